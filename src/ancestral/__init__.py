@@ -1,0 +1,1 @@
+"""Generative models of every paradigm, fitted to your data, compared honestly."""
