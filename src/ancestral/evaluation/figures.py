@@ -1,0 +1,70 @@
+"""A number that says what it is: its unit, its standard error, and how far it can be trusted."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, TypeAlias, get_args
+
+Kind: TypeAlias = Literal["exact", "bound", "estimate", "loss"]
+"""What a figure is: exact, a lower bound on quality (an ELBO), a Monte Carlo estimate, a loss."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of an evaluation.
+
+    Args:
+        value: The number, finite.
+        se: Its standard error in the same unit; None where there is none.
+        unit: "nats", "bits/dim", "share", ...
+        kind: What the number is.
+        floor: Real data against real data of the same sizes, for figures of sample quality:
+            the value that a perfect model would have.
+        p_value: Of the hypothesis that the model is perfect, where a test gives one.
+
+    Raises:
+        ValueError: If a number is not finite (JSON could not hold it; a figure that does not
+            exist is None, not NaN) or the kind is unknown.
+
+    Example:
+        >>> Figure(0.5, 0.1, "nats", "bound").to_json()
+        {'value': 0.5, 'se': 0.1, 'unit': 'nats', 'kind': 'bound'}
+    """
+
+    value: float
+    se: float | None
+    unit: str
+    kind: Kind
+    floor: float | None = None
+    p_value: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("value", "se", "floor", "p_value"):
+            number = getattr(self, name)
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{name} of a figure must be finite, got {number}")
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"kind must be one of {get_args(Kind)}, got {self.kind!r}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``--json`` prints; ``floor`` and ``p_value`` where they exist."""
+        shown: dict[str, Any] = {
+            "value": self.value,
+            "se": self.se,
+            "unit": self.unit,
+            "kind": self.kind,
+        }
+        for name in ("floor", "p_value"):
+            if (number := getattr(self, name)) is not None:
+                shown[name] = number
+        return shown
+
+    @classmethod
+    def from_json(cls, shown: Mapping[str, Any]) -> Self:
+        """Return the figure that ``to_json`` wrote."""
+        return cls(**shown)
+
+
+def figures_to_json(figures: Mapping[str, Figure | None]) -> dict[str, dict[str, Any] | None]:
+    """Return figures by name as JSON objects; a figure that the model cannot give is null."""
+    return {name: figure and figure.to_json() for name, figure in figures.items()}

@@ -1,0 +1,65 @@
+"""What a measure returns: a value and how sure it is."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured value with its standard error and, where a test gives one, a p-value."""
+
+    value: float
+    se: float
+    p_value: float | None = None
+
+
+def mean_of(values: Tensor) -> Estimate:
+    """Return the mean of independent ``values`` [N] and its standard error, sd / sqrt(N).
+
+    Raises:
+        ValueError: If N < 2, when there is no standard error.
+    """
+    if len(values) < 2:
+        raise ValueError(f"need at least 2 values, got {len(values)}")
+    values = values.to(torch.float64)
+    return Estimate(values.mean().item(), values.std().item() / math.sqrt(len(values)))
+
+
+def share_of(hits: Tensor) -> Estimate:
+    """Return the share of true entries in ``hits`` [N] (bool) and its binomial standard error.
+
+    The error uses (hits + 1) / (N + 2) in place of the share, so that 0 of N and N of N do not
+    claim to be known without error.
+    """
+    n, successes = len(hits), int(hits.sum())
+    smoothed = (successes + 1) / (n + 2)
+    return Estimate(successes / n, math.sqrt(smoothed * (1 - smoothed) / n))
+
+
+def require_rows(name: str, x: Tensor, least: int) -> None:
+    """Check that ``x`` is [N, D] with enough finite rows.
+
+    Raises:
+        ValueError: If ``x`` is not a matrix, has fewer than ``least`` rows, or is not finite.
+    """
+    if x.ndim != 2:
+        raise ValueError(f"{name} must be [N, D], got shape {tuple(x.shape)}")
+    if len(x) < least:
+        raise ValueError(f"{name} needs at least {least} rows, got {len(x)}")
+    if not x.isfinite().all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+
+
+def require_pair(x: Tensor, y: Tensor, least: int) -> None:
+    """Check two sets of points that are to be compared.
+
+    Raises:
+        ValueError: As :func:`require_rows`, or if their dimensions differ.
+    """
+    require_rows("x", x, least)
+    require_rows("y", y, least)
+    if x.shape[1] != y.shape[1]:
+        raise ValueError(f"x and y must have the same columns, got {x.shape[1]} and {y.shape[1]}")
