@@ -1,0 +1,219 @@
+"""The Bayesian network: joint density and ancestral sampling, written once for every paradigm."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Generator, Size, Tensor, nn
+
+from ancestral.errors import CapabilityError, InferenceError
+from ancestral.networks.dag import DAG
+from ancestral.networks.nodes import Node, Table
+from ancestral.networks.sampling import draw
+
+
+class BayesianNetwork(nn.Module):
+    """A directed acyclic graph whose nodes carry conditional distributions.
+
+    Its joint density is the product of the nodes' conditionals,
+    ``p(x_1, ..., x_N) = prod_n p(x_n | parents(x_n))``. Parents that are not nodes are *inputs*:
+    the network is conditional on them and their values must always be given.
+
+    Source: Pearl 1988, Probabilistic Reasoning in Intelligent Systems; Koller & Friedman 2009.
+
+    Args:
+        nodes: The nodes, in any order.
+
+    Raises:
+        ValueError: If two nodes share a name or the graph has a cycle.
+
+    Example:
+        >>> from ancestral.networks import LinearGaussian
+        >>> x = Node("x", LinearGaussian())
+        >>> y = Node("y", LinearGaussian([2.0], scale=0.1), parents=("x",))
+        >>> network = BayesianNetwork([x, y])
+        >>> draws = network.sample(5)
+        >>> network.log_prob(draws).shape
+        torch.Size([5])
+    """
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        super().__init__()
+        names = [node.name for node in nodes]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"node names must differ, got {twice!r} twice")
+        self.graph = DAG({node.name: node.parents for node in nodes})
+        by_name = {node.name: node for node in nodes}
+        self.nodes = {name: by_name[name] for name in self.graph.names if name in by_name}
+        self.inputs = tuple(name for name in self.graph.names if name not in by_name)
+        # Registered so that parameters are found; a list, since names may hold any character.
+        self.conditionals = nn.ModuleList(node.conditional for node in self.nodes.values())
+
+    @property
+    def discrete(self) -> bool:
+        """Whether every node is a probability table, so that inference can be exact."""
+        return not self.inputs and all(
+            isinstance(node.conditional, Table) for node in self.nodes.values()
+        )
+
+    def log_prob(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Return the log of the JOINT density of all nodes, in nats, [*sample, B].
+
+        Deterministic nodes carry no density: they are computed from their parents.
+
+        Args:
+            values: Value of every random node and every input, [*sample, B, *event].
+
+        Raises:
+            ValueError: If a value is missing, unknown, or belongs to a deterministic node.
+        """
+        self._check_names(values)
+        values = dict(values)
+        total: Tensor | None = None
+        for name, node in self.nodes.items():
+            parents = [values[parent] for parent in node.parents]
+            if node.deterministic:
+                values[name] = node.conditional(*parents)
+                continue
+            term = node.distribution(parents).log_prob(values[name])
+            total = term if total is None else total + term
+        if total is None:
+            raise ValueError("every node is deterministic: there is no density")
+        return total
+
+    @torch.no_grad()
+    def sample(
+        self,
+        n: int,
+        *,
+        given: Mapping[str, Tensor | float | str] | None = None,
+        generator: Generator | None = None,
+    ) -> dict[str, Tensor]:
+        """Draw the nodes in topological order; what is given is held fixed.
+
+        Fixing a node whose parents are all given (a root, say) is conditioning on it. Evidence on
+        any other node changes the distribution of its ancestors: discrete networks are then
+        sampled exactly by variable elimination, other networks refuse.
+
+        Args:
+            n: Number of draws, at least 1.
+            given: Values by node name: [n, *event], or one event (or state name) for all draws.
+            generator: Source of randomness; torch's global one if None.
+
+        Returns:
+            Values of all nodes and inputs, each [n, *event].
+
+        Raises:
+            ValueError: If n < 1, a name is unknown, or a value has the wrong shape.
+            InferenceError: If the evidence needs inference that is not exact here.
+        """
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        values = {name: self._given(name, value, n) for name, value in (given or {}).items()}
+        if missing := [name for name in self.inputs if name not in values]:
+            raise ValueError(f"the inputs {missing} must be given")
+        downstream = [
+            name for name in values if any(p not in values for p in self.graph.parents(name))
+        ]
+        if downstream and not self.discrete:
+            raise InferenceError(
+                f"evidence on {downstream[0]!r} is conditioning, not ancestral sampling: its "
+                f"parents are not given. Use query(...) for a posterior of a discrete network"
+            )
+        if downstream:
+            from ancestral.networks.elimination import sample_posterior
+
+            return sample_posterior(self, n, values, generator)
+        return self._draw_in_order(n, values, generator)
+
+    def draw(self, *, observed: Sequence[str] = ()) -> str:
+        """Return the graph as an SVG picture, ``observed`` nodes and inputs shaded."""
+        return self.graph.draw(observed=(*observed, *self.inputs))
+
+    def states(self, name: str) -> tuple[str, ...]:
+        """Return the names of the states of a table node."""
+        return self.table(name).states
+
+    def table(self, name: str) -> Table:
+        """Return the probability table of a node.
+
+        Raises:
+            CapabilityError: If the node's conditional is not a table.
+        """
+        conditional = self._node(name).conditional
+        if not isinstance(conditional, Table):
+            raise CapabilityError(f"node {name!r} is not a probability table")
+        return conditional
+
+    def state_index(self, name: str, state: str | int) -> int:
+        """Return the index of a state given by name or index.
+
+        Raises:
+            InferenceError: If the node has no such state; its states are named.
+        """
+        states = self.states(name)
+        if isinstance(state, str) and state in states:
+            return states.index(state)
+        if isinstance(state, int) and 0 <= state < len(states):
+            return state
+        raise InferenceError(f"{name!r} has no state {state!r}; its states are {', '.join(states)}")
+
+    def _draw_in_order(
+        self, n: int, values: dict[str, Tensor], generator: Generator | None
+    ) -> dict[str, Tensor]:
+        for name, node in self.nodes.items():
+            if name in values:
+                continue
+            parents = [values[parent] for parent in node.parents]
+            if node.deterministic:
+                values[name] = node.conditional(*parents)
+                continue
+            distribution = node.distribution(parents)
+            shape = () if distribution.batch_shape == (n,) and parents else (n,)
+            if shape and distribution.batch_shape:
+                raise ValueError(
+                    f"the conditional of {name!r} must have batch shape {(n,)}, "
+                    f"got {tuple(distribution.batch_shape)}"
+                )
+            values[name] = draw(distribution, shape, generator)
+        return values
+
+    def _given(self, name: str, value: Tensor | float | str, n: int) -> Tensor:
+        if name not in self.graph:
+            raise ValueError(f"no node {name!r}; the nodes are {', '.join(self.graph.names)}")
+        if isinstance(value, str):
+            value = self.state_index(name, value)
+        tensor = torch.as_tensor(value)
+        if name not in self.nodes:  # An input: its event shape is not known here.
+            return tensor if tensor.ndim else tensor.expand(n)
+        event = Size(self.nodes[name].event_shape)
+        if tensor.shape == event:
+            tensor = tensor.expand(n, *event)
+        if tensor.shape != (n, *event):
+            raise ValueError(
+                f"given {name!r} must have shape {tuple(event)} or {(n, *event)}, "
+                f"got {tuple(tensor.shape)}"
+            )
+        if isinstance(self.nodes[name].conditional, Table):
+            self._check_states(name, tensor)
+        return tensor
+
+    def _check_states(self, name: str, value: Tensor) -> None:
+        count = len(self.states(name))
+        if bool(((value < 0) | (value >= count)).any()):
+            raise InferenceError(
+                f"{name!r} has states 0 to {count - 1}, got {int(value.min())}..{int(value.max())}"
+            )
+
+    def _check_names(self, values: Mapping[str, Tensor]) -> None:
+        random = {name for name, node in self.nodes.items() if not node.deterministic}
+        wanted = random | set(self.inputs)
+        if missing := sorted(wanted - set(values)):
+            raise ValueError(f"the joint needs a value for every node, {missing} are missing")
+        if extra := sorted(set(values) - wanted):
+            raise ValueError(f"no random node is called {extra}")
+
+    def _node(self, name: str) -> Node:
+        if name not in self.nodes:
+            raise InferenceError(f"no node {name!r}; the nodes are {', '.join(self.nodes)}")
+        return self.nodes[name]

@@ -1,0 +1,189 @@
+"""Directed acyclic graphs: the structure of every generative model in this library."""
+
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+
+class DAG:
+    """A directed acyclic graph over named nodes, given by each node's parents.
+
+    Source: Koller & Friedman 2009, Probabilistic Graphical Models, ch. 2-3.
+
+    Args:
+        parents: The parents of each node, in the order in which its conditional takes them.
+            A parent that is not itself a key becomes a root.
+
+    Raises:
+        ValueError: If a node is its own ancestor (the cycle is named) or a parent is repeated.
+
+    Example:
+        >>> dag = DAG({"x2": ["x1"], "x3": ["x1"], "x4": ["x2", "x3"]})
+        >>> dag.names
+        ('x1', 'x2', 'x3', 'x4')
+        >>> dag.d_separated(["x2"], ["x3"], given=["x1"])
+        True
+    """
+
+    def __init__(self, parents: Mapping[str, Sequence[str]]) -> None:
+        complete: dict[str, tuple[str, ...]] = {name: tuple(of) for name, of in parents.items()}
+        for of in parents.values():
+            for name in of:
+                complete.setdefault(name, ())
+        for name, of in complete.items():
+            if len(set(of)) < len(of):
+                raise ValueError(f"parents of {name!r} must differ, got {list(of)}")
+        children: dict[str, list[str]] = {name: [] for name in complete}
+        for name, of in complete.items():
+            for parent in of:
+                children[parent].append(name)
+        self._parents = complete
+        self._children = {name: tuple(of) for name, of in children.items()}
+        self._names = _topological_order(complete, self._children)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All nodes in a topological order: parents before children."""
+        return self._names
+
+    @property
+    def edges(self) -> tuple[tuple[str, str], ...]:
+        """All (parent, child) pairs."""
+        return tuple((parent, name) for name in self._names for parent in self._parents[name])
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The nodes without parents."""
+        return tuple(name for name in self._names if not self._parents[name])
+
+    @property
+    def as_mapping(self) -> Mapping[str, tuple[str, ...]]:
+        """The parents of every node, read-only."""
+        return MappingProxyType(self._parents)
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """Return the parents of a node, in the order in which they were given."""
+        return self._parents[self._known(name)]
+
+    def children(self, name: str) -> tuple[str, ...]:
+        """Return the children of a node."""
+        return self._children[self._known(name)]
+
+    def ancestors(self, names: str | Iterable[str]) -> frozenset[str]:
+        """Return every node with a directed path to one of ``names``, these excluded."""
+        return self._reach(names, self._parents)
+
+    def descendants(self, names: str | Iterable[str]) -> frozenset[str]:
+        """Return every node that one of ``names`` has a directed path to, these excluded."""
+        return self._reach(names, self._children)
+
+    def markov_blanket(self, name: str) -> frozenset[str]:
+        """Return parents, children and the children's other parents of a node."""
+        children = self.children(name)
+        spouses = (parent for child in children for parent in self._parents[child])
+        return frozenset((*self.parents(name), *children, *spouses)) - {name}
+
+    def d_separated(
+        self, a: Iterable[str], b: Iterable[str], *, given: Collection[str] = ()
+    ) -> bool:
+        """Return whether ``given`` blocks every path between the sets ``a`` and ``b``.
+
+        Then a and b are independent given ``given`` in every distribution of this graph.
+
+        Source: Koller & Friedman 2009, algorithm 3.1 (reachability by Bayes ball).
+        """
+        a, b, blocked = set(map(self._known, a)), set(map(self._known, b)), set(given)
+        opened = blocked | self.ancestors(blocked)  # A collider is open at these nodes.
+        queue = deque((name, "up") for name in a)
+        seen: set[tuple[str, str]] = set()
+        while queue:
+            visit = queue.popleft()
+            if visit in seen:
+                continue
+            seen.add(visit)
+            name, direction = visit
+            if name in b and name not in blocked:
+                return False
+            if name not in blocked:
+                queue.extend((child, "down") for child in self._children[name])
+            if (direction == "up" and name not in blocked) or (
+                direction == "down" and name in opened
+            ):
+                queue.extend((parent, "up") for parent in self._parents[name])
+        return True
+
+    def draw(
+        self, *, observed: Collection[str] = (), values: Mapping[str, Mapping[str, float]] | None = None
+    ) -> str:
+        """Return the graph as an SVG picture.
+
+        Args:
+            observed: Nodes to shade.
+            values: Posterior of a node, state -> probability, drawn as bars.
+        """
+        from ancestral.networks.drawing import draw_dag
+
+        return draw_dag(self._parents, observed=observed, values=values)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._parents
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DAG) and self._parents == other._parents
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._parents.items()))
+
+    def __repr__(self) -> str:
+        return f"DAG({ {name: list(self._parents[name]) for name in self._names} })"
+
+    def _known(self, name: str) -> str:
+        if name not in self._parents:
+            raise KeyError(f"no node {name!r}; the nodes are {', '.join(self._names)}")
+        return name
+
+    def _reach(
+        self, names: str | Iterable[str], step: Mapping[str, tuple[str, ...]]
+    ) -> frozenset[str]:
+        start = [names] if isinstance(names, str) else list(names)
+        found: set[str] = set()
+        stack = [following for name in start for following in step[self._known(name)]]
+        while stack:
+            name = stack.pop()
+            if name not in found:
+                found.add(name)
+                stack.extend(step[name])
+        return frozenset(found - set(start))
+
+
+def _topological_order(
+    parents: Mapping[str, tuple[str, ...]], children: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Kahn's algorithm; ties keep the order in which the nodes were given."""
+    missing = {name: len(of) for name, of in parents.items()}
+    ready = deque(name for name, count in missing.items() if count == 0)
+    order: list[str] = []
+    while ready:
+        name = ready.popleft()
+        order.append(name)
+        for child in children[name]:
+            missing[child] -= 1
+            if missing[child] == 0:
+                ready.append(child)
+    if len(order) < len(parents):
+        cycle = " -> ".join(_find_cycle(parents, {n for n, count in missing.items() if count}))
+        raise ValueError(f"the graph must have no cycle, got {cycle}")
+    return tuple(order)
+
+
+def _find_cycle(parents: Mapping[str, tuple[str, ...]], left: set[str]) -> list[str]:
+    """Walk up among the nodes that were never ready until one repeats."""
+    path = [next(name for name in parents if name in left)]
+    while True:
+        above = next(parent for parent in parents[path[-1]] if parent in left)
+        if above in path:
+            return [above, *reversed(path[path.index(above) :])]
+        path.append(above)

@@ -1,0 +1,239 @@
+"""The evidence lower bound and its importance-weighted sister, for any pair of networks.
+
+``p`` is the generative network over observed and latent nodes, ``q`` the network that guesses the
+latents from what is observed. Written once: a VAE, a hierarchical VAE and a mixture use the same
+two functions.
+
+Inside, a value is [*lead, B, *event]; ``lead`` holds one axis for each latent that is summed over
+and, last, the axis of the draws if there is more than one, so that plain broadcasting aligns them.
+"""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Bernoulli, Categorical, Distribution, kl_divergence
+
+from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.nodes import Node
+from ancestral.networks.sampling import draw
+
+_SUMMED_AT_MOST = 64
+
+
+def elbo(
+    p: BayesianNetwork,
+    q: BayesianNetwork,
+    values: Mapping[str, Tensor],
+    *,
+    draws: int = 1,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Return an unbiased estimate of the ELBO, E_q[log p(x, z) - log q(z | x)], in nats, [B].
+
+    Every constant is kept, so the number is a lower bound on log p(x). At a latent n the KL to its
+    prior is taken in closed form where torch has one and no parent of n in p descends from n in q;
+    otherwise the log-ratio of the draw is used. Gradients flow by reparametrisation where the
+    latent has one; a discrete latent of at most 64 states is summed over exactly; any other latent
+    gets the score-function gradient (unbiased, of higher variance).
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114, eq. 3; Mnih & Gregor 2014, arXiv:1402.0030
+    (score function).
+
+    Args:
+        p: The generative network.
+        q: The inference network; its random nodes are the latents, its inputs observed nodes.
+        values: The observed nodes, [B, *event] each.
+        draws: Number of draws from q that are averaged, at least 1.
+        generator: Source of the draws; torch's global one if None.
+
+    Raises:
+        ValueError: If draws < 1, or latents and observed nodes do not make up p.
+
+    Example:
+        >>> from ancestral.networks import LinearGaussian
+        >>> p = BayesianNetwork([Node("z", LinearGaussian()),
+        ...                      Node("x", LinearGaussian([1.0]), parents=("z",))])
+        >>> q = BayesianNetwork([Node("z", LinearGaussian([0.5], scale=0.5**0.5), parents=("x",))])
+        >>> elbo(p, q, {"x": torch.zeros(7)}).shape
+        torch.Size([7])
+    """
+    _check(p, q, values, draws)
+    posterior = _Posterior(p, q, values, draws if draws > 1 else 0, generator)
+    return posterior.average(posterior.log_ratio())
+
+
+@torch.no_grad()
+def estimate_log_prob(
+    p: BayesianNetwork,
+    q: BayesianNetwork,
+    values: Mapping[str, Tensor],
+    *,
+    draws: int,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Return the importance-weighted estimate of log p(x), in nats, [B].
+
+    ``log (1/K) sum_k p(x, z_k) / q(z_k | x)`` is in expectation a lower bound that rises with the
+    number of draws K and tends to log p(x). The log-ratio of the draws is used at every latent.
+
+    Source: Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, eq. 8.
+
+    Args:
+        p: The generative network.
+        q: The inference network (the proposal).
+        values: The observed nodes, [B, *event] each.
+        draws: Number of importance draws K, at least 1.
+        generator: Source of the draws; torch's global one if None.
+
+    Raises:
+        ValueError: As :func:`elbo`.
+    """
+    _check(p, q, values, draws)
+    posterior = _Posterior(p, q, values, draws, generator, sampled=True)
+    return posterior.log_ratio().logsumexp(0) - math.log(draws)
+
+
+class _Posterior:
+    """One pass through q: the drawn latents and what each contributes besides its factor in p."""
+
+    def __init__(
+        self,
+        p: BayesianNetwork,
+        q: BayesianNetwork,
+        values: Mapping[str, Tensor],
+        draws: int,
+        generator: Generator | None,
+        *,
+        sampled: bool = False,
+    ) -> None:
+        self.p, self.draws, self.generator, self.sampled = p, draws, generator, sampled
+        self.values = dict(values)
+        self.lead = dict.fromkeys(values, 0)  # Number of leading axes of each value.
+        self.summed = 0  # Number of latents that are summed over.
+        self.log_weights: Tensor | None = None  # log q of their states, [*summed, (draws), B].
+        self.log_q: list[Tensor] = []  # Of each latent whose log-ratio is used.
+        self.scores: list[Tensor] = []  # log q of each latent without a reparametrised draw.
+        self.closed: dict[str, Distribution] = {}  # q of each latent with a KL in closed form.
+        for node in q.nodes.values():
+            self._visit(node, closed=not sampled and _parents_are_fixed(p, q, node.name))
+
+    def _visit(self, node: Node, *, closed: bool) -> None:
+        parents, lead = self._parents(node)
+        if node.deterministic:
+            self.values[node.name], self.lead[node.name] = node.conditional(*parents), lead
+            return
+        distribution = node.distribution(parents)
+        if self.draws and lead == 0:  # Not below another latent: make the axis of the draws.
+            distribution = distribution.expand((self.draws, *distribution.batch_shape))
+            lead = 1
+        if self._is_summed(distribution):
+            self._sum_over(node.name, distribution, lead)
+            return
+        value = draw(
+            distribution,
+            generator=self.generator,
+            reparametrised=distribution.has_rsample and not self.sampled,
+        )
+        self.values[node.name], self.lead[node.name] = value, lead
+        if not distribution.has_rsample and not self.sampled:
+            self.scores.append(distribution.log_prob(value))
+        if closed and _has_closed_kl(distribution):
+            self.closed[node.name] = distribution
+        else:
+            self.log_q.append(distribution.log_prob(value))
+
+    def _is_summed(self, distribution: Distribution) -> bool:
+        small = isinstance(distribution, Bernoulli) or (
+            isinstance(distribution, Categorical) and distribution._num_events <= _SUMMED_AT_MOST
+        )
+        return small and not self.sampled
+
+    def _sum_over(self, name: str, distribution: Distribution, lead: int) -> None:
+        """Put every state on a new first axis; keep the axes of latents that it does not know."""
+        states = distribution.enumerate_support(expand=True)
+        log_q = distribution.log_prob(states)
+        for _ in range(self.summed + bool(self.draws) - lead):
+            states, log_q = states.unsqueeze(1), log_q.unsqueeze(1)
+        self.summed += 1
+        self.values[name], self.lead[name] = states, states.ndim - 1
+        self.log_weights = log_q if self.log_weights is None else self.log_weights + log_q
+        self.log_q.append(log_q)
+
+    def _parents(self, node: Node) -> tuple[list[Tensor], int]:
+        """Return the values of the node's parents with equal leading axes, and how many."""
+        lead = max((self.lead[name] for name in node.parents), default=0)
+        if all(self.lead[name] == lead for name in node.parents) and self.summed < 2:
+            return [self.values[name] for name in node.parents], lead
+        shapes = [self.values[name].shape[: self.lead[name]] for name in node.parents]
+        common = torch.broadcast_shapes(*shapes)
+        return [
+            self.values[name].expand(*common, *self.values[name].shape[self.lead[name] :])
+            for name in node.parents
+        ], lead
+
+    def log_ratio(self) -> Tensor:
+        """Return log p(x, z) - log q(z | x) with closed-form KLs put in, [*lead, B]."""
+        terms = []
+        for name, node in self.p.nodes.items():
+            parents, lead = self._parents(node)
+            if node.deterministic:
+                self.values[name], self.lead[name] = node.conditional(*parents), lead
+                continue
+            factor = node.distribution(parents)
+            if name in self.closed:
+                terms.append(_negative_kl(self.closed[name], factor, self.values[name]))
+            else:
+                terms.append(factor.log_prob(self.values[name]))
+        ratio = terms[0]
+        for term in terms[1:]:
+            ratio = ratio + term
+        for log_q in self.log_q:
+            ratio = ratio - log_q
+        return ratio
+
+    def average(self, ratio: Tensor) -> Tensor:
+        """Sum over states and average over draws, [B], with score-function gradients."""
+        for score in self.scores:  # The value stays; the gradient gains ratio * grad log q.
+            ratio = ratio + ratio.detach() * (score - score.detach())
+        if self.log_weights is not None:
+            weights = self.log_weights.exp()
+            # A state of probability 0 may have ratio inf - inf; it counts as 0.
+            ratio = (weights * ratio.masked_fill(weights == 0, 0.0)).sum(
+                dim=tuple(range(self.summed))
+            )
+        return ratio.mean(0) if ratio.ndim > 1 else ratio
+
+
+def _has_closed_kl(distribution: Distribution) -> bool:
+    """Whether a closed form may exist; a pair without one falls back to the log-ratio."""
+    return not isinstance(distribution, torch.distributions.TransformedDistribution)
+
+
+def _negative_kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
+    try:
+        return -kl_divergence(q, p)
+    except NotImplementedError:  # torch knows no closed form for this pair.
+        return p.log_prob(value) - q.log_prob(value)
+
+
+def _parents_are_fixed(p: BayesianNetwork, q: BayesianNetwork, name: str) -> bool:
+    """Whether no parent of the latent in p descends from it in q."""
+    return name in p.nodes and not set(p.graph.parents(name)) & q.graph.descendants(name)
+
+
+def _check(
+    p: BayesianNetwork, q: BayesianNetwork, values: Mapping[str, Tensor], draws: int
+) -> None:
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, got {draws}")
+    latents = {name for name, node in q.nodes.items() if not node.deterministic}
+    random = {name for name, node in p.nodes.items() if not node.deterministic}
+    if wrong := sorted(latents & set(values)):
+        raise ValueError(f"{wrong} are latents of q and cannot be observed too")
+    if wrong := sorted(latents - random):
+        raise ValueError(f"latents of q must be random nodes of p, {wrong} are not")
+    needed = (random - latents) | set(p.inputs) | set(q.inputs)
+    if missing := sorted(needed - set(values) - set(q.nodes)):
+        raise ValueError(f"every node of p must be observed or a latent of q, {missing} are not")

@@ -1,0 +1,78 @@
+"""The only place that draws from a distribution."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Independent,
+    MultivariateNormal,
+    Normal,
+)
+
+
+def draw(
+    distribution: Distribution,
+    shape: Sequence[int] = (),
+    generator: Generator | None = None,
+    *,
+    reparametrised: bool = False,
+) -> Tensor:
+    """Return a draw of shape [*shape, *batch_shape, *event_shape].
+
+    torch's distributions take no generator. The families used in inner loops are drawn here
+    directly from it; any other family is drawn under torch's global state, seeded from the
+    generator and restored after.
+
+    Args:
+        distribution: What to draw from.
+        shape: Leading shape of the draw.
+        generator: Source of randomness; torch's global one if None.
+        reparametrised: Let gradients flow to the distribution's parameters (``rsample``).
+
+    Raises:
+        ValueError: If ``reparametrised`` and the distribution has no ``rsample``.
+    """
+    if reparametrised and not distribution.has_rsample:
+        raise ValueError(f"{type(distribution).__name__} has no reparametrised draw")
+    with torch.set_grad_enabled(reparametrised and torch.is_grad_enabled()):
+        return _draw(distribution, torch.Size(shape), generator)
+
+
+def _draw(distribution: Distribution, shape: torch.Size, generator: Generator | None) -> Tensor:
+    base, full = distribution, shape + distribution.batch_shape + distribution.event_shape
+    while isinstance(base, Independent):
+        base = base.base_dist
+    if isinstance(base, Normal):
+        return torch.addcmul(base.loc, base.scale, _noise(full, base.loc, generator))
+    if isinstance(base, MultivariateNormal):
+        noise = _noise(full, base.loc, generator)
+        return base.loc + (base._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
+    if isinstance(base, Categorical):
+        count = shape.numel()
+        flat = base.probs.reshape(-1, base.probs.shape[-1])
+        picks = torch.multinomial(flat, count, replacement=True, generator=generator)
+        return picks.t().reshape(shape + base.batch_shape)
+    if isinstance(base, Bernoulli):
+        return torch.bernoulli(base.probs.expand(full), generator=generator)
+    return _draw_by_global_state(distribution, shape, generator)
+
+
+def _noise(shape: torch.Size, like: Tensor, generator: Generator | None) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=like.dtype, device=like.device)
+
+
+def _draw_by_global_state(
+    distribution: Distribution, shape: torch.Size, generator: Generator | None
+) -> Tensor:
+    take = distribution.rsample if torch.is_grad_enabled() and distribution.has_rsample else None
+    take = take or distribution.sample
+    if generator is None:
+        return take(shape)
+    seed = torch.randint(2**63 - 1, (), generator=generator, device=generator.device)
+    with torch.random.fork_rng():
+        torch.manual_seed(int(seed))
+        return take(shape)

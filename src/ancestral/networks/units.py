@@ -1,0 +1,134 @@
+"""A model in the user's units: the model together with the data transform it was fitted under."""
+
+from typing import TypeVar
+
+from torch import Generator, Tensor, nn
+from torch.distributions import Distribution
+
+from ancestral.capabilities import (
+    Encodes,
+    Given,
+    HasBound,
+    HasDensity,
+    Samples,
+    SamplesMeans,
+)
+from ancestral.data.transforms import Transform
+from ancestral.errors import CapabilityError
+
+T = TypeVar("T")
+
+
+class InDataUnits:
+    """Sample, score and encode in the units, shapes and columns of the user's data.
+
+    Every likelihood counts the transform's log-determinant, so that models with different
+    transforms compare. Where the transform dequantises (``exact`` is False), a density of the
+    dequantised data becomes a lower bound on the probability of the discrete data.
+
+    Args:
+        model: Any model of this library, in model units.
+        transform: User units -> model units, fitted on the training split.
+    """
+
+    def __init__(self, model: nn.Module, transform: Transform) -> None:
+        self.model = model
+        self.transform = transform
+
+    @property
+    def exact(self) -> bool:
+        """Whether a likelihood in user units is as exact as the model's own."""
+        return self.transform.exact
+
+    def can(self, capability: type) -> bool:
+        """Return whether the model has a capability, one of ``ancestral.capabilities``."""
+        return isinstance(self.model, capability)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        means: bool = False,
+    ) -> Tensor:
+        """Return n draws, or means of p(x | z) if ``means``, in user units [n, *event].
+
+        Raises:
+            CapabilityError: If the model cannot do it.
+        """
+        if means:
+            draws = self._need(SamplesMeans, "means").sample_means(
+                n, given=given, generator=generator
+            )
+        else:
+            draws = self._need(Samples, "samples").sample(n, given=given, generator=generator)
+        return self.transform.inverse(draws)
+
+    def log_prob(
+        self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return log p(x | given) in nats, [B]; a bound if not ``exact``.
+
+        Raises:
+            CapabilityError: If the model has no exact density.
+        """
+        model = self._need(HasDensity, "log_prob")
+        y, log_det = self.transform.forward_and_log_det(x, generator)
+        return model.log_prob(y, given=given) + log_det
+
+    def elbo(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 1,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return a lower bound on log p(x | given) in nats, [B].
+
+        Raises:
+            CapabilityError: If the model has no bound.
+        """
+        model = self._need(HasBound, "elbo")
+        y, log_det = self.transform.forward_and_log_det(x, generator)
+        return model.elbo(y, given=given, draws=draws, generator=generator) + log_det
+
+    def estimate_log_prob(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 64,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return the importance-weighted estimate of log p(x | given) in nats, [B].
+
+        Raises:
+            CapabilityError: If the model has no bound.
+        """
+        model = self._need(HasBound, "elbo")
+        y, log_det = self.transform.forward_and_log_det(x, generator)
+        return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
+
+    def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
+        """Return q(z | x), batch shape [B].
+
+        Raises:
+            CapabilityError: If the model has no encoder.
+        """
+        model = self._need(Encodes, "encode")
+        return model.encode(self.transform.forward_and_log_det(x)[0], given=given)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """Return the mean of p(x | z) in user units, [B, *event].
+
+        Raises:
+            CapabilityError: If the model has no decoder.
+        """
+        return self.transform.inverse(self._need(Encodes, "decode").decode(z, given=given))
+
+    def _need(self, capability: type[T], what: str) -> T:
+        if not isinstance(self.model, capability):
+            raise CapabilityError(f"{type(self.model).__name__} has no {what}")
+        return self.model
