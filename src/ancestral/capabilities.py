@@ -126,7 +126,7 @@ class Loss:
 LossFunction: TypeAlias = Callable[[Batch, Generator | None], Loss]
 
 
-@dataclass(frozen=True, slots=True, kw_only)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Player:
     """One player of the training game: it lowers its own loss over its own parameters.
 
