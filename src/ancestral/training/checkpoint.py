@@ -1,0 +1,198 @@
+"""Tensors and metadata on disk: whole or absent, never half, never silently damaged."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load as load_bytes
+from safetensors.torch import save as save_bytes
+from torch import Tensor
+
+from ancestral.errors import DamagedFileError, RunError
+
+_FORMAT = "1"
+_BLANK = "0" * 64
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write a safetensors file that carries its own checksum, atomically.
+
+    Until the very last moment the old file, if there is one, stays as it was: the new one is
+    written beside it, forced to the disk, and then takes its name. The checksum is the SHA-256
+    of the whole file with the checksum's own digits set to zero.
+
+    Args:
+        path: Where to; its folder must exist.
+        tensors: Any dtype that safetensors knows, any strides, also views of one storage.
+        metadata: Anything that JSON can say.
+
+    Raises:
+        RunError: If the disk is full, the folder read-only or absent.
+    """
+    apart = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    words = {"format": _FORMAT, "metadata": json.dumps(dict(metadata)), "sha256": _BLANK}
+    data = memoryview(save_bytes(apart, words))
+    end = _header_end(data)
+    header = bytes(data[:end])
+    digest = _digest(header, data[end:])
+    # The digest stands first in a unique spelling: metadata's own quotes are escaped.
+    header = header.replace(f'"sha256":"{_BLANK}"'.encode(), f'"sha256":"{digest}"'.encode(), 1)
+    _write(Path(path), header, data[end:])
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors and the metadata that :func:`save_tensors` wrote.
+
+    Raises:
+        DamagedFileError: If a single bit differs from what was written.
+        RunError: If the file cannot be read, or was written by a newer version.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror}") from error
+    words = _verify(path, data)
+    if words["format"] != _FORMAT:
+        raise RunError(f"{path} has format {words['format']}, this version reads {_FORMAT}")
+    return load_bytes(data), json.loads(words["metadata"])
+
+
+class Checkpoints:
+    """The last generations of a run's state, each whole or absent.
+
+    Args:
+        folder: Made when the first generation is saved.
+        keep: Generations to keep.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     checkpoints = Checkpoints(Path(folder) / "checkpoint")
+        ...     checkpoints.save(7, {"w": torch.zeros(2, 3)}, {"seconds": 1.5})
+        ...     step, tensors, metadata = checkpoints.latest()
+        >>> step, tensors["w"].shape, metadata
+        (7, torch.Size([2, 3]), {'seconds': 1.5})
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        if keep < 1:
+            raise ValueError(f"keep must be at least 1, got {keep}")
+        self.folder, self.keep = Path(folder), keep
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+        """Write a generation, then remove those that are older than the last ``keep``.
+
+        Raises:
+            RunError: If it cannot be written; the generations on disk are then untouched.
+        """
+        path = self.folder / f"step-{step:09d}.safetensors"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        save_tensors(path, tensors, metadata)
+        others = [other for other in self.steps() if other < step]
+        for other in others[: max(0, len(others) + 1 - self.keep)]:
+            (self.folder / f"step-{other:09d}.safetensors").unlink(missing_ok=True)
+
+    def steps(self) -> list[int]:
+        """Return the steps of the generations on disk, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        found = (re.fullmatch(r"step-(\d{9,})\.safetensors", p.name) for p in self.folder.iterdir())
+        return sorted(int(match[1]) for match in found if match)
+
+    def latest(self) -> tuple[int, dict[str, Tensor], dict[str, Any]] | None:
+        """Return step, tensors and metadata of the newest generation; None if there is none.
+
+        Raises:
+            DamagedFileError: If it is damaged; the line names the whole one to go on from.
+        """
+        steps = self.steps()
+        if not steps:
+            return None
+        path = self.folder / f"step-{steps[-1]:09d}.safetensors"
+        try:
+            return steps[-1], *load_tensors(path)
+        except DamagedFileError as error:
+            for older in reversed(steps[:-1]):
+                if self._is_whole(older):
+                    raise DamagedFileError(
+                        f"{error}; delete it to go on from step {older}"
+                    ) from None
+            raise DamagedFileError(f"{error}; no older one is whole") from None
+
+    def _is_whole(self, step: int) -> bool:
+        try:
+            load_tensors(self.folder / f"step-{step:09d}.safetensors")
+        except RunError:
+            return False
+        return True
+
+
+def _header_end(data: bytes | memoryview) -> int:
+    return 8 + int.from_bytes(data[:8], "little")
+
+
+def _digest(header: bytes, body: bytes | memoryview) -> str:
+    found = hashlib.sha256(header)
+    found.update(body)
+    return found.hexdigest()
+
+
+def _verify(path: Path, data: bytes) -> dict[str, str]:
+    """Return the header's words if the file is what was written."""
+    damaged = DamagedFileError(f"{path} is damaged: its contents do not match its checksum")
+    end = _header_end(data)
+    try:
+        header = json.loads(data[8:end])
+        words = header["__metadata__"]
+        digest = words["sha256"]
+        spelling = f'"sha256":"{digest}"'.encode()
+    except (ValueError, KeyError, TypeError) as error:
+        raise damaged from error
+    head = data[:end].replace(spelling, f'"sha256":"{_BLANK}"'.encode(), 1)
+    if _digest(head, memoryview(data)[end:]) != digest:
+        raise damaged
+    return words
+
+
+def _write(path: Path, *parts: bytes | memoryview) -> None:
+    # One fixed name: what a killed process left behind, the next one overwrites.
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        try:
+            with temporary.open("wb") as file:
+                for part in parts:
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    # The new name itself must survive a power cut.
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot_write(path: Path, error: OSError) -> RunError:
+    return RunError(f"cannot write {path}: {error.strerror}; what was there before is intact")

@@ -1,0 +1,243 @@
+"""The training game: players take turns, each lowers its own loss over its own parameters."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ancestral.capabilities import Batch, Loss, Player
+from ancestral.errors import ConfigError, DivergenceError
+from ancestral.training.options import Options
+from ancestral.training.order import global_randomness, seed_of
+from ancestral.training.precision import forward_precision, uses_bf16
+from ancestral.training.ranks import copy_from_first, sum_over_ranks, world
+from ancestral.training.schedule import average_decay, rate_factor
+from ancestral.training.seat import Seat
+
+
+class Game:
+    """Players, their optimizers and their averages.
+
+    One player with ``-log_prob`` is maximum likelihood, one with ``-elbo`` is a VAE, two are a
+    GAN. The modules are moved to the device, and their parameters belong to the game until
+    training ends.
+
+    Args:
+        players: In the order of their turns; no parameter may belong to two of them.
+        options: Settings of the optimizers, the schedule and the precision.
+        seed: All noise is a function of this seed, the step, the player and the micro-batch.
+        device: Where to train.
+
+    Raises:
+        ValueError: If there is no player, or two share a name or a parameter.
+        ConfigError: If a loss that couples examples meets micro-batches or several ranks, or the
+            device lacks the precision.
+
+    Example:
+        >>> from ancestral.capabilities import Batch, Loss, Player
+        >>> line = nn.Linear(2, 1)
+        >>> def loss(batch, generator):
+        ...     return Loss(line(batch.x).square().sum(), len(batch.x))
+        >>> game = Game([Player(name="line", module=line, loss=loss)], Options(), seed=0)
+        >>> sorted(game.step([Batch(torch.ones(4, 2))], number=1, progress=0.0))
+        ['line/grad_norm', 'line/learning_rate', 'line/loss']
+    """
+
+    def __init__(
+        self,
+        players: Sequence[Player],
+        options: Options,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.options, self.seed, self.device = options, seed, torch.device(device)
+        self.rank, self.world = world()
+        _check(players, options, self.world)
+        self.bf16 = uses_bf16(options, self.device)
+        for player in players:
+            player.module.to(self.device)
+            if options.channels_last:
+                _channels_last(player.module)
+        self.seats = [Seat(player, options) for player in players]
+        self.rounds = max(player.updates for player in players)
+        self._generator = Generator(self.device)
+        self._averaged = False
+        copy_from_first(list(self.state().values()))
+
+    @property
+    def micro_batches(self) -> int:
+        """Micro-batches that one step takes on each rank: ``accumulate`` for each update."""
+        return self.rounds * self.options.accumulate
+
+    def step(self, batches: Sequence[Batch], number: int, progress: float) -> dict[str, float]:
+        """Play one iteration: every player makes its updates, in turn.
+
+        Update u of every player sees the micro-batches ``batches[u * A:(u + 1) * A]`` with A =
+        ``accumulate``.
+
+        Args:
+            batches: This rank's micro-batches, ``micro_batches`` of them.
+            number: The step, from 1.
+            progress: Share of the budget spent before this step, in [0, 1].
+
+        Returns:
+            For each player ``name/loss``, ``name/grad_norm``, ``name/learning_rate`` and the
+            loss's own metrics, all of its last update.
+
+        Raises:
+            DivergenceError: If a loss or a gradient is not finite, before it moves a weight.
+        """
+        size, options = self.options.accumulate, self.options
+        factor = rate_factor(number, progress, schedule=options.schedule, warmup=options.warmup)
+        metrics: dict[str, float] = {}
+        with global_randomness(self.device) as shared, self._frozen():
+            for seat in self.seats:
+                for update in range(seat.player.updates):
+                    mine = batches[update * size : (update + 1) * size]
+                    metrics |= self._turn(seat, mine, (number, update), factor, shared)
+        if options.ema_decay:
+            decay = average_decay(number, options.ema_decay)
+            for seat in self.seats:
+                seat.follow(decay)
+        return metrics
+
+    def _turn(
+        self,
+        seat: Seat,
+        batches: Sequence[Batch],
+        when: tuple[int, int],
+        factor: float,
+        shared: Generator,
+    ) -> dict[str, float]:
+        name, alone = seat.player.name, len(batches) * self.world == 1
+        if len(self.seats) > 1:
+            seat.freeze(False)
+        sums: dict[str, float] = {}
+        for i, batch in enumerate(batches):
+            micro = self.rank * len(batches) + i
+            noise = seed_of(self.seed, "noise", name, *when, micro)
+            shared.manual_seed(noise)
+            with forward_precision(self.bf16, self.device):
+                loss = seat.player.loss(batch, self._generator.manual_seed(noise))
+            _add(sums, loss)
+            # With one micro-batch the division is free here, and saves a pass over gradients.
+            (loss.total / loss.weight if alone else loss.total).backward()
+        sums = self._over_ranks(sums)
+        weight = sums.pop("weight")
+        means = {key: value / weight for key, value in sums.items()}
+        if not math.isfinite(means["loss"]):
+            seat.clear()
+            raise DivergenceError(f"loss of {name} is {means['loss']}; lower the learning rate")
+        means["grad_norm"] = seat.update(1.0 if alone else weight, factor)
+        means["learning_rate"] = seat.peak * factor
+        seat.clear()
+        if len(self.seats) > 1:
+            seat.freeze(True)
+        return {f"{name}/{key}": value for key, value in means.items()}
+
+    def _over_ranks(self, sums: dict[str, float]) -> dict[str, float]:
+        if self.world == 1:
+            return sums
+        values = torch.tensor(list(sums.values()), dtype=torch.float64, device=self.device)
+        sum_over_ranks([values])
+        return dict(zip(sums, values.tolist(), strict=True))
+
+    @contextmanager
+    def _frozen(self) -> Iterator[None]:
+        # One player alone has nobody to freeze.
+        others = self.seats if len(self.seats) > 1 else []
+        for seat in others:
+            seat.freeze(True)
+        try:
+            yield
+        finally:
+            for seat in others:
+                seat.freeze(False)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged weights into the modules; without ``ema_decay`` nothing happens.
+
+        Buffers (batch norm's statistics) stay the raw ones.
+        """
+        if self._averaged:  # Already inside: a second exchange would bring the raw ones back.
+            yield
+            return
+        self._averaged = True
+        for seat in self.seats:
+            seat.swap()
+        try:
+            yield
+        finally:
+            for seat in self.seats:
+                seat.swap()
+            self._averaged = False
+
+    @contextmanager
+    def evaluating(self, number: int) -> Iterator[None]:
+        """Averaged weights, evaluation mode and noise of the step's own; all restored after."""
+        parts = [part for seat in self.seats for part in seat.player.module.modules()]
+        modes = [(part, part.training) for part in parts]
+        with ExitStack() as stack:
+            stack.enter_context(self.averaged())
+            shared = stack.enter_context(global_randomness(self.device))
+            shared.manual_seed(seed_of(self.seed, "validation", number))
+            for seat in self.seats:
+                seat.player.module.eval()
+            try:
+                yield
+            finally:
+                for part, mode in modes:
+                    part.training = mode
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all that the next step depends on: weights, buffers, moments, averages.
+
+        The tensors are the live ones: write or clone them before the next step.
+
+        Raises:
+            RuntimeError: Inside :meth:`averaged`, where the raw weights are put away.
+        """
+        if self._averaged:
+            raise RuntimeError("the state must be taken outside of averaged()")
+        return {key: value for seat in self.seats for key, value in seat.state().items()}
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Restore what :meth:`state` returned, in a game of the same players and options."""
+        for seat in self.seats:
+            seat.load_state(tensors)
+
+
+def _add(sums: dict[str, float], loss: Loss) -> None:
+    sums["weight"] = sums.get("weight", 0.0) + loss.weight
+    sums["loss"] = sums.get("loss", 0.0) + loss.total.item()
+    for key, value in loss.metrics.items():
+        sums[key] = sums.get(key, 0.0) + float(value) * loss.weight
+
+
+def _channels_last(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
+def _check(players: Sequence[Player], options: Options, ranks: int) -> None:
+    if not players:
+        raise ValueError("a game needs at least one player, got none")
+    owners: dict[nn.Parameter, str] = {}
+    names: set[str] = set()
+    for player in players:
+        if player.name in names:
+            raise ValueError(f"players must have different names, got {player.name} twice")
+        names.add(player.name)
+        for parameter in player.module.parameters():
+            if (other := owners.setdefault(parameter, player.name)) != player.name:
+                raise ValueError(f"players {other} and {player.name} share a parameter")
+        if player.couples_examples and options.accumulate * ranks > 1:
+            raise ConfigError(
+                f"the loss of {player.name} couples the examples of a batch, so accumulate x "
+                f"ranks must be 1, got {options.accumulate} x {ranks}"
+            )

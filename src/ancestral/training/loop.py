@@ -1,0 +1,172 @@
+"""The one training loop: an iterator of reports that the caller drives."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Generator
+
+from ancestral.capabilities import Batch
+from ancestral.training.budget import Budget
+from ancestral.training.game import Game
+from ancestral.training.order import Order, seed_of
+from ancestral.training.progress import Progress
+from ancestral.training.ranks import number_of_first
+
+Prepare: TypeAlias = Callable[[Batch, Generator], Batch]
+"""Makes a batch anew at every step from fixed examples: dequantisation noise, augmentation."""
+
+Stopped: TypeAlias = Literal["completed", "budget", "early"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """How training is judged on held-out data.
+
+    Args:
+        run: Returns figures by name; called with the averaged weights in place, the modules in
+            evaluation mode, and torch's global generator seeded by the step.
+        figure: The one by which the best weights are chosen.
+        higher_is_better: Which way it improves.
+    """
+
+    run: Callable[[], Mapping[str, float]]
+    figure: str
+    higher_is_better: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one step did.
+
+    Args:
+        step: Its number, from 1, counted from the start of the run.
+        epoch: Passes over the training split so far.
+        seconds: Training time so far: steps and validation, also from before a resume.
+        metrics: Of the players; see :meth:`Game.step`.
+        validation: Held-out figures, where this step was validated.
+        best: This validation is the best so far: now is the time to keep the weights.
+        stopped: Why this is the last report; None otherwise.
+        progress: With :meth:`Game.state`, all that is needed to go on from here.
+    """
+
+    step: int
+    epoch: float
+    seconds: float
+    metrics: dict[str, float]
+    validation: dict[str, float] | None
+    best: bool
+    stopped: Stopped | None
+    progress: Progress
+
+
+def train(
+    game: Game,
+    examples: Batch,
+    *,
+    budget: Budget,
+    validation: Validation | None = None,
+    state: Progress | None = None,
+    prepare: Prepare | None = None,
+) -> Iterator[Report]:
+    """Play steps until the budget is spent, and yield a report after each.
+
+    Logging, checkpoints and pictures belong to the caller; the clock stands still meanwhile.
+    The caller may stop at any report and later go on from its ``progress`` and the game's state
+    of that moment: with a budget in steps or epochs the bits are those of a run that never
+    stopped.
+
+    Args:
+        game: The players.
+        examples: The whole training split, on the game's device: ``x`` [N, *event].
+        budget: When to end.
+        validation: Run every ``validate_every`` steps and after the last one.
+        state: Where to go on from; the game has loaded its own state.
+        prepare: Applied to each micro-batch with a generator of its own.
+
+    Yields:
+        One report a step; none where ``state`` is that of a finished run.
+
+    Raises:
+        DivergenceError: If a loss is not finite, before the update.
+        KeyError: If ``validation.run`` does not return its figure.
+    """
+    feed = _Feed(game, examples, prepare)
+    total = budget.total_steps(len(examples.x), feed.per_step)
+    now = state or Progress()
+    while _end(game, budget, total, now) is None:
+        start, number, found = time.perf_counter(), now.step + 1, None
+        share = budget.progress(now.step, total, now.seconds)
+        metrics = game.step(feed.batches(number), number, share)
+        done = replace(now, step=number, seconds=_clock(game, budget, start, now.seconds))
+        last = _end(game, budget, total, done) is not None
+        if validation is not None and (last or number % game.options.validate_every == 0):
+            with game.evaluating(number):
+                found = dict(validation.run())
+            done = _judge(done, number_of_first(found[validation.figure], game.device), validation)
+            done = replace(done, seconds=_clock(game, budget, start, now.seconds))
+        now = done
+        yield Report(
+            step=number,
+            epoch=number * feed.per_step / len(examples.x),
+            seconds=now.seconds,
+            metrics=metrics,
+            validation=found,
+            best=now.best_step == number,
+            stopped=_end(game, budget, total, now),
+            progress=now,
+        )
+
+
+class _Feed:
+    """This rank's micro-batches of any step."""
+
+    def __init__(self, game: Game, examples: Batch, prepare: Prepare | None) -> None:
+        self.game, self.examples, self.prepare = game, examples, prepare
+        self.order = Order(len(examples.x), game.options.batch_size, seed=game.seed)
+        self.per_round = game.options.accumulate * game.world
+        self.per_step = game.rounds * self.per_round * self.order.batch_size
+        self.generator = Generator(game.device)
+
+    def batches(self, number: int) -> list[Batch]:
+        """Return the micro-batches of step ``number`` (from 1), round after round."""
+        game, size = self.game, self.game.options.accumulate
+        return [
+            self._batch(number, update * self.per_round + game.rank * size + i)
+            for update in range(game.rounds)
+            for i in range(size)
+        ]
+
+    def _batch(self, number: int, micro: int) -> Batch:
+        index = self.order.batch((number - 1) * self.game.rounds * self.per_round + micro)
+        index = index.to(self.game.device)
+        given = {name: value[index] for name, value in self.examples.given.items()}
+        batch = Batch(self.examples.x[index], given)
+        if self.prepare is not None:
+            noise = seed_of(self.game.seed, "prepare", number, micro)
+            batch = self.prepare(batch, self.generator.manual_seed(noise))
+        if self.game.options.channels_last and batch.x.ndim == 4:
+            batch = replace(batch, x=batch.x.contiguous(memory_format=torch.channels_last))
+        return batch
+
+
+def _end(game: Game, budget: Budget, total: int | None, now: Progress) -> Stopped | None:
+    if game.options.patience and now.bad >= game.options.patience:
+        return "early"
+    if total is not None:
+        return "completed" if now.step >= total else None
+    return "budget" if budget.progress(now.step, total, now.seconds) >= 1.0 else None
+
+
+def _clock(game: Game, budget: Budget, start: float, before: float) -> float:
+    seconds = before + time.perf_counter() - start
+    # Only where the clock decides must the ranks agree on it.
+    return seconds if budget.seconds is None else number_of_first(seconds, game.device)
+
+
+def _judge(now: Progress, figure: float, validation: Validation) -> Progress:
+    if now.improves(figure, higher=validation.higher_is_better):
+        return replace(now, best=figure, best_step=now.step, bad=0)
+    return replace(now, bad=now.bad + 1)

@@ -1,0 +1,80 @@
+"""How a game is trained: every setting that is not the model's and not the data's."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+from ancestral.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Settings of the training loop, checked when they are made.
+
+    Args:
+        batch_size: Examples of one micro-batch; a smaller training split is one batch.
+        learning_rate: Peak rate, for players that do not bring their own.
+        weight_decay: Decoupled decay, of matrices and kernels only (two dimensions or more).
+        betas: Decay rates of Adam's two moments; the first is the momentum of ``sgd``.
+        optimizer: The update rule.
+        schedule: ``cosine`` falls from the peak to zero over the budget; ``constant`` does not.
+        warmup: Steps of linear rise from zero to the peak.
+        max_grad_norm: Gradients are scaled down to this global norm, player by player; 0 is off.
+        ema_decay: Decay per step of the averaged weights; 0 keeps no average.
+        precision: ``auto`` runs the forward pass in bf16 where the machine has the instructions
+            and the model is convolutional (``channels_last``): there it was measured to pay, in
+            small matrix products it was not. ``bf16`` without the instructions is refused.
+        accumulate: Micro-batches of one update.
+        validate_every: Steps between validations; the last step is always validated.
+        patience: Validations without improvement before training stops early; 0 is off.
+        channels_last: Convolutions keep their channels in the innermost dimension.
+
+    Raises:
+        ConfigError: If a value is out of its range.
+
+    Example:
+        >>> Options(batch_size=256).optimizer
+        'adamw'
+    """
+
+    batch_size: int = 1000
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    betas: tuple[float, float] = (0.9, 0.999)
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    schedule: Literal["constant", "cosine"] = "cosine"
+    warmup: int = 0
+    max_grad_norm: float = 0.0
+    ema_decay: float = 0.0
+    precision: Literal["auto", "float32", "bf16"] = "auto"
+    accumulate: int = 1
+    validate_every: int = 500
+    patience: int = 0
+    channels_last: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "accumulate", "validate_every"):
+            _require(name, getattr(self, name), "be at least 1", getattr(self, name) >= 1)
+        for name in ("weight_decay", "warmup", "max_grad_norm", "patience"):
+            value = getattr(self, name)
+            _require(name, value, "be finite and at least 0", 0 <= value < math.inf)
+        rate = self.learning_rate
+        _require("learning_rate", rate, "be finite and above 0", 0 < rate < math.inf)
+        _require("ema_decay", self.ema_decay, "lie in [0, 1)", 0 <= self.ema_decay < 1)
+        in_range = len(self.betas) == 2 and all(0 <= beta < 1 for beta in self.betas)
+        _require("betas", self.betas, "be two numbers in [0, 1)", in_range)
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            _require(name, value, f"be one of {', '.join(allowed)}", value in allowed)
+
+
+_CHOICES = {
+    "optimizer": ("adamw", "adam", "sgd"),
+    "schedule": ("constant", "cosine"),
+    "precision": ("auto", "float32", "bf16"),
+}
+
+
+def _require(name: str, value: object, rule: str, holds: bool) -> None:
+    if not holds:
+        raise ConfigError(f"{name} must {rule}, got {value}")
