@@ -1,0 +1,114 @@
+"""What every source of data becomes: three splits in the user's own units."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ancestral.errors import ConfigError
+
+Kind: TypeAlias = Literal["vectors", "images"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Examples of one split, in the user's units.
+
+    Args:
+        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W].
+        given: What is known of each example, ``{"label": int64 [N]}`` or empty.
+
+    Example:
+        >>> examples = Examples(torch.zeros(5, 2), {"label": torch.arange(5)})
+        >>> len(examples), examples[1:3].given["label"]
+        (5, tensor([1, 2]))
+    """
+
+    x: Tensor
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: Tensor | slice) -> "Examples":
+        """Return the examples at ``index``: a slice, positions [M] or a mask [N]."""
+        return Examples(self.x[index], {name: value[index] for name, value in self.given.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """Data split in three, with everything needed to load it again and to name its parts.
+
+    Args:
+        name: A source's name, or a file's stem.
+        source: What the user wrote, a name or an absolute path.
+        kind: ``"vectors"`` or ``"images"``.
+        train: The training split; the only one that transforms and models are fitted on.
+        validation: Chooses the best weights.
+        test: Seen by evaluation only.
+        columns: Names of the D columns; empty for images.
+        labels: Label names; the index is the value of ``given["label"]``. Empty without labels.
+        levels: Images: number of grey levels, values are 0..levels-1. Vectors: 0.
+        official_split: The test split is the source's own, whatever the seed.
+        duplicates_removed: Examples dropped because an equal one stands in another split.
+        fingerprint: SHA-256 of contents and splits, hexadecimal.
+        notes: What was inferred or changed, one sentence each, to be said aloud.
+    """
+
+    name: str
+    source: str
+    kind: Kind
+    train: Examples
+    validation: Examples
+    test: Examples
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    levels: int = 0
+    official_split: bool = False
+    duplicates_removed: int = 0
+    fingerprint: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def event_shape(self) -> torch.Size:
+        """Shape of one example: [D] or [C, H, W]."""
+        return self.train.x.shape[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loading:
+    """How to load: every choice that changes what comes out.
+
+    Args:
+        seed: Of the split, at least 0.
+        size: Images: side in pixels after the centre crop; None keeps images that are all square,
+            equal and at most 64 pixels wide, and brings others to 32.
+        fractions: Shares of validation and test, each above 0, together below 1. A source's own
+            test split is kept instead.
+        label: Column of a table that is the label; None for no label.
+
+    Raises:
+        ConfigError: If a value is outside its range.
+
+    Example:
+        >>> Loading(size=32).fractions
+        (0.1, 0.1)
+    """
+
+    seed: int = 0
+    size: int | None = None
+    fractions: tuple[float, float] = (0.1, 0.1)
+    label: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed must be at least 0, got {self.seed}")
+        if self.size is not None and not 1 <= self.size <= 4096:
+            raise ConfigError(f"size must be between 1 and 4096 pixels, got {self.size}")
+        if len(self.fractions) != 2 or min(self.fractions) <= 0 or sum(self.fractions) >= 1:
+            raise ConfigError(
+                "fractions must be two shares above 0 that leave something for training, "
+                f"got {self.fractions}"
+            )

@@ -1,0 +1,157 @@
+"""From contents to a dataset: split by seed, duplicates across splits removed, fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ancestral.data.dataset import Dataset, Examples, Kind, Loading
+from ancestral.errors import DataError
+
+MINIMUM_ROWS = 10
+"""Fewer rows cannot be split in three with something to learn from."""
+
+FEW_VALUES = 32
+"""A table whose columns hold whole numbers with at most so many values each is discrete."""
+
+_RAW_KEY_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contents:
+    """What a reader found, before it is split.
+
+    Args:
+        kind: ``"vectors"`` or ``"images"``.
+        examples: What is to be split: all of it, or all but the source's own splits.
+        test: The source's own test split, if it has one.
+        validation: The source's own validation split, if it has one.
+        columns: Names of the columns of vectors.
+        labels: Names of the values of ``given["label"]``.
+        levels: Grey levels of images.
+        notes: What was inferred or changed while reading.
+    """
+
+    kind: Kind
+    examples: Examples
+    test: Examples | None = None
+    validation: Examples | None = None
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    levels: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def assemble(contents: Contents, *, name: str, source: str, loading: Loading) -> Dataset:
+    """Split the contents and make a dataset of them.
+
+    Each split is in random order, so that its first rows are a fair sample of it. Equal rows are
+    kept in one split only: in the official test split if there is one, else in training. Tables
+    of discrete columns keep theirs, for equal rows are what such a distribution consists of.
+
+    Raises:
+        DataError: If there are fewer than 10 rows, or if no row of a split is left.
+    """
+    if len(contents.examples) < MINIMUM_ROWS:
+        raise DataError(
+            f"{source}: needs at least {MINIMUM_ROWS} rows, got {len(contents.examples)}"
+        )
+    official = contents.test is not None
+    splits = _cut(contents, loading)
+    notes = list(contents.notes)
+    # The split that wins a duplicate comes first.
+    order = (2, 0, 1) if official else (0, 1, 2)
+    fresh = _unseen([splits[i].x for i in order])
+    copies = sum(int((~mask).sum()) for mask in fresh)
+    removed = 0
+    if copies and contents.kind == "vectors" and _discrete(splits[0].x):
+        notes.append(f"{copies} rows stand in two splits; kept, because every column is discrete")
+    elif copies:
+        removed = copies
+        kept = {i: splits[i][mask] for i, mask in zip(order, fresh, strict=True)}
+        splits = (kept[0], kept[1], kept[2])
+        _refuse_empty(splits, source, removed)
+        winner = "the test split, which is the source's own" if official else "training"
+        notes.append(f"{removed} duplicates across the splits removed; {winner}, kept them")
+    return Dataset(
+        name=name,
+        source=source,
+        kind=contents.kind,
+        train=splits[0],
+        validation=splits[1],
+        test=splits[2],
+        columns=contents.columns,
+        labels=contents.labels,
+        levels=contents.levels,
+        official_split=official,
+        duplicates_removed=removed,
+        fingerprint=_fingerprint(contents, splits),
+        notes=tuple(notes),
+    )
+
+
+def _cut(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Examples]:
+    generator = np.random.default_rng([loading.seed, 0])
+    examples, test, validation = contents.examples, contents.test, contents.validation
+    rest = examples[torch.from_numpy(generator.permutation(len(examples)))]
+    sizes = [max(1, round(fraction * len(examples))) for fraction in loading.fractions]
+    if test is None:
+        test, rest = rest[: sizes[1]], rest[sizes[1] :]
+    else:
+        test = test[torch.from_numpy(generator.permutation(len(test)))]
+    if validation is None:
+        validation, rest = rest[: sizes[0]], rest[sizes[0] :]
+    return rest, validation, test
+
+
+def _row_keys(x: Tensor) -> list[bytes]:
+    """Return one key a row, equal exactly where rows are: the bytes, or a 128-bit digest."""
+    # Adding zero turns -0.0 into 0.0, which is the same number with other bytes.
+    rows = (x + 0.0 if x.is_floating_point() else x).flatten(start_dim=1).contiguous().numpy()
+    if rows.shape[1] * rows.itemsize <= _RAW_KEY_BYTES:
+        return rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel().tolist()
+    return [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+
+
+def _unseen(splits: Sequence[Tensor]) -> list[Tensor]:
+    """Return a mask for each split: True where no EARLIER split holds an equal row."""
+    seen: set[bytes] = set()
+    masks = []
+    for x in splits:
+        keys = _row_keys(x)
+        masks.append(torch.tensor([key not in seen for key in keys], dtype=torch.bool))
+        seen.update(keys)
+    return masks
+
+
+def _discrete(x: Tensor) -> bool:
+    if not bool((x == x.round()).all()):
+        return False
+    return all(len(column.unique()) <= FEW_VALUES for column in x.unbind(1))
+
+
+def _refuse_empty(splits: Sequence[Examples], source: str, removed: int) -> None:
+    for name, split in zip(("training", "validation", "test"), splits, strict=True):
+        if len(split) == 0:
+            raise DataError(
+                f"{source}: nothing is left of the {name} split after the {removed} duplicates "
+                "across the splits are removed; the data repeat too few distinct rows"
+            )
+
+
+def _fingerprint(contents: Contents, splits: Sequence[Examples]) -> str:
+    """Hash contents and splits; byte order and file names do not enter."""
+    digest = hashlib.sha256()
+    header = [contents.kind, contents.columns, contents.labels, contents.levels]
+    digest.update(json.dumps(header).encode())
+    for split in splits:
+        for name, value in [("x", split.x), *sorted(split.given.items())]:
+            array = value.contiguous().numpy()
+            array = array.astype(array.dtype.newbyteorder("<"), copy=False)
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(memoryview(array).cast("B"))
+    return digest.hexdigest()

@@ -1,0 +1,327 @@
+"""Maps from the user's units to a model's units, fitted on the training split.
+
+The change of variables is counted: for data x in the user's units and y = transform(x),
+``log p(x) = log p_model(y) + log_det``, in nats. A transform that adds noise makes this a lower
+bound on the log-probability of the discrete x. Parameters are buffers, so that ``state_dict``
+carries them, and ``spec`` with ``build`` makes the empty transform to load them into.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ancestral.data.dataset import Examples
+from ancestral.errors import ConfigError, DataError, DivergenceError
+
+Spec: TypeAlias = dict[str, Any]
+"""What ``build`` needs; JSON values only."""
+
+_EDGE = 2.0**-12
+"""Noise keeps this far from the edges of a bin, or rounding in float32 would cross them."""
+
+
+class Transform(nn.Module, ABC):
+    """A map from the user's units to the model's, with its log-determinant.
+
+    Attributes:
+        exact: False where noise is added, so that likelihoods become bounds.
+    """
+
+    exact: bool = True
+
+    @abstractmethod
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the model's units, float32 [B, *event], and log|det|, float64 [B], in nats.
+
+        Args:
+            x: Data in the user's units, [B, *event].
+            generator: Source of the noise, if any; torch's global one if None.
+        """
+
+    @abstractmethod
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the user's units: float64 vectors, or uint8 images at the nearest valid level.
+
+        Args:
+            y: Values in the model's units, [B, *event].
+
+        Raises:
+            DivergenceError: If an image holds values that are not finite.
+        """
+
+    @abstractmethod
+    def spec(self) -> Spec:
+        """Return what ``build`` needs to make this transform anew, without its buffers."""
+
+    def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:
+        """Return the model's units alone, float32 [B, *event]."""
+        return self.forward_and_log_det(x, generator)[0]
+
+
+class Affine(Transform):
+    """``y = (x - mean) / std``, each coordinate for itself.
+
+    Args:
+        mean: Of each coordinate, [*event].
+        std: Of each coordinate, above 0, [*event].
+
+    Raises:
+        ValueError: If the shapes differ or a standard deviation is not above 0.
+
+    Example:
+        >>> transform = Affine(torch.zeros(2), torch.full((2,), 2.0))
+        >>> y, log_det = transform.forward_and_log_det(torch.ones(5, 2))
+        >>> y.shape, log_det.shape
+        (torch.Size([5, 2]), torch.Size([5]))
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        if mean.shape != std.shape:
+            raise ValueError(f"mean {list(mean.shape)} and std {list(std.shape)} must agree")
+        if not bool((std > 0).all()):
+            raise ValueError(f"std must be above 0, got {std.min().item()}")
+        self.register_buffer("mean", mean.double())
+        self.register_buffer("std", std.double())
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return (x - mean) / std and the sum of -log std."""
+        del generator  # Nothing is drawn.
+        return ((x - self.mean) / self.std).float(), (-self.std.log().sum()).expand(len(x))
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return y * std + mean, float64 [B, *event]."""
+        return y.double() * self.std + self.mean
+
+    def spec(self) -> Spec:
+        """Return the kind and the shape of an event."""
+        return {"kind": "affine", "event_shape": list(self.mean.shape)}
+
+
+class Levels(Transform):
+    """Grey levels 0..levels-1 laid evenly on [low, high], without noise.
+
+    For models that give mass to the levels themselves and for models without a density: the
+    values are only renamed, so that the log-determinant is 0 and ``exact`` holds.
+
+    Args:
+        levels: Number of levels, from 2 to 256.
+        low: Value of level 0.
+        high: Value of the last level, above ``low``.
+
+    Example:
+        >>> Levels(256)(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).shape
+        torch.Size([5, 1, 8, 8])
+    """
+
+    def __init__(self, levels: int, *, low: float = 0.0, high: float = 1.0) -> None:
+        super().__init__()
+        if low >= high:
+            raise ValueError(f"low must be below high, got {low} and {high}")
+        self.levels, self.low, self.high = _checked(levels), low, high
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the levels on [low, high] and zeros."""
+        del generator  # Nothing is drawn.
+        step = (self.high - self.low) / (self.levels - 1)
+        y = x.float().mul_(step).add_(self.low)
+        return y, torch.zeros(len(x), dtype=torch.float64, device=x.device)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the nearest valid level, uint8 [B, *event]."""
+        scaled = (y.float() - self.low) * ((self.levels - 1) / (self.high - self.low))
+        return _to_levels(scaled.round(), self.levels)
+
+    def spec(self) -> Spec:
+        """Return the kind, the number of levels and the interval."""
+        return {"kind": "levels", "levels": self.levels, "low": self.low, "high": self.high}
+
+
+class Dequantise(Transform):
+    """Uniform noise inside each grey level, then one mean and standard deviation for all pixels.
+
+    ``y = ((x + u) / levels - mean) / std`` with u ~ Uniform(0, 1). By Jensen's inequality
+    ``log P(x) >= E_u[log p(y) + log_det]``, with equality where p is flat inside each bin. One
+    pair of numbers serves all pixels, because pixels that are constant in training have no
+    standard deviation of their own.
+
+    Source: Theis, van den Oord & Bethge 2016, A note on the evaluation of generative models,
+    arXiv:1511.01844, sec. 3.1.
+
+    Args:
+        levels: Number of levels, from 2 to 256.
+        mean: Subtracted from the values in [0, 1).
+        std: Divides them, above 0.
+
+    Example:
+        >>> transform = Dequantise(17)
+        >>> transform(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).shape
+        torch.Size([5, 1, 8, 8])
+    """
+
+    exact = False
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, levels: int, *, mean: float = 0.0, std: float = 1.0) -> None:
+        super().__init__()
+        if not std > 0:
+            raise ValueError(f"std must be above 0, got {std}")
+        self.levels = _checked(levels)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float64))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float64))
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return dequantised values and -log(levels * std) for each pixel."""
+        noise = torch.rand(x.shape, generator=generator, device=x.device)
+        y = noise.clamp_(_EDGE, 1 - _EDGE).add_(x)
+        y.mul_((1 / (self.levels * self.std)).float()).sub_((self.mean / self.std).float())
+        log_det = -x[:1].numel() * (self.levels * self.std).log()
+        return y, log_det.expand(len(x))
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the level whose bin holds y, the first or last one outside, uint8 [B, *event]."""
+        scaled = (y.double() * self.std + self.mean) * self.levels
+        return _to_levels(scaled.floor(), self.levels)
+
+    def spec(self) -> Spec:
+        """Return the kind and the number of levels."""
+        return {"kind": "dequantise", "levels": self.levels}
+
+
+class Compose(Transform):
+    """Transforms one after the other; log-determinants add.
+
+    Args:
+        transforms: Applied from first to last.
+
+    Example:
+        >>> both = Compose([Dequantise(4), Affine(torch.zeros(3), torch.ones(3))])
+        >>> both(torch.zeros(5, 3, dtype=torch.uint8)).shape, both.exact
+        (torch.Size([5, 3]), False)
+    """
+
+    def __init__(self, transforms: Sequence[Transform]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(transforms)
+        self.exact = all(part.exact for part in transforms)
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the last transform's output and the sum of all log-determinants."""
+        total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
+        for part in self._transforms():
+            x, log_det = part.forward_and_log_det(x, generator)
+            total = total + log_det
+        return x, total
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Undo the transforms from last to first."""
+        for part in reversed(self._transforms()):
+            y = part.inverse(y)
+        return y
+
+    def spec(self) -> Spec:
+        """Return the kind and the parts' own specs."""
+        return {"kind": "compose", "parts": [part.spec() for part in self._transforms()]}
+
+    def _transforms(self) -> list[Transform]:
+        return [part for part in self.parts if isinstance(part, Transform)]
+
+
+def standardise(train: Examples) -> Affine:
+    """Fit mean and standard deviation of each column; a constant column is only centred.
+
+    Args:
+        train: The training split, x [N, D].
+
+    Raises:
+        DataError: If the numbers are too large to square in float64.
+    """
+    x = train.x.double()
+    mean, std = x.mean(dim=0), x.std(dim=0, correction=0)
+    if not bool(torch.isfinite(std).all()):
+        column = int((~torch.isfinite(std)).nonzero()[0, 0]) + 1
+        raise DataError(f"column {column} holds numbers too large to standardise; rescale it")
+    # A constant column's deviation is rounding, at most 1e-16 of its size.
+    constant = std <= 1e-13 * x.abs().amax(dim=0)
+    return Affine(mean, torch.where(constant, 1.0, std))
+
+
+def dequantise(train: Examples, levels: int, *, standard: bool) -> Dequantise:
+    """Make images continuous; with ``standard``, of mean 0 and deviation 1 over all pixels.
+
+    Args:
+        train: The training split, x uint8 [N, C, H, W].
+        levels: Number of grey levels, from 2 to 256.
+        standard: Standardise by one mean and one deviation, fitted on ``train``.
+    """
+    if not standard:
+        return Dequantise(levels)
+    counts = torch.bincount(train.x.flatten(), minlength=levels).double()
+    weights = counts / counts.sum()
+    centres = (torch.arange(len(weights), dtype=torch.float64) + 0.5) / levels
+    mean = (weights * centres).sum()
+    # Uniform noise inside a bin of width 1 / levels adds a twelfth of its square.
+    variance = (weights * (centres - mean).square()).sum() + 1 / (12 * levels**2)
+    return Dequantise(levels, mean=mean.item(), std=math.sqrt(variance.item()))
+
+
+def unit_interval(levels: int) -> Levels:
+    """Return the map of grey levels onto [0, 1]."""
+    return Levels(levels)
+
+
+def symmetric(levels: int) -> Levels:
+    """Return the map of grey levels onto [-1, 1]."""
+    return Levels(levels, low=-1.0, high=1.0)
+
+
+def build(spec: Mapping[str, Any]) -> Transform:
+    """Make the transform that a spec describes; ``load_state_dict`` then fills its buffers.
+
+    Raises:
+        ConfigError: If the kind is unknown.
+
+    Example:
+        >>> build(symmetric(256).spec())(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).min()
+        tensor(-1.)
+    """
+    match spec:
+        case {"kind": "affine", "event_shape": shape}:
+            return Affine(torch.zeros(shape), torch.ones(shape))
+        case {"kind": "levels", "levels": levels, "low": low, "high": high}:
+            return Levels(levels, low=low, high=high)
+        case {"kind": "dequantise", "levels": levels}:
+            return Dequantise(levels)
+        case {"kind": "compose", "parts": parts}:
+            return Compose([build(part) for part in parts])
+    raise ConfigError(f"not the description of a transform: {dict(spec)}")
+
+
+def _checked(levels: int) -> int:
+    if not 2 <= levels <= 256:
+        raise ValueError(f"levels must be between 2 and 256, got {levels}")
+    return levels
+
+
+def _to_levels(values: Tensor, levels: int) -> Tensor:
+    if not bool(torch.isfinite(values).all()):
+        raise DivergenceError("the model gave pixels that are not finite numbers")
+    return values.clamp(0, levels - 1).to(torch.uint8)
