@@ -1,5 +1,7 @@
 """Layers: no probability, no training."""
 
+from ancestral.nn.label_planes import LabelPlanesConv2d
 from ancestral.nn.mlp import MLP
+from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 
-__all__ = ["MLP"]
+__all__ = ["MLP", "ConvDecoder", "ConvEncoder", "LabelPlanesConv2d", "Upsampling", "halvings"]

@@ -1,0 +1,113 @@
+"""Conditional distributions whose parameters come from a network: Gaussian encoder and decoder."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Independent, Normal, register_kl
+
+from ancestral.networks.nodes import StandardNormalDistribution
+
+_HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+class LogScaleNormal(Normal):
+    """A normal that keeps the logarithm of its scale, as networks give it.
+
+    The same distribution as :class:`torch.distributions.Normal`; densities and the KL to the
+    standard normal need neither a logarithm nor a division, which a small training step notices.
+
+    Args:
+        loc: Mean, [*B].
+        log_scale: Logarithm of the standard deviation, [*B] or a scalar.
+
+    Example:
+        >>> LogScaleNormal(torch.zeros(3), torch.zeros(())).log_prob(torch.zeros(3)).shape
+        torch.Size([3])
+    """
+
+    def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
+        self.log_scale = log_scale.expand_as(loc)
+        super().__init__(loc, log_scale.exp().expand_as(loc), validate_args=False)
+
+    def expand(self, batch_shape: torch.Size, _instance: None = None) -> "LogScaleNormal":
+        """Return the same distribution with a wider batch shape."""
+        return LogScaleNormal(self.loc.expand(batch_shape), self.log_scale.expand(batch_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density in nats, [*sample, *B]."""
+        standardised = (value - self.loc) * torch.exp(-self.log_scale)
+        return -0.5 * standardised.square() - self.log_scale - _HALF_LOG_TWO_PI
+
+
+@register_kl(LogScaleNormal, StandardNormalDistribution)
+def _kl_to_standard_normal(q: LogScaleNormal, p: StandardNormalDistribution) -> Tensor:
+    """KL(q || p) per coordinate, nats. Source: Kingma & Welling 2014, arXiv:1312.6114, app. B."""
+    del p
+    return 0.5 * (q.loc.square() + q.scale.square() - 1) - q.log_scale
+
+
+class GaussianEncoder(nn.Module):
+    """q(z | parents) = Normal(mu, diag(sigma^2)), one network that gives mu and log sigma.
+
+    Source: Kingma & Welling 2014, Auto-Encoding Variational Bayes, arXiv:1312.6114, eq. 9.
+
+    Args:
+        network: Maps the parents' values to [*B, 2 L]: means, then log standard deviations.
+
+    Example:
+        >>> encoder = GaussianEncoder(nn.Linear(2, 6))
+        >>> encoder(torch.zeros(5, 2)).event_shape
+        torch.Size([3])
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *parents: Tensor) -> Independent:
+        """Return q(z | parents), batch shape [*B], event shape [L]."""
+        mean, log_std = full_precision(self.network(*parents)).chunk(2, dim=-1)
+        return Independent(LogScaleNormal(mean, log_std), 1, validate_args=False)
+
+
+class GaussianDecoder(nn.Module):
+    """p(x | z) = Normal(mu(z), sigma^2 I) with a fixed or learned scale, in model units.
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114, app. C.2; a learned shared variance: Rybkin,
+    Daniilidis & Levine 2021, sigma-VAE, arXiv:2006.13202.
+
+    Args:
+        network: Maps z [*B, L] to means [*B, D].
+        std: The standard deviation; None to learn it, from 1.
+
+    Raises:
+        ValueError: If std is not positive.
+
+    Example:
+        >>> GaussianDecoder(nn.Linear(3, 2), std=0.1)(torch.zeros(5, 3)).stddev[0]
+        tensor([0.1000, 0.1000])
+    """
+
+    log_std: Tensor
+
+    def __init__(self, network: nn.Module, *, std: float | None = None) -> None:
+        super().__init__()
+        if std is not None and not 0 < std < math.inf:
+            raise ValueError(f"decoder_std must be positive and finite, got {std}")
+        self.network = network
+        log_std = torch.tensor(0.0 if std is None else math.log(std))
+        if std is None:
+            self.log_std = nn.Parameter(log_std)
+        else:
+            self.register_buffer("log_std", log_std)
+
+    def forward(self, z: Tensor) -> Independent:
+        """Return p(x | z), batch shape [*B], event shape [D]."""
+        mean = full_precision(self.network(z))
+        return Independent(LogScaleNormal(mean, self.log_std), 1, validate_args=False)
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Return x in float32 where it came out of bfloat16 or float16 arithmetic."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

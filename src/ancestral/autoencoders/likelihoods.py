@@ -1,0 +1,104 @@
+"""Distributions of grey levels: the discretised logistic, a probability for each level."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, constraints
+from torch.nn import functional
+
+
+class DiscretisedLogistic(Distribution):
+    """A logistic rounded to grey levels; the tails belong to the first and the last level.
+
+    A value is ``level / (levels - 1)``, in [0, 1]. ``log_prob`` is the log of the mass of that
+    level, so a bound made of it is a bound on the probability of the image itself.
+
+    With a = (x - w/2 - loc) / s and b = (x + w/2 - loc) / s, w the width of a level, the mass
+    sigmoid(b) - sigmoid(a) = sigmoid(b) sigmoid(-a) (1 - exp(-w / s)), which keeps its digits
+    however far out x lies.
+
+    Source: Kingma et al. 2016, arXiv:1606.04934, sec. 5; Salimans et al. 2017, PixelCNN++,
+    arXiv:1701.05517, eq. 2.
+
+    Args:
+        loc: Centre of the logistic, [*B], in units of x; may lie outside [0, 1].
+        log_scale: Log of its scale s, broadcastable to loc.
+        levels: Number of grey levels, at least 2.
+
+    Raises:
+        ValueError: If levels < 2.
+
+    Example:
+        >>> pixel = DiscretisedLogistic(torch.zeros(3), torch.zeros(()), levels=17)
+        >>> pixel.log_prob(torch.tensor([0.0, 0.5, 1.0])).shape
+        torch.Size([3])
+    """
+
+    arg_constraints = {"loc": constraints.real, "log_scale": constraints.real}  # noqa: RUF012
+    has_rsample = False
+
+    def __init__(self, loc: Tensor, log_scale: Tensor, *, levels: int) -> None:
+        if levels < 2:
+            raise ValueError(f"levels must be at least 2, got {levels}")
+        self.loc, self.levels = loc, levels
+        self.log_scale = log_scale.expand_as(loc)
+        super().__init__(loc.shape, validate_args=False)
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """The grey levels, as numbers in [0, 1]."""
+        return constraints.unit_interval
+
+    @property
+    def mean(self) -> Tensor:
+        """The exact mean of the grey level, in [0, 1], [*B]."""
+        # E[level] = sum over j >= 1 of P(level >= j); one term at a time keeps memory at [*B].
+        rate, total = torch.exp(-self.log_scale), torch.zeros_like(self.loc)
+        for j in range(1, self.levels):
+            total = total + torch.sigmoid((self.loc - (j - 0.5) / (self.levels - 1)) * rate)
+        return total / (self.levels - 1)
+
+    def expand(self, batch_shape: torch.Size, _instance: None = None) -> "DiscretisedLogistic":
+        """Return the same distribution with a wider batch shape."""
+        scale = self.log_scale.expand(batch_shape)
+        return DiscretisedLogistic(self.loc.expand(batch_shape), scale, levels=self.levels)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of the grey level ``value``, nats, [*sample, *B]."""
+        rate = torch.exp(-self.log_scale)
+        half = 0.5 / (self.levels - 1)
+        centred = value - self.loc
+        below = functional.softplus((centred - half) * rate)  # -log sigmoid(-a)
+        above = functional.softplus((-centred - half) * rate)  # -log sigmoid(b)
+        inside = _log_one_minus_exp(2 * half * rate)
+        first, last = value < half, value > 1 - half
+        zero = torch.zeros((), dtype=below.dtype, device=below.device)
+        return (
+            torch.where(first | last, zero, inside)
+            - torch.where(first, zero, below)
+            - torch.where(last, zero, above)
+        )
+
+    @torch.no_grad()
+    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+        """Draw grey levels, [*sample_shape, *B]."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        tiny = torch.finfo(self.loc.dtype).tiny
+        u = torch.rand(shape, dtype=self.loc.dtype, device=self.loc.device).clamp_min(tiny)
+        # Rounding may give u = 1 in no float type of torch.rand, so log1p(-u) is finite.
+        x = self.loc + self.log_scale.exp() * (u.log() - torch.log1p(-u))
+        top = self.levels - 1
+        return (x * top).round().clamp(0, top) / top
+
+
+def _log_one_minus_exp(x: Tensor) -> Tensor:
+    """Return log(1 - exp(-x)) for x > 0, exact for small and large x.
+
+    Source: Maechler 2012, Accurately Computing log(1 - exp(-|a|)), eq. 7.
+    """
+    small = x < math.log(2)
+    # Each branch sees only arguments that are safe for it, so that gradients stay finite.
+    low = torch.log(-torch.expm1(-torch.where(small, x, 1.0)))
+    high = torch.log1p(-torch.exp(-torch.where(small, 1.0, x)))
+    return torch.where(small, low, high)
