@@ -204,6 +204,37 @@ class Dequantise(Transform):
         return {"kind": "dequantise", "levels": self.levels}
 
 
+class Flatten(Transform):
+    """Lay out each example as one row, for models of vectors; the values stay as they are.
+
+    Args:
+        event_shape: Shape of one example before it is flattened.
+
+    Example:
+        >>> Flatten((1, 8, 8))(torch.zeros(5, 1, 8, 8)).shape
+        torch.Size([5, 64])
+    """
+
+    def __init__(self, event_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.event_shape = tuple(event_shape)
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return x [B, D] and zeros."""
+        del generator  # Nothing is drawn.
+        return x.flatten(1), torch.zeros(len(x), dtype=torch.float64, device=x.device)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return y in the shape of an example, [B, *event]."""
+        return y.reshape(len(y), *self.event_shape)
+
+    def spec(self) -> Spec:
+        """Return the kind and the shape of an event."""
+        return {"kind": "flatten", "event_shape": list(self.event_shape)}
+
+
 class Compose(Transform):
     """Transforms one after the other; log-determinants add.
 
@@ -310,6 +341,8 @@ def build(spec: Mapping[str, Any]) -> Transform:
             return Levels(levels, low=low, high=high)
         case {"kind": "dequantise", "levels": levels}:
             return Dequantise(levels)
+        case {"kind": "flatten", "event_shape": shape}:
+            return Flatten(shape)
         case {"kind": "compose", "parts": parts}:
             return Compose([build(part) for part in parts])
     raise ConfigError(f"not the description of a transform: {dict(spec)}")
