@@ -1,0 +1,25 @@
+"""Adversarial models: samplers without a density, learned against a critic."""
+
+from ancestral.adversarial.critic import Critic
+from ancestral.adversarial.game import Game, GeneratorLoss
+from ancestral.adversarial.gan import GAN, UniformPrior
+from ancestral.adversarial.losses import (
+    critic_loss,
+    game_value,
+    non_saturating_loss,
+    saturating_loss,
+)
+from ancestral.adversarial.penalties import zero_centred_penalty
+
+__all__ = [
+    "GAN",
+    "Critic",
+    "Game",
+    "GeneratorLoss",
+    "UniformPrior",
+    "critic_loss",
+    "game_value",
+    "non_saturating_loss",
+    "saturating_loss",
+    "zero_centred_penalty",
+]

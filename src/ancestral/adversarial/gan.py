@@ -1,0 +1,171 @@
+"""The generative adversarial network: a sampler learned against a critic, without a density."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Generator, Size, Tensor, nn
+from torch.distributions import Uniform
+
+from ancestral.adversarial.critic import Critic
+from ancestral.adversarial.game import GENERATOR_LOSSES, Game, GeneratorLoss
+from ancestral.capabilities import Batch, Given, Player
+from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.dag import DAG
+from ancestral.networks.nodes import Deterministic, Node, StandardNormal
+from ancestral.networks.sampling import draw
+from ancestral.nn import MLP
+
+
+class UniformPrior(nn.Module):
+    """The root node z ~ Uniform[-1, 1] in every coordinate.
+
+    Args:
+        event_shape: Shape of z.
+
+    Example:
+        >>> UniformPrior((16,))().batch_shape
+        torch.Size([16])
+    """
+
+    one: Tensor
+
+    def __init__(self, event_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.register_buffer("one", torch.ones(*event_shape), persistent=False)
+
+    def forward(self) -> Uniform:
+        """Return the distribution, batch shape [*event]."""
+        return Uniform(-self.one, self.one, validate_args=False)
+
+
+PRIORS: dict[str, Callable[[Sequence[int]], nn.Module]] = {
+    "normal": StandardNormal,
+    "uniform": UniformPrior,
+}
+
+
+class GAN(nn.Module):
+    """A generative adversarial network of fully connected layers.
+
+    Two Bayesian networks. ``p = {z, x | z}``: latents z are drawn from a simple prior and x is a
+    FUNCTION of z, the generator, so that p(x) has no density and this class no ``log_prob``.
+    ``q = {y | x}``: the critic, a classifier of real (y = 1) against generated (y = 0), which
+    serves training only.
+
+    Source: Goodfellow et al. 2014, Generative Adversarial Nets, arXiv:1406.2661; the critic's
+    penalty: Mescheder et al. 2018, arXiv:1801.04406.
+
+    Args:
+        features: Number of features, or the event shape of x; images are flattened.
+        latent: Latent dimensions L, at least 1.
+        hidden: Widths of the generator's hidden layers; the critic has them in reverse.
+        loss: What the generator lowers: -log D, or log(1 - D), which saturates.
+        prior: Distribution of z: standard normal, or uniform on [-1, 1].
+        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
+        updates: Updates of the critic and of the generator in one iteration, each at least 1.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+        >>> gan = GAN(2, latent=4)
+        >>> gan.sample(5).shape
+        torch.Size([5, 2])
+        >>> gan.graph["p"].edges, gan.graph["q"].edges
+        ((('z', 'x'),), (('x', 'y'),))
+    """
+
+    def __init__(
+        self,
+        features: int | Sequence[int],
+        *,
+        latent: int = 4,
+        hidden: Sequence[int] = (64, 64, 64),
+        loss: GeneratorLoss = "non-saturating",
+        prior: Literal["normal", "uniform"] = "normal",
+        penalty: float = 0.02,
+        updates: tuple[int, int] = (1, 1),
+    ) -> None:
+        super().__init__()
+        shape = Size((features,) if isinstance(features, int) else features)
+        _check(latent=latent, loss=loss, prior=prior, penalty=penalty, updates=updates)
+        self.loss: GeneratorLoss = loss
+        self.penalty, self.updates = penalty, updates
+        generator, critic = mlp_generator(latent, shape, hidden), mlp_critic(shape, hidden[::-1])
+        x_given_z = Node("x", Deterministic(generator), ("z",), shape)
+        # A tuple, so that p and q stay the only owners of the weights.
+        self._networks = (generator, critic)
+        self.p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
+        self.q = BayesianNetwork([Node("y", critic, ("x",))])
+
+    @property
+    def generator(self) -> nn.Module:
+        """The generator alone: z [B, L] -> x [B, *event]. It holds none of the critic's weights."""
+        return self._networks[0]
+
+    @property
+    def critic(self) -> Critic:
+        """The critic: x [B, *event] -> Bernoulli(y), y = 1 for real."""
+        return self._networks[1]
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The network of the model and the one of the critic."""
+        return {"p": self.p.graph, "q": self.q.graph}
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw z from its prior, then x = G(z); return n draws of x, [n, *event].
+
+        Args:
+            n: Number of draws, at least 1.
+            given: May fix ``z``, [n, L] or [L].
+            generator: Source of the latents; torch's global one if None.
+        """
+        return self.p.sample(n, given=given, generator=generator)["x"]
+
+    def players(self) -> Sequence[Player]:
+        """Return the critic, then the generator."""
+        game = Game(
+            generate=self._generate,
+            judge=lambda batch: self.critic.logits(batch.x),
+            loss=self.loss,
+            penalty=self.penalty,
+        )
+        d_steps, g_steps = self.updates
+        return game.players(self.generator, self.critic, d_steps=d_steps, g_steps=g_steps)
+
+    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
+        prior = self.p.nodes["z"].distribution(())
+        return self.generator(draw(prior, (len(batch.x),), generator))
+
+
+def mlp_generator(features_in: int, event_shape: Size, hidden: Sequence[int]) -> nn.Module:
+    """Return a network from [B, features_in] to [B, *event_shape]."""
+    network = MLP(features_in, event_shape.numel(), hidden=hidden)
+    if len(event_shape) == 1:
+        return network
+    return nn.Sequential(network, nn.Unflatten(1, tuple(event_shape)))
+
+
+def mlp_critic(event_shape: Size, hidden: Sequence[int], *, extra: int = 0) -> Critic:
+    """Return a critic of values [B, *event_shape], followed by ``extra`` more features."""
+    network = MLP(
+        event_shape.numel() + extra, 1, hidden=hidden, activation=lambda: nn.LeakyReLU(0.2)
+    )
+    return Critic(network if len(event_shape) == 1 else nn.Sequential(nn.Flatten(), network))
+
+
+def _check(*, latent: int, loss: str, prior: str, penalty: float, updates: tuple[int, int]) -> None:
+    if latent < 1:
+        raise ValueError(f"latent must be at least 1, got {latent}")
+    if loss not in GENERATOR_LOSSES:
+        raise ValueError(f"loss must be one of {', '.join(GENERATOR_LOSSES)}, got {loss!r}")
+    if prior not in PRIORS:
+        raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
+    if not penalty >= 0:
+        raise ValueError(f"penalty must be at least 0, got {penalty}")
+    if len(updates) != 2 or min(updates) < 1:
+        raise ValueError(f"updates must be two numbers of at least 1, got {updates}")

@@ -1,0 +1,25 @@
+import torch
+from torch import nn
+
+from ancestral.adversarial.penalties import zero_centred_penalty
+
+
+def test_penalty_of_a_linear_critic_is_half_its_squared_weight() -> None:
+    weight = torch.tensor([3.0, -4.0], dtype=torch.float64)
+    penalty = zero_centred_penalty(lambda x: x @ weight + 1, torch.randn(5, 2, dtype=weight.dtype))
+    torch.testing.assert_close(penalty, torch.full((5,), 12.5, dtype=weight.dtype))
+
+
+def test_penalty_of_a_quadratic_critic_differs_by_example() -> None:
+    x = torch.randn(6, 1, 2, 2, dtype=torch.float64)
+    penalty = zero_centred_penalty(lambda x: x.square().flatten(1).sum(1), x)
+    torch.testing.assert_close(penalty, 2 * x.square().flatten(1).sum(1))
+    assert not x.requires_grad
+
+
+def test_lowering_the_penalty_flattens_the_critic() -> None:
+    layer = nn.Linear(2, 1).double()
+    x = torch.randn(4, 2, dtype=torch.float64)
+    zero_centred_penalty(lambda x: layer(x)[:, 0], x).mean().backward()
+    # d/dw of |w|^2 / 2 is w, whatever x is.
+    torch.testing.assert_close(layer.weight.grad, layer.weight.detach())
