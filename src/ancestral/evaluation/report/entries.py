@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ancestral.networks.dag import DAG
 
 
-@dataclass(frozen=True, slots=True, kw_only)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
     """One model of a section, with everything about it that a reader may want to see.
 
@@ -69,7 +69,7 @@ class ModelEntry:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """One data set and the models fitted to it.
 

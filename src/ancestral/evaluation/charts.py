@@ -1,0 +1,301 @@
+"""Small charts as SVG text: scatters, density panels, curves, dot plots.
+
+Drawn by hand rather than by matplotlib so that they take the colours of the page they stand in
+(ink is ``currentColor``), stay sharp at every size and weigh little. The same input gives the same
+text.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import torch
+from torch import Tensor
+
+SIDE, LEFT, TOP, BOTTOM, RIGHT = 300.0, 38.0, 6.0, 40.0, 6.0
+QUIET = 'fill="currentColor" fill-opacity=".72"'
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The part of the plane that a panel shows, in data units."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+    @classmethod
+    def around(cls, x: Tensor, *, margin: float = 0.12) -> "Box":
+        """Return the box of points ``x`` [N, 2], wider by a share of its size on each side."""
+        low, high = x.double().amin(dim=0), x.double().amax(dim=0)
+        room = margin * torch.where(high > low, high - low, torch.ones_like(low))
+        (left, bottom), (right, top) = (low - room).tolist(), (high + room).tolist()
+        return cls(left, right, bottom, top)
+
+    def holds(self, x: Tensor) -> Tensor:
+        """Return which of the points ``x`` [N, 2] lie inside, [N]."""
+        across, up = x.double().unbind(dim=1)
+        return (
+            (self.left <= across) & (across <= self.right) & (self.bottom <= up) & (up <= self.top)
+        )
+
+    def grid(self, side: int) -> Tensor:
+        """Return the centres of ``side`` x ``side`` cells, row by row from the top, [side^2, 2]."""
+        centres = (torch.arange(side, dtype=torch.float64) + 0.5) / side
+        across = self.left + centres * (self.right - self.left)
+        up = self.top + centres * (self.bottom - self.top)
+        return torch.stack((across.repeat(side), up.repeat_interleave(side)), dim=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A number over the steps of a training run."""
+
+    name: str
+    steps: Sequence[float]
+    values: Sequence[float]
+    best: int | None = None
+    """Index of the value by which the weights were chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One row of a dot plot: a value with its standard error; ``arrow`` +1 or -1 for a bound."""
+
+    name: str
+    value: float
+    se: float | None
+    text: str
+    color: str
+    arrow: int = 0
+
+
+def scatter(
+    x: Tensor | None, reference: Tensor, *, box: Box, color: str, axes: Sequence[str], label: str
+) -> str:
+    """Draw points over reference points.
+
+    Args:
+        x: Points [N, 2] in data units; None draws the reference alone, in full colour.
+        reference: Points [M, 2], drawn faintly behind.
+        box: What the panel shows; points outside are left out, so count them aloud.
+        color: CSS colour of the points.
+        axes: Names of the two coordinates.
+        label: Says what the picture shows, for readers who do not see it.
+    """
+    shapes = []
+    if x is None:
+        shapes.append(_points(reference, box, f'stroke="{color}" stroke-width="2"'))
+    else:
+        faint = 'stroke="currentColor" stroke-width="2" stroke-opacity=".2"'
+        shapes.append(_points(reference, box, faint))
+        shapes.append(_points(x, box, f'stroke="{color}" stroke-width="2" stroke-opacity=".75"'))
+    return _panel(box, axes, label, "".join(shapes))
+
+
+def density(picture: str, *, box: Box, axes: Sequence[str], label: str) -> str:
+    """Frame a picture of a density, given as a data URI, with the axes of ``box``."""
+    image = (
+        f'<image href="{picture}" x="{LEFT:g}" y="{TOP:g}" width="{SIDE - LEFT - RIGHT:g}" '
+        f'height="{SIDE - TOP - BOTTOM:g}" preserveAspectRatio="none"/>'
+    )
+    return _panel(box, axes, label, image)
+
+
+def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> str:
+    """Draw a curve; many steps are gathered to means, with their range shaded behind.
+
+    Args:
+        curve: At least one finite value.
+        color: CSS colour of the line.
+        label: Says what the picture shows, for readers who do not see it.
+        buckets: Most points of the line.
+    """
+    means = _gather(curve, buckets)
+    ordered = sorted(value for _, value, _, _ in means)
+    low, high = ordered[len(ordered) // 50], ordered[-1 - len(ordered) // 50]
+    if curve.best is not None:
+        low, high = min(low, curve.values[curve.best]), max(high, curve.values[curve.best])
+    room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
+    last = max(curve.steps)
+    box = Box(min(0.0, min(curve.steps)), last if last > 0 else 1.0, low - room, high + room)
+    place = _placing(box, (300.0, 150.0), bottom=22.0)
+    line = "L".join(place(step, value) for step, value, _, _ in means)
+    upper = [place(step, top) for step, _, _, top in means]
+    lower = [place(step, bottom) for step, _, bottom, _ in means]
+    shapes = [
+        f'<path d="M{"L".join(upper + lower[::-1])}Z" fill="{color}" fill-opacity=".18"/>',
+        f'<path d="M{line}" fill="none" stroke="{color}" stroke-width="1.8" '
+        'stroke-linejoin="round"/>',
+    ]
+    if curve.best is not None or len(means) == 1:
+        best = curve.best or 0
+        x, y = place(curve.steps[best], curve.values[best]).split(",")
+        shapes.append(
+            f'<circle cx="{x}" cy="{y}" r="4" fill="var(--paper,none)" stroke="{color}" '
+            'stroke-width="2"/>'
+        )
+    return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
+
+
+def dot_plot(dots: Sequence[Dot], *, floor: float | None, label: str) -> str:
+    """Draw one row a model: its value with two standard errors, and the floor as a line.
+
+    A bound has an arrow towards where the true value may lie.
+    """
+    width, row, names = 340.0, 26.0, 92.0
+    ends = [d.value + s * 2 * (d.se or 0) for d in dots for s in (-1, 1)]
+    ends += [] if floor is None else [floor]
+    low, high = min(ends), max(ends)
+    room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
+    scale = (width - names - 96) / (high - low + 2 * room)
+    height = row * len(dots) + 8
+
+    def at(value: float) -> float:
+        return names + (value - low + room) * scale
+
+    shapes = []
+    if floor is not None:
+        shapes.append(
+            f'<path d="M{at(floor):.1f},0V{height:g}" stroke="currentColor" stroke-width="1.5" '
+            'stroke-dasharray="3 3" stroke-opacity=".6"/>'
+        )
+    for i, dot in enumerate(dots):
+        shapes += _dot(dot, at, row * (i + 0.5) + 4, names, width)
+    return (
+        f'<svg class="chart" role="img" viewBox="0 0 {width:g} {height:g}" font-size="12">'
+        f"<title>{escape(label)}</title>{''.join(shapes)}</svg>"
+    )
+
+
+def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Return round numbers between ``low`` and ``high``, about ``count`` of them."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(i * step, 12) for i in range(first, last + 1)]
+
+
+def tick_text(value: float) -> str:
+    """Write a tick: short, thousands as k, a true minus sign."""
+    size = abs(value)
+    if size >= 1e6:
+        text = f"{value / 1e6:g}M"
+    elif size >= 10_000:
+        text = f"{value / 1000:g}k"
+    else:
+        text = f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def _dot(
+    dot: Dot, at: Callable[[float], float], middle: float, names: float, width: float
+) -> Iterator[str]:
+    """Yield the shapes of one row of a dot plot."""
+    yield (
+        f'<text x="{names - 12:g}" y="{middle + 4:g}" text-anchor="end" fill="currentColor">'
+        f"{escape(_cut(dot.name, 13))}</text>"
+        f'<path d="M{names:g},{middle:g}H{width - 92:g}" stroke="currentColor" '
+        'stroke-opacity=".14"/>'
+    )
+    x = at(dot.value)
+    if dot.se:
+        yield (
+            f'<path d="M{at(dot.value - 2 * dot.se):.1f},{middle:g}'
+            f'H{at(dot.value + 2 * dot.se):.1f}" stroke="{dot.color}" stroke-width="3" '
+            'stroke-opacity=".45"/>'
+        )
+    if dot.arrow:
+        tip, back = x + 15 * dot.arrow, x + 10 * dot.arrow
+        yield (
+            f'<path d="M{x:.1f},{middle:g}H{tip:.1f}M{back:.1f},{middle - 4:g}L{tip:.1f},{middle:g}'
+            f'L{back:.1f},{middle + 4:g}" fill="none" stroke="{dot.color}" stroke-width="1.8"/>'
+        )
+    yield (
+        f'<circle cx="{x:.1f}" cy="{middle:g}" r="5" fill="{dot.color}"/>'
+        f'<text x="{width:g}" y="{middle + 4:g}" text-anchor="end" {QUIET}>'
+        f"{escape(dot.text)}</text>"
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _gather(curve: Curve, buckets: int) -> list[tuple[float, float, float, float]]:
+    """Gather a curve to (step, mean, least, most) of consecutive stretches."""
+    size = max(1, math.ceil(len(curve.values) / buckets))
+    found = []
+    for i in range(0, len(curve.values), size):
+        values, steps = curve.values[i : i + size], curve.steps[i : i + size]
+        mean = math.fsum(values) / len(values)
+        found.append((math.fsum(steps) / len(steps), mean, min(values), max(values)))
+    return found
+
+
+def _placing(box: Box, size: tuple[float, float], bottom: float) -> Callable[[float, float], str]:
+    """Return the function from data units to "x,y" in pixels."""
+    wide, high = size[0] - LEFT - RIGHT, size[1] - TOP - bottom
+
+    def place(x: float, y: float) -> str:
+        across = LEFT + (x - box.left) / (box.right - box.left) * wide
+        down = TOP + (box.top - y) / (box.top - box.bottom) * high
+        # Far outside is outside: keeps the numbers short, the frame cuts them off.
+        return f"{across:.1f},{max(-size[1], min(2 * size[1], down)):.1f}"
+
+    return place
+
+
+def _points(x: Tensor, box: Box, style: str) -> str:
+    """All points as one path of dots: a tenth of the size of as many circles."""
+    place = _placing(box, (SIDE, SIDE), BOTTOM)
+    inside = x.double()[box.holds(x)].tolist()
+    path = "".join(f"M{place(a, b).replace(',', ' ')}h0" for a, b in inside)
+    return f'<path d="{path}" fill="none" stroke-linecap="round" {style}/>'
+
+
+def _panel(box: Box, axes: Sequence[str], label: str, inner: str) -> str:
+    titles = (
+        f'<text x="{(SIDE + LEFT) / 2:g}" y="{SIDE - 6:g}" text-anchor="middle" {QUIET}>'
+        f"{escape(_cut(axes[0], 32))}</text>"
+        f'<text transform="translate(10 {(SIDE - BOTTOM) / 2:g}) rotate(-90)" '
+        f'text-anchor="middle" {QUIET}>{escape(_cut(axes[1], 28))}</text>'
+    )
+    return _frame(box, (SIDE, SIDE), BOTTOM, label, inner, extra=titles)
+
+
+def _frame(
+    box: Box, size: tuple[float, float], bottom: float, label: str, inner: str, *, extra: str = ""
+) -> str:
+    """Put axes with ticks round the shapes, and cut the shapes off at the frame."""
+    wide, high = size[0] - LEFT - RIGHT, size[1] - TOP - bottom
+    place = _placing(box, size, bottom)
+    ticks = []
+    for value in nice_ticks(box.left, box.right):
+        x = float(place(value, box.bottom).split(",")[0])
+        anchor = "end" if x > size[0] - RIGHT - 12 else "middle"
+        ticks.append(
+            f'<path d="M{x:g},{TOP:g}V{TOP + high:g}" stroke="currentColor" stroke-opacity=".1"/>'
+            f'<text x="{x:g}" y="{TOP + high + 15:g}" text-anchor="{anchor}" {QUIET}>'
+            f"{tick_text(value)}</text>"
+        )
+    for value in nice_ticks(box.bottom, box.top, 3 if high < SIDE / 2 else 4):
+        y = float(place(box.left, value).split(",")[1])
+        ticks.append(
+            f'<path d="M{LEFT:g},{y:g}H{LEFT + wide:g}" stroke="currentColor" '
+            f'stroke-opacity=".1"/><text x="{LEFT - 5:g}" y="{y + 4:g}" text-anchor="end" {QUIET}>'
+            f"{tick_text(value)}</text>"
+        )
+    return (
+        f'<svg class="chart" role="img" viewBox="0 0 {size[0]:g} {size[1]:g}" font-size="11">'
+        f"<title>{escape(label)}</title>{''.join(ticks)}"
+        f'<svg x="{LEFT:g}" y="{TOP:g}" width="{wide:g}" height="{high:g}" overflow="hidden" '
+        f'viewBox="{LEFT:g} {TOP:g} {wide:g} {high:g}">{inner}</svg>'
+        f'<rect x="{LEFT:g}" y="{TOP:g}" width="{wide:g}" height="{high:g}" fill="none" '
+        f'stroke="currentColor" stroke-opacity=".35"/>{extra}</svg>'
+    )

@@ -1,0 +1,134 @@
+"""What every figure means, in the words that stand under the table, and which way is better."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Better: TypeAlias = Literal["higher", "lower", "floor", "none"]
+"""``floor``: the nearer to the real-against-real value, the better; ``none``: not to be ranked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A figure's title, which way is better, and what it is."""
+
+    title: str
+    better: Better
+    text: str
+
+
+DEFINITIONS: dict[str, Definition] = {
+    "log_prob": Definition(
+        "log-likelihood",
+        "higher",
+        "Mean log p(x) of held-out examples under the model, the log-determinant of every data "
+        "transform included. A bound where the data were dequantised: the discrete likelihood is "
+        "then at least this.",
+    ),
+    "elbo": Definition(
+        "evidence lower bound",
+        "higher",
+        "Mean lower bound on log p(x) of held-out examples (ELBO). The true value is at least "
+        "this, so a model with a bound may be better than its figure.",
+    ),
+    "log_prob_iw": Definition(
+        "importance-weighted log-likelihood",
+        "higher",
+        "Mean of the log of K importance weights for each held-out example: nearer to log p(x) "
+        "than the ELBO, in expectation still below it.",
+    ),
+    "bits_per_dim": Definition(
+        "bits per dimension",
+        "lower",
+        "The best likelihood figure of the model as code length: minus log2 p(x), divided by the "
+        "number of columns or of pixels and channels. From a lower bound on the likelihood it is "
+        "an upper bound on the code length.",
+    ),
+    "sliced_wasserstein": Definition(
+        "sliced Wasserstein",
+        "lower",
+        "Wasserstein-2 distance between samples and held-out data along many fixed lines: the "
+        "root of the mean squared distance, in standardised units. 0 only for equal laws; finite "
+        "samples lift it to the floor.",
+    ),
+    "mmd": Definition(
+        "squared MMD",
+        "lower",
+        "Unbiased squared maximum mean discrepancy between samples and held-out data, with a "
+        "mixture of four Gaussian kernels around the median distance; it may be negative. The p "
+        "beside it is of a permutation test of equal laws.",
+    ),
+    "classifier_accuracy": Definition(
+        "classifier accuracy",
+        "floor",
+        "Held-out accuracy of gradient-boosted trees at telling samples from real data. 50% "
+        "cannot tell them apart, 100% always can.",
+    ),
+    "precision": Definition(
+        "precision",
+        "higher",
+        "Share of samples that lie inside the k-nearest-neighbour ball of a real example.",
+    ),
+    "recall": Definition(
+        "recall",
+        "higher",
+        "Share of real examples that lie inside the k-nearest-neighbour ball of a sample.",
+    ),
+    "density": Definition(
+        "density",
+        "floor",
+        "Real balls around a sample, divided by k, on average. Near 1 for the true law; above it "
+        "the samples crowd where the data are dense.",
+    ),
+    "coverage": Definition(
+        "coverage",
+        "higher",
+        "Share of real examples with at least one sample inside their own k-nearest-neighbour "
+        "ball, radii among the real. A dropped mode shows here.",
+    ),
+    "off_manifold": Definition(
+        "off the manifold",
+        "lower",
+        "Share of samples further than 0.05 (standardised units) from each of 200,000 fresh "
+        "points of the true distribution.",
+    ),
+    "memorisation": Definition(
+        "memorisation",
+        "floor",
+        "Probability that a sample leans to its nearest training example more than a held-out "
+        "example does. 50%: as fresh data would; 100%: copies of the training set. The p beside "
+        "it is of the hypothesis that nothing is copied.",
+    ),
+    "frechet": Definition(
+        "Fréchet distance",
+        "lower",
+        "Squared Wasserstein-2 distance between Gaussian fits of samples and of held-out data, "
+        "in the space of the data (this is not the FID of Inception features).",
+    ),
+    "perplexity": Definition(
+        "perplexity", "lower", "Exponential of the mean negative log-likelihood of a token."
+    ),
+    "bits_per_char": Definition(
+        "bits per character", "lower", "Code length of held-out text for each character."
+    ),
+    "bits_per_byte": Definition(
+        "bits per byte", "lower", "Code length of held-out text for each byte of its UTF-8 form."
+    ),
+    "distinct_2": Definition(
+        "distinct pairs", "floor", "Share of different word pairs among all pairs generated."
+    ),
+    "memorised_fraction": Definition(
+        "memorised text", "floor", "Share of generated text that stands verbatim in the training."
+    ),
+}
+
+KINDS: dict[str, str] = {
+    "exact": "computed exactly by the model; its only error is that of the finite test set",
+    "bound": "the true value is at least as good as this",
+    "estimate": "computed from random draws or from samples",
+    "loss": "a training objective, not a likelihood; never ranked",
+}
+
+
+def definition_of(name: str) -> Definition:
+    """Return the definition of a figure; one that is not listed speaks for itself."""
+    return DEFINITIONS.get(name, Definition(name.replace("_", " "), "none", ""))

@@ -1,0 +1,204 @@
+"""The comparison as a table of text, the same for the page and for the terminal."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ancestral.evaluation.report.definitions import DEFINITIONS, Definition, definition_of
+from ancestral.evaluation.report.entries import Section
+
+if TYPE_CHECKING:
+    from ancestral.evaluation.figures import Figure
+
+DASH, MINUS = "–", "−"
+SUSPICIOUS = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One figure of one model as text: ``sign`` is ≥ or ≤ for a bound, ≈ for an estimate."""
+
+    text: str = DASH
+    sign: str = ""
+    kind: str = ""
+    best: bool = False
+    p_value: str = ""
+    warning: str = ""
+
+    @property
+    def plain(self) -> str:
+        """All in one line, with a star where it is best."""
+        parts = (self.sign, self.text, self.p_value and f"({self.p_value})", "*" * self.best)
+        return " ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One figure of all models; ``floor`` is real data against real data."""
+
+    name: str
+    definition: Definition
+    unit: str
+    kinds: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    floor: str = ""
+
+
+def figure_rows(section: Section) -> list[Row]:
+    """Return one row for each figure that at least one model of the section was asked for.
+
+    Figures that every model answers with a dash are left out, except the likelihoods: that no
+    model has one is worth knowing.
+    """
+    asked = {name: None for entry in section.entries for name in entry.figures}
+    order = [name for name in DEFINITIONS if name in asked]
+    order += [name for name in asked if name not in DEFINITIONS]
+    rows = []
+    for name in order:
+        figures = [entry.figures.get(name) for entry in section.entries]
+        if name == "log_prob" or any(figure is not None for figure in figures):
+            rows.append(_row(name, figures))
+    return rows
+
+
+def cost_rows(section: Section) -> list[tuple[str, list[str]]]:
+    """Return what the models cost: title and one text for each model."""
+    entries = section.entries
+    rows = [
+        ("training time", [duration(entry.seconds) for entry in entries]),
+        ("processor time", [duration(entry.cpu_seconds) for entry in entries]),
+        ("steps", [count(entry.steps) for entry in entries]),
+        ("parameters", [count(entry.parameters) for entry in entries]),
+    ]
+    return [(title, cells) for title, cells in rows if any(cell != DASH for cell in cells)]
+
+
+def table_rows(section: Section) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the comparison, ready to print: one column a model.
+
+    A bound is led by ≥ or ≤, an estimated likelihood by ≈; a star marks the best of a row and
+    what is within two standard errors of it; the last column is real data against real data.
+    """
+    header = ["figure", *(entry.name for entry in section.entries), "real vs real"]
+    rows = []
+    for row in figure_rows(section):
+        unit = f" [{row.unit}]" if row.unit else ""
+        cells = [cell.plain for cell in row.cells]
+        rows.append([row.name + unit, *cells, row.floor or DASH])
+    rows += [[title, *cells, ""] for title, cells in cost_rows(section)]
+    return header, rows
+
+
+def value_text(figure: "Figure") -> tuple[str, str]:
+    """Return a figure as text with the digits that its standard error warrants, and its unit.
+
+    Example:
+        >>> from ancestral.evaluation.figures import Figure
+        >>> value_text(Figure(-1.93456, 0.0123, "nats", "exact"))
+        ('−1.935 ± 0.012', 'nats')
+        >>> value_text(Figure(0.9934, 0.0018, "share", "estimate"))
+        ('99.34 ± 0.18', '%')
+    """
+    scale, unit = (100, "%") if figure.unit == "share" else (1, figure.unit)
+    value = figure.value * scale
+    if figure.se is None:
+        return number(value), unit
+    se = figure.se * scale
+    if se == 0:
+        return f"{number(value)} ± 0", unit
+    decimals = max(0, min(6, 1 - math.floor(math.log10(se))))
+    if round(value, decimals) == 0 == round(se, decimals):
+        return f"{value:.1e} ± {se:.0e}".replace("-", MINUS), unit
+    return f"{value:,.{decimals}f} ± {se:,.{decimals}f}".replace("-", MINUS), unit
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number with so many significant digits and a true minus sign."""
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if not -5 <= magnitude <= 9:
+        return f"{value:.2e}".replace("-", MINUS)
+    return f"{value:,.{max(0, digits - 1 - magnitude)}f}".replace("-", MINUS)
+
+
+def count(value: int | None) -> str:
+    """Write a whole number with separators, a dash for None."""
+    return DASH if value is None else f"{value:,}"
+
+
+def duration(seconds: float | None) -> str:
+    """Write a time, a dash for None."""
+    if seconds is None:
+        return DASH
+    if seconds < 0.1:
+        return "<0.1 s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
+
+
+def best_of(figures: Sequence["Figure | None"], definition: Definition) -> list[bool]:
+    """Return which figures are the best of their row, or within two standard errors of it.
+
+    Nothing is better than the floor. A loss is never ranked. An exact value that beats a bound is
+    not marked, because the model with the bound may be the better one; a bound that beats exact
+    values is.
+    """
+    none = [False] * len(figures)
+    costs = [None if f is None or f.kind == "loss" else _cost(f, definition) for f in figures]
+    known = [i for i, cost in enumerate(costs) if cost is not None]
+    if len(known) < 2:
+        return none
+    winner = min(known, key=lambda i: costs[i] or 0.0)
+    marked = list(none)
+    for i in known:
+        one, other = figures[winner], figures[i]
+        if one is None or other is None:
+            continue
+        if other.kind == "bound" and one.kind != "bound":
+            return none
+        error = 2 * math.hypot(one.se or 0.0, other.se or 0.0)
+        marked[i] = (costs[i] or 0.0) - (costs[winner] or 0.0) <= error
+    return marked
+
+
+def _cost(figure: "Figure", definition: Definition) -> float | None:
+    """Return how bad a figure is: smaller is better, None where it is not to be ranked."""
+    value, floor = figure.value, figure.floor
+    if definition.better == "higher":
+        return -(value if floor is None else min(value, floor))
+    if definition.better == "lower":
+        return value if floor is None else max(value, floor)
+    if definition.better == "floor" and floor is not None:
+        return abs(value - floor)
+    return None
+
+
+def _row(name: str, figures: Sequence["Figure | None"]) -> Row:
+    definition = definition_of(name)
+    best = best_of(figures, definition)
+    known = [figure for figure in figures if figure is not None]
+    unit = value_text(known[0])[1] if known else ""
+    floors = [(f.floor, f.unit) for f in known if f.floor is not None]
+    floor = number(floors[0][0] * (100 if floors[0][1] == "share" else 1), 3) if floors else ""
+    cells = tuple(_cell(name, f, definition, b) for f, b in zip(figures, best, strict=True))
+    kinds = tuple(dict.fromkeys(figure.kind for figure in known))
+    return Row(name, definition, unit, kinds, cells, floor)
+
+
+def _cell(name: str, figure: "Figure | None", definition: Definition, best: bool) -> Cell:
+    if figure is None:
+        return Cell()
+    signs = {"bound": "≤" if definition.better == "lower" else "≥"}
+    if figure.floor is None:  # Every figure of samples is an estimate: the sign would be noise.
+        signs["estimate"] = "≈"
+    text = value_text(figure)[0] + (" (loss)" if figure.kind == "loss" else "")
+    p = figure.p_value
+    shown = "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+    copies = name == "memorisation" and p is not None and p < SUSPICIOUS
+    warning = "leans to its training set" if copies else ""
+    return Cell(text, signs.get(figure.kind, ""), figure.kind, best, shown, warning)
