@@ -1,6 +1,16 @@
 """Autoencoders: models that learn an encoder beside their decoder."""
 
 from ancestral.autoencoders.conditionals import GaussianDecoder, GaussianEncoder, LogScaleNormal
+from ancestral.autoencoders.image_vae import CrossEntropyImageVAE, ImageVAE
+from ancestral.autoencoders.likelihoods import DiscretisedLogistic
 from ancestral.autoencoders.vae import VAE
 
-__all__ = ["VAE", "GaussianDecoder", "GaussianEncoder", "LogScaleNormal"]
+__all__ = [
+    "VAE",
+    "CrossEntropyImageVAE",
+    "DiscretisedLogistic",
+    "GaussianDecoder",
+    "GaussianEncoder",
+    "ImageVAE",
+    "LogScaleNormal",
+]

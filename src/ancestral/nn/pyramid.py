@@ -1,6 +1,7 @@
 """Convolutional networks between square images and vectors, by halving and doubling the side."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import torch
@@ -50,7 +51,7 @@ class ConvEncoder(nn.Module):
             channels, widths[0], classes=classes, kernel_size=kernel_size, stride=2, padding=1
         )
         layers: list[nn.Module] = [activation()]
-        for before, after in zip(widths, widths[1:], strict=False):
+        for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, kernel_size, 2, 1), activation()]
         self.rest = nn.Sequential(*layers, nn.Flatten())
         self.linear = nn.Linear(widths[-1] * base**2, outputs)

@@ -35,7 +35,9 @@ def resize_on_load(module: nn.Module, names: Iterable[str]) -> None:
     known = dict(module.named_buffers(recurse=False))
     for name in names:
         if name not in known:
-            raise ValueError(f"names must be buffers of the module ({', '.join(known)}), got {name!r}")
+            raise ValueError(
+                f"names must be buffers of the module ({', '.join(known)}), got {name!r}"
+            )
     module.register_load_state_dict_pre_hook(partial(_resize, names=names))
 
 

@@ -1,0 +1,127 @@
+"""Networks of image autoencoders, and the conditionals that turn their output into pixels."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+from torch.distributions import Bernoulli, Independent
+
+from ancestral.autoencoders.conditionals import full_precision
+from ancestral.autoencoders.likelihoods import DiscretisedLogistic
+from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
+
+_SMALLEST_LOG_SCALE = -7.0
+
+
+class DiscretisedLogisticDecoder(nn.Module):
+    """p(x | z, label): a discretised logistic per pixel, centre and scale from a network.
+
+    Args:
+        network: Maps the parents' values to [*B, 2 C, S, S]: centres, then log scales.
+        levels: Number of grey levels, at least 2.
+
+    Example:
+        >>> import torch
+        >>> decoder = DiscretisedLogisticDecoder(ConvDecoder(3, 2, size=8, widths=(4,)), levels=17)
+        >>> decoder(torch.zeros(5, 3)).event_shape
+        torch.Size([1, 8, 8])
+    """
+
+    def __init__(self, network: nn.Module, *, levels: int) -> None:
+        super().__init__()
+        self.network, self.levels = network, levels
+
+    def forward(self, *parents: Tensor) -> Independent:
+        """Return p(x | parents), batch shape [*B], event shape [C, S, S]."""
+        centre, raw = full_precision(self.network(*parents)).chunk(2, dim=-3)
+        # Smooth floor: exp(-7) is a fraction of a level of 256; below it gradients only grow.
+        log_scale = _SMALLEST_LOG_SCALE + nn.functional.softplus(raw - 2 - _SMALLEST_LOG_SCALE)
+        pixels = DiscretisedLogistic(0.5 + centre, log_scale, levels=self.levels)
+        return Independent(pixels, 3, validate_args=False)
+
+
+class BernoulliDecoder(nn.Module):
+    """p(x | z, label): black or white pixels, logits from a network.
+
+    On grey pixels in [0, 1] its ``log_prob`` is a cross-entropy, not a density.
+
+    Args:
+        network: Maps the parents' values to logits [*B, C, S, S].
+
+    Example:
+        >>> import torch
+        >>> BernoulliDecoder(ConvDecoder(3, 1, size=8, widths=(4,)))(torch.zeros(5, 3)).event_shape
+        torch.Size([1, 8, 8])
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *parents: Tensor) -> Independent:
+        """Return p(x | parents), batch shape [*B], event shape [C, S, S]."""
+        logits = full_precision(self.network(*parents))
+        return Independent(Bernoulli(logits=logits, validate_args=False), 3, validate_args=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """The sizes that an encoder and a decoder of images share.
+
+    Args:
+        channels: Channels C of the images.
+        size: Side S in pixels.
+        classes: Number K of labels; 0 for none.
+        latent: Dimension L of z.
+        width: Channels at the finest resolution; they double with every halving.
+        decoder: How the side is doubled; "book" gives the book's encoder and decoder: three
+            halvings by kernels of 3, ReLU.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+    """
+
+    channels: int
+    size: int
+    classes: int
+    latent: int
+    width: int
+    decoder: Upsampling
+
+    def __post_init__(self) -> None:
+        step = 8 if self.decoder == "book" else 4
+        if self.size < 8 or self.size % step:
+            raise ValueError(f"size must be a multiple of {step}, at least 8, got {self.size}")
+        for name, least in (("channels", 1), ("classes", 0), ("latent", 1), ("width", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels after each halving."""
+        count = 3 if self.decoder == "book" else halvings(self.size)
+        return tuple(self.width * 2**i for i in range(count))
+
+    def encoder_network(self) -> ConvEncoder:
+        """Build the network of q(z | x, label): means and log standard deviations."""
+        book = self.decoder == "book"
+        return ConvEncoder(
+            self.channels,
+            2 * self.latent,
+            size=self.size,
+            widths=self.widths,
+            classes=self.classes,
+            kernel_size=3 if book else 4,
+            activation=nn.ReLU if book else nn.SiLU,
+        )
+
+    def decoder_network(self, outputs: int) -> ConvDecoder:
+        """Build the network of p(x | z, label) with ``outputs`` numbers a pixel and channel."""
+        return ConvDecoder(
+            self.latent,
+            outputs * self.channels,
+            size=self.size,
+            widths=self.widths[::-1],
+            classes=self.classes,
+            upsampling=self.decoder,
+            activation=nn.ReLU if self.decoder == "book" else nn.SiLU,
+        )
