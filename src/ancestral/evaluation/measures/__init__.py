@@ -1,0 +1,22 @@
+"""Measures of sample quality: functions of points that return a value and its standard error."""
+
+from ancestral.evaluation.measures.classifier import classifier_accuracy
+from ancestral.evaluation.measures.estimate import Estimate
+from ancestral.evaluation.measures.frechet import frechet
+from ancestral.evaluation.measures.memorisation import memorisation
+from ancestral.evaluation.measures.mmd import squared_mmd
+from ancestral.evaluation.measures.off_manifold import off_manifold
+from ancestral.evaluation.measures.precision_recall import PrecisionRecall, precision_recall
+from ancestral.evaluation.measures.sliced_wasserstein import sliced_wasserstein
+
+__all__ = [
+    "Estimate",
+    "PrecisionRecall",
+    "classifier_accuracy",
+    "frechet",
+    "memorisation",
+    "off_manifold",
+    "precision_recall",
+    "sliced_wasserstein",
+    "squared_mmd",
+]

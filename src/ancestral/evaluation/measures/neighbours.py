@@ -1,0 +1,106 @@
+"""Nearest neighbours and pairwise distances, in float64, within bounded memory."""
+
+import math
+
+import torch
+from scipy.spatial import KDTree
+from torch import Tensor
+
+TREE_DIMENSIONS = 8
+"""Up to here a k-d tree beats the matrix product; it visits nearly every point beyond."""
+
+TILE = 16_000_000
+"""Entries of one tile of the distance matrix: 128 MB."""
+
+
+def squared_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Return squared Euclidean distances [N, M] between ``x`` [N, D] and ``y`` [M, D].
+
+    |x|^2 + |y|^2 - 2 x.y loses digits when the points lie far from the origin, so both are
+    centred first; the result is clamped at 0.
+    """
+    centre = y.mean(dim=0)
+    x, y = x - centre, y - centre
+    squared = torch.addmm(y.square().sum(dim=1)[None, :], x, y.T, alpha=-2)
+    return squared.add_(x.square().sum(dim=1)[:, None]).clamp_(min=0)
+
+
+def nearest(
+    queries: Tensor, points: Tensor, k: int = 1, *, leave_one_out: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Return distances and indices [N, k] of the k points nearest to each query, nearest first.
+
+    Distances of the chosen points are computed again as differences, so copies are at exactly 0.
+
+    Args:
+        queries: [N, D], in float64.
+        points: [M, D], in float64.
+        k: Neighbours wanted.
+        leave_one_out: The queries ARE the points, and none is its own neighbour.
+
+    Raises:
+        ValueError: If there are fewer than k points to choose from.
+    """
+    wanted = k + int(leave_one_out)
+    if wanted > len(points):
+        raise ValueError(f"k must be at most {len(points) - int(leave_one_out)}, got {k}")
+    if points.shape[1] <= TREE_DIMENSIONS:
+        found = KDTree(points.numpy()).query(queries.numpy(), k=list(range(1, wanted + 1)))[1]
+        indices = torch.from_numpy(found)
+    else:
+        indices = _by_products(queries, points, wanted)
+    if leave_one_out:
+        indices = _without_self(indices)
+    gaps = torch.stack([queries - points[column] for column in indices.T], dim=1)
+    return torch.linalg.vector_norm(gaps, dim=2), indices
+
+
+def radii(points: Tensor, k: int) -> Tensor:
+    """Return the distance [N] from each point to its k-th nearest other point."""
+    return nearest(points, points, k, leave_one_out=True)[0][:, -1]
+
+
+def counts_within(centres: Tensor, radius: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Count the pairs (centre, point) closer than the centre's radius.
+
+    Args:
+        centres: [N, D].
+        radius: Of each ball [N]; its boundary belongs to it.
+        points: [M, D].
+
+    Returns:
+        Points in each ball [N], and balls around each point [M].
+    """
+    in_ball = torch.zeros(len(centres), dtype=torch.int64)
+    around = torch.zeros(len(points), dtype=torch.int64)
+    limit = radius.square()[:, None]
+    size = max(1, TILE // len(centres))
+    for start in range(0, len(points), size):
+        inside = squared_distances(centres, points[start : start + size]) <= limit
+        in_ball += inside.sum(dim=1)
+        around[start : start + size] = inside.sum(dim=0)
+    return in_ball, around
+
+
+def _by_products(queries: Tensor, points: Tensor, k: int) -> Tensor:
+    rows = max(1, TILE // len(points))
+    tiles = [
+        squared_distances(tile, points).topk(k, dim=1, largest=False).indices
+        for tile in queries.split(rows)
+    ]
+    return torch.cat(tiles)
+
+
+def _without_self(indices: Tensor) -> Tensor:
+    """Drop each row's own number; among many copies of a point it may be missing: drop the last."""
+    n, wanted = indices.shape
+    is_self = indices == torch.arange(n)[:, None]
+    is_self[:, -1] |= ~is_self.any(dim=1)
+    return indices[~is_self].reshape(n, wanted - 1)
+
+
+def median_distance(points: Tensor) -> float:
+    """Return the median distance between different rows of ``points`` [N, D]."""
+    squared = squared_distances(points, points)
+    rows, columns = torch.triu_indices(len(points), len(points), offset=1)
+    return math.sqrt(squared[rows, columns].median().item())
