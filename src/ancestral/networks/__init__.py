@@ -5,11 +5,14 @@ density, ancestral sampling), ``elbo`` (latents), ``elimination`` (exact discret
 """
 
 from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.bif import parse_bif, read_bif
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
+from ancestral.networks.elimination import Posterior, joint, query
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
+from ancestral.networks.student import student_network
 
 __all__ = [
     "DAG",
@@ -17,11 +20,17 @@ __all__ = [
     "Deterministic",
     "LinearGaussian",
     "Node",
+    "Posterior",
     "StandardNormal",
     "Table",
     "draw",
     "elbo",
     "estimate_log_prob",
     "interpolate",
+    "joint",
+    "parse_bif",
+    "query",
+    "read_bif",
     "slerp",
+    "student_network",
 ]

@@ -113,7 +113,10 @@ class DAG:
         return True
 
     def draw(
-        self, *, observed: Collection[str] = (), values: Mapping[str, Mapping[str, float]] | None = None
+        self,
+        *,
+        observed: Collection[str] = (),
+        values: Mapping[str, Mapping[str, float]] | None = None,
     ) -> str:
         """Return the graph as an SVG picture.
 

@@ -110,6 +110,7 @@ class _Posterior:
     ) -> None:
         self.p, self.draws, self.generator, self.sampled = p, draws, generator, sampled
         self.values = dict(values)
+        self.batch = len(next(iter(values.values()))) if values else 1
         self.lead = dict.fromkeys(values, 0)  # Number of leading axes of each value.
         self.summed = 0  # Number of latents that are summed over.
         self.log_weights: Tensor | None = None  # log q of their states, [*summed, (draws), B].
@@ -125,6 +126,8 @@ class _Posterior:
             self.values[node.name], self.lead[node.name] = node.conditional(*parents), lead
             return
         distribution = node.distribution(parents)
+        if not parents:
+            distribution = distribution.expand((self.batch,))
         if self.draws and lead == 0:  # Not below another latent: make the axis of the draws.
             distribution = distribution.expand((self.draws, *distribution.batch_shape))
             lead = 1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, Normal, register_kl
 
@@ -84,7 +85,7 @@ class Table(nn.Module):
     probabilities: Tensor
 
     def __init__(
-        self, probabilities: Tensor | Sequence, *, states: Sequence[str] | None = None
+        self, probabilities: ArrayLike | Tensor, *, states: Sequence[str] | None = None
     ) -> None:
         super().__init__()
         table = torch.as_tensor(probabilities, dtype=torch.float64)
@@ -128,8 +129,8 @@ class LinearGaussian(nn.Module):
         scale: Standard deviation, positive.
 
     Example:
-        >>> LinearGaussian([2.0], bias=1.0, scale=0.5)(torch.ones(3)).mean
-        tensor([3., 3., 3.])
+        >>> LinearGaussian([2.0], bias=1.0, scale=0.5)(torch.ones(3)).mean.tolist()
+        [3.0, 3.0, 3.0]
     """
 
     def __init__(
@@ -180,8 +181,8 @@ class StandardNormal(nn.Module):
 
     def __init__(self, event_shape: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("zero", torch.zeros(*event_shape), persistent=False)
-        self.register_buffer("one", torch.ones(*event_shape), persistent=False)
+        self.register_buffer("zero", torch.zeros(tuple(event_shape)), persistent=False)
+        self.register_buffer("one", torch.ones(tuple(event_shape)), persistent=False)
 
     def forward(self, *parents: Tensor) -> StandardNormalDistribution:
         """Return the distribution, batch shape [*event]; parents are ignored."""
