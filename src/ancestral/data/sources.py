@@ -1,26 +1,115 @@
 """One door for all data: a name, a file or a folder becomes a dataset."""
 
+import difflib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
 import torch
 from torch import Tensor
 
 from ancestral.data import toys
+from ancestral.data.arrays import load_npy, load_npz
+from ancestral.data.catalogue import FOLDERS, HOW, NAMES
 from ancestral.data.dataset import Dataset, Examples, Loading
+from ancestral.data.delimited import load_csv
+from ancestral.data.files import reason, shown
+from ancestral.data.idx import (
+    FASHION_LABELS,
+    find_idx,
+    load_idx_file,
+    load_idx_folder,
+)
+from ancestral.data.image_folder import SUFFIXES, Progress, load_image_folder
+from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
+from ancestral.data.tables import load_parquet
 from ancestral.errors import DataError
 
+_DEFAULT = Loading()
 
-def load(source: str, loading: Loading = Loading()) -> Dataset:
-    """Load."""
-    if source in toys.TOYS:
-        return assemble(_toy(source), name=source, source=source, loading=loading)
-    if source == "digits":
-        return assemble(_digits(), name=source, source=source, loading=loading)
-    raise DataError(f"unknown data {source!r}")
+FILES: dict[str, Callable[[Path, Loading], Contents]] = {
+    ".csv": load_csv,
+    ".tsv": load_csv,
+    ".parquet": load_parquet,
+    ".npy": load_npy,
+    ".npz": load_npz,
+}
+"""Readers by the ending of a file's name; IDX files are known by their names."""
+
+_TABLES = frozenset((".csv", ".tsv", ".parquet", ".npy", ".npz"))
+
+_LATER = {
+    ".txt": "this is text, which arrives with language models; no model here reads it yet",
+    ".bif": "this is a Bayesian network, not data; ask it with `ancestral query`",
+}
+
+
+def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None = None) -> Dataset:
+    """Load data by name, from a file, or from a folder.
+
+    Args:
+        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, a folder of
+            IDX files or a folder of images. A name wins over a file that is called the same.
+        loading: Seed of the split, size of images, label column.
+        progress: Called while a folder of images is decoded, with the number done and the total.
+
+    Returns:
+        The data in the user's units, split in three.
+
+    Raises:
+        DataError: If there is no such data, or if it cannot be used; in one line.
+
+    Example:
+        >>> load("moons").event_shape
+        torch.Size([2])
+    """
+    if source in NAMES:
+        if loading.label is not None:
+            raise DataError(f"{source}: has no column {loading.label!r} to be the label")
+        contents = _named(source, loading)
+        return assemble(contents, name=source, source=source, loading=loading)
+    path = Path(source).expanduser()
+    if not source or not path.exists():
+        _unknown(source)
+    try:
+        contents = _from_path(path, loading, progress)
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
+    absolute = Path(os.path.abspath(path))
+    name = shown(absolute.name if path.is_dir() else absolute.name.split(".")[0])
+    return assemble(contents, name=name or "data", source=str(absolute), loading=loading)
 
 
 def fresh(name: str, n: int, *, seed: int) -> Tensor | None:
-    """Return new draws of a toy set, in its fixed units; None for anything else."""
+    """Draw new points of a toy set, in the same fixed units as ``load`` gives.
+
+    Args:
+        name: Name of the source.
+        n: At least 1.
+        seed: At least 0; no seed gives points of the three splits.
+
+    Returns:
+        Points, float64 [n, 2]; None if the source is not a toy set.
+
+    Example:
+        >>> fresh("ring", 5, seed=0).shape
+        torch.Size([5, 2])
+    """
     return toys.draw(name, n, 1, seed) if name in toys.TOYS else None
+
+
+def _named(name: str, loading: Loading) -> Contents:
+    if name in toys.TOYS:
+        return _toy(name)
+    if name == "digits":
+        return _digits(loading)
+    for folder in FOLDERS[name]():
+        if folder.is_dir() and (files := find_idx(folder)):
+            names = FASHION_LABELS if name == "fashion-mnist" else ()
+            return load_idx_folder(files, loading, names)
+    raise DataError(f"{name}: not on this machine; {HOW[name]}")
 
 
 def _toy(name: str) -> Contents:
@@ -32,15 +121,65 @@ def _toy(name: str) -> Contents:
     )
 
 
-def _digits() -> Contents:
+def _digits(loading: Loading) -> Contents:
     from sklearn.datasets import load_digits  # Heavy, and needed for this source only.
 
-    bunch = load_digits()
-    x = torch.from_numpy(bunch.images).to(torch.uint8)[:, None]
-    label = torch.from_numpy(bunch.target).long()
+    pixels, target = load_digits(return_X_y=True)
+    images = torch.as_tensor(pixels).to(torch.uint8).reshape(-1, 1, 8, 8)
+    x, notes = fit_size(images, loading.size)
+    label = torch.as_tensor(target).long()
     return Contents(
         kind="images",
         examples=Examples(x, {"label": label}),
-        labels=tuple(str(name) for name in bunch.target_names),
+        labels=tuple("0123456789"),
         levels=17,
+        notes=notes,
     )
+
+
+def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Contents:
+    suffix = path.suffix.lower()
+    if loading.label is not None and (path.is_dir() or suffix not in _TABLES):
+        raise DataError(
+            f"{shown(path)}: the label {loading.label!r} must be a column of a table; "
+            "images take theirs from subfolders"
+        )
+    if path.is_dir():
+        return _folder(path, loading, progress)
+    if not path.is_file():
+        raise DataError(f"{shown(path)}: neither a file nor a folder")
+    if path.stat().st_size == 0:
+        raise DataError(f"{shown(path)}: the file is empty")
+    if suffix in FILES:
+        return FILES[suffix](path, loading)
+    if "ubyte" in path.name or "idx" in suffix:
+        return load_idx_file(path, loading)
+    _unreadable(path, suffix)
+
+
+def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents:
+    files = find_idx(path)
+    if files is None:
+        return load_image_folder(path, loading, progress)
+    fashion = any("fashion" in part.lower() for part in files.train.parts)
+    return load_idx_folder(files, loading, FASHION_LABELS if fashion else ())
+
+
+def _unreadable(path: Path, suffix: str) -> NoReturn:
+    if suffix in _LATER:
+        raise DataError(f"{shown(path)}: {_LATER[suffix]}")
+    if suffix in SUFFIXES:
+        raise DataError(f"{shown(path)}: one image is not a set; name the folder that holds it")
+    known = ", ".join(ending[1:] for ending in FILES)
+    raise DataError(
+        f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, IDX files "
+        "(...-ubyte) and folders of images"
+    )
+
+
+def _unknown(source: str) -> NoReturn:
+    near = difflib.get_close_matches(source.lower(), NAMES, n=3, cutoff=0.5)
+    if os.sep in source or Path(source).suffix:
+        raise DataError(f"{shown(source)}: no such file or folder")
+    hint = f"did you mean {' or '.join(near)}?" if near else f"the names are {', '.join(NAMES)}"
+    raise DataError(f"no data of the name {source!r}, and no such file or folder; {hint}")

@@ -153,5 +153,5 @@ def _fingerprint(contents: Contents, splits: Sequence[Examples]) -> str:
             array = value.contiguous().numpy()
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(memoryview(array).cast("B"))
+            digest.update(array.tobytes())
     return digest.hexdigest()

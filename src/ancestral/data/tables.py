@@ -1,0 +1,196 @@
+"""Tables: what the readers of files share, and parquet."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ancestral.data.dataset import Examples, Loading
+from ancestral.data.files import reason, shown
+from ancestral.data.splitting import Contents
+from ancestral.errors import DataError
+
+
+def check_columns(path: Path, columns: Sequence[str]) -> None:
+    """Refuse a table whose columns cannot be told apart.
+
+    Raises:
+        DataError: If a name stands twice.
+    """
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise DataError(f"{shown(path)}: two columns have the name {twice[0]!r}; rename one")
+
+
+def label_index(path: Path, columns: Sequence[str], label: str | None) -> int | None:
+    """Return the position of the label's column, None if no label is asked for.
+
+    Raises:
+        DataError: If there is no such column, or no other.
+    """
+    if label is None:
+        return None
+    if label not in columns:
+        near = difflib.get_close_matches(label, columns, n=3, cutoff=0.4) or columns[:8]
+        raise DataError(
+            f"{shown(path)}: no column {label!r} for the label; there is {', '.join(near)}"
+        )
+    if len(columns) < 2:
+        raise DataError(f"{shown(path)}: the table has no column beside the label {label!r}")
+    return columns.index(label)
+
+
+def table_contents(
+    path: Path,
+    columns: Sequence[str],
+    values: NDArray[np.float64],
+    label: Sequence[str] | None,
+    notes: Sequence[str],
+) -> Contents:
+    """Make contents of finite numbers.
+
+    Args:
+        path: The file, for messages.
+        columns: D names.
+        values: Numbers, [N, D].
+        label: N label names, stripped, none empty; or None.
+        notes: What was inferred while reading.
+    """
+    said = list(notes)
+    given: dict[str, Tensor] = {}
+    labels: tuple[str, ...] = ()
+    if label is not None:
+        given["label"], labels = encode_labels(path, label)
+        said.append(f"{len(labels)} labels: {_shorten(labels)}")
+    x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
+    whole = [name for name, column in zip(columns, x.T, strict=True) if _whole(column)]
+    if whole and len(x):
+        said.append(
+            f"columns of whole numbers, which models of vectors treat as continuous: {_shorten(whole)}"
+        )
+    return Contents(
+        kind="vectors",
+        examples=Examples(x, given),
+        columns=tuple(columns),
+        labels=labels,
+        notes=tuple(said),
+    )
+
+
+def encode_labels(path: Path, names: Sequence[str]) -> tuple[Tensor, tuple[str, ...]]:
+    """Return label numbers, int64 [N], and their names: numbers by size, words by alphabet.
+
+    Raises:
+        DataError: If more than half of 20 or more values are distinct, as measurements are.
+    """
+    distinct, inverse = np.unique(np.asarray(names, dtype=object), return_inverse=True)
+    if len(names) >= 20 and 2 * len(distinct) > len(names):
+        raise DataError(
+            f"{shown(path)}: the label has {len(distinct)} distinct values in {len(names)} rows; "
+            "a label names a few classes"
+        )
+    words = [str(name) for name in distinct]
+    order = sorted(range(len(words)), key=lambda index: _label_order(words[index]))
+    rank = np.empty(len(words), dtype=np.int64)
+    rank[order] = np.arange(len(words))
+    return torch.from_numpy(rank[inverse]), tuple(words[index] for index in order)
+
+
+def _label_order(name: str) -> tuple[bool, int, str]:
+    number = name.lstrip("-").isdecimal()
+    return (not number, int(name) if number else 0, name)
+
+
+def _whole(column: Tensor) -> bool:
+    return bool((column == column.round()).all())
+
+
+def _shorten(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+
+
+def refuse_cell(path: Path, row: int, column: str, problem: str) -> None:
+    """Raise the one error for a cell without a finite number.
+
+    Args:
+        path: The file.
+        row: Counted from 1 among the rows of data.
+        column: Name of the column.
+        problem: What is wrong with it.
+    """
+    raise DataError(f"{shown(path)}: row {row}, column {column!r}: {problem}")
+
+
+def check_finite(path: Path, columns: Sequence[str], values: NDArray[np.float64]) -> None:
+    """Refuse NaN and infinity, naming the first by row and column."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        row, column = np.argwhere(~finite)[0]
+        refuse_cell(
+            path, int(row) + 1, columns[int(column)], f"{values[row, column]} is not finite"
+        )
+
+
+def load_parquet(path: Path, loading: Loading) -> Contents:
+    """Read a parquet file of numbers.
+
+    Raises:
+        DataError: If it is damaged, has columns that are not numbers (named), or a cell that is
+            missing or not finite (named by row and column).
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(
+            f"{shown(path)}: not a parquet file, or damaged: {reason(error)}"
+        ) from error
+    columns = [str(name) for name in table.column_names]
+    check_columns(path, columns)
+    at = label_index(path, columns, loading.label)
+    numeric = [name for index, name in enumerate(columns) if index != at]
+    wrong = [name for name in numeric if not _numeric(table.schema.field(name).type)]
+    if wrong:
+        raise DataError(
+            f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; "
+            "remove them, or make one of them the label"
+        )
+    if not numeric:
+        raise DataError(f"{shown(path)}: the table has no columns")
+    values = np.empty((table.num_rows, len(numeric)))
+    for index, name in enumerate(numeric):
+        column = table.column(name)
+        if column.null_count:
+            row = int(np.argmax(column.is_null().to_numpy())) + 1
+            refuse_cell(path, row, name, "the cell is empty")
+        values[:, index] = column.to_numpy()
+    check_finite(path, numeric, values)
+    names = None
+    if at is not None:
+        names = _label_names(path, columns[at], table.column(at).to_pylist())
+    return table_contents(path, numeric, values, names, ())
+
+
+def _numeric(kind: object) -> bool:
+    from pyarrow import types
+
+    checks = (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+    return any(check(kind) for check in checks)
+
+
+def _label_names(path: Path, column: str, values: Sequence[object]) -> list[str]:
+    names = []
+    for row, value in enumerate(values, start=1):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        name = "" if value is None else str(value).strip()
+        if name in {"", "nan"}:
+            refuse_cell(path, row, column, "the label is missing")
+        names.append(name)
+    return names

@@ -1,0 +1,182 @@
+"""Samples on disk, in the units, columns and file format of the data."""
+
+import math
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ancestral.data.dataset import Kind
+from ancestral.data.files import atomic, reason, shown
+from ancestral.errors import ConfigError, RunError
+
+_OURS = re.compile(r"\d+\.png|grid\.png")
+_GRID_IMAGES = 100
+_GAP = 2
+
+
+def write_samples(
+    x: Tensor, path: Path, *, kind: Kind, columns: Sequence[str] = (), levels: int = 256
+) -> Path:
+    """Write samples, whole or not at all; a file that stands there is replaced.
+
+    Vectors become a table: csv (also without a suffix), parquet, npy, or npz. Every column is
+    written as floating-point numbers that read back exactly; columns that held whole numbers
+    are not rounded. Images become a folder of PNG files and ``grid.png`` of the first hundred, a
+    single ``.png`` grid of all, or an array in npy or npz. In PNG files the grey levels are spread
+    over 0..255; arrays keep them.
+
+    Args:
+        x: Samples in the user's units: float [N, D], or uint8 [N, C, H, W].
+        path: Where to.
+        kind: ``"vectors"`` or ``"images"``.
+        columns: Names of the D columns.
+        levels: Grey levels of the images.
+
+    Returns:
+        The path written, with the suffix that was added if there was none.
+
+    Raises:
+        ConfigError: If the suffix is not one of these.
+        RunError: If the path cannot be written, or is a folder that holds other files.
+
+    Example:
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> write_samples(torch.zeros(2, 1), folder / "s", kind="vectors", columns=["age"]).name
+        's.csv'
+    """
+    suffix = path.suffix.lower()
+    if suffix in {".npy", ".npz"}:
+        return _write_array(x, path)
+    if kind == "vectors":
+        return _write_table(x, path, list(columns))
+    if suffix == ".png":
+        picture = image_grid(x, levels)
+        with atomic(path) as draft:
+            picture.save(draft, format="PNG")
+        return path
+    if suffix:
+        raise ConfigError(f"images are written to a folder, png, npy or npz, got {shown(path)!r}")
+    return _write_folder(x, path, levels)
+
+
+def image_grid(
+    x: Tensor, levels: int = 256, *, columns: int | None = None, scale: int | None = None
+) -> Image.Image:
+    """Lay images side by side on white.
+
+    Args:
+        x: Images, uint8 [N, C, H, W], N at least 1, with 1 or 3 channels.
+        levels: Grey levels, spread over 0..255.
+        columns: Images in a row; about as many as rows if None.
+        scale: Each pixel becomes a square of so many; if None, 64 pixels an image or more.
+
+    Raises:
+        ValueError: If there are no images.
+
+    Example:
+        >>> image_grid(torch.zeros(6, 1, 8, 8, dtype=torch.uint8), 17, columns=3, scale=1).size
+        (32, 22)
+    """
+    if len(x) == 0:
+        raise ValueError("a grid needs at least 1 image, got 0")
+    columns = min(columns or math.ceil(math.sqrt(len(x))), len(x))
+    if scale is None:
+        scale = max(1, 64 // max(x.shape[2:])) if len(x) <= 400 else 1
+    pixels = _visible(x, levels).repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
+    height, width = pixels.shape[1] + _GAP, pixels.shape[2] + _GAP
+    rows = math.ceil(len(x) / columns)
+    shape = (rows * height + _GAP, columns * width + _GAP, pixels.shape[3])
+    canvas = torch.full(shape, 255, dtype=torch.uint8)
+    for index, image in enumerate(pixels):
+        top, left = _GAP + index // columns * height, _GAP + index % columns * width
+        canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return _picture(canvas)
+
+
+def _visible(x: Tensor, levels: int) -> Tensor:
+    """Return images for the eye, uint8 [N, H, W, C] on 0..255."""
+    spread = x if levels == 256 else (x.float() * (255 / (levels - 1))).round().to(torch.uint8)
+    return spread.permute(0, 2, 3, 1).cpu()
+
+
+def _picture(pixels: Tensor) -> Image.Image:
+    array = pixels.contiguous().numpy()
+    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+
+
+def _write_array(x: Tensor, path: Path) -> Path:
+    with atomic(path) as draft, draft.open("wb") as file:
+        if path.suffix.lower() == ".npy":
+            np.save(file, x.cpu().numpy())
+        else:
+            np.savez_compressed(file, x=x.cpu().numpy())
+    return path
+
+
+def _write_table(x: Tensor, path: Path, columns: list[str]) -> Path:
+    import pyarrow as pa
+    from pyarrow import csv, parquet
+
+    if len(columns) != x.shape[1]:
+        raise ValueError(f"{x.shape[1]} columns need as many names, got {len(columns)}")
+    if not path.suffix:
+        path = path.with_suffix(".csv")
+    table = pa.table(list(x.double().cpu().numpy().T.copy()), names=columns)
+    suffix = path.suffix.lower()
+    if suffix not in {".csv", ".tsv", ".parquet"}:
+        raise ConfigError(
+            f"vectors are written to csv, tsv, parquet, npy or npz, got {shown(path)!r}"
+        )
+    with atomic(path) as draft:
+        if suffix == ".parquet":
+            parquet.write_table(table, draft)
+        else:
+            style = csv.WriteOptions(
+                delimiter="\t" if suffix == ".tsv" else ",", quoting_style="needed"
+            )
+            csv.write_csv(table, draft, style)
+    return path
+
+
+def _write_folder(x: Tensor, path: Path, levels: int) -> Path:
+    old = _old_folder(path)
+    draft: Path | None = None
+    try:
+        draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:64]}-"))
+        digits = len(str(max(len(x) - 1, 1)))
+        for index, image in enumerate(_visible(x, levels)):
+            _picture(image).save(draft / f"{index:0{digits}d}.png")
+        if len(x):
+            image_grid(x[:_GRID_IMAGES], levels).save(draft / "grid.png")
+        draft.chmod(0o755)
+        if old:
+            shutil.rmtree(path)
+        os.replace(draft, path)
+    except OSError as error:
+        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
+    finally:
+        if draft is not None:
+            shutil.rmtree(draft, ignore_errors=True)
+    return path
+
+
+def _old_folder(path: Path) -> bool:
+    """Say whether earlier samples stand at the path; refuse to replace anything else."""
+    if not path.exists():
+        return False
+    if not path.is_dir():
+        raise RunError(f"cannot write the folder {shown(path)}: a file has that name")
+    others = [name for name in os.listdir(path) if not _OURS.fullmatch(name)]
+    if others:
+        raise RunError(
+            f"cannot write the folder {shown(path)}: it holds other files ({shown(others[0])})"
+        )
+    return True
