@@ -1,0 +1,132 @@
+"""The application: which commands there are, each imported only when it is called."""
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from ancestral import __version__
+from ancestral.cli import console
+from ancestral.errors import AncestralError
+
+_HELP = """Generative models of every paradigm, fitted to your data, compared honestly.
+
+DATA is a name (ancestral datasets), a table (csv, parquet, npy, npz), a folder of images or
+of IDX files. A run is a folder."""
+
+_EXAMPLE = "Example:  ancestral compare swiss-roll --models kde,gmm,vae,gan --budget 30s"
+
+_COMMANDS = (
+    ("models", "listing:models", "Show the models by paradigm, and what each can do.", ""),
+    ("datasets", "listing:datasets", "Show the data that have a name.", ""),
+    (
+        "fit",
+        "fit:fit",
+        "Fit a model to data; Ctrl-C saves, --resume goes on.",
+        "vae my_table.csv --budget 60s --set latent=8 --out runs/first",
+    ),
+    (
+        "sample",
+        "sample:sample",
+        "Draw new examples from a run, in the data's own units and format.",
+        "runs/digits -n 100 --given label=3 --out threes",
+    ),
+    (
+        "evaluate",
+        "evaluate:evaluate",
+        "Measure a run on held-out data that training never saw.",
+        "runs/first --json",
+    ),
+    (
+        "compare",
+        "compare:compare",
+        "Fit several models, measure all on the same held-out data, write one report.",
+        "swiss-roll --models kde,gmm,vae,gan --budget 30s",
+    ),
+    (
+        "interpolate",
+        "latent:interpolate",
+        "Walk between two held-out examples through the latents of a run.",
+        "runs/digits 0 7 --steps 10 --out path.png",
+    ),
+    (
+        "encode",
+        "latent:encode",
+        "Write the latents of data, mean and standard deviation, to a table.",
+        "runs/first my_table.csv --out latents.csv",
+    ),
+    (
+        "query",
+        "query:query",
+        "Ask a Bayesian network for the probabilities of nodes, exactly.",
+        "student intelligence --given grade=g3 sat=s1",
+    ),
+    (
+        "demo",
+        "demo:demo",
+        "Compare models on handwritten digits and on a swiss roll, in one report.",
+        "--budget 25s --out runs/demo",
+    ),
+)
+
+_SPREAD = ("--set", "--given")
+
+
+def _make() -> App:
+    made = App(
+        name="ancestral",
+        help=_HELP,
+        help_epilogue=_EXAMPLE,
+        help_format="plaintext",
+        version=__version__,
+        suppress_keyboard_interrupt=False,
+        result_action="return_value",
+    )
+    for order, (name, path, line, example) in enumerate(_COMMANDS):
+        # The line is known here, so that the overview imports no command.
+        made.command(
+            f"ancestral.cli.{path}",
+            name=name,
+            help=line,
+            help_epilogue=f"Example:  ancestral {name} {example}".rstrip(),
+            sort_key=order,
+        )
+    return made
+
+
+app = _make()
+
+
+def spread(tokens: Sequence[str]) -> list[str]:
+    """Let ``--set a=1 b=2`` mean ``--set a=1 --set b=2``, and ``--given`` alike.
+
+    Example:
+        >>> spread(["fit", "--set", "a=1", "b=2", "vae"])
+        ['fit', '--set', 'a=1', '--set', 'b=2', 'vae']
+    """
+    found: list[str] = []
+    option = ""
+    for token in tokens:
+        pair = "=" in token and not token.startswith("-")
+        if pair and option and found[-1] != option:
+            found.append(option)
+        elif not pair:
+            option = token if token in _SPREAD else ""
+        found.append(token)
+    return found
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Parse and call; return the exit status.
+
+    A mistake that the user can mend is one line on standard error and status 2.
+    """
+    try:
+        command, bound, _ = app.parse_args(
+            spread(arguments), exit_on_error=False, print_error=False, verbose=False
+        )
+        status = command(*bound.args, **bound.kwargs)
+    except CycloptsError as error:
+        return console.fail(f"{console.one_line(error)} (see ancestral --help)")
+    except AncestralError as error:
+        return console.fail(error)
+    return status if isinstance(status, int) else 0

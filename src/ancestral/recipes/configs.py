@@ -1,0 +1,205 @@
+"""What can be set for each model: one frozen dataclass a model, checked when it is made.
+
+A field whose default is None is chosen from the data or from ``size``; ``resolved`` makes the
+choice, and it is the resolved config that ``run.toml`` keeps, so that a run can be repeated even
+after a default has changed.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Protocol, Self, TypeAlias
+
+from ancestral.recipes.settings import require
+from ancestral.recipes.shape import Shape
+
+Size: TypeAlias = Literal["tiny", "small", "medium"]
+
+_VAE_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (32, 32),
+    "small": (128, 64, 32),
+    "medium": (256, 256, 256),
+}
+_GAN_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (32, 32),
+    "small": (64, 64, 64),
+    "medium": (256, 256, 256),
+}
+_IMAGE_GAN_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (64, 64),
+    "small": (256, 256),
+    "medium": (512, 512, 512),
+}
+_WIDTHS: dict[Size, int] = {"tiny": 8, "small": 16, "medium": 32}
+
+
+class Config(Protocol):
+    """What every model's config can do."""
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with everything that depends on the data's shape filled in."""
+        ...
+
+
+def _chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
+    """Return a field that is None by default, written as ``word``."""
+    return field(default=None, metadata={"none": word})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmpiricalConfig:
+    """The training set itself: nothing to set."""
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KDEConfig:
+    """A kernel density estimate.
+
+    Args:
+        bandwidth: Standard deviation of the kernel in standardised units, above 0; None: the one
+            under which left-out examples are most likely.
+    """
+
+    bandwidth: float | None = _chosen()
+
+    def __post_init__(self) -> None:
+        require(self, "bandwidth", self.bandwidth is None or self.bandwidth > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is: the bandwidth is found by ``fit``."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GMMConfig:
+    """A mixture of Gaussians with full covariances.
+
+    Args:
+        components: Number of Gaussians, at least 1; None: the number under which a held-out part
+            of the training split is most likely.
+        least_variance: Least variance of a component in any direction, relative to the data's, in
+            (0, 1]; None: 1e-6, or 0.1 for the many pixels of images.
+    """
+
+    components: int | None = _chosen()
+    least_variance: float | None = _chosen()
+
+    def __post_init__(self) -> None:
+        require(self, "components", self.components is None or self.components >= 1, "at least 1")
+        least = self.least_variance
+        require(self, "least_variance", least is None or 0 < least <= 1, "above 0 and at most 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the least variance; the components wait for the data."""
+        least = 0.1 if shape.kind == "images" else 1e-6
+        return replace(self, least_variance=self.least_variance or least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VAEConfig:
+    """A variational autoencoder of fully connected layers.
+
+    Args:
+        size: Width of the layers: tiny, small or medium.
+        latent: Latent dimensions, at least 1; None: as many as columns, from 2 to 16.
+        hidden: Widths of the encoder's layers, the decoder's in reverse; None: by ``size``.
+        decoder_std: Fixed standard deviation of p(x | z) in standardised units; None: learned.
+    """
+
+    size: Size = "small"
+    latent: int | None = _chosen()
+    hidden: tuple[int, ...] | None = _chosen()
+    decoder_std: float | None = _chosen("learned")
+
+    def __post_init__(self) -> None:
+        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
+        require(self, "hidden", _widths(self.hidden), "one or more numbers of at least 1")
+        require(self, "decoder_std", self.decoder_std is None or self.decoder_std > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the latent dimensions and the widths."""
+        return replace(
+            self,
+            latent=self.latent or max(2, min(16, shape.features)),
+            hidden=self.hidden or _VAE_HIDDEN[self.size],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageVAEConfig:
+    """A variational autoencoder of convolutions, for images.
+
+    Args:
+        size: Channels of the layers: tiny, small or medium.
+        latent: Latent dimensions, at least 1; None: 16 below 16 x 16 pixels, 64 above.
+        width: Channels at the finest resolution; None: by ``size``.
+        decoder: How the decoder doubles the side: ``transposed`` or ``resize``, both without
+            checkerboard, or ``book``, the book's networks.
+        likelihood: Of a pixel: ``logistic`` gives probabilities to grey levels; with the book's
+            ``cross-entropy`` there is a loss, no bound.
+        conditional: Give the class label to encoder and decoder where the data have labels.
+    """
+
+    size: Size = "small"
+    latent: int | None = _chosen()
+    width: int | None = _chosen()
+    decoder: Literal["transposed", "resize", "book"] = "transposed"
+    likelihood: Literal["logistic", "cross-entropy"] = "logistic"
+    conditional: bool = True
+
+    def __post_init__(self) -> None:
+        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
+        require(self, "width", self.width is None or self.width >= 1, "at least 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the latent dimensions and the width."""
+        return replace(
+            self,
+            latent=self.latent or (16 if shape.event[-1] < 16 else 64),
+            width=self.width or _WIDTHS[self.size],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GANConfig:
+    """A generative adversarial network of fully connected layers.
+
+    Args:
+        size: Width of the layers: tiny, small or medium.
+        latent: Latent dimensions, at least 1; None: 4 for few columns, 32 for images.
+        hidden: Widths of the generator's layers, the critic's in reverse; None: by ``size``.
+        loss: What the generator lowers.
+        prior: Distribution of the latents.
+        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
+        updates: Updates of the critic and of the generator in one step.
+    """
+
+    size: Size = "small"
+    latent: int | None = _chosen()
+    hidden: tuple[int, ...] | None = _chosen()
+    loss: Literal["non-saturating", "saturating"] = "non-saturating"
+    prior: Literal["normal", "uniform"] = "normal"
+    penalty: float = 0.02
+    updates: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
+        require(self, "hidden", _widths(self.hidden), "one or more numbers of at least 1")
+        require(self, "penalty", self.penalty >= 0, "at least 0")
+        require(self, "updates", min(self.updates) >= 1, "two numbers of at least 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the latent dimensions and the widths."""
+        images = shape.kind == "images"
+        hidden = _IMAGE_GAN_HIDDEN if images else _GAN_HIDDEN
+        return replace(
+            self,
+            latent=self.latent or (32 if images else max(4, min(32, shape.features))),
+            hidden=self.hidden or hidden[self.size],
+        )
+
+
+def _widths(widths: tuple[int, ...] | None) -> bool:
+    return widths is None or (len(widths) > 0 and min(widths) >= 1)

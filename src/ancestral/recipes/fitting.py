@@ -1,0 +1,380 @@
+"""Fit a plan into a run folder: an iterator of reports that can be stopped, killed and resumed."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator, nn
+
+from ancestral.capabilities import Batch, Fits, Trains
+from ancestral.data.dataset import Dataset
+from ancestral.errors import AncestralError, RunError
+from ancestral.evaluation.figures import Figure
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.interrupts import Interrupts
+from ancestral.recipes.keeping import Keeper, store
+from ancestral.recipes.plan import Plan, build_model, plan
+from ancestral.recipes.record import Record, Result, Stopped, check_format, versions
+from ancestral.recipes.runs import (
+    CHECKPOINT,
+    Run,
+    check_free,
+    free_name,
+    make_folder,
+    save_record,
+    save_weights,
+)
+from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge, conditions
+from ancestral.training.budget import Budget
+from ancestral.training.checkpoint import Checkpoints
+from ancestral.training.game import Game
+from ancestral.training.loop import Prepare, Report, Validation, train
+from ancestral.training.order import seed_of
+from ancestral.training.progress import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a training goes on from: nothing, or what a checkpoint said."""
+
+    progress: Progress | None = None
+    best: Figure | None = None
+    cpu_seconds: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps made."""
+        return self.progress.step if self.progress else 0
+
+
+@dataclass(slots=True)
+class Fitting:
+    """A fit that is under way; made by :func:`start` and :func:`resume`.
+
+    Iterate over it to train: it yields the reports of the loop, writes ``metrics.jsonl``,
+    checkpoints and the best weights, and leaves a whole run folder however it ends. Ctrl-C is
+    answered between two steps: the state is saved and the iteration ends.
+
+    Args:
+        plan: What is fitted.
+        run: The folder; its record is brought up to date as the fit goes.
+        units: The model and its transform.
+        game: The players; None for an estimator.
+        position: Where to go on from.
+    """
+
+    plan: Plan
+    run: Run
+    units: InDataUnits
+    game: Game | None = None
+    position: Position = field(default_factory=Position)
+    interrupts: Interrupts = field(default_factory=Interrupts)
+    _stop: bool = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.run.record.result.status == "finished"
+
+    @property
+    def stopped(self) -> Stopped | None:
+        """Why the fit ended; None before."""
+        return self.run.record.result.stopped
+
+    def stop(self) -> None:
+        """Ask to end after the current step, as Ctrl-C does; for another thread."""
+        self._stop = True
+
+    def __iter__(self) -> Iterator[Report]:
+        """Train, and yield a report after each step; an estimator yields none.
+
+        Raises:
+            DivergenceError: If a number was not finite; the last checkpoint is intact.
+            RunError: If the disk is full; the last checkpoint is intact.
+        """
+        if self.finished:
+            return
+        try:
+            if self.game is None:
+                self._estimate()
+            else:
+                yield from self._train(self.game)
+        except AncestralError as error:
+            result = replace(self.run.record.result, status="failed", error=str(error))
+            with suppress(RunError):  # The disk may be full: the first error is the one to tell.
+                self.run = store(self.run, result)
+            raise
+
+    def _estimate(self) -> None:
+        plan_ = self.plan
+        wall, cpu = time.perf_counter(), time.process_time()
+        generator = Generator(plan_.device).manual_seed(seed_of(plan_.seed, "fit"))
+        examples = _on_device(plan_.data, plan_.device)
+        y = self.units.transform(examples.x, generator)
+        record = self.run.record
+        if plan_.recipe.choose is not None:
+            record = replace(record, config=plan_.recipe.choose(plan_.config, y, generator))
+            model = build_model(plan_.recipe, record.config, record.data, plan_.seed)
+            self.units = _units(plan_, model, self.units.transform)
+        model = self.units.model
+        if not isinstance(model, Fits):
+            raise TypeError(f"{plan_.recipe.name} has neither fit nor players")
+        model.fit(y, given=examples.given or None, generator=generator)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        judge = _judge(plan_, self.units)
+        if judge is not None:
+            judge()
+        with self.interrupts, self.interrupts.held():
+            save_weights(self.run, self.units.model, self.units.transform, {"step": 0})
+            result = Result(
+                status="finished",
+                stopped="completed",
+                seconds=wall,
+                cpu_seconds=cpu,
+                best=judge and judge.figure,
+                parameters=_parameters(self.units.model),
+            )
+            self.run = store(Run(self.run.folder, record), result)
+
+    def _train(self, game: Game) -> Iterator[Report]:
+        judge = _judge(self.plan, self.units)
+        at = self.position
+        with (
+            self.interrupts,
+            Keeper(
+                self.run,
+                self.units,
+                game,
+                best=at.best,
+                cpu_seconds=at.cpu_seconds,
+                step=at.step,
+            ) as keeper,
+        ):
+            for report in _reports(self.plan, self.units, game, judge, at.progress):
+                with self.interrupts.held():
+                    keeper.keep(report, judge and judge.figure)
+                try:
+                    yield report
+                except GeneratorExit:  # The caller turned away: as good as Ctrl-C.
+                    self._stop = True
+                if self._stop or self.interrupts.asked:
+                    break
+            with self.interrupts.held():
+                self.run = keeper.end()
+
+
+def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False) -> Fitting:
+    """Make the run folder of a plan, and return the fit, not yet begun.
+
+    Args:
+        plan: What to fit.
+        out: The folder; ``runs/MODEL-DATA`` if None, with a number where that exists.
+        overwrite: Replace the run that is there.
+
+    Raises:
+        RunError: If the folder exists, or cannot be written.
+        ConfigError: If the settings do not fit the data or the device; nothing is written.
+    """
+    name = f"{plan.recipe.name}-{plan.data.name}"
+    folder = free_name(Path("runs") / name) if out is None else Path(out)
+    check_free(folder, overwrite=overwrite)
+    model, transform = plan.build()
+    units = _units(plan, model, transform)
+    game = _game(plan, model)
+    record = Record(
+        model=plan.recipe.name,
+        seed=plan.seed,
+        device=plan.device,
+        threads=torch.get_num_threads(),
+        versions=versions(),
+        data=plan.data_record,
+        config=plan.config,
+        options=plan.options,
+        budget=plan.budget,
+        transform=transform.spec(),
+        result=Result(parameters=_parameters(model)),
+    )
+    make_folder(folder, overwrite=overwrite)
+    return Fitting(plan, save_record(folder, record), units, game)
+
+
+def resume(
+    folder: str | Path, *, budget: str | Budget | None = None, device: str | None = None
+) -> Fitting:
+    """Return the fit of a run folder, from its last checkpoint; a finished one is left as it is.
+
+    Args:
+        folder: The run.
+        budget: A new end, counted from the run's beginning; the recorded one if None.
+        device: Where to go on; the recorded one if None.
+
+    Raises:
+        RunError: If it is not a run or its data have changed.
+        DamagedFileError: If the newest checkpoint is damaged.
+    """
+    run = Run.open(folder)
+    record = run.record
+    end = (Budget.parse(budget) if isinstance(budget, str) else budget) or record.budget
+    finished = record.result.status == "finished" and not _longer(record, end)
+    plan_ = Plan(
+        recipe=run.recipe,
+        config=record.config,
+        options=record.options,
+        budget=end,
+        seed=record.seed,
+        device=device or record.device,
+        data=run.data(),
+        loading=record.data.loading,
+    )
+    if finished:
+        return Fitting(plan_, run, run.model())
+    model, transform = plan_.build()
+    units = _units(plan_, model, transform)
+    game = _game(plan_, model)
+    position = _position(run, game) if game is not None else Position()
+    result = replace(record.result, status="running", stopped=None, error=None)
+    record = replace(record, budget=end, device=plan_.device, result=result)
+    return Fitting(plan_, save_record(run.folder, record), units, game, position)
+
+
+def fit(
+    model: str,
+    data: str | Path | Dataset,
+    *,
+    settings: Mapping[str, object] | None = None,
+    budget: str | Budget | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+    out: str | Path | None = None,
+) -> Run:
+    """Fit a model to data and return the run; :func:`start` with :func:`plan` shows each step.
+
+    Args:
+        model: Name of a recipe.
+        data: Name, file or folder, or data that are loaded already.
+        settings: Of the model, the training and the data, by name.
+        budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
+        seed: Of everything random in the training.
+        device: Where to train.
+        out: The run folder, which must not exist; ``runs/MODEL-DATA`` if None.
+
+    Raises:
+        AncestralError: If something the caller can mend is wrong.
+        KeyboardInterrupt: After Ctrl-C, when everything is saved.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     run = fit("gmm", "moons", settings={"components": 4}, out=f"{folder}/run")
+        ...     run.model().sample(3).shape
+        torch.Size([3, 2])
+    """
+    chosen = plan(model, data, settings=settings, budget=budget, seed=seed, device=device)
+    fitting = start(chosen, out)
+    for _ in fitting:
+        pass
+    if fitting.stopped == "interrupted":
+        raise KeyboardInterrupt(how_to_resume(fitting.run))
+    return fitting.run
+
+
+def how_to_resume(run: Run) -> str:
+    """Return the line that says how to go on with an interrupted run."""
+    steps = run.record.result.steps
+    return f"stopped and saved at step {steps}; go on with: ancestral fit --resume {run.folder}"
+
+
+def _units(plan_: Plan, model: nn.Module, transform: Any) -> InDataUnits:  # noqa: ANN401
+    return InDataUnits(model.to(plan_.device), transform.to(plan_.device))
+
+
+def _game(plan_: Plan, model: nn.Module) -> Game | None:
+    if plan_.options is None or not isinstance(model, Trains):
+        return None
+    return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
+
+
+def _judge(plan_: Plan, units: InDataUnits) -> Judge | None:
+    choice = plan_.recipe.chosen_by
+    if choice is None:
+        return None
+    return Judge(choice, units, plan_.data, seed=plan_.seed, device=plan_.device)
+
+
+def _reports(
+    plan_: Plan, units: InDataUnits, game: Game, judge: Judge | None, progress: Progress | None
+) -> Iterator[Report]:
+    if plan_.budget is None:
+        raise TypeError("training needs a budget")
+    validation = None
+    if judge is not None:
+        higher = HIGHER_IS_BETTER[judge.choice]
+        validation = Validation(run=judge, figure=judge.choice, higher_is_better=higher)
+    examples, prepare = _examples(plan_, units)
+    return train(
+        game,
+        examples,
+        budget=plan_.budget,
+        validation=validation,
+        state=progress,
+        prepare=prepare,
+    )
+
+
+def _examples(plan_: Plan, units: InDataUnits) -> tuple[Batch, Prepare | None]:
+    """Return the training split, and what makes a batch of it for the model."""
+    examples = _on_device(plan_.data, plan_.device)
+    given = dict(examples.given) if conditions(units) else {}
+    transform = units.transform
+    if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
+        return Batch(transform(examples.x), given), None
+
+    def prepare(batch: Batch, generator: Generator) -> Batch:
+        return Batch(transform(batch.x, generator), batch.given)
+
+    return Batch(examples.x, given), prepare
+
+
+def _on_device(data: Dataset, device: str) -> Batch:
+    given = {name: value.to(device) for name, value in data.train.given.items()}
+    return Batch(data.train.x.to(device), given)
+
+
+def _position(run: Run, game: Game) -> Position:
+    found = Checkpoints(run.folder / CHECKPOINT).latest()
+    if found is None:
+        return Position()
+    _, tensors, words = found
+    check_format(words.get("format"), run.folder / CHECKPOINT)
+    game.load_state(tensors)
+    best = words["best"]
+    return Position(
+        progress=Progress.from_json(words["progress"]),
+        best=Figure.from_json(best) if best else None,
+        cpu_seconds=words["cpu_seconds"],
+    )
+
+
+def _longer(record: Record, end: Budget | None) -> bool:
+    """Return whether a new end gives a finished run more to do."""
+    if end is None or end == record.budget:
+        return False
+    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
+    if total is not None:
+        return total > record.result.steps
+    return (end.seconds or 0.0) > record.result.seconds
+
+
+def _per_step(record: Record) -> int:
+    return record.options.batch_size * record.options.accumulate if record.options else 1
+
+
+def _parameters(model: nn.Module) -> int:
+    """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
+    learned = sum(value.numel() for value in model.parameters())
+    stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
+    return learned + (stored if isinstance(model, Fits) else 0)

@@ -1,0 +1,172 @@
+"""What a training run leaves on the disk while it goes: rows, checkpoints, the best weights."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Self
+
+from ancestral.evaluation.figures import Figure
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.metrics import MetricsFile
+from ancestral.recipes.record import FORMAT, Result, Status, Stopped
+from ancestral.recipes.runs import CHECKPOINT, METRICS, WEIGHTS, Run, save_record, save_weights
+from ancestral.training.checkpoint import Checkpoints
+from ancestral.training.game import Game
+from ancestral.training.loop import Report
+
+CHECKPOINT_SECONDS = 5.0
+"""Time between checkpoints: at most about so much work is lost to a kill."""
+
+_SHARE = 20.0  # Saving large models takes at most one part in twenty of the time.
+_ALL_ROWS = 100  # Steps of which each has its row; later every tenth, or one a second.
+_EVERY = 10
+
+
+class Keeper:
+    """Writes the run folder of a training that is under way.
+
+    Args:
+        run: The folder.
+        units: The model and its transform.
+        game: The players.
+        best: The figure of the best weights so far, when resuming.
+        cpu_seconds: Processor time so far, when resuming.
+        step: Step that is resumed from.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        units: InDataUnits,
+        game: Game,
+        *,
+        best: Figure | None = None,
+        cpu_seconds: float = 0.0,
+        step: int = 0,
+    ) -> None:
+        self.run, self.units, self.game = run, units, game
+        self.best = best
+        self.report: Report | None = None
+        self._cpu = time.process_time() - cpu_seconds
+        self._checkpoints = Checkpoints(run.folder / CHECKPOINT)
+        self._metrics = MetricsFile(run.folder / METRICS, keep=step)
+        self._row_at = self._saved_at = time.monotonic()
+        self._pause = CHECKPOINT_SECONDS
+        self._saved_step = step
+
+    def __enter__(self) -> Self:
+        """Return the keeper; its files are open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the files."""
+        self._metrics.close()
+
+    def keep(self, report: Report, figure: Figure | None) -> None:
+        """Write what is due after a step.
+
+        Args:
+            report: Of the step.
+            figure: What its validation found, if there was one.
+
+        Raises:
+            RunError: If the disk is full; what was there before is intact.
+        """
+        self.report = report
+        now = time.monotonic()
+        if self._row_due(report, now):
+            self._row_at = now
+            self._metrics.write(_row(report))
+        if report.best:
+            self.best = figure
+            self.save_weights(report.step)
+        if report.validation is not None or now - self._saved_at >= self._pause:
+            self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Write a generation, unless the last one is of this step.
+
+        Raises:
+            RunError: If it cannot be written; the older generations are intact.
+        """
+        report = self.report
+        if report is None or report.step == self._saved_step:
+            return
+        begun = time.monotonic()
+        words = {
+            "format": FORMAT,
+            "progress": report.progress.to_json(),
+            "best": self.best and self.best.to_json(),
+            "cpu_seconds": self.cpu_seconds,
+        }
+        self._checkpoints.save(report.step, self.game.state(), words)
+        self._saved_at, self._saved_step = time.monotonic(), report.step
+        self._pause = max(CHECKPOINT_SECONDS, _SHARE * (self._saved_at - begun))
+
+    def save_weights(self, step: int) -> None:
+        """Write the present weights, averaged where there is an average, as those to keep."""
+        averaged = self.game.options.ema_decay > 0
+        words = {"step": step, "weights": "averaged" if averaged else "raw"}
+        with self.game.averaged():
+            save_weights(self.run, self.units.model, self.units.transform, words)
+
+    def end(self) -> Run:
+        """Write the last checkpoint and the result; return the run as it now stands."""
+        report = self.report
+        if report is None:  # Nothing was left to do.
+            return self._result("finished", self.run.record.result.stopped or "completed")
+        self.checkpoint()
+        if report.progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file():
+            self.save_weights(report.step)
+        if report.stopped is None:
+            return self._result("interrupted", "interrupted")
+        return self._result("finished", report.stopped)
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of this training, of resumed parts too."""
+        return time.process_time() - self._cpu
+
+    def _result(self, status: Status, stopped: Stopped) -> Run:
+        result = replace(self.run.record.result, status=status, stopped=stopped)
+        if self.report is not None:
+            result = replace(
+                result,
+                steps=self.report.step,
+                seconds=self.report.seconds,
+                cpu_seconds=self.cpu_seconds,
+                best=self.best,
+                best_step=self.report.progress.best_step,
+                error=None,
+            )
+        return store(self.run, result)
+
+    def _row_due(self, report: Report, now: float) -> bool:
+        return (
+            report.validation is not None
+            or report.stopped is not None
+            or report.step <= _ALL_ROWS
+            or report.step % _EVERY == 0
+            or now - self._row_at >= 1.0
+        )
+
+
+def store(run: Run, result: Result) -> Run:
+    """Write a new result into ``run.toml``; return the run.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    return save_record(run.folder, replace(run.record, result=result))
+
+
+def _row(report: Report) -> Mapping[str, Any]:
+    row: dict[str, Any] = {
+        "step": report.step,
+        "epoch": round(report.epoch, 4),
+        "seconds": round(report.seconds, 4),
+        "metrics": report.metrics,
+    }
+    if report.validation is not None:
+        row["validation"] = report.validation
+    return row

@@ -1,0 +1,202 @@
+"""A plan: model, data, settings, budget and seed, all checked before anything is written."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ancestral.data.dataset import Dataset, Loading
+from ancestral.data.sources import load
+from ancestral.data.transforms import Transform
+from ancestral.errors import ConfigError
+from ancestral.recipes import settings
+from ancestral.recipes.configs import Config
+from ancestral.recipes.record import DataRecord
+from ancestral.recipes.settings import convert, hints, nearest
+from ancestral.recipes.table import Recipe, recipe_named
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+from ancestral.training.order import global_randomness, seed_of
+
+_LOADING = {"label": "label", "fractions": "fractions", "split_seed": "seed", "size": "size"}
+"""Settings of the data, and the fields of ``Loading`` that they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything about a fit that has not begun.
+
+    Args:
+        recipe: Of the model.
+        config: Its settings, resolved.
+        options: Of the training; None for estimators.
+        budget: Of the training; None for estimators.
+        seed: Of everything random.
+        device: Where to train.
+        data: The data, loaded.
+        loading: How they were loaded.
+    """
+
+    recipe: Recipe
+    config: Config
+    options: Options | None
+    budget: Budget | None
+    seed: int
+    device: str
+    data: Dataset
+    loading: Loading
+
+    @property
+    def data_record(self) -> DataRecord:
+        """The record of the data."""
+        return DataRecord.of(self.data, self.loading)
+
+    def build(self) -> tuple[nn.Module, Transform]:
+        """Return the model, in its first state, and the transform fitted on the training split.
+
+        Raises:
+            ConfigError: If the settings do not fit the data.
+        """
+        transform = self.recipe.transform(self.data)
+        model = build_model(self.recipe, self.config, self.data_record, self.seed)
+        if self.recipe.count is not None:
+            self.recipe.count(model, self.data)
+        return model, transform
+
+
+def plan(
+    model: str,
+    data: str | Path | Dataset,
+    *,
+    settings: Mapping[str, object] | None = None,
+    budget: str | Budget | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Plan:
+    """Check everything, load the data, and return what :func:`ancestral.recipes.start` begins.
+
+    Args:
+        model: Name of a recipe.
+        data: Name, file or folder, or data that are loaded already.
+        settings: Of the model, the training and the data, by name; text or plain values.
+        budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
+        seed: Of everything random in the training, at least 0. The split of the data has a seed of
+            its own, the setting ``split_seed``, so that runs stay comparable.
+        device: Where to train.
+
+    Raises:
+        ConfigError: If a name is unknown or a value is out of range.
+        DataError: If the data cannot be read.
+
+    Example:
+        >>> plan("gmm", "moons", settings={"components": 8}).config
+        GMMConfig(components=8)
+    """
+    recipe = recipe_named(model)
+    if seed < 0:
+        raise ConfigError(f"seed must be at least 0, got {seed}")
+    end = Budget.parse(budget) if isinstance(budget, str) else budget
+    chosen = _Chosen.sort(recipe, settings or {})
+    chosen.check(recipe)
+    loading = chosen.load_options()
+    loaded = data if isinstance(data, Dataset) else load(str(data), loading)
+    if loaded.kind not in recipe.kinds:
+        raise ConfigError(
+            f"{model} needs {' or '.join(recipe.kinds)}, {loaded.name} holds {loaded.kind}"
+        )
+    if loaded.kind == "vectors" and loading.size is not None:
+        raise ConfigError(
+            f"size must be one of tiny, small, medium for vectors, got {loading.size}: "
+            "pixels are of images"
+        )
+    return Plan(
+        recipe=recipe,
+        config=chosen.make_config(recipe).resolved(DataRecord.of(loaded, loading).shape),
+        options=chosen.make_options(recipe, loaded),
+        budget=(end or recipe.budget[loaded.kind]) if recipe.trains else None,
+        seed=seed,
+        device=device,
+        data=loaded,
+        loading=loading,
+    )
+
+
+def build_model(recipe: Recipe, config: Config, data: DataRecord, seed: int) -> nn.Module:
+    """Return a model in its first state, which is a function of the seed.
+
+    Raises:
+        ConfigError: If the settings do not fit the data.
+    """
+    with global_randomness(torch.device("cpu")) as shared:
+        shared.manual_seed(seed_of(seed, "initial weights"))
+        try:
+            return recipe.build(config, data.shape)
+        except ValueError as error:
+            raise ConfigError(f"{recipe.name}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The user's settings, sorted by whom they concern."""
+
+    config: dict[str, Any]
+    options: dict[str, Any]
+    loading: dict[str, Any]
+
+    @classmethod
+    def sort(cls, recipe: Recipe, given: Mapping[str, object]) -> "_Chosen":
+        own, training = hints(recipe.config), hints(Options) if recipe.trains else {}
+        found = cls({}, {}, {})
+        for name, value in given.items():
+            if name == "size" and _pixels(value):
+                found.loading[name] = value
+            elif name in own:
+                found.config[name] = value
+            elif name in training:
+                found.options[name] = value
+            elif name in _LOADING:
+                found.loading[name] = value
+            else:
+                known = [*own, *training, *_LOADING]
+                raise ConfigError(
+                    f"unknown setting {name!r} of {recipe.name}{nearest(name, known, otherwise=99)}"
+                )
+        return found
+
+    def check(self, recipe: Recipe) -> None:
+        """Refuse wrong values before the data are loaded."""
+        self.make_config(recipe)
+        if recipe.trains:
+            settings.build(Options, self.options)
+
+    def make_config(self, recipe: Recipe) -> Config:
+        try:
+            return settings.build(recipe.config, self.config)
+        except ConfigError as error:
+            whole = "images" in recipe.kinds and str(error).startswith("size must be one of")
+            hint = ", or a whole number of pixels for images" if whole else ""
+            raise ConfigError(f"{error}{hint}") from None
+
+    def make_options(self, recipe: Recipe, data: Dataset) -> Options | None:
+        if not recipe.trains:
+            return None
+        return settings.build(Options, self.options, base=recipe.options[data.kind])
+
+    def load_options(self) -> Loading:
+        kinds = hints(Loading)
+        values = {
+            _LOADING[name]: convert(name, value, kinds[_LOADING[name]])
+            for name, value in self.loading.items()
+        }
+        return replace(Loading(), **values)
+
+
+def _pixels(value: object) -> bool:
+    try:
+        return not isinstance(value, bool) and math.isfinite(float(str(value)))
+    except ValueError:
+        return False

@@ -1,0 +1,270 @@
+"""What ``run.toml`` holds: enough to repeat a run, to go on with it and to use its model."""
+
+import platform
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, Self, TypeAlias
+
+import tomli_w
+import torch
+from torch import Size
+
+from ancestral import __version__
+from ancestral.data.dataset import Dataset, Kind, Loading
+from ancestral.errors import ConfigError, DamagedFileError, RunError
+from ancestral.evaluation.figures import Figure
+from ancestral.recipes import settings
+from ancestral.recipes.configs import Config
+from ancestral.recipes.shape import Shape
+from ancestral.recipes.table import recipe_named
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+
+FORMAT = 1
+"""The layout of a run folder; a larger number is refused."""
+
+Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]
+Status: TypeAlias = Literal["running", "finished", "interrupted", "failed"]
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that a number can depend on."""
+    return {
+        "ancestral": __version__,
+        "torch": str(torch.__version__),
+        "python": platform.python_version(),
+    }
+
+
+def check_format(found: object, path: Path) -> None:
+    """Refuse what a newer version has written.
+
+    Raises:
+        RunError: If the format is newer than this version reads.
+        DamagedFileError: If it is not a number.
+    """
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise DamagedFileError(f"{path} is damaged: its format is {found!r}")
+    if found > FORMAT:
+        raise RunError(
+            f"{path} was written by a newer version (format {found}; this one reads {FORMAT}): "
+            "upgrade ancestral"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecord:
+    """The data of a run: how to load them again, and what is needed without them.
+
+    Args:
+        name: A short name.
+        source: What loads it.
+        kind: vectors or images.
+        fingerprint: Of contents and split.
+        event_shape: Of one example.
+        train: Examples in the training split.
+        columns: Names of the columns of vectors.
+        labels: Names of the labels; empty if there are none.
+        levels: Grey levels of images, 0 for vectors.
+        loading: Everything that changes what is loaded.
+    """
+
+    name: str
+    source: str
+    kind: Kind
+    fingerprint: str
+    event_shape: tuple[int, ...]
+    train: int
+    columns: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    levels: int = 0
+    loading: Loading = field(default_factory=Loading)
+
+    @property
+    def shape(self) -> Shape:
+        """What a model must know of these data."""
+        return Shape(
+            kind=self.kind,
+            event=Size(self.event_shape),
+            labels=len(self.labels),
+            levels=self.levels,
+        )
+
+    @classmethod
+    def of(cls, data: Dataset, loading: Loading) -> Self:
+        """Return the record of a data set."""
+        return cls(
+            name=data.name,
+            source=data.source,
+            kind=data.kind,
+            fingerprint=data.fingerprint,
+            event_shape=tuple(data.event_shape),
+            train=len(data.train),
+            columns=tuple(data.columns),
+            labels=tuple(data.labels),
+            levels=data.levels,
+            loading=loading,
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what TOML can hold."""
+        found = asdict(replace(self, loading=Loading()))
+        loading = asdict(self.loading)
+        found["loading"] = {key: value for key, value in loading.items() if value is not None}
+        return found
+
+    @classmethod
+    def from_plain(cls, found: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_plain` described."""
+        values = dict(found)
+        loading = dict(values.pop("loading"))
+        loading["fractions"] = tuple(loading["fractions"])
+        for name in ("event_shape", "columns", "labels"):
+            values[name] = tuple(values[name])
+        return cls(**values, loading=Loading(**loading))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """Where a run stands.
+
+    Args:
+        status: running (also after a kill), finished, interrupted or failed.
+        stopped: Why training ended.
+        steps: Updates made.
+        seconds: Wall-clock training time.
+        cpu_seconds: Processor time of the same.
+        best: The figure that the kept weights were chosen by.
+        best_step: When it was seen.
+        parameters: Numbers learned from the data.
+        error: The one line of a failure.
+    """
+
+    status: Status = "running"
+    stopped: Stopped | None = None
+    steps: int = 0
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    best: Figure | None = None
+    best_step: int = 0
+    parameters: int = 0
+    error: str | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what TOML can hold."""
+        found = {key: value for key, value in asdict(self).items() if value is not None}
+        if self.best is not None:
+            shown = self.best.to_json()
+            found["best"] = {key: value for key, value in shown.items() if value is not None}
+        return found
+
+    @classmethod
+    def from_plain(cls, found: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_plain` described."""
+        values = dict(found)
+        if "best" in values:
+            values["best"] = Figure.from_json({"se": None, **values["best"]})
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """All of ``run.toml``.
+
+    Args:
+        model: Name of the recipe.
+        seed: Of everything random in the training.
+        device: Where it was trained.
+        threads: Threads of the processor: the bits depend on their number.
+        versions: Of the library, torch and Python.
+        data: The data.
+        config: The model's settings, resolved.
+        options: The training's settings; None for closed-form estimators.
+        budget: When training ends; None for closed-form estimators.
+        transform: User units to model units.
+        result: Where the run stands.
+    """
+
+    model: str
+    seed: int
+    device: str
+    threads: int
+    versions: Mapping[str, str]
+    data: DataRecord
+    config: Config
+    options: Options | None
+    budget: Budget | None
+    transform: Mapping[str, Any]
+    result: Result = field(default_factory=Result)
+
+    def to_toml(self) -> str:
+        """Return the text of ``run.toml``."""
+        found: dict[str, Any] = {
+            "format": FORMAT,
+            "model": self.model,
+            "seed": self.seed,
+            "device": self.device,
+            "threads": self.threads,
+            "versions": dict(self.versions),
+            "result": self.result.to_plain(),
+            "config": settings.plain(self.config),
+        }
+        if self.options is not None and self.budget is not None:
+            budget = asdict(self.budget)
+            found["budget"] = {key: value for key, value in budget.items() if value is not None}
+            found["options"] = settings.plain(self.options)
+        found["data"] = self.data.to_plain()
+        found["transform"] = _without_none(self.transform)
+        return tomli_w.dumps(found)
+
+    @classmethod
+    def from_toml(cls, text: str, path: Path) -> Self:
+        """Return the record in a text.
+
+        Args:
+            text: Of ``run.toml``.
+            path: Where it was, for the messages.
+
+        Raises:
+            DamagedFileError: If it is not what :meth:`to_toml` writes.
+            RunError: If a newer version wrote it.
+            ConfigError: If it names a model or a setting that does not exist.
+        """
+        try:
+            found = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise DamagedFileError(f"{path} is damaged: {error}") from None
+        check_format(found.get("format"), path)
+        try:
+            return cls._from_plain(found)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise DamagedFileError(f"{path} is damaged: {error!r}") from None
+
+    @classmethod
+    def _from_plain(cls, found: Mapping[str, Any]) -> Self:
+        trained = "options" in found
+        return cls(
+            model=found["model"],
+            seed=found["seed"],
+            device=found["device"],
+            threads=found["threads"],
+            versions=found["versions"],
+            data=DataRecord.from_plain(found["data"]),
+            config=settings.build(recipe_named(found["model"]).config, found["config"]),
+            options=settings.build(Options, found["options"]) if trained else None,
+            budget=Budget(**found["budget"]) if trained else None,
+            transform=found["transform"],
+            result=Result.from_plain(found["result"]),
+        )
+
+
+def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, Mapping):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value

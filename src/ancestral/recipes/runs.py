@@ -1,0 +1,206 @@
+"""A run is a folder: opened for reading here, written by :mod:`ancestral.recipes.fitting`."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from torch import Tensor, nn
+
+from ancestral.data.dataset import Dataset
+from ancestral.data.sources import load
+from ancestral.data.transforms import Transform, build
+from ancestral.errors import DamagedFileError, RunError
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.files import disk_errors, write_text
+from ancestral.recipes.metrics import read_metrics
+from ancestral.recipes.plan import build_model
+from ancestral.recipes.record import FORMAT, Record, check_format
+from ancestral.recipes.table import Recipe, recipe_named
+from ancestral.training.checkpoint import load_tensors, save_tensors
+
+RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
+METRICS, REPORT = "metrics.jsonl", "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run folder.
+
+    Args:
+        folder: Where it is.
+        record: What its ``run.toml`` says.
+    """
+
+    folder: Path
+    record: Record
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Read a run folder.
+
+        Raises:
+            RunError: If it is not a run, or a newer version wrote it.
+            DamagedFileError: If ``run.toml`` is damaged.
+        """
+        folder = Path(folder)
+        path = folder / RECORD
+        if not folder.exists():
+            raise RunError(f"no run {folder}: there is no such folder")
+        if not path.is_file():
+            raise RunError(f"{folder} is not a run: it has no {RECORD}")
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DamagedFileError(f"{path} cannot be read: {error}") from None
+        return cls(folder, Record.from_toml(text, path))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe of its model."""
+        return recipe_named(self.record.model)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Return the rows of ``metrics.jsonl``."""
+        return read_metrics(self.folder / METRICS)
+
+    def model(self, *, device: str = "cpu") -> InDataUnits:
+        """Return the model with the kept weights, in evaluation mode, in the user's units.
+
+        Raises:
+            RunError: If there are no weights yet.
+            DamagedFileError: If the weights are damaged.
+        """
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise RunError(
+                f"{self.folder} has no {WEIGHTS} yet: ancestral fit --resume {self.folder}"
+            )
+        tensors, metadata = load_tensors(path)
+        check_format(metadata.get("format"), path)
+        record = self.record
+        model = build_model(self.recipe, record.config, record.data, record.seed)
+        transform = build(record.transform)
+        _load(model, tensors, "model.", path)
+        _load(transform, tensors, "transform.", path)
+        return InDataUnits(model.to(device).eval(), transform.to(device))
+
+    def data(self) -> Dataset:
+        """Load the data of the run again, and check that they are the same.
+
+        Raises:
+            RunError: If they have changed.
+            DataError: If they cannot be read.
+        """
+        data = load(self.record.data.source, self.record.data.loading)
+        if data.fingerprint != self.record.data.fingerprint:
+            raise RunError(
+                f"the data of {self.folder} have changed: {self.record.data.source} has "
+                f"fingerprint {data.fingerprint[:12]}, the run was begun with "
+                f"{self.record.data.fingerprint[:12]}"
+            )
+        return data
+
+    def same_kind(self, source: str) -> Dataset:
+        """Load other data, as the run's own were loaded, for this run's model.
+
+        Raises:
+            RunError: If they are not the kind, shape or labels that the model knows.
+            DataError: If they cannot be read.
+        """
+        mine = self.record.data
+        data = load(source, mine.loading)
+        shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
+        if data.kind != mine.kind or shape != wanted:
+            raise RunError(
+                f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
+                f"{source} holds {data.kind} of shape {list(shape)}"
+            )
+        if mine.kind == "vectors" and data.columns != mine.columns:
+            raise RunError(
+                f"{self.folder} models the columns {', '.join(mine.columns)}, "
+                f"{source} has {', '.join(data.columns)}"
+            )
+        return data
+
+
+def save_weights(
+    run: Run, model: nn.Module, transform: Transform, metadata: Mapping[str, Any]
+) -> None:
+    """Write the weights that are kept, and the transform's numbers.
+
+    Raises:
+        RunError: If they cannot be written; older weights stay as they are.
+    """
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in (("model.", model), ("transform.", transform)):
+        tensors |= {prefix + name: value for name, value in module.state_dict().items()}
+    words = {"format": FORMAT, "model": run.record.model, **metadata}
+    save_tensors(run.folder / WEIGHTS, tensors, words)
+
+
+def save_record(folder: Path, record: Record) -> Run:
+    """Write ``run.toml`` and return the run.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    write_text(folder / RECORD, record.to_toml())
+    return Run(folder, record)
+
+
+def make_folder(folder: Path, *, overwrite: bool) -> None:
+    """Make an empty folder for a run.
+
+    Raises:
+        RunError: If it exists and ``overwrite`` is false, or holds something that is not a run,
+            or cannot be made.
+    """
+    check_free(folder, overwrite=overwrite)
+    with disk_errors(folder):
+        for name in (RECORD, WEIGHTS, METRICS, REPORT):
+            (folder / name).unlink(missing_ok=True)
+        if (folder / CHECKPOINT).is_dir():
+            shutil.rmtree(folder / CHECKPOINT)
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def check_free(folder: Path, *, overwrite: bool) -> None:
+    """Check, writing nothing, that a run may be put there.
+
+    Raises:
+        RunError: As :func:`make_folder`.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise RunError(f"{folder} exists; choose another --out, or give --overwrite")
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder; --overwrite replaces runs only")
+    if any(folder.iterdir()) and not (folder / RECORD).is_file():
+        raise RunError(
+            f"{folder} holds something that is not a run; --overwrite replaces runs only"
+        )
+
+
+def free_name(stem: Path) -> Path:
+    """Return the first of ``stem``, ``stem-2``, ``stem-3`` ... that does not exist."""
+    number, candidate = 1, stem
+    while candidate.exists():
+        number += 1
+        candidate = stem.with_name(f"{stem.name}-{number}")
+    return candidate
+
+
+def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: Path) -> None:
+    mine = {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
+    }
+    try:
+        module.load_state_dict(mine)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise DamagedFileError(f"{path} does not fit its run.toml: {reason}") from None

@@ -1,0 +1,228 @@
+"""Settings by name: text or plain values into the typed fields of frozen dataclasses.
+
+``--set latent=8`` and ``fit(settings={"latent": 8})`` take the same road: the field's own type
+annotation says what is allowed, the dataclass's ``__post_init__`` which values are in range.
+"""
+
+import difflib
+import math
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from ancestral.errors import ConfigError
+
+T = TypeVar("T")
+
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_RULES: dict[Any, str] = {
+    int: "a whole number",
+    float: "a finite number",
+    bool: "true or false",
+    str: "text",
+}
+
+
+def nearest(name: str, names: Iterable[str], *, otherwise: int = 0) -> str:
+    """Return a clause that offers the names most like ``name``, or '' where none is.
+
+    Args:
+        name: What the user wrote.
+        names: What there is.
+        otherwise: How many names to list when none is like it.
+
+    Example:
+        >>> nearest("laten", ["latent", "hidden"])
+        '; did you mean latent?'
+    """
+    known = list(names)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f"; did you mean {' or '.join(close)}?"
+    listed = known if otherwise >= len(known) else []
+    return f"; there are {', '.join(listed)}" if listed else ""
+
+
+def parse_pairs(pairs: Iterable[str], *, option: str = "--set") -> dict[str, str]:
+    """Split ``key=value`` texts; a later one wins.
+
+    Raises:
+        ConfigError: If a text has no ``=`` or no key.
+    """
+    found = {}
+    for pair in pairs:
+        key, sign, value = pair.partition("=")
+        if not sign or not key.strip():
+            raise ConfigError(f"{option} must be written key=value, got {pair!r}")
+        found[key.strip().replace("-", "_")] = value.strip()
+    return found
+
+
+def hints(cls: type) -> dict[str, Any]:
+    """Return the annotation of each field of a dataclass."""
+    types_by_name = get_type_hints(cls)
+    return {item.name: types_by_name[item.name] for item in fields(cls)}
+
+
+def _none_words(cls: type, name: str) -> tuple[str, ...]:
+    """Return how None is written for this field: ``none``, and a word that says what it means."""
+    for item in fields(cls):
+        if item.name == name and "none" in item.metadata:
+            return ("none", str(item.metadata["none"]))
+    return ("none",)
+
+
+def rule(annotation: object, words: tuple[str, ...] = ("none",)) -> str:
+    """Say in words what a field of this type may hold.
+
+    Example:
+        >>> rule(tuple[int, ...])
+        'whole numbers separated by commas'
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return "one of " + ", ".join(str(choice) for choice in arguments)
+    if origin in (Union, types.UnionType):
+        parts = [words[-1] if part is types.NoneType else rule(part) for part in arguments]
+        return " or ".join(parts)
+    if origin is tuple:
+        plural = rule(arguments[0]).removeprefix("a ") + "s"
+        count = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
+        return f"{count}{plural} separated by commas"
+    return _RULES.get(annotation, "text")
+
+
+def convert(
+    name: str, value: object, annotation: object, words: tuple[str, ...] = ("none",)
+) -> Any:  # noqa: ANN401 - the annotation decides
+    """Return ``value``, text or not, as the annotated type.
+
+    Raises:
+        ConfigError: If it cannot be; the message names the key, the rule and the value.
+
+    Example:
+        >>> convert("hidden", "128,64", tuple[int, ...])
+        (128, 64)
+    """
+    try:
+        return _convert(value, annotation, words)
+    except (ValueError, TypeError, OverflowError):
+        shown = value if isinstance(value, int | float) else repr(value)
+        raise ConfigError(f"{name} must be {rule(annotation, words)}, got {shown}") from None
+
+
+def _convert(value: object, annotation: object, words: tuple[str, ...]) -> object:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return _choice(value, arguments)
+    if origin in (Union, types.UnionType):
+        return _first_that_fits(value, arguments, words)
+    if origin is tuple:
+        return _sequence(value, arguments)
+    return _scalar(value, annotation)
+
+
+def _choice(value: object, choices: tuple[object, ...]) -> object:
+    for choice in choices:
+        if value == choice or (isinstance(value, str) and value == str(choice)):
+            return choice
+    raise ValueError(value)
+
+
+def _first_that_fits(value: object, parts: tuple[object, ...], words: tuple[str, ...]) -> object:
+    if types.NoneType in parts and (
+        value is None or (isinstance(value, str) and value.lower() in words)
+    ):
+        return None
+    for part in parts:
+        if part is not types.NoneType:
+            try:
+                return _convert(value, part, words)
+            except (ValueError, TypeError):
+                continue
+    raise ValueError(value)
+
+
+def _sequence(value: object, arguments: tuple[object, ...]) -> tuple[object, ...]:
+    if isinstance(value, str):
+        value = [part for part in value.strip("()[] ").split(",") if part.strip()]
+    items = list(value) if isinstance(value, list | tuple) else [value]
+    if arguments[-1] is not Ellipsis and len(items) != len(arguments):
+        raise ValueError(value)
+    return tuple(_scalar(item, arguments[0]) for item in items)
+
+
+def _scalar(value: object, kind: object) -> object:
+    if kind is str:
+        return str(value)
+    if kind is bool:
+        return _boolean(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(value)
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    if kind is int:
+        return _whole(value, number)
+    return number
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    return _WORDS[str(value).lower()] if str(value).lower() in _WORDS else _refuse(value)
+
+
+def _whole(value: object, number: float) -> int:
+    whole = int(value) if isinstance(value, str | int) else int(number)
+    return whole if whole == number else int(_refuse(value))
+
+
+def _refuse(value: object) -> bool:
+    raise ValueError(value)
+
+
+def build(cls: type[T], values: Mapping[str, object], *, base: T | None = None) -> T:
+    """Make a settings dataclass from text or plain values.
+
+    Args:
+        cls: A frozen, keyword-only dataclass.
+        values: Its fields by name; what is absent is taken from ``base``, else from the defaults.
+        base: Values to start from.
+
+    Raises:
+        ConfigError: On an unknown name, a wrong type or a value out of range.
+    """
+    annotations = hints(cls)
+    for name in values:
+        if name not in annotations:
+            raise ConfigError(f"unknown setting {name!r}{nearest(name, annotations, otherwise=30)}")
+    start = {} if base is None else {name: getattr(base, name) for name in annotations}
+    given = {
+        name: convert(name, value, annotations[name], _none_words(cls, name))
+        for name, value in values.items()
+    }
+    return cls(**{**start, **given})
+
+
+def plain(settings: object) -> dict[str, Any]:
+    """Return a settings dataclass as TOML can hold it: no None, tuples as lists."""
+    found = {}
+    for name in hints(type(settings)):
+        value = getattr(settings, name)
+        words = _none_words(type(settings), name)
+        found[name] = words[-1] if value is None else value
+        if isinstance(value, tuple):
+            found[name] = list(value)
+    return found
+
+
+def require(settings: object, name: str, condition: bool, rule_: str) -> None:
+    """Check one field in a ``__post_init__``.
+
+    Raises:
+        ConfigError: If the condition is false; it names the field, the rule and the value.
+    """
+    if not condition:
+        raise ConfigError(f"{name} must be {rule_}, got {getattr(settings, name)}")

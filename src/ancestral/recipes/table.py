@@ -1,0 +1,160 @@
+"""The one table of models: a name, what it needs, how it is built and how it is trained."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from torch import Generator, Tensor, nn
+
+from ancestral.data.dataset import Dataset, Kind
+from ancestral.data.transforms import Transform
+from ancestral.errors import ConfigError
+from ancestral.recipes import configs, wiring
+from ancestral.recipes.settings import nearest
+from ancestral.recipes.shape import Shape
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+
+Choice: TypeAlias = Literal["elbo", "log_prob", "loss", "sliced_wasserstein"]
+"""Figures, on the validation split, by which weights can be chosen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a name becomes a fitted model.
+
+    Args:
+        name: The fixed name.
+        paradigm: The family it belongs to.
+        summary: One sentence.
+        config: Its settings.
+        build: Config and shape of the data to a model in model units.
+        transform: Fitted on the training split: user units to model units.
+        choose: Completes the config from the training split in model units, before the fit.
+        count: Fits by counting what is not trained by gradients.
+        kinds: Data that it can model.
+        chosen_by: The validation figure that chooses the kept weights (for estimators: the one
+            that is reported); None where there is none.
+        options: Default settings of the training, by kind; empty for closed-form estimators.
+        budget: Default end of the training, by kind.
+    """
+
+    name: str
+    paradigm: str
+    summary: str
+    config: type[Any]
+    build: Callable[[Any, Shape], nn.Module]
+    transform: Callable[[Dataset], Transform] = wiring.flat
+    choose: Callable[[Any, Tensor, Generator], Any] | None = None
+    count: Callable[[nn.Module, Dataset], None] | None = None
+    kinds: tuple[Kind, ...] = ("vectors", "images")
+    chosen_by: Choice | None = None
+    options: Mapping[Kind, Options] = field(default_factory=dict)
+    budget: Mapping[Kind, Budget] = field(default_factory=dict)
+
+    @property
+    def trains(self) -> bool:
+        """Whether it is trained by gradients; else a closed form or EM fits it."""
+        return bool(self.options)
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="empirical",
+            paradigm="classic",
+            summary="the training set itself: the model that memorises",
+            config=configs.EmpiricalConfig,
+            build=wiring.empirical,
+        ),
+        Recipe(
+            name="kde",
+            paradigm="classic",
+            summary="a small Gaussian on every training example",
+            config=configs.KDEConfig,
+            build=wiring.kde,
+            chosen_by="log_prob",
+        ),
+        Recipe(
+            name="gmm",
+            paradigm="classic",
+            summary="a mixture of Gaussians with full covariances, by EM",
+            config=configs.GMMConfig,
+            build=wiring.gmm,
+            choose=wiring.choose_components,
+            chosen_by="log_prob",
+        ),
+        Recipe(
+            name="vae",
+            paradigm="autoencoders",
+            summary="variational autoencoder, fully connected",
+            config=configs.VAEConfig,
+            build=wiring.vae,
+            chosen_by="elbo",
+            options={
+                "vectors": Options(learning_rate=2e-3, ema_decay=0.999),
+                "images": Options(batch_size=128, ema_decay=0.999, validate_every=200),
+            },
+            budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+        ),
+        Recipe(
+            name="image-vae",
+            paradigm="autoencoders",
+            summary="convolutional variational autoencoder, conditional on the label",
+            config=configs.ImageVAEConfig,
+            build=wiring.image_vae,
+            count=wiring.count_labels,
+            transform=wiring.grey,
+            kinds=("images",),
+            chosen_by="elbo",
+            options={
+                "images": Options(
+                    batch_size=128, ema_decay=0.999, validate_every=200, channels_last=True
+                )
+            },
+            budget={"images": Budget(steps=3_000)},
+        ),
+        Recipe(
+            name="gan",
+            paradigm="adversarial",
+            summary="generative adversarial network, fully connected; no density",
+            config=configs.GANConfig,
+            build=wiring.gan,
+            chosen_by="sliced_wasserstein",
+            options={
+                "vectors": Options(betas=(0.5, 0.99), ema_decay=0.999, weight_decay=0.0),
+                "images": Options(
+                    batch_size=128,
+                    betas=(0.5, 0.99),
+                    ema_decay=0.999,
+                    weight_decay=0.0,
+                    validate_every=200,
+                ),
+            },
+            budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+        ),
+    )
+}
+"""Every model that ``ancestral fit`` knows."""
+
+DEFAULTS: dict[Kind, tuple[str, ...]] = {
+    "vectors": ("kde", "gmm", "vae", "gan"),
+    "images": ("kde", "gmm", "image-vae", "gan"),
+}
+"""The models that ``ancestral compare`` fits if none is named."""
+
+
+def recipe_named(name: str) -> Recipe:
+    """Return a recipe.
+
+    Raises:
+        ConfigError: If there is none of that name; the nearest are offered.
+
+    Example:
+        >>> recipe_named("vae").paradigm
+        'autoencoders'
+    """
+    if name not in RECIPES:
+        raise ConfigError(f"unknown model {name!r}{nearest(name, RECIPES, otherwise=99)}")
+    return RECIPES[name]
