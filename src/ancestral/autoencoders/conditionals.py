@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.distributions import Independent, Normal, register_kl
+from torch.types import _size
 
 from ancestral.networks.nodes import StandardNormalDistribution
 
@@ -30,7 +31,7 @@ class LogScaleNormal(Normal):
         self.log_scale = log_scale.expand_as(loc)
         super().__init__(loc, log_scale.exp().expand_as(loc), validate_args=False)
 
-    def expand(self, batch_shape: torch.Size, _instance: None = None) -> "LogScaleNormal":
+    def expand(self, batch_shape: _size, _instance: None = None) -> "LogScaleNormal":
         """Return the same distribution with a wider batch shape."""
         return LogScaleNormal(self.loc.expand(batch_shape), self.log_scale.expand(batch_shape))
 

@@ -198,8 +198,8 @@ class ImageVAE(_ImageAutoencoder):
         Returns:
             The bound, [B].
         """
-        if self.classes and not given:
-            rounds = [self._marginal(x, 1, generator) for _ in range(draws)]
+        if self.labels is not None and not given:
+            rounds = [self._marginal(x, self.labels, 1, generator) for _ in range(draws)]
             return torch.stack(rounds).mean(0)
         return self._bound(x, given, draws, generator)
 
@@ -212,16 +212,18 @@ class ImageVAE(_ImageAutoencoder):
         generator: Generator | None = None,
     ) -> Tensor:
         """Return the importance-weighted estimate of log p(x | label), or log p(x), nats, [B]."""
-        if self.classes and not given:
-            return self._marginal(x, draws, generator)
+        if self.labels is not None and not given:
+            return self._marginal(x, self.labels, draws, generator)
         return self._estimate(x, given, draws, generator)
 
-    def _marginal(self, x: Tensor, draws: int, generator: Generator | None) -> Tensor:
+    def _marginal(
+        self, x: Tensor, labels: Table, draws: int, generator: Generator | None
+    ) -> Tensor:
         terms = [
             self._estimate(x, {"label": torch.tensor(k)}, draws, generator)
             for k in range(self.classes)
         ]
-        return (torch.stack(terms, -1) + self.labels.probabilities.log()).logsumexp(-1)
+        return (torch.stack(terms, -1) + labels.probabilities.log()).logsumexp(-1)
 
     def _estimate(
         self, x: Tensor, given: Given | None, draws: int, generator: Generator | None

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, constraints
 from torch.nn import functional
+from torch.types import _size
+
+_EMPTY = torch.Size()
 
 
 class DiscretisedLogistic(Distribution):
@@ -35,7 +38,6 @@ class DiscretisedLogistic(Distribution):
         torch.Size([3])
     """
 
-    arg_constraints = {"loc": constraints.real, "log_scale": constraints.real}  # noqa: RUF012
     has_rsample = False
 
     def __init__(self, loc: Tensor, log_scale: Tensor, *, levels: int) -> None:
@@ -44,6 +46,11 @@ class DiscretisedLogistic(Distribution):
         self.loc, self.levels = loc, levels
         self.log_scale = log_scale.expand_as(loc)
         super().__init__(loc.shape, validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """Both parameters may be any real number."""
+        return {"loc": constraints.real, "log_scale": constraints.real}
 
     @property
     def support(self) -> constraints.Constraint:
@@ -59,7 +66,7 @@ class DiscretisedLogistic(Distribution):
             total = total + torch.sigmoid((self.loc - (j - 0.5) / (self.levels - 1)) * rate)
         return total / (self.levels - 1)
 
-    def expand(self, batch_shape: torch.Size, _instance: None = None) -> "DiscretisedLogistic":
+    def expand(self, batch_shape: _size, _instance: None = None) -> "DiscretisedLogistic":
         """Return the same distribution with a wider batch shape."""
         scale = self.log_scale.expand(batch_shape)
         return DiscretisedLogistic(self.loc.expand(batch_shape), scale, levels=self.levels)
@@ -81,7 +88,7 @@ class DiscretisedLogistic(Distribution):
         )
 
     @torch.no_grad()
-    def sample(self, sample_shape: torch.Size | tuple[int, ...] = ()) -> Tensor:
+    def sample(self, sample_shape: _size = _EMPTY) -> Tensor:
         """Draw grey levels, [*sample_shape, *B]."""
         shape = self._extended_shape(torch.Size(sample_shape))
         tiny = torch.finfo(self.loc.dtype).tiny

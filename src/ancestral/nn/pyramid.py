@@ -55,7 +55,7 @@ class ConvEncoder(nn.Module):
             layers += [nn.Conv2d(before, after, kernel_size, 2, 1), activation()]
         self.rest = nn.Sequential(*layers, nn.Flatten())
         self.linear = nn.Linear(widths[-1] * base**2, outputs)
-        self.to(memory_format=torch.channels_last)
+        _channels_last(self)
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Map x [B, C, S, S] and label [B] int64 to [B, O]."""
@@ -99,7 +99,7 @@ class ConvDecoder(nn.Module):
         for before, after in zip(widths, (*widths[1:], channels), strict=True):
             layers += [_doubling(before, after, upsampling), activation()]
         self.doublings = nn.Sequential(*layers[:-1])
-        self.to(memory_format=torch.channels_last)
+        _channels_last(self)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """Map z [*B, L] and label [*B] int64 to [*B, C, S, S].
@@ -112,9 +112,9 @@ class ConvDecoder(nn.Module):
                 raise ValueError(f"a label of {self.classes} classes is needed, got None")
             z = torch.cat((z, functional.one_hot(label, self.classes).to(z.dtype)), dim=-1)
         batch = z.shape[:-1]
-        h = self.linear(z.flatten(end_dim=-2)).unflatten(1, (-1, self.base, self.base))
+        h = self.linear(z.reshape(-1, z.shape[-1])).unflatten(1, (-1, self.base, self.base))
         y = self.doublings(h.contiguous(memory_format=torch.channels_last))
-        return y.unflatten(0, batch) if len(batch) != 1 else y
+        return y.reshape(*batch, *y.shape[1:]) if len(batch) != 1 else y
 
 
 def halvings(size: int) -> int:
@@ -142,3 +142,11 @@ def _doubling(before: int, after: int, upsampling: Upsampling) -> nn.Module:
     if upsampling == "resize":
         return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, 1, 1))
     raise ValueError(f"decoder must be 'transposed', 'resize' or 'book', got {upsampling!r}")
+
+
+@torch.no_grad()
+def _channels_last(module: nn.Module) -> None:
+    """Lay the kernels out as the convolutions of channels-last images want them."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

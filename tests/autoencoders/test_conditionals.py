@@ -1,0 +1,98 @@
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Independent, Normal, kl_divergence
+
+from ancestral.autoencoders.conditionals import (
+    GaussianDecoder,
+    GaussianEncoder,
+    LogScaleNormal,
+    full_precision,
+)
+from ancestral.networks.nodes import StandardNormal
+from ancestral.networks.sampling import draw
+
+DOUBLE = torch.float64
+
+
+def pair(shape: tuple[int, ...] = (5, 3)) -> tuple[LogScaleNormal, Normal]:
+    torch.manual_seed(0)
+    loc, log_scale = torch.randn(2, *shape, dtype=DOUBLE)
+    return LogScaleNormal(loc, log_scale), Normal(loc, log_scale.exp())
+
+
+def test_it_is_torchs_normal() -> None:
+    ours, torchs = pair()
+    x = torch.randn(7, 5, 3, dtype=DOUBLE)
+    torch.testing.assert_close(ours.log_prob(x), torchs.log_prob(x))
+    torch.testing.assert_close(ours.entropy(), torchs.entropy())
+    torch.testing.assert_close(ours.stddev, torchs.stddev)
+    wide = ours.expand(torch.Size((7, 5, 3)))
+    torch.testing.assert_close(wide.log_prob(x), torchs.log_prob(x))
+
+
+def test_kl_to_the_prior_is_torchs() -> None:
+    ours, torchs = pair()
+    prior = StandardNormal((3,)).double()()
+    plain = Normal(torch.zeros(3, dtype=DOUBLE), torch.ones(3, dtype=DOUBLE))
+    torch.testing.assert_close(
+        kl_divergence(ours, prior), kl_divergence(torchs, plain), atol=1e-8, rtol=0
+    )
+
+
+def test_kl_of_the_prior_to_itself_is_zero() -> None:
+    # The listing's expression, without its constant -L/2, gives L/2 here.
+    q = LogScaleNormal(torch.zeros(16, dtype=DOUBLE), torch.zeros((), dtype=DOUBLE))
+    assert kl_divergence(q, StandardNormal((16,)).double()()).abs().sum() == 0
+
+
+def test_reparametrised_gradient_is_unbiased() -> None:
+    # E |z|^2 = mu^2 + sigma^2, so its gradient is 2 mu and, in log sigma, 2 sigma^2.
+    n = 100_000
+    mean = torch.tensor(0.7, dtype=DOUBLE, requires_grad=True)
+    log_std = torch.tensor(-0.3, dtype=DOUBLE, requires_grad=True)
+    q = LogScaleNormal(mean.expand(n), log_std)
+    z = draw(q, generator=torch.Generator().manual_seed(0), reparametrised=True)
+    z.square().mean().backward()
+    # Standard errors: 2 sigma / sqrt(n) = 0.005 and below 0.01.
+    assert mean.grad.item() == pytest.approx(1.4, abs=0.025)
+    assert log_std.grad.item() == pytest.approx(2 * math.exp(-0.6), abs=0.05)
+
+
+def test_encoder_gives_means_and_positive_scales() -> None:
+    encoder = GaussianEncoder(nn.Linear(2, 6).double())
+    q = encoder(torch.tensor([[1e3, -1e3], [0.0, 0.0]], dtype=DOUBLE))
+    assert isinstance(q, Independent)
+    assert q.batch_shape == (2,)
+    assert q.event_shape == (3,)
+    assert (q.stddev > 0).all()
+    raw = encoder.network(torch.zeros(1, 2, dtype=DOUBLE))
+    torch.testing.assert_close(q.mean[1:], raw[:, :3])
+    torch.testing.assert_close(q.stddev[1:].log(), raw[:, 3:])
+
+
+def test_decoder_density_keeps_its_constants() -> None:
+    decoder = GaussianDecoder(nn.Linear(3, 2), std=0.1).double()
+    z, x = torch.randn(5, 3, dtype=DOUBLE), torch.randn(5, 2, dtype=DOUBLE)
+    expected = Normal(decoder.network(z), 0.1).log_prob(x).sum(-1)
+    # The fixed deviation is kept as a float32 logarithm.
+    torch.testing.assert_close(decoder(z).log_prob(x), expected, rtol=1e-6, atol=0)
+
+
+def test_only_a_learned_scale_is_a_parameter() -> None:
+    learned = dict(GaussianDecoder(nn.Linear(3, 2)).named_parameters())
+    fixed = dict(GaussianDecoder(nn.Linear(3, 2), std=0.1).named_parameters())
+    assert set(learned) - set(fixed) == {"log_std"}
+
+
+@pytest.mark.parametrize("std", [0.0, -1.0, math.inf, math.nan])
+def test_a_scale_that_is_not_positive_is_refused(std: float) -> None:
+    with pytest.raises(ValueError, match="decoder_std must be positive"):
+        GaussianDecoder(nn.Linear(3, 2), std=std)
+
+
+def test_half_precision_is_widened_and_nothing_else() -> None:
+    assert full_precision(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
+    assert full_precision(torch.zeros(1, dtype=DOUBLE)).dtype == DOUBLE
