@@ -1,4 +1,4 @@
-"""Small charts as SVG text: scatters, density panels, curves, dot plots.
+"""Small charts as SVG text: scatters, density panels, histograms, curves.
 
 Drawn by hand rather than by matplotlib so that they take the colours of the page they stand in
 (ink is ``currentColor``), stay sharp at every size and weigh little. The same input gives the same
@@ -6,7 +6,7 @@ text.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -60,18 +60,6 @@ class Curve:
     """Index of the value by which the weights were chosen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dot:
-    """One row of a dot plot: a value with its standard error; ``arrow`` +1 or -1 for a bound."""
-
-    name: str
-    value: float
-    se: float | None
-    text: str
-    color: str
-    arrow: int = 0
-
-
 def scatter(
     x: Tensor | None, reference: Tensor, *, box: Box, color: str, axes: Sequence[str], label: str
 ) -> str:
@@ -102,6 +90,41 @@ def density(picture: str, *, box: Box, axes: Sequence[str], label: str) -> str:
         f'height="{SIDE - TOP - BOTTOM:g}" preserveAspectRatio="none"/>'
     )
     return _panel(box, axes, label, image)
+
+
+def histogram(
+    samples: Sequence[tuple[Tensor, str]], reference: Tensor, *, label: str, bins: int = 40
+) -> str:
+    """Draw the histogram of reference values with those of samples as lines over it.
+
+    Args:
+        samples: Values [N] of each model and the CSS colour of its line.
+        reference: Values [M], drawn filled; all but the outermost 0.1% fix the range.
+        label: Says what the picture shows, for readers who do not see it.
+        bins: Number of bins.
+    """
+    ordered = reference.double().sort().values
+    cut = len(ordered) // 1000
+    low, high = ordered[cut].item(), ordered[-1 - cut].item()
+    room = 0.08 * (high - low) or 0.5
+    low, high = low - room, high + room
+    counted = [(_heights(x, low, high, bins), color) for x, color in samples]
+    real = _heights(reference, low, high, bins)
+    top = max(max(heights) for heights in (real, *(h for h, _ in counted)))
+    box = Box(low, high, 0.0, 1.1 * top or 1.0)
+    place = _placing(box, (300.0, 150.0), bottom=22.0)
+
+    def outline(heights: Sequence[float]) -> str:
+        edges = [low + i * (high - low) / bins for i in range(bins + 1)]
+        steps = [(edges[i + j], h) for i, h in enumerate(heights) for j in (0, 1)]
+        return "L".join(place(x, y) for x, y in [(low, 0.0), *steps, (high, 0.0)])
+
+    shapes = [f'<path d="M{outline(real)}Z" fill="currentColor" fill-opacity=".22"/>']
+    shapes += [
+        f'<path d="M{outline(heights)}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+        for heights, color in counted
+    ]
+    return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
 
 
 def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> str:
@@ -140,36 +163,6 @@ def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> s
     return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
 
 
-def dot_plot(dots: Sequence[Dot], *, floor: float | None, label: str) -> str:
-    """Draw one row a model: its value with two standard errors, and the floor as a line.
-
-    A bound has an arrow towards where the true value may lie.
-    """
-    width, row, names = 340.0, 26.0, 92.0
-    ends = [d.value + s * 2 * (d.se or 0) for d in dots for s in (-1, 1)]
-    ends += [] if floor is None else [floor]
-    low, high = min(ends), max(ends)
-    room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
-    scale = (width - names - 96) / (high - low + 2 * room)
-    height = row * len(dots) + 8
-
-    def at(value: float) -> float:
-        return names + (value - low + room) * scale
-
-    shapes = []
-    if floor is not None:
-        shapes.append(
-            f'<path d="M{at(floor):.1f},0V{height:g}" stroke="currentColor" stroke-width="1.5" '
-            'stroke-dasharray="3 3" stroke-opacity=".6"/>'
-        )
-    for i, dot in enumerate(dots):
-        shapes += _dot(dot, at, row * (i + 0.5) + 4, names, width)
-    return (
-        f'<svg class="chart" role="img" viewBox="0 0 {width:g} {height:g}" font-size="12">'
-        f"<title>{escape(label)}</title>{''.join(shapes)}</svg>"
-    )
-
-
 def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
     """Return round numbers between ``low`` and ``high``, about ``count`` of them."""
     if not high > low:
@@ -193,37 +186,8 @@ def tick_text(value: float) -> str:
     return text.replace("-", "−")
 
 
-def _dot(
-    dot: Dot, at: Callable[[float], float], middle: float, names: float, width: float
-) -> Iterator[str]:
-    """Yield the shapes of one row of a dot plot."""
-    yield (
-        f'<text x="{names - 12:g}" y="{middle + 4:g}" text-anchor="end" fill="currentColor">'
-        f"{escape(_cut(dot.name, 13))}</text>"
-        f'<path d="M{names:g},{middle:g}H{width - 92:g}" stroke="currentColor" '
-        'stroke-opacity=".14"/>'
-    )
-    x = at(dot.value)
-    if dot.se:
-        yield (
-            f'<path d="M{at(dot.value - 2 * dot.se):.1f},{middle:g}'
-            f'H{at(dot.value + 2 * dot.se):.1f}" stroke="{dot.color}" stroke-width="3" '
-            'stroke-opacity=".45"/>'
-        )
-    if dot.arrow:
-        tip, back = x + 15 * dot.arrow, x + 10 * dot.arrow
-        yield (
-            f'<path d="M{x:.1f},{middle:g}H{tip:.1f}M{back:.1f},{middle - 4:g}L{tip:.1f},{middle:g}'
-            f'L{back:.1f},{middle + 4:g}" fill="none" stroke="{dot.color}" stroke-width="1.8"/>'
-        )
-    yield (
-        f'<circle cx="{x:.1f}" cy="{middle:g}" r="5" fill="{dot.color}"/>'
-        f'<text x="{width:g}" y="{middle + 4:g}" text-anchor="end" {QUIET}>'
-        f"{escape(dot.text)}</text>"
-    )
-
-
-def _cut(text: str, most: int) -> str:
+def shorten(text: str, most: int) -> str:
+    """Cut a text to at most so many characters, with an ellipsis."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
@@ -251,6 +215,13 @@ def _placing(box: Box, size: tuple[float, float], bottom: float) -> Callable[[fl
     return place
 
 
+def _heights(x: Tensor, low: float, high: float, bins: int) -> list[float]:
+    """Return the density of values in bins; values outside the range count in the total."""
+    x = x.double()
+    counts = torch.histc(x[(low <= x) & (x <= high)], bins=bins, min=low, max=high)
+    return (counts * bins / (max(len(x), 1) * (high - low))).tolist()
+
+
 def _points(x: Tensor, box: Box, style: str) -> str:
     """All points as one path of dots: a tenth of the size of as many circles."""
     place = _placing(box, (SIDE, SIDE), BOTTOM)
@@ -262,9 +233,9 @@ def _points(x: Tensor, box: Box, style: str) -> str:
 def _panel(box: Box, axes: Sequence[str], label: str, inner: str) -> str:
     titles = (
         f'<text x="{(SIDE + LEFT) / 2:g}" y="{SIDE - 6:g}" text-anchor="middle" {QUIET}>'
-        f"{escape(_cut(axes[0], 32))}</text>"
+        f"{escape(shorten(axes[0], 32))}</text>"
         f'<text transform="translate(10 {(SIDE - BOTTOM) / 2:g}) rotate(-90)" '
-        f'text-anchor="middle" {QUIET}>{escape(_cut(axes[1], 28))}</text>'
+        f'text-anchor="middle" {QUIET}>{escape(shorten(axes[1], 28))}</text>'
     )
     return _frame(box, (SIDE, SIDE), BOTTOM, label, inner, extra=titles)
 

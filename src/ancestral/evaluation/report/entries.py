@@ -32,6 +32,7 @@ class ModelEntry:
             metrics. Rows without ``step`` are passed over.
         graph: The DAGs by name, ``p`` and ``q``.
         observed: Names of the nodes that the data observe, shaded in the DAGs.
+        deterministic: Names of the nodes that are functions of their parents, drawn double in p.
         samples: Draws in the user's units, [N, D] or uint8 [N, C, H, W].
         sample_labels: Value of ``label`` each sample was drawn for, int64 [N].
         samples_are_means: The samples are means of p(x | z), and are labelled so.
@@ -58,6 +59,7 @@ class ModelEntry:
     curves: Sequence[Mapping[str, Any]] = ()
     graph: "Mapping[str, DAG]" = field(default_factory=dict)
     observed: Sequence[str] = ("x", "label")
+    deterministic: Sequence[str] = ()
     samples: "Tensor | None" = None
     sample_labels: "Tensor | None" = None
     samples_are_means: bool = False

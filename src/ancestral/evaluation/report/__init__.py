@@ -1,0 +1,7 @@
+"""The report: one page that shows what an evaluation or a comparison found."""
+
+from ancestral.evaluation.report.entries import ModelEntry, Section
+from ancestral.evaluation.report.page import render_report, write_report
+from ancestral.evaluation.report.table import table_rows
+
+__all__ = ["ModelEntry", "Section", "render_report", "table_rows", "write_report"]

@@ -1,0 +1,224 @@
+"""One self-contained page: everything a comparison found, with its pictures inside."""
+
+import errno
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from ancestral.errors import RunError
+from ancestral.evaluation.charts import line_chart
+from ancestral.evaluation.dot_plot import Dot, dot_plot
+from ancestral.evaluation.report import galleries, plane, table
+from ancestral.evaluation.report.curves import curves_of
+from ancestral.evaluation.report.definitions import KINDS, definition_of
+from ancestral.evaluation.report.entries import ModelEntry, Section
+from ancestral.networks.drawing import draw_dag
+
+if TYPE_CHECKING:
+    from ancestral.data.dataset import Dataset
+
+COLORS = 8
+GRAPHS = {"p": "p, the generative network", "q": "q, the inference network"}
+LIKELIHOODS = ("log_prob", "log_prob_iw", "elbo")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One model by itself: its graphs and curves, drawn."""
+
+    entry: ModelEntry
+    color: str
+    graphs: tuple[tuple[str, str], ...]
+    curves: tuple[tuple[str, str, str], ...]
+
+
+def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path:
+    """Write one HTML page that holds everything it shows; it needs no network and no script.
+
+    The page appears whole or not at all. The same input gives the same bytes.
+
+    Args:
+        path: Of the page; missing folders above it are made.
+        title: Heading of the page.
+        sections: One for each data set.
+
+    Returns:
+        The path.
+
+    Raises:
+        RunError: If the page cannot be written.
+    """
+    text = render_report(title=title, sections=sections)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text.encode())
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        hint = "; free some space and try again" if error.errno == errno.ENOSPC else ""
+        raise RunError(f"cannot write the report {path}: {reason}{hint}") from error
+    return path
+
+
+def render_report(*, title: str, sections: Sequence[Section]) -> str:
+    """Return the page of :func:`write_report` as text."""
+    environment = Environment(
+        loader=PackageLoader("ancestral.evaluation.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Our own charts escape what they show; everything else is escaped by the template.
+    environment.filters["drawn"] = Markup
+    rows = [table.figure_rows(section) for section in sections]
+    named = dict.fromkeys(row.name for group in rows for row in group)
+    kinds = dict.fromkeys(kind for group in rows for row in group for kind in row.kinds)
+    made_by = {"ancestral": version("ancestral"), "PyTorch": version("torch")}
+    return environment.get_template("report.html.j2").render(
+        title=title,
+        views=[_view(i, s, r) for i, (s, r) in enumerate(zip(sections, rows, strict=True), 1)],
+        definitions=[(name, definition_of(name)) for name in named if definition_of(name).text],
+        kinds=[(kind, KINDS[kind]) for kind in KINDS if kind in kinds],
+        made_by={**made_by, "Python": platform.python_version()},
+    )
+
+
+def colors_of(section: Section) -> dict[str, str]:
+    """Return each model's CSS colour."""
+    return {e.name: f"var(--m{i % COLORS})" for i, e in enumerate(section.entries)}
+
+
+def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, object]:
+    colors = colors_of(section)
+    return {
+        "anchor": f"data-{index}",
+        "section": section,
+        "data": section.data,
+        "colors": colors,
+        "facts": facts_of(section.data),
+        "rows": rows,
+        "costs": table.cost_rows(section),
+        "overview": _overview(section, colors),
+        "plane": plane.plane_of(section, colors),
+        "marginals": plane.marginals_of(section, colors),
+        "galleries": galleries.galleries_of(section),
+        "nearest": galleries.nearest_of(section),
+        "nearest_rows": galleries.nearest_rows(section),
+        "cards": [_card(entry, colors[entry.name]) for entry in section.entries],
+    }
+
+
+def facts_of(data: "Dataset") -> list[tuple[str, str]]:
+    """Return what is to be known about the data: term and text."""
+    parts = [f"{len(s):,}" for s in (data.train, data.validation, data.test)]
+    held_out = "the source's own test split" if data.official_split else "split by seed"
+    facts = [
+        ("source", data.source),
+        ("training", parts[0]),
+        ("validation", parts[1]),
+        ("held out (test)", f"{parts[2]}, {held_out}"),
+        ("shape", " × ".join(str(n) for n in data.event_shape)),
+    ]
+    if data.levels:
+        facts.append(("grey levels" if data.event_shape[0] == 1 else "levels", str(data.levels)))
+    if data.columns:
+        facts.append(("columns", _few(data.columns)))
+    if data.labels:
+        facts.append(("labels", _few(data.labels)))
+    facts.append(("duplicates removed", f"{data.duplicates_removed:,} across splits"))
+    facts.append(("fingerprint", data.fingerprint))
+    return facts
+
+
+def _few(names: Sequence[str], most: int = 12) -> str:
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
+
+
+def _card(entry: ModelEntry, color: str) -> Card:
+    graphs = []
+    for name, dag in entry.graph.items():
+        picture = draw_dag(
+            dag.as_mapping,
+            observed=[node for node in entry.observed if node in dag],
+            deterministic=[n for n in entry.deterministic if n in dag and name == "p"],
+            title=f"{entry.name}: {GRAPHS.get(name, name)}",
+        )
+        graphs.append((GRAPHS.get(name, name), picture))
+    curves = []
+    for curve in curves_of(entry.curves):
+        label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
+        last = curve.values[-1 if curve.best is None else curve.best]
+        word = "last" if curve.best is None else "best"
+        curves.append(
+            (
+                curve.name,
+                f"{word} {table.number(last)}",
+                line_chart(curve, color=color, label=label),
+            )
+        )
+    return Card(entry, color, tuple(graphs), tuple(curves))
+
+
+def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return the few charts that a reader looks at first: title, note, picture."""
+    coded = sum(entry.figures.get("bits_per_dim") is not None for entry in section.entries)
+    likelihood = ("bits_per_dim",) if section.data.kind == "images" and coded else LIKELIHOODS
+    wanted = (
+        ("Held-out likelihood", likelihood),
+        ("Distance to held-out data", ("sliced_wasserstein",)),
+        ("Coverage of held-out data", ("coverage",)),
+    )
+    found = []
+    for heading, names in wanted:
+        dots, floor, unit, better = _dots(section, names, colors)
+        if len(dots) > 1:
+            sense = {"higher": "right is better", "lower": "left is better"}[better]
+            what = definition_of(names[0]).title + (f", {unit}" if unit else "")
+            arrows = "; an arrow marks a bound" if any(dot.arrow for dot in dots) else ""
+            line = "; dashed: real against real" if floor is not None else ""
+            picture = dot_plot(dots, floor=floor, label=f"{heading} of each model")
+            found.append((heading, f"{what}: {sense}{arrows}{line}", picture))
+    return found
+
+
+def _dots(
+    section: Section, names: Sequence[str], colors: dict[str, str]
+) -> tuple[list[Dot], float | None, str, str]:
+    """Return one dot for each model that gives one of the figures, the first it gives."""
+    dots, floor, unit = [], None, ""
+    better = definition_of(names[0]).better
+    for entry in section.entries:
+        figure = next((f for f in map(entry.figures.get, names) if f is not None), None)
+        if figure is None or figure.kind == "loss":
+            continue
+        scale = 100 if figure.unit == "share" else 1
+        text, unit = table.value_text(figure)
+        floor = figure.floor * scale if figure.floor is not None else floor
+        arrow = 0 if figure.kind != "bound" else 1 if better == "higher" else -1
+        se = None if figure.se is None else figure.se * scale
+        dots.append(Dot(entry.name, figure.value * scale, se, text, colors[entry.name], arrow))
+    return dots, floor, unit, better
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file so that it is seen whole or not at all."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Not mkstemp, whose files are for their owner only: this one follows the umask.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
