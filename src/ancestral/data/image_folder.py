@@ -12,12 +12,13 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.files import reason, shown
 from ancestral.data.images import choose_size, resized_note, square
 from ancestral.data.splitting import Contents
+from ancestral.data.tables import label_order
 from ancestral.errors import DataError
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
@@ -69,8 +70,8 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     classes, label_notes = _classes(files, folder, nested=splits is not None)
     notes += label_notes
     if others:
-        notes.append(f"{len(others)} files that are not images passed over: {_some(others)}")
-    labels = tuple(sorted(set(classes)))
+        notes.append(f"files that are not images passed over ({len(others)}): {_some(others)}")
+    labels = tuple(sorted(set(classes), key=label_order))
     given = {}
     if labels:
         given["label"] = torch.tensor([labels.index(name) for name in classes])
@@ -91,6 +92,18 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         labels=labels,
         levels=256,
         notes=tuple(notes),
+    )
+
+
+def load_image(path: Path, loading: Loading) -> Contents:
+    """Read one image as a set of one.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    pixels, notes = _read([path], path.parent, loading, None)
+    return Contents(
+        kind="images", examples=Examples(torch.from_numpy(pixels)), levels=256, notes=tuple(notes)
     )
 
 
@@ -149,7 +162,7 @@ def _classes(files: Sequence[Path], folder: Path, *, nested: bool) -> tuple[list
         return [], []
     if "" in distinct:
         loose = names.count("")
-        return [], [f"no labels, because {loose} images lie outside the subfolders"]
+        return [], [f"no labels, because images lie outside the subfolders ({loose})"]
     return [shown(name) for name in names], [f"{len(distinct)} labels from the subfolders"]
 
 
@@ -170,7 +183,9 @@ def _read(
             remarks.update(remark)
             if progress is not None:
                 progress(len(decoded), len(files))
-    notes += [f"{count} images {remark}" for remark, count in sorted(remarks.items())]
+    notes += [
+        f"{remark}: {count} of {len(files)} images" for remark, count in sorted(remarks.items())
+    ]
     coloured = sum(image.ndim == 3 for image in decoded)
     notes.append(_colour_note(coloured, len(decoded)))
     channels = 3 if coloured else 1
@@ -190,9 +205,10 @@ def _each(
             yield next(results)
         except _UNREADABLE as error:
             name = shown(os.path.relpath(str(path), folder))
+            unknown = isinstance(error, UnidentifiedImageError)
             raise DataError(
                 f"{shown(folder)}: the image {name} cannot be read, it is damaged or cut short "
-                f"({reason(error)})"
+                f"({'not an image' if unknown else reason(error)})"
             ) from error
 
 
@@ -211,15 +227,15 @@ def _decode(path: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]:
         # JPEG decodes at a fraction of its size much faster; twice the target loses nothing.
         opened.draft(opened.mode, (2 * size, 2 * size))
         if getattr(opened, "n_frames", 1) > 1:
-            remarks.append("have several frames; the first is taken")
+            remarks.append("several frames, the first is taken")
         image = ImageOps.exif_transpose(opened)
         if image.mode.startswith("I"):
             image = _eight_bits(image)
-            remarks.append("of 16 bits reduced to 8")
+            remarks.append("16 bits reduced to 8")
         elif image.has_transparency_data:
             paper = Image.new("RGBA", image.size, "white")
             image = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
-            remarks.append("with transparency laid on white")
+            remarks.append("transparency laid on white")
         elif image.mode == "F":
             raise ValueError("its pixels are floating-point numbers")
         else:

@@ -21,7 +21,7 @@ from ancestral.data.idx import (
     load_idx_file,
     load_idx_folder,
 )
-from ancestral.data.image_folder import SUFFIXES, Progress, load_image_folder
+from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_image_folder
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.tables import load_parquet
@@ -65,21 +65,37 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
         >>> load("moons").event_shape
         torch.Size([2])
     """
-    if source in NAMES:
-        if loading.label is not None:
-            raise DataError(f"{source}: has no column {loading.label!r} to be the label")
-        contents = _named(source, loading)
-        return assemble(contents, name=source, source=source, loading=loading)
+    contents, name, where = _find(source, loading, progress)
+    return assemble(contents, name=name, source=where, loading=loading)
+
+
+def read(source: str, loading: Loading = _DEFAULT) -> tuple[Examples, Contents]:
+    """Read all examples in the order of the file, not split; one image counts as a set of one.
+
+    Args:
+        source: As for ``load``, or one file of an image.
+        loading: Size of images, label column.
+
+    Returns:
+        The examples, with those of the source's own splits at the end, and what else was read.
+
+    Raises:
+        DataError: If there is no such data, or if it cannot be read.
+
+    Example:
+        >>> examples, contents = read("moons")
+        >>> len(examples), contents.columns
+        (40000, ('x', 'y'))
+    """
     path = Path(source).expanduser()
-    if not source or not path.exists():
-        _unknown(source)
-    try:
-        contents = _from_path(path, loading, progress)
-    except OSError as error:
-        raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
-    absolute = Path(os.path.abspath(path))
-    name = shown(absolute.name if path.is_dir() else absolute.name.split(".")[0])
-    return assemble(contents, name=name or "data", source=str(absolute), loading=loading)
+    if source not in NAMES and path.suffix.lower() in SUFFIXES and path.is_file():
+        contents = load_image(path, loading)
+    else:
+        contents, _, _ = _find(source, loading, None)
+    parts = [contents.examples, contents.validation, contents.test]
+    found = [part for part in parts if part is not None]
+    given = {name: torch.cat([part.given[name] for part in found]) for name in found[0].given}
+    return Examples(torch.cat([part.x for part in found]), given), contents
 
 
 def fresh(name: str, n: int, *, seed: int) -> Tensor | None:
@@ -98,6 +114,24 @@ def fresh(name: str, n: int, *, seed: int) -> Tensor | None:
         torch.Size([5, 2])
     """
     return toys.draw(name, n, 1, seed) if name in toys.TOYS else None
+
+
+def _find(source: str, loading: Loading, progress: Progress | None) -> tuple[Contents, str, str]:
+    """Return the contents, a short name, and the source in a form that can be kept."""
+    if source in NAMES:
+        if loading.label is not None:
+            raise DataError(f"{source}: has no column {loading.label!r} to be the label")
+        return _named(source, loading), source, source
+    path = Path(source).expanduser()
+    if not source or not path.exists():
+        _unknown(source)
+    try:
+        contents = _from_path(path, loading, progress)
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
+    absolute = Path(os.path.abspath(path))
+    name = shown(absolute.name if path.is_dir() else absolute.name.split(".")[0])
+    return contents, name or "data", str(absolute)
 
 
 def _named(name: str, loading: Loading) -> Contents:
