@@ -1,18 +1,31 @@
+from collections.abc import Callable
+from typing import Literal, TypeAlias
+
 import pytest
 import torch
 from torch import nn
 
+from ancestral.adversarial.game import GeneratorLoss
 from ancestral.adversarial.gan import GAN
 from ancestral.capabilities import Batch, HasBound, HasDensity, HasGraph, Samples, Trains
 
 BOOK = (32, 64, 128)
+Prior: TypeAlias = Literal["normal", "uniform"]
+Draw: TypeAlias = Callable[[int, torch.Generator], torch.Tensor]
 
 
 def parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def play(gan: GAN, draw, *, iterations: int, batch_size: int = 128, seed: int = 0) -> None:
+def play(
+    gan: GAN,
+    draw: Callable[[int, torch.Generator], torch.Tensor],
+    *,
+    iterations: int,
+    batch_size: int = 128,
+    seed: int = 0,
+) -> None:
     """The plainest loop that plays the game, so that these tests need no other part."""
     generator = torch.Generator().manual_seed(seed)
     players = gan.players()
@@ -63,7 +76,7 @@ def test_sampling_draws_z_from_the_prior_then_x_as_a_function_of_z() -> None:
 
 
 @pytest.mark.parametrize(("prior", "variance"), [("normal", 1.0), ("uniform", 1 / 3)])
-def test_latents_follow_the_chosen_prior(prior, variance: float) -> None:
+def test_latents_follow_the_chosen_prior(prior: Prior, variance: float) -> None:
     z = GAN(2, latent=4, prior=prior).p.sample(10_000)["z"]
     # 40,000 numbers: five standard errors of mean and variance are below 0.036.
     assert z.mean().item() == pytest.approx(0, abs=0.036)
@@ -144,7 +157,7 @@ def test_one_update_of_the_critic_raises_real_and_lowers_fake() -> None:
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "saturating"])
-def test_it_learns_a_gaussian(loss) -> None:
+def test_it_learns_a_gaussian(loss: GeneratorLoss) -> None:
     mean, spread = torch.tensor([1.0, -2.0]), torch.tensor([[0.5, 0.0], [0.3, 0.2]])
 
     def draw(n: int, generator: torch.Generator) -> torch.Tensor:

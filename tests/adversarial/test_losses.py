@@ -1,4 +1,6 @@
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from ancestral.adversarial.losses import (
 )
 
 F64 = torch.float64
+LossFunction: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
 
 
 def probability_form(real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
@@ -94,7 +97,7 @@ def test_lowering_the_critic_loss_raises_real_and_lowers_fake() -> None:
 
 
 @pytest.mark.parametrize("loss", [saturating_loss, non_saturating_loss])
-def test_lowering_either_generator_loss_raises_the_logit_of_fakes(loss) -> None:
+def test_lowering_either_generator_loss_raises_the_logit_of_fakes(loss: LossFunction) -> None:
     fake = torch.zeros(4, requires_grad=True)
     loss(fake).sum().backward()
     assert fake.grad is not None
@@ -102,7 +105,7 @@ def test_lowering_either_generator_loss_raises_the_logit_of_fakes(loss) -> None:
 
 
 @pytest.mark.parametrize("loss", [saturating_loss, non_saturating_loss])
-def test_the_game_on_a_discrete_toy_ends_at_the_data(loss) -> None:
+def test_the_game_on_a_discrete_toy_ends_at_the_data(loss: LossFunction) -> None:
     # The exact game, no sampling: the generator is a table of 4 probabilities, the critic of 4
     # logits. The critic is followed closely (its updates are cheap), so the fixed point attracts.
     data = torch.tensor([0.5, 0.3, 0.15, 0.05], dtype=F64)

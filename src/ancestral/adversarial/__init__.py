@@ -1,7 +1,7 @@
 """Adversarial models: samplers without a density, learned against a critic."""
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import Game, GeneratorLoss
+from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
 from ancestral.adversarial.gan import GAN, UniformPrior
 from ancestral.adversarial.losses import (
     critic_loss,
@@ -13,8 +13,8 @@ from ancestral.adversarial.penalties import zero_centred_penalty
 
 __all__ = [
     "GAN",
+    "AdversarialGame",
     "Critic",
-    "Game",
     "GeneratorLoss",
     "UniformPrior",
     "critic_loss",

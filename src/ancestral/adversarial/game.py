@@ -25,7 +25,7 @@ costs as much as the rest of the critic's turn, and a quarter of it does the sam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Game:
+class AdversarialGame:
     """What the two players of an adversarial game share.
 
     Args:

@@ -8,7 +8,7 @@ from torch import Generator, Size, Tensor, nn
 from torch.distributions import Uniform
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import GENERATOR_LOSSES, Game, GeneratorLoss
+from ancestral.adversarial.game import GENERATOR_LOSSES, AdversarialGame, GeneratorLoss
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -128,7 +128,7 @@ class GAN(nn.Module):
 
     def players(self) -> Sequence[Player]:
         """Return the critic, then the generator."""
-        game = Game(
+        game = AdversarialGame(
             generate=self._generate,
             judge=lambda batch: self.critic.logits(batch.x),
             loss=self.loss,
