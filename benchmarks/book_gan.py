@@ -17,7 +17,7 @@ BATCH = 1000
 
 
 def make_generator() -> nn.Module:
-    """z [B, 16] -> x [B, 2]; 11,234 parameters."""
+    """Build z [B, 16] -> x [B, 2]; 11,234 parameters."""
     return nn.Sequential(
         nn.Linear(LATENT, 32),
         nn.ReLU(),
@@ -30,7 +30,7 @@ def make_generator() -> nn.Module:
 
 
 def make_discriminator() -> nn.Module:
-    """x [B, 2] -> probability that x is real [B, 1]; 10,753 parameters."""
+    """Build x [B, 2] -> probability that x is real [B, 1]; 10,753 parameters."""
     return nn.Sequential(
         nn.Linear(2, 128),
         nn.ReLU(),
