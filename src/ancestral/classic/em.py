@@ -1,0 +1,165 @@
+"""Expectation-maximisation for Gaussian mixtures, as two matrix products a sweep.
+
+The log of a weighted Gaussian is linear in the features ``[1, x, x_i x_j]``. So one product of
+coefficients [K, F] with features [F, N] gives all log-joints (E step), and one product of the
+responsibilities [K, N] with the same features gives all sufficient statistics (M step).
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+_TILE = 1 << 18  # Numbers in the features of one tile, so that its passes stay in cache.
+_KEPT = 1 << 24  # Features are computed once if there are at most these many (128 MiB).
+_LOG2_E = math.log2(math.e)
+_LEAST_COUNT = 1e-30  # Of a component that lost all its points; it keeps a finite log-weight.
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Parameters of a mixture: weights [K], means [K, D], and covariances by eigenvectors.
+
+    ``variances`` [K, D] are the eigenvalues, ``axes`` [K, D, D] hold the eigenvectors as columns.
+    """
+
+    weights: Tensor
+    means: Tensor
+    variances: Tensor
+    axes: Tensor
+
+    @property
+    def covariances(self) -> Tensor:
+        """The covariance matrices, [K, D, D]."""
+        return (self.axes * self.variances[:, None, :]) @ self.axes.mT
+
+
+class Design:
+    """The features of a data set, tile by tile, each [F, n].
+
+    Args:
+        x: Data, [N, D], float64, best centred and scaled to about unit variance.
+    """
+
+    def __init__(self, x: Tensor) -> None:
+        self.x = x
+        self.pairs = torch.triu_indices(x.shape[1], x.shape[1], device=x.device)
+        width = 1 + x.shape[1] + self.pairs.shape[1]
+        self._rows = max(64, _TILE // width)
+        self._tiles = list(self._compute()) if width * len(x) <= _KEPT else None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self._tiles) if self._tiles is not None else self._compute()
+
+    def _compute(self) -> Iterator[Tensor]:
+        first, second = self.pairs
+        for rows in self.x.split(self._rows):
+            columns = rows.T.contiguous()
+            squares = columns[first] * columns[second]
+            yield torch.cat((torch.ones_like(columns[:1]), columns, squares))
+
+
+def expectation(design: Design, mixture: Mixture) -> tuple[float, Tensor]:
+    """Return the mean log-likelihood (nats) and the sufficient statistics [K, F] of one E step.
+
+    The statistics are the sums of the features, weighted by each component's responsibilities.
+    """
+    coefficients = _coefficients(mixture, design.pairs) * _LOG2_E
+    statistics = torch.zeros_like(coefficients)
+    total = 0.0
+    for features in design:
+        joint = coefficients @ features
+        top = joint.amax(dim=0)
+        joint.sub_(top).exp2_()
+        evidence = joint.sum(dim=0)
+        total += float((top + evidence.log2()).sum())
+        statistics += joint.div_(evidence) @ features.T
+    return total / _LOG2_E / len(design.x), statistics
+
+
+def assigned(design: Design, cluster: Tensor, components: int) -> Tensor:
+    """Return the sufficient statistics [K, F] of a hard assignment [N]."""
+    every = torch.arange(components, device=cluster.device)[:, None]
+    statistics: Tensor | None = None
+    start = 0
+    for features in design:
+        own = (cluster[start : start + features.shape[1]] == every).to(features)
+        start += features.shape[1]
+        statistics = own @ features.T if statistics is None else statistics + own @ features.T
+    if statistics is None:
+        raise ValueError("there are no examples")
+    return statistics
+
+
+def maximisation(
+    statistics: Tensor, pairs: Tensor, *, least_variance: float, before: Mixture | None = None
+) -> Mixture:
+    """Return the mixture of highest expected log-likelihood among those allowed.
+
+    Allowed are covariances whose eigenvalues are at least ``least_variance``. Raising the smaller
+    eigenvalues of the weighted covariance to it IS the constrained maximum, so the log-likelihood
+    of EM still never decreases; adding a ridge would not keep that promise.
+
+    Args:
+        statistics: From :func:`expectation`, [K, F].
+        pairs: Index pairs of the quadratic features, [2, D(D+1)/2].
+        least_variance: Least eigenvalue, > 0, squared data units.
+        before: Where a component without points keeps its place; any is as good.
+    """
+    features = int(pairs.max()) + 1
+    counts = statistics[:, 0].clamp_min(_LEAST_COUNT)
+    moments = statistics[:, 1:] / counts[:, None]
+    means = moments[:, :features]
+    second = moments.new_zeros(len(counts), features, features)
+    second[:, pairs[0], pairs[1]] = moments[:, features:]
+    second[:, pairs[1], pairs[0]] = moments[:, features:]
+    variances, axes = torch.linalg.eigh(second - means[:, :, None] * means[:, None, :])
+    variances = variances.clamp_min(least_variance)
+    weights = counts / counts.sum()
+    if before is not None and bool((empty := statistics[:, 0] < 1e-12).any()):
+        means = torch.where(empty[:, None], before.means, means)
+        variances = torch.where(empty[:, None], before.variances, variances)
+        axes = torch.where(empty[:, None, None], before.axes, axes)
+    return Mixture(weights, means, variances, axes)
+
+
+def climb(
+    design: Design, mixture: Mixture, *, least_variance: float, tolerance: float, iterations: int
+) -> tuple[Mixture, list[float]]:
+    """Run EM until the mean log-likelihood rises by less than ``tolerance``.
+
+    Returns:
+        The last mixture, and the mean log-likelihood (nats) at the start of each iteration; where
+        it converged, the last of these is the mixture's own.
+
+    Source: Dempster, Laird & Rubin 1977, Maximum likelihood from incomplete data via EM.
+    """
+    history: list[float] = []
+    for _ in range(iterations):
+        value, statistics = expectation(design, mixture)
+        history.append(value)
+        if len(history) > 1 and value - history[-2] < tolerance:
+            break
+        mixture = maximisation(
+            statistics, design.pairs, least_variance=least_variance, before=mixture
+        )
+    return mixture, history
+
+
+def _coefficients(mixture: Mixture, pairs: Tensor) -> Tensor:
+    """Return the [K, F] coefficients of ``log w_k + log Normal(x; k)`` on the features."""
+    precision = (mixture.axes / mixture.variances[:, None, :]) @ mixture.axes.mT
+    linear = (precision @ mixture.means[:, :, None])[:, :, 0]
+    features = mixture.means.shape[1]
+    constant = (
+        mixture.weights.log()
+        - 0.5 * (linear * mixture.means).sum(dim=1)
+        - 0.5 * mixture.variances.log().sum(dim=1)
+        - 0.5 * features * math.log(2 * math.pi)
+    )
+    # Each pair i < j stands for two equal entries of the matrix.
+    doubled = torch.where(pairs[0] == pairs[1], -0.5, -1.0).to(precision)
+    quadratic = precision[:, pairs[0], pairs[1]] * doubled
+    return torch.cat((constant[:, None], linear, quadratic), dim=1)
