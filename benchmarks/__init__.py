@@ -1,0 +1,1 @@
+"""Comparisons with peers: both sides interleaved in one run, medians, the ratio printed."""

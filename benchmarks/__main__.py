@@ -1,0 +1,29 @@
+"""``python -m benchmarks [NAME ...]``: run all comparisons, or those named; exit 1 on a miss."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import torch
+
+from benchmarks.harness import report
+
+COMPARISONS = ("vae_step", "image_vae_step", "generic_elbo", "kde", "gmm")
+
+
+def main(names: list[str]) -> int:
+    """Run each comparison's ``run``, which yields results."""
+    unknown = sorted(set(names) - set(COMPARISONS))
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}; there are {', '.join(COMPARISONS)}", file=sys.stderr)
+        return 2
+    torch.set_num_threads(min(2, torch.get_num_threads()))
+    results = []
+    for name in names or COMPARISONS:
+        results += [report(result) for result in importlib.import_module(f"benchmarks.{name}").run()]
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,63 @@
+"""Build the site, one tree a language, in docs/_build; warnings are errors.
+
+MathJax is copied into the pages, so that they work offline: it comes from the npm registry when
+the site is built. Without npm the pages load it from the network, and this script says so.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+MATHJAX = "mathjax@3.2.2"
+INDEX = """<!doctype html><html lang="en"><meta charset="utf-8"><title>ancestral</title>
+<script>location.replace((navigator.language || "en").startsWith("es") ? "es/" : "en/")</script>
+<p><a href="en/index.html">English</a> · <a href="es/index.html">Español</a></p></html>
+"""
+
+
+def fetch_mathjax(folder: Path) -> bool:
+    """Unpack MathJax's ``es5`` folder into ``folder``; return whether it is there."""
+    if folder.exists():
+        return True
+    npm = shutil.which("npm")
+    if npm is None:
+        return False
+    with tempfile.TemporaryDirectory() as scratch:
+        command = [npm, "pack", "--silent", MATHJAX]
+        if subprocess.run(command, cwd=scratch, check=False, capture_output=True).returncode:
+            return False
+        with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
+            archive.extractall(scratch, filter="data")
+        shutil.copytree(Path(scratch) / "package" / "es5", folder)
+    return True
+
+
+def main() -> int:
+    """Build both languages; return 1 at the first warning."""
+    vendored = fetch_mathjax(DOCS / "_build" / "mathjax")
+    if not vendored:
+        print("MathJax could not be fetched: formulas will need the network", file=sys.stderr)
+    for language in ("en", "es"):
+        out = DOCS / "_build" / "html" / language
+        command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", "-c", str(DOCS)]
+        command += ["-D", f"language={language}"]
+        if vendored:
+            command += ["-D", "mathjax_path=mathjax/tex-mml-chtml.js"]
+        if subprocess.run([*command, str(DOCS / language), str(out)], check=False).returncode:
+            return 1
+        if vendored:
+            shutil.copytree(
+                DOCS / "_build" / "mathjax", out / "_static" / "mathjax", dirs_exist_ok=True
+            )
+    (DOCS / "_build" / "html" / "index.html").write_text(INDEX)
+    print(os.path.relpath(DOCS / "_build" / "html" / "index.html"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
