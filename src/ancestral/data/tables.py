@@ -69,9 +69,7 @@ def table_contents(
     x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
     whole = [name for name, column in zip(columns, x.T, strict=True) if _whole(column)]
     if whole and len(x):
-        said.append(
-            f"columns of whole numbers, which models of vectors treat as continuous: {_shorten(whole)}"
-        )
+        said.append(f"whole numbers, taken as continuous by models of vectors: {_shorten(whole)}")
     return Contents(
         kind="vectors",
         examples=Examples(x, given),
@@ -94,13 +92,14 @@ def encode_labels(path: Path, names: Sequence[str]) -> tuple[Tensor, tuple[str, 
             "a label names a few classes"
         )
     words = [str(name) for name in distinct]
-    order = sorted(range(len(words)), key=lambda index: _label_order(words[index]))
+    order = sorted(range(len(words)), key=lambda index: label_order(words[index]))
     rank = np.empty(len(words), dtype=np.int64)
     rank[order] = np.arange(len(words))
     return torch.from_numpy(rank[inverse]), tuple(words[index] for index in order)
 
 
-def _label_order(name: str) -> tuple[bool, int, str]:
+def label_order(name: str) -> tuple[bool, int, str]:
+    """Return the key that sorts label names: whole numbers by size, then words by alphabet."""
     number = name.lstrip("-").isdecimal()
     return (not number, int(name) if number else 0, name)
 
