@@ -45,8 +45,8 @@ def nearest(
     if wanted > len(points):
         raise ValueError(f"k must be at most {len(points) - int(leave_one_out)}, got {k}")
     if points.shape[1] <= TREE_DIMENSIONS:
-        found = KDTree(points.numpy()).query(queries.numpy(), k=list(range(1, wanted + 1)))[1]
-        indices = torch.from_numpy(found)
+        found = KDTree(points.numpy()).query(queries.numpy(), k=wanted)[1]
+        indices = torch.as_tensor(found).reshape(len(queries), wanted)
     else:
         indices = _by_products(queries, points, wanted)
     if leave_one_out:
