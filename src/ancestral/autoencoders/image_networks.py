@@ -10,6 +10,7 @@ from ancestral.autoencoders.likelihoods import DiscretisedLogistic
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 
 _SMALLEST_LOG_SCALE = -7.0
+_WIDEST = 12.0
 
 
 class DiscretisedLogisticDecoder(nn.Module):
@@ -34,7 +35,9 @@ class DiscretisedLogisticDecoder(nn.Module):
         """Return p(x | parents), batch shape [*B], event shape [C, S, S]."""
         centre, raw = full_precision(self.network(*parents)).chunk(2, dim=-3)
         # Smooth floor: exp(-7) is a fraction of a level of 256; below it gradients only grow.
-        log_scale = _SMALLEST_LOG_SCALE + nn.functional.softplus(raw - 2 - _SMALLEST_LOG_SCALE)
+        # Above exp(5) the mass of a level is flat to float32, and a logarithm would overflow.
+        raw = (raw - 2 - _SMALLEST_LOG_SCALE).clamp(max=_WIDEST)
+        log_scale = _SMALLEST_LOG_SCALE + nn.functional.softplus(raw)
         pixels = DiscretisedLogistic(0.5 + centre, log_scale, levels=self.levels)
         return Independent(pixels, 3, validate_args=False)
 

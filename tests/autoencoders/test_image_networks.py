@@ -1,0 +1,80 @@
+import pytest
+import torch
+from torch import nn
+
+from ancestral.autoencoders.image_networks import (
+    Architecture,
+    BernoulliDecoder,
+    DiscretisedLogisticDecoder,
+)
+
+
+class Fixed(nn.Module):
+    """A network whose output is a constant."""
+
+    def __init__(self, output: torch.Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.output.expand(len(z), *self.output.shape)
+
+
+def architecture(**changes: object) -> Architecture:
+    sizes = {
+        "channels": 1,
+        "size": 32,
+        "classes": 10,
+        "latent": 128,
+        "width": 16,
+        "decoder": "book",
+    }
+    return Architecture(**{**sizes, **changes})  # pyright: ignore
+
+
+def test_the_books_sizes() -> None:
+    sizes = architecture()
+    counts = [
+        sum(p.numel() for p in network.parameters())
+        for network in (sizes.encoder_network(), sizes.decoder_network(1))
+    ]
+    assert counts == [287_136, 165_569]
+
+
+def test_the_bernoulli_is_minus_the_cross_entropy_and_finite_when_saturated() -> None:
+    logits = torch.tensor([[[-200.0, -3.0], [3.0, 200.0]]])
+    x = torch.tensor([[[[1.0, 0.2], [0.9, 0.0]]]])
+    p = BernoulliDecoder(Fixed(logits))(torch.zeros(1, 1))
+    cross_entropy = nn.functional.binary_cross_entropy_with_logits(
+        logits[None].double(), x.double(), reduction="sum"
+    )
+    assert p.log_prob(x).item() == pytest.approx(-cross_entropy.item(), rel=1e-5)
+    torch.testing.assert_close(p.mean[0], logits.sigmoid())
+
+
+def test_no_output_of_the_network_breaks_the_logistic() -> None:
+    extremes = torch.tensor([-1e4, -10.0, 0.0, 10.0, 1e4])
+    output = torch.cartesian_prod(extremes, extremes).T.reshape(2, 5, 5).clone().requires_grad_()
+    decoder = DiscretisedLogisticDecoder(Fixed(output), levels=256)
+    for level in (0.0, 51 / 255, 1.0):
+        value = decoder(torch.zeros(1, 1)).log_prob(torch.full((1, 1, 5, 5), level))
+        assert value.isfinite().all()
+        (gradient,) = torch.autograd.grad(value.sum(), output)
+        assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"size": 28}, "size must be a multiple of 8, at least 8, got 28"),
+        ({"size": 30, "decoder": "resize"}, "size must be a multiple of 4, at least 8, got 30"),
+        ({"size": 4, "decoder": "transposed"}, "at least 8, got 4"),
+        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"classes": -1}, "classes must be at least 0, got -1"),
+        ({"latent": 0}, "latent must be at least 1, got 0"),
+        ({"width": 0}, "width must be at least 1, got 0"),
+    ],
+)
+def test_wrong_sizes_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        architecture(**changes)
