@@ -13,7 +13,7 @@ from html import escape
 import torch
 from torch import Tensor
 
-SIDE, LEFT, TOP, BOTTOM, RIGHT = 300.0, 38.0, 6.0, 40.0, 6.0
+SIDE, LEFT, TOP, BOTTOM, RIGHT = 230.0, 38.0, 6.0, 38.0, 6.0
 QUIET = 'fill="currentColor" fill-opacity=".72"'
 
 
@@ -75,11 +75,11 @@ def scatter(
     """
     shapes = []
     if x is None:
-        shapes.append(_points(reference, box, f'stroke="{color}" stroke-width="2"'))
+        shapes.append(_points(reference, box, f'stroke="{color}" stroke-width="1.6"'))
     else:
-        faint = 'stroke="currentColor" stroke-width="2" stroke-opacity=".2"'
+        faint = 'stroke="currentColor" stroke-width="1.6" stroke-opacity=".2"'
         shapes.append(_points(reference, box, faint))
-        shapes.append(_points(x, box, f'stroke="{color}" stroke-width="2" stroke-opacity=".75"'))
+        shapes.append(_points(x, box, f'stroke="{color}" stroke-width="1.6" stroke-opacity=".75"'))
     return _panel(box, axes, label, "".join(shapes))
 
 
@@ -163,24 +163,25 @@ def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> s
     return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
 
 
-def nice_ticks(low: float, high: float, count: int = 4) -> list[float]:
-    """Return round numbers between ``low`` and ``high``, about ``count`` of them."""
+def nice_ticks(low: float, high: float, count: int = 3) -> list[float]:
+    """Return round numbers between ``low`` and ``high``, at least ``count``."""
     if not high > low:
         return [low]
-    rough = (high - low) / count
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * m for m in (1, 2, 2.5, 5, 10) if power * m >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(i * step, 12) for i in range(first, last + 1)]
+    power = 10.0 ** math.ceil(math.log10(high - low))
+    for step in (power * m for m in (1, 0.5, 0.25, 0.2, 0.1, 0.05, 0.025, 0.02)):
+        first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+        if last - first + 1 >= count:
+            return [i * step for i in range(first, last + 1)]
+    return [low, high]
 
 
 def tick_text(value: float) -> str:
     """Write a tick: short, thousands as k, a true minus sign."""
     size = abs(value)
     if size >= 1e6:
-        text = f"{value / 1e6:g}M"
-    elif size >= 10_000:
-        text = f"{value / 1000:g}k"
+        text = f"{value / 1e6:.4g}M"
+    elif size >= 1000:
+        text = f"{value / 1000:.4g}k"
     else:
         text = f"{value:.4g}"
     return text.replace("-", "−")
@@ -255,7 +256,7 @@ def _frame(
             f'<text x="{x:g}" y="{TOP + high + 15:g}" text-anchor="{anchor}" {QUIET}>'
             f"{tick_text(value)}</text>"
         )
-    for value in nice_ticks(box.bottom, box.top, 3 if high < SIDE / 2 else 4):
+    for value in nice_ticks(box.bottom, box.top):
         y = float(place(box.left, value).split(",")[1])
         ticks.append(
             f'<path d="M{LEFT:g},{y:g}H{LEFT + wide:g}" stroke="currentColor" '

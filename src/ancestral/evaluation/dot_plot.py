@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ancestral.evaluation.charts import QUIET, shorten
+from ancestral.networks.drawing import text_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,13 @@ def dot_plot(dots: Sequence[Dot], *, floor: float | None, label: str) -> str:
 
     A bound has an arrow towards where the true value may lie.
     """
-    width, row, names = 340.0, 26.0, 92.0
+    width, row, names = 350.0, 26.0, 92.0
+    texts = max(text_width(dot.text, 12) for dot in dots) + 8
     ends = [d.value + s * 2 * (d.se or 0) for d in dots for s in (-1, 1)]
     ends += [] if floor is None else [floor]
     low, high = min(ends), max(ends)
     room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
-    scale = (width - names - 96) / (high - low + 2 * room)
+    scale = (width - names - texts) / (high - low + 2 * room)
     height = row * len(dots) + 8
 
     def at(value: float) -> float:
@@ -42,7 +44,7 @@ def dot_plot(dots: Sequence[Dot], *, floor: float | None, label: str) -> str:
             'stroke-dasharray="3 3" stroke-opacity=".6"/>'
         )
     for i, dot in enumerate(dots):
-        shapes += _dot(dot, at, row * (i + 0.5) + 4, names, width)
+        shapes += _dot(dot, at, row * (i + 0.5) + 4, (names, width - texts, width))
     return (
         f'<svg class="chart" role="img" viewBox="0 0 {width:g} {height:g}" font-size="12">'
         f"<title>{escape(label)}</title>{''.join(shapes)}</svg>"
@@ -50,13 +52,14 @@ def dot_plot(dots: Sequence[Dot], *, floor: float | None, label: str) -> str:
 
 
 def _dot(
-    dot: Dot, at: Callable[[float], float], middle: float, names: float, width: float
+    dot: Dot, at: Callable[[float], float], middle: float, edges: tuple[float, float, float]
 ) -> Iterator[str]:
-    """Yield the shapes of one row of a dot plot."""
+    """Yield the shapes of one row; ``edges`` end the names, the line and the text."""
+    names, line, width = edges
     yield (
         f'<text x="{names - 12:g}" y="{middle + 4:g}" text-anchor="end" fill="currentColor">'
         f"{escape(shorten(dot.name, 13))}</text>"
-        f'<path d="M{names:g},{middle:g}H{width - 92:g}" stroke="currentColor" '
+        f'<path d="M{names:g},{middle:g}H{line:g}" stroke="currentColor" '
         'stroke-opacity=".14"/>'
     )
     x = at(dot.value)

@@ -102,7 +102,7 @@ def _pair(entry: ModelEntry, most: int) -> tuple[Tensor, Tensor] | None:
 def _rows(data: "Dataset", x: Tensor, label: Tensor | None, what: str) -> tuple[Strip, ...]:
     columns = columns_for(data)
     if label is None:
-        rows = 6 if columns > 6 else 3
+        rows = min(ROWS, len(data.labels) or (6 if columns > 6 else 3))  # As high as the others.
         parts = x[: rows * columns].split(columns)
         return tuple(_strip(data, "", part, f"{what}, row {i + 1}") for i, part in enumerate(parts))
     strips = []

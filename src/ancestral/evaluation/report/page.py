@@ -201,6 +201,7 @@ def _dots(
             continue
         scale = 100 if figure.unit == "share" else 1
         text, unit = table.value_text(figure)
+        text = f"≈ {text}" if figure.kind == "estimate" and figure.floor is None else text
         floor = figure.floor * scale if figure.floor is not None else floor
         arrow = 0 if figure.kind != "bound" else 1 if better == "higher" else -1
         se = None if figure.se is None else figure.se * scale

@@ -19,6 +19,11 @@ SHOWN, COLUMNS, RANGE = 2500, 9, 9.0
 """Points in a scatter; columns with a histogram; nats from brightest to darkest."""
 SIDES = {"exact": 96, "bound": 64, "estimate": 64}
 """Cells along a side of a density panel: fewer where each costs many draws."""
+DENSITIES = {
+    "exact": "log p(x)",
+    "bound": "a bound on log p(x)",
+    "estimate": "log p(x), estimated",
+}
 View: TypeAlias = tuple[Callable[[Tensor], Tensor], tuple[str, str], str]
 """Projection to the plane, names of its coordinates, a note."""
 REAL_COLOR = "var(--real,#5b6472)"
@@ -132,26 +137,45 @@ def _with_densities(
     plane: Plane, section: Section, box: charts.Box, axes: tuple[str, str]
 ) -> Plane:
     """Add to each panel the log density on a grid, all on one scale of colours."""
-    entries = {e.name: e for e in section.entries if e.log_density is not None}
-    maps = {name: _log_density(entry, box) for name, entry in entries.items()}
+    maps = {e.name: _log_density(e, box) for e in section.entries if e.log_density is not None}
     if not maps:
         return plane
-    peaks = [values[values.isfinite()] for values in maps.values()]
-    high = max((p.quantile(0.995).item() for p in peaks if len(p)), default=0.0)
+    finite = [values[values.isfinite()] for values in maps.values()]
+    high = max((f.quantile(0.995).item() for f in finite if len(f)), default=0.0)
     low = high - RANGE
-    panels = []
-    for panel in plane.panels:
-        if panel.name in maps:
-            kind = entries[panel.name].log_density_kind
-            picture = pictures.density_map(maps[panel.name], low=low, high=high)
-            label = f"log density of {panel.name} on a grid"
-            drawn = charts.density(pictures.data_uri(picture), box=box, axes=axes, label=label)
-            words = {"exact": "log p(x)", "bound": "a bound on log p(x)"}
-            caption = words.get(kind, "log p(x), estimated")
-            panel = replace(panel, density=drawn, density_caption=caption)
-        panels.append(panel)
+
+    def drawn(values: Tensor, label: str) -> str:
+        picture = pictures.data_uri(pictures.density_map(values, low=low, high=high))
+        return charts.density(picture, box=box, axes=axes, label=label)
+
+    kinds = {entry.name: DENSITIES[entry.log_density_kind] for entry in section.entries}
+    real, *panels = plane.panels
+    caption = f"histogram of {len(section.data.train):,} training examples"
+    values = _log_histogram(section.data.train.x, box)
+    panels = [
+        replace(real, density=drawn(values, f"logarithm of the {caption}"), density_caption=caption)
+    ] + [
+        replace(
+            panel,
+            density=drawn(maps[panel.name], f"log density of {panel.name} on a grid"),
+            density_caption=kinds[panel.name],
+        )
+        if panel.name in maps
+        else panel
+        for panel in panels
+    ]
     bar = pictures.data_uri(pictures.color_bar())
     return replace(plane, panels=tuple(panels), bar=bar, low=number(low, 3), high=number(high, 3))
+
+
+def _log_histogram(x: Tensor, box: charts.Box, *, side: int = 48) -> Tensor:
+    """Return the log density of a histogram of points [N, 2], row by row from the top."""
+    x = x.double()[box.holds(x)]
+    across = ((x[:, 0] - box.left) / (box.right - box.left) * side).long().clamp(max=side - 1)
+    down = ((box.top - x[:, 1]) / (box.top - box.bottom) * side).long().clamp(max=side - 1)
+    counts = torch.bincount(down * side + across, minlength=side * side).double()
+    area = (box.right - box.left) * (box.top - box.bottom) / side**2
+    return (counts / (len(x) * area)).log()
 
 
 def _log_density(entry: ModelEntry, box: charts.Box) -> Tensor:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ancestral.evaluation.figures import Figure
 
 DASH, MINUS = "–", "−"
-SUSPICIOUS = 0.01
+SUSPICIOUS, TINY = 0.01, 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,12 @@ def table_rows(section: Section) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def value_text(figure: "Figure") -> tuple[str, str]:
+def value_text(figure: "Figure", *, tiny: bool = False) -> tuple[str, str]:
     """Return a figure as text with the digits that its standard error warrants, and its unit.
+
+    Args:
+        figure: Shares are given in per cent.
+        tiny: Give it in thousandths, for rows in which all values are small.
 
     Example:
         >>> from ancestral.evaluation.figures import Figure
@@ -100,7 +104,7 @@ def value_text(figure: "Figure") -> tuple[str, str]:
         >>> value_text(Figure(0.9934, 0.0018, "share", "estimate"))
         ('99.34 ± 0.18', '%')
     """
-    scale, unit = (100, "%") if figure.unit == "share" else (1, figure.unit)
+    scale, unit = scale_of(figure, tiny)
     value = figure.value * scale
     if figure.se is None:
         return number(value), unit
@@ -111,6 +115,13 @@ def value_text(figure: "Figure") -> tuple[str, str]:
     if round(value, decimals) == 0 == round(se, decimals):
         return f"{value:.1e} ± {se:.0e}".replace("-", MINUS), unit
     return f"{value:,.{decimals}f} ± {se:,.{decimals}f}".replace("-", MINUS), unit
+
+
+def scale_of(figure: "Figure", tiny: bool) -> tuple[int, str]:
+    """Return what a figure is multiplied by to be shown, and the unit it then has."""
+    if figure.unit == "share":
+        return 100, "%"
+    return (1000, f"{figure.unit} ×10⁻³".strip()) if tiny else (1, figure.unit)
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -182,21 +193,27 @@ def _row(name: str, figures: Sequence["Figure | None"]) -> Row:
     definition = definition_of(name)
     best = best_of(figures, definition)
     known = [figure for figure in figures if figure is not None]
-    unit = value_text(known[0])[1] if known else ""
-    floors = [(f.floor, f.unit) for f in known if f.floor is not None]
-    floor = number(floors[0][0] * (100 if floors[0][1] == "share" else 1), 3) if floors else ""
-    cells = tuple(_cell(name, f, definition, b) for f, b in zip(figures, best, strict=True))
+    tiny = bool(known) and max(abs(f.value) for f in known) < TINY and known[0].unit != "share"
+    scale, unit = scale_of(known[0], tiny) if known else (1, "")
+    floors = [f.floor for f in known if f.floor is not None]
+    floor = f"{floors[0] * scale:.3g}".replace("-", MINUS) if floors else ""
+    cells = tuple(
+        _cell(name, figure, (definition, mark, tiny))
+        for figure, mark in zip(figures, best, strict=True)
+    )
     kinds = tuple(dict.fromkeys(figure.kind for figure in known))
     return Row(name, definition, unit, kinds, cells, floor)
 
 
-def _cell(name: str, figure: "Figure | None", definition: Definition, best: bool) -> Cell:
+def _cell(name: str, figure: "Figure | None", how: tuple[Definition, bool, bool]) -> Cell:
+    """Write one figure; ``how`` is its definition, whether it is marked, whether it is tiny."""
+    definition, best, tiny = how
     if figure is None:
         return Cell()
     signs = {"bound": "≤" if definition.better == "lower" else "≥"}
     if figure.floor is None:  # Every figure of samples is an estimate: the sign would be noise.
         signs["estimate"] = "≈"
-    text = value_text(figure)[0] + (" (loss)" if figure.kind == "loss" else "")
+    text = value_text(figure, tiny=tiny)[0] + (" (loss)" if figure.kind == "loss" else "")
     p = figure.p_value
     shown = "" if p is None else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     copies = name == "memorisation" and p is not None and p < SUSPICIOUS
