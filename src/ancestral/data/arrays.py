@@ -4,6 +4,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -28,9 +29,10 @@ def load_npy(path: Path, loading: Loading) -> Contents:
     """
     if loading.label is not None:
         raise DataError(f"{shown(path)}: an npy file has no column {loading.label!r}; use npz")
-    array = _open(path)
-    if not isinstance(array, np.ndarray):
-        raise DataError(f"{shown(path)}: this is an npz archive; give it the ending .npz")
+    with path.open("rb") as file:
+        array = _open(path, file)
+        if not isinstance(array, np.ndarray):
+            raise DataError(f"{shown(path)}: this is an npz archive; give it the ending .npz")
     return _contents(path, array, None, loading, [])
 
 
@@ -40,10 +42,10 @@ def load_npz(path: Path, loading: Loading) -> Contents:
     Raises:
         DataError: If it cannot be read, or if none of its arrays is the data.
     """
-    archive = _open(path)
-    if isinstance(archive, np.ndarray):
-        raise DataError(f"{shown(path)}: this is a single array; give it the ending .npy")
-    with archive:
+    with path.open("rb") as file:
+        archive = _open(path, file)
+        if isinstance(archive, np.ndarray):
+            raise DataError(f"{shown(path)}: this is a single array; give it the ending .npy")
         names = list(archive.files)
         key, notes = _data_key(path, names)
         label = _label_key(path, names, key, loading.label)
@@ -55,9 +57,9 @@ def load_npz(path: Path, loading: Loading) -> Contents:
     return _contents(path, x, y, loading, notes)
 
 
-def _open(path: Path) -> "NDArray[np.generic] | np.lib.npyio.NpzFile":
+def _open(path: Path, file: BinaryIO) -> "NDArray[np.generic] | np.lib.npyio.NpzFile":
     try:
-        return np.load(path, allow_pickle=False)
+        return np.load(file, allow_pickle=False)
     except _DAMAGE as error:
         raise DataError(
             f"{shown(path)}: not a NumPy file, damaged, or it holds Python objects "
@@ -114,7 +116,7 @@ def _contents(
             f"{shown(path)}: the array must be [N, D], or images in 3 or 4 dimensions, "
             f"got the shape {list(array.shape)}"
         )
-    values = array.reshape(len(array), -1).astype(np.float64)
+    values = (array[:, None] if array.ndim == 1 else array).astype(np.float64)
     columns = [f"x{index}" for index in range(1, values.shape[1] + 1)]
     check_finite(path, columns, values)
     return table_contents(path, columns, values, names, notes)

@@ -168,7 +168,8 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
         if column.null_count:
             row = int(np.argmax(column.is_null().to_numpy())) + 1
             refuse_cell(path, row, name, "the cell is empty")
-        values[:, index] = column.to_numpy()
+        # Whole numbers past 2^53 lose their last digits, as in csv.
+        values[:, index] = column.cast(pa.float64(), safe=False).to_numpy()
     check_finite(path, numeric, values)
     names = None
     if at is not None:

@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from ancestral.data import Dataset, Loading, load
+from ancestral.errors import DataError
+
+N = 30
+NUMBERS = np.random.default_rng(0).normal(size=N)
+
+
+def read(folder: Path, label: str | None = None, **columns: object) -> Dataset:
+    path = folder / "set.parquet"
+    parquet.write_table(pa.table(columns), path)
+    return load(str(path), Loading(label=label))
+
+
+def test_numbers_of_every_kind(tmp_path: Path) -> None:
+    data = read(
+        tmp_path,
+        a=NUMBERS,
+        b=NUMBERS.astype(np.float32),
+        c=np.arange(N),
+        d=np.arange(N) % 2 == 0,
+        e=pa.array(range(N)).cast(pa.decimal128(30, 2)),
+    )
+    assert data.columns == ("a", "b", "c", "d", "e")
+    row = data.train.x[0]
+    index = int(row[2])
+    np.testing.assert_allclose(
+        row, [NUMBERS[index], NUMBERS[index], index, index % 2 == 0, index], rtol=1e-7
+    )
+    assert data.notes[0].endswith("models of vectors: c, d, e")
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        [("dog", "cat")[i % 2] for i in range(N)],
+        pa.array([("dog", "cat")[i % 2] for i in range(N)]).dictionary_encode(),
+    ],
+)
+def test_labels_of_words(tmp_path: Path, label: object) -> None:
+    data = read(tmp_path, "y", i=np.arange(N), a=NUMBERS, y=label)
+    assert data.labels == ("cat", "dog")
+    assert data.columns == ("i", "a")
+    assert (data.train.given["label"] == 1 - data.train.x[:, 0] % 2).all()
+
+
+def test_labels_of_numbers(tmp_path: Path) -> None:
+    assert read(tmp_path, "y", a=NUMBERS, y=np.arange(N) % 3 * 1.0).labels == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("columns", "label", "message"),
+    [
+        ({"a": NUMBERS, "b": ["x"] * N, "c": ["y"] * N}, None, "are not numbers: b, c"),
+        ({"a": [1.0, None, *NUMBERS]}, None, "row 2, column 'a': the cell is empty"),
+        ({"a": [1.0, 2.0, np.nan, *NUMBERS]}, None, "row 3, column 'a': nan is not finite"),
+        ({"a": [np.inf, *NUMBERS]}, None, "row 1, column 'a': inf is not finite"),
+        ({"a": NUMBERS, "y": ["x", None] * (N // 2)}, "y", "row 2, column 'y': the label is mis"),
+        ({"a": NUMBERS[:1]}, None, "needs at least 10 rows, got 1"),
+        ({}, None, "the table has no columns"),
+    ],
+)
+def test_each_mistake_is_one_line(
+    tmp_path: Path, columns: dict, label: str | None, message: str
+) -> None:
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, label, **columns)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "set.parquet"
+    parquet.write_table(pa.table({"a": NUMBERS}), path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(DataError, match=r"set\.parquet: not a parquet file, or damaged"):
+        load(str(path))
