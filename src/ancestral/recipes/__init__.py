@@ -1,20 +1,32 @@
 """From a name to a fitted model in a run folder: the only place that wires."""
 
+from ancestral.recipes.comparing import Comparison, compare
+from ancestral.recipes.evaluating import Evaluated, evaluate_run
 from ancestral.recipes.fitting import Fitting, fit, resume, start
+from ancestral.recipes.paths import Latents, encode_run, interpolate_run
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.runs import Run
+from ancestral.recipes.sampling import sample_run
 from ancestral.recipes.table import DEFAULTS, RECIPES, Recipe, recipe_named
 
 __all__ = [
     "DEFAULTS",
     "RECIPES",
+    "Comparison",
+    "Evaluated",
     "Fitting",
+    "Latents",
     "Plan",
     "Recipe",
     "Run",
+    "compare",
+    "encode_run",
+    "evaluate_run",
     "fit",
+    "interpolate_run",
     "plan",
     "recipe_named",
     "resume",
+    "sample_run",
     "start",
 ]

@@ -1,11 +1,10 @@
 """Writing files so that they are whole or absent, and disk errors that are one line."""
 
 import contextlib
-import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from ancestral.data.files import atomic, reason, shown
 from ancestral.errors import RunError
 
 
@@ -19,31 +18,14 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunError(f"cannot write {path}: {error.strerror or error}") from error
+        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: beside it, flushed to the disk, then renamed over it.
+    """Write a file whole or not at all.
 
     Raises:
         RunError: If the disk is full or the folder cannot be written; an older file stays as is.
     """
-    with disk_errors(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o666 & ~_umask())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-
-
-def _umask() -> int:
-    """Return the process's umask; reading it means setting it, so it is set back at once."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with atomic(path) as draft:
+        draft.write_text(text, encoding="utf-8")

@@ -85,6 +85,16 @@ class Fitting:
         """Why the fit ended; None before."""
         return self.run.record.result.stopped
 
+    def share(self, report: Report) -> float:
+        """Return how much of the budget is spent after a report, in [0, 1]."""
+        budget, options = self.plan.budget, self.plan.options
+        if budget is None or options is None:
+            return 1.0
+        examples = len(self.plan.data.train)
+        per_step = min(options.batch_size, examples) * options.accumulate
+        total = budget.total_steps(examples, per_step)
+        return budget.progress(report.step, total, report.seconds)
+
     def stop(self) -> None:
         """Ask to end after the current step, as Ctrl-C does; for another thread."""
         self._stop = True

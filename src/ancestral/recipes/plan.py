@@ -102,7 +102,7 @@ def plan(
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
     chosen.check(recipe)
-    loading = chosen.load_options()
+    loading = loading_of(chosen.loading)
     loaded = data if isinstance(data, Dataset) else load(str(data), loading)
     if loaded.kind not in recipe.kinds:
         raise ConfigError(
@@ -186,13 +186,22 @@ class _Chosen:
             return None
         return settings.build(Options, self.options, base=recipe.options[data.kind])
 
-    def load_options(self) -> Loading:
-        kinds = hints(Loading)
-        values = {
-            _LOADING[name]: convert(name, value, kinds[_LOADING[name]])
-            for name, value in self.loading.items()
-        }
-        return replace(Loading(), **values)
+
+def loading_of(chosen: Mapping[str, object]) -> Loading:
+    """Return how to load, from the settings of the data: size, label, fractions, split_seed.
+
+    Raises:
+        ConfigError: If one is unknown or out of range.
+    """
+    kinds = hints(Loading)
+    values = {}
+    for name, value in chosen.items():
+        if name not in _LOADING:
+            raise ConfigError(
+                f"unknown setting {name!r} of data{nearest(name, _LOADING, otherwise=9)}"
+            )
+        values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
+    return replace(Loading(), **values)
 
 
 def _pixels(value: object) -> bool:

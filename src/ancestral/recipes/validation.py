@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Batch, HasBound, HasGraph, Samples, Trains
+from ancestral.capabilities import Batch, HasBound, HasGraph, Trains
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.sources import fresh
+from ancestral.errors import DivergenceError
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.sliced_wasserstein import sliced_wasserstein
+from ancestral.evaluation.space import Space
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.table import Choice
 from ancestral.training.order import seed_of
@@ -63,11 +66,12 @@ class Judge:
             "loss": self._loss,
             "sliced_wasserstein": self._distance,
         }[choice]
+        self._space = Space.of(data, standard=fresh(data.source, 1, seed=0) is not None)
         self._real = self._floor = None
         if choice == "sliced_wasserstein":
-            self._real = self._rows(data.validation[:_SAMPLES])
-            others = data.train[: len(self._real)]
-            self._floor = _distance(self._rows(others), self._real)[0]
+            self._real = self._space(data.validation.x[:_SAMPLES])
+            others = self._space(data.train.x[: len(self._real)])
+            self._floor = _distance(others, self._real)[0]
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
@@ -80,7 +84,7 @@ class Judge:
 
     def _describe(self, value: float, se: float | None) -> Figure:
         if self.choice == "sliced_wasserstein":
-            return Figure(value, se, "standard deviations", "estimate", floor=self._floor)
+            return Figure(value, se, self._space.unit, "estimate", floor=self._floor)
         if self.choice == "loss":
             return Figure(value, se, "nats", "loss")
         bound = self.choice == "elbo" or not self.units.exact
@@ -128,19 +132,12 @@ class Judge:
     def _distance(self) -> tuple[float, float | None]:
         if self._real is None:
             raise ValueError("there are no real examples to compare with")
-        if not isinstance(model := self.units.model, Samples):
-            raise TypeError("a distance is of a model that samples")
-        rows = model.sample(len(self._real), generator=self._generator())
-        rows = rows.flatten(1).cpu()
-        if not bool(rows.isfinite().all()):
+        try:
+            drawn = self.units.sample(len(self._real), generator=self._generator())
+        except DivergenceError:
             return math.nan, None
-        return _distance(rows, self._real)
-
-    def _rows(self, examples: Examples) -> Tensor:
-        y, _ = self.units.transform.forward_and_log_det(
-            examples.x.to(self.device), self._generator()
-        )
-        return y.flatten(1).cpu()
+        rows = self._space(drawn.cpu())
+        return _distance(rows, self._real) if bool(rows.isfinite().all()) else (math.nan, None)
 
     def _generator(self) -> Generator:
         return Generator(self.device).manual_seed(self.seed)

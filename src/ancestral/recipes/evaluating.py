@@ -1,0 +1,92 @@
+"""Measure a run on held-out data, and put what was found into its report."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ancestral.data.dataset import Dataset
+from ancestral.data.sources import fresh
+from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
+from ancestral.evaluation.figures import figures_to_json
+from ancestral.evaluation.setting import Setting
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.reporting import Shown, is_toy, report_run
+from ancestral.recipes.runs import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A run and what was found of it.
+
+    Args:
+        run: The run.
+        data: On whose test split it was measured.
+        evaluation: The figures, and samples to look at.
+        report: The page; None where it was measured on data that are not its own.
+    """
+
+    run: Run
+    data: Dataset
+    evaluation: Evaluation
+    report: Path | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object that ``evaluate --json`` prints."""
+        return {
+            "run": str(self.run.folder),
+            "data": self.data.source,
+            "figures": figures_to_json(self.evaluation.figures),
+            "seconds": self.evaluation.seconds,
+            "notes": list(self.evaluation.notes),
+            "report": self.report and str(self.report),
+        }
+
+
+def evaluate_run(
+    run: Run | str | Path,
+    data: str | None = None,
+    *,
+    setting: Setting | None = None,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> Evaluated:
+    """Measure a run on the test split of its own data, or of others of the same kind.
+
+    Args:
+        run: The run, or its folder.
+        data: Other data; the run's own if None, and only then is ``report.html`` written.
+        setting: Sizes and seed.
+        device: Where to compute.
+        progress: Told what is being done.
+
+    Raises:
+        RunError: If it is not a run, or has no weights, or the data do not fit it.
+        DataError: If the data cannot be read.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    units = run.model(device=device)
+    loaded = run.data() if data is None else run.same_kind(data)
+    found = measure(units, loaded, setting=setting, progress=progress)
+    report = report_run(run, loaded, units, Shown.of(found)) if data is None else None
+    return Evaluated(run=run, data=loaded, evaluation=found, report=report)
+
+
+def measure(
+    units: InDataUnits,
+    data: Dataset,
+    *,
+    setting: Setting | None = None,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Measure a model; toy sets are told from which source fresh points come."""
+
+    def draw(n: int, seed: int) -> Tensor:
+        points = fresh(data.source, n, seed=seed)
+        if points is None:
+            raise ValueError(f"{data.source} is not a toy set")
+        return points
+
+    again = draw if is_toy(data) else None
+    return evaluate(units, data, setting=setting, fresh=again, progress=progress)

@@ -1,0 +1,145 @@
+"""Latents of data, and walks between two examples through them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from ancestral.capabilities import Encodes, Given
+from ancestral.data.dataset import Examples
+from ancestral.data.sources import read
+from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
+from ancestral.networks.latent import interpolate, slerp
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.runs import Run
+from ancestral.recipes.validation import conditions
+
+_CHUNK = 1_000
+_ENCODERS = "vae, image-vae"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latents:
+    """The posterior of each example.
+
+    Args:
+        mean: Of q(z | x), [N, L].
+        std: Of q(z | x), [N, L].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+
+@torch.no_grad()
+def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Latents:
+    """Return the latents of all examples of DATA, in the order of the file.
+
+    Args:
+        run: The run, or its folder.
+        data: A name, a file or a folder.
+        device: Where to compute.
+
+    Raises:
+        CapabilityError: If the model has no encoder.
+        RunError: If the data do not fit the run.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    units = _encoder(run, device)
+    examples = _examples(run, data)
+    means, stds = [], []
+    for start in range(0, len(examples), _CHUNK):
+        q = _encode(units, examples[start : start + _CHUNK], device)
+        means.append(q.mean.cpu())
+        stds.append(q.stddev.cpu())
+    return Latents(mean=torch.cat(means), std=torch.cat(stds))
+
+
+@torch.no_grad()
+def interpolate_run(
+    run: Run | str | Path,
+    a: str,
+    b: str,
+    *,
+    steps: int = 10,
+    spherical: bool = False,
+    device: str = "cpu",
+) -> Tensor:
+    """Return a walk between two examples through the latents, [steps, *event] in user units.
+
+    Each end is encoded under its own label, where the model has one; on the way the label is that
+    of the nearer end.
+
+    Args:
+        run: The run, or its folder.
+        a: Start: a row of the held-out test split, or a file with one example.
+        b: End, likewise.
+        steps: Points on the way, both ends included, at least 2.
+        spherical: Along the great circle in place of the straight line.
+        device: Where to compute.
+
+    Raises:
+        CapabilityError: If the model has no latents to walk through.
+        ConfigError: If steps < 2, or an end is not in the test split.
+        DataError: If a file cannot be read or holds several examples.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    if steps < 2:
+        raise ConfigError(f"steps must be at least 2, got {steps}")
+    units = _encoder(run, device)
+    ends = [_one(run, end) for end in (a, b)]
+    first, last = (_encode(units, end, device).mean[0] for end in ends)
+    way = (slerp if spherical else interpolate)(first, last, steps)
+    given: Given = {}
+    if conditions(units):
+        half = (steps + 1) // 2
+        labels = [ends[0].given["label"]] * half + [ends[1].given["label"]] * (steps - half)
+        given = {"label": torch.cat(labels).to(device)}
+    return units.decode(way, given=given or None).cpu()
+
+
+def _encoder(run: Run, device: str) -> InDataUnits:
+    units = run.model(device=device)
+    if not units.can(Encodes):
+        raise CapabilityError(
+            f"{run.record.model} cannot encode: it has no latents; models that can: {_ENCODERS}"
+        )
+    return units
+
+
+def _encode(units: InDataUnits, examples: Examples, device: str) -> Distribution:
+    given = {name: value.to(device) for name, value in examples.given.items()}
+    return units.encode(examples.x.to(device), given=given if conditions(units) else None)
+
+
+def _examples(run: Run, source: str) -> Examples:
+    """Read all examples of a source and check that the run's model takes them."""
+    mine = run.record.data
+    loading = mine.loading
+    if mine.kind == "images":
+        loading = replace(loading, size=mine.event_shape[-1])
+    examples, contents = read(source, loading)
+    shape = tuple(examples.x.shape[1:])
+    if contents.kind != mine.kind or shape != mine.event_shape:
+        raise RunError(
+            f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
+            f"{source} holds {contents.kind} of shape {list(shape)}"
+        )
+    return examples
+
+
+def _one(run: Run, end: str) -> Examples:
+    if Path(end).exists():
+        examples = _examples(run, end)
+        if len(examples) != 1:
+            raise DataError(f"{end} must hold one example, it holds {len(examples)}")
+        return examples
+    if not end.removeprefix("-").isdecimal():
+        raise ConfigError(f"an end must be a row of the test split or a file, got {end!r}")
+    test = run.data().test
+    row = int(end)
+    if not 0 <= row < len(test):
+        raise ConfigError(f"a row of the test split must be from 0 to {len(test) - 1}, got {row}")
+    return test[row : row + 1]

@@ -1,0 +1,219 @@
+"""``report.html`` of a run: its curves, samples, neighbours, networks and how to repeat it."""
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Tensor
+
+from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph
+from ancestral.data.dataset import Dataset
+from ancestral.data.sources import fresh
+from ancestral.evaluation import drawing
+from ancestral.evaluation.evaluate import Evaluation
+from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.report import ModelEntry, Section, write_report
+from ancestral.evaluation.space import Space
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes import settings
+from ancestral.recipes.record import Record
+from ancestral.recipes.runs import REPORT, Run
+from ancestral.training.budget import Budget
+
+DensityKind: TypeAlias = Literal["exact", "bound", "estimate"]
+
+_DENSITY_CHUNK = 10_000
+_DENSITY_DRAWS = 32
+
+
+def is_toy(data: Dataset) -> bool:
+    """Return whether the data can be drawn anew, in fixed standardised units."""
+    return fresh(data.source, 1, seed=0) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a report shows of a model beside its record.
+
+    Args:
+        figures: By name.
+        samples: Draws, [N, *event].
+        given: What they were conditioned on.
+        nearest: Training examples nearest to the first of them.
+        notes: Remarks.
+    """
+
+    figures: Mapping[str, Figure | None] = field(default_factory=dict)
+    samples: Tensor | None = None
+    given: Mapping[str, Tensor] = field(default_factory=dict)
+    nearest: Tensor | None = None
+    notes: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, evaluation: Evaluation) -> "Shown":
+        """Return what an evaluation found."""
+        some = len(evaluation.samples) > 0
+        return cls(
+            figures=evaluation.figures,
+            samples=evaluation.samples if some else None,
+            given=evaluation.given,
+            nearest=evaluation.nearest if some else None,
+            notes=evaluation.notes,
+        )
+
+    @classmethod
+    @torch.no_grad()
+    def draw(cls, units: InDataUnits, data: Dataset, *, seed: int) -> "Shown":
+        """Return samples only, without measuring anything."""
+        try:
+            drawn = drawing.draw(units, data, drawing.SHOWN[data.kind], seed=seed)
+            samples, given = drawing.show(units, data, drawn, seed=seed)
+        except (ArithmeticError, ValueError) as error:
+            return cls(notes=(f"no samples: {error}",))
+        nearest = drawing.nearest_training(samples, data, Space.of(data, standard=is_toy(data)))
+        return cls(samples=samples, given=given, nearest=nearest)
+
+
+def report_run(run: Run, data: Dataset, units: InDataUnits, shown: Shown | None = None) -> Path:
+    """Write ``report.html`` into a run folder; with the figures if it was evaluated.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    shown = shown or Shown.draw(units, data, seed=run.record.seed)
+    entry = model_entry(run, units, data, shown)
+    section = Section(
+        data=data,
+        entries=[entry],
+        budget=budget_text(run.record.budget),
+        repeat=repeat_command(run.record),
+    )
+    title = f"{run.record.model} on {data.name}"
+    return write_report(run.folder / REPORT, title=title, sections=[section])
+
+
+def model_entry(
+    run: Run, units: InDataUnits, data: Dataset, shown: Shown, *, name: str | None = None
+) -> ModelEntry:
+    """Return the entry of a run in a report."""
+    record, result = run.record, run.record.result
+    density, kind = _density(units, data)
+    return ModelEntry(
+        name=name or record.model,
+        figures=shown.figures,
+        run=str(run.folder),
+        steps=result.steps if record.options is not None else None,
+        parameters=result.parameters,
+        seconds=result.seconds,
+        cpu_seconds=result.cpu_seconds,
+        curves=run.metrics(),
+        graph=units.model.graph if isinstance(units.model, HasGraph) else {},
+        samples=shown.samples,
+        sample_labels=shown.given.get("label"),
+        nearest=shown.nearest,
+        log_density=density,
+        log_density_kind=kind,
+        repeat=repeat_command(record),
+        capabilities=capabilities(units),
+        notes=(*_remarks(run), *shown.notes),
+    )
+
+
+def capabilities(units: InDataUnits) -> tuple[str, ...]:
+    """Return the names of what the model can do."""
+    return tuple(name for name, kind in CAPABILITIES.items() if units.can(kind))
+
+
+def budget_text(budget: Budget | None) -> str:
+    """Return a budget in words."""
+    if budget is None:
+        return ""
+    if budget.seconds is not None:
+        return f"{budget.seconds:g}s"
+    return f"{budget.steps} steps" if budget.steps is not None else f"{budget.epochs:g} epochs"
+
+
+def repeat_command(record: Record) -> str:
+    """Return the command that repeats a run, with every setting that is not a default.
+
+    A run by the clock is repeated by the steps that it made.
+    """
+    words = ["ancestral", "fit", record.model, record.data.source]
+    if record.budget is not None:
+        budget = record.budget
+        if budget.epochs is not None:
+            words += ["--epochs", f"{budget.epochs:g}"]
+        else:
+            words += ["--steps", str(budget.steps or record.result.steps)]
+    words += ["--seed", str(record.seed), "--threads", str(record.threads)]
+    for key, value in _changed(record).items():
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        words += ["--set", f"{key}={text}"]
+    return shlex.join(words)
+
+
+def _changed(record: Record) -> dict[str, object]:
+    """Return the settings that differ from what the recipe would take by itself."""
+    from ancestral.recipes.table import recipe_named
+
+    recipe = recipe_named(record.model)
+    usual = settings.plain(recipe.config().resolved(record.data.shape))
+    found = {
+        key: value for key, value in settings.plain(record.config).items() if value != usual[key]
+    }
+    if record.options is not None:
+        usual = settings.plain(recipe.options[record.data.kind])
+        chosen = settings.plain(record.options)
+        found |= {key: value for key, value in chosen.items() if value != usual[key]}
+    loading = record.data.loading
+    if loading.size is not None:
+        # Two settings have the name: the network's is spelled by its parts, see above.
+        found["size"] = loading.size
+    if loading.label is not None:
+        found["label"] = loading.label
+    if loading.seed:
+        found["split_seed"] = loading.seed
+    return found
+
+
+def _remarks(run: Run) -> list[str]:
+    result, recipe = run.record.result, run.recipe
+    notes = []
+    if result.best is not None and recipe.chosen_by is not None:
+        value = f"{result.best.value:.4g} {result.best.unit} on the validation split"
+        if recipe.trains:
+            options = run.record.options
+            kind = "averaged" if options is not None and options.ema_decay > 0 else "raw"
+            notes.append(
+                f"weights kept: {kind}, of step {result.best_step:,}, chosen by "
+                f"{recipe.chosen_by}: {value}"
+            )
+        else:
+            notes.append(f"{recipe.chosen_by}: {value}")
+    if result.stopped == "interrupted":
+        notes.append(f"interrupted at step {result.steps:,}; more training may change it")
+    return notes
+
+
+def _density(
+    units: InDataUnits, data: Dataset
+) -> tuple[Callable[[Tensor], Tensor] | None, DensityKind]:
+    """Return log p(x) of two-dimensional data for a picture, and what it is."""
+    if tuple(data.event_shape) != (2,):
+        return None, "exact"
+    if units.can(HasDensity):
+        return _in_chunks(lambda x: units.log_prob(x)), "exact" if units.exact else "bound"
+    if units.can(HasBound):
+        return _in_chunks(lambda x: units.estimate_log_prob(x, draws=_DENSITY_DRAWS)), "estimate"
+    return None, "exact"
+
+
+def _in_chunks(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    @torch.no_grad()
+    def density(x: Tensor) -> Tensor:
+        return torch.cat([score(part).double().cpu() for part in x.split(_DENSITY_CHUNK)])
+
+    return density
