@@ -13,7 +13,7 @@ from html import escape
 import torch
 from torch import Tensor
 
-SIDE, LEFT, TOP, BOTTOM, RIGHT = 230.0, 38.0, 6.0, 38.0, 6.0
+SIDE, LEFT, TOP, BOTTOM, RIGHT = 230.0, 42.0, 6.0, 38.0, 6.0
 QUIET = 'fill="currentColor" fill-opacity=".72"'
 
 
@@ -75,11 +75,11 @@ def scatter(
     """
     shapes = []
     if x is None:
-        shapes.append(_points(reference, box, f'stroke="{color}" stroke-width="1.6"'))
+        shapes.append(_points(reference, box, f'stroke="{color}"'))
     else:
-        faint = 'stroke="currentColor" stroke-width="1.6" stroke-opacity=".2"'
+        faint = 'stroke="currentColor" stroke-opacity=".2"'
         shapes.append(_points(reference, box, faint))
-        shapes.append(_points(x, box, f'stroke="{color}" stroke-width="1.6" stroke-opacity=".75"'))
+        shapes.append(_points(x, box, f'stroke="{color}" stroke-opacity=".75"'))
     return _panel(box, axes, label, "".join(shapes))
 
 
@@ -92,17 +92,15 @@ def density(picture: str, *, box: Box, axes: Sequence[str], label: str) -> str:
     return _panel(box, axes, label, image)
 
 
-def histogram(
-    samples: Sequence[tuple[Tensor, str]], reference: Tensor, *, label: str, bins: int = 40
-) -> str:
+def histogram(samples: Sequence[tuple[Tensor, str]], reference: Tensor, *, label: str) -> str:
     """Draw the histogram of reference values with those of samples as lines over it.
 
     Args:
         samples: Values [N] of each model and the CSS colour of its line.
         reference: Values [M], drawn filled; all but the outermost 0.1% fix the range.
         label: Says what the picture shows, for readers who do not see it.
-        bins: Number of bins.
     """
+    bins = max(8, min(40, math.ceil(2 * len(reference) ** (1 / 3))))  # The rule of Rice.
     ordered = reference.double().sort().values
     cut = len(ordered) // 1000
     low, high = ordered[cut].item(), ordered[-1 - cut].item()
@@ -228,14 +226,17 @@ def _points(x: Tensor, box: Box, style: str) -> str:
     place = _placing(box, (SIDE, SIDE), BOTTOM)
     inside = x.double()[box.holds(x)].tolist()
     path = "".join(f"M{place(a, b).replace(',', ' ')}h0" for a, b in inside)
-    return f'<path d="{path}" fill="none" stroke-linecap="round" {style}/>'
+    size = max(1.6, min(4.0, 60 / math.sqrt(max(len(x), 1))))  # Few points are drawn larger.
+    return (
+        f'<path d="{path}" fill="none" stroke-linecap="round" stroke-width="{size:.1f}" {style}/>'
+    )
 
 
 def _panel(box: Box, axes: Sequence[str], label: str, inner: str) -> str:
     titles = (
         f'<text x="{(SIDE + LEFT) / 2:g}" y="{SIDE - 6:g}" text-anchor="middle" {QUIET}>'
         f"{escape(shorten(axes[0], 32))}</text>"
-        f'<text transform="translate(10 {(SIDE - BOTTOM) / 2:g}) rotate(-90)" '
+        f'<text transform="translate(9 {(SIDE - BOTTOM) / 2:g}) rotate(-90)" '
         f'text-anchor="middle" {QUIET}>{escape(shorten(axes[1], 28))}</text>'
     )
     return _frame(box, (SIDE, SIDE), BOTTOM, label, inner, extra=titles)

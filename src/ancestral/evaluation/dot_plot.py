@@ -25,7 +25,8 @@ def dot_plot(dots: Sequence[Dot], *, floor: float | None, label: str) -> str:
 
     A bound has an arrow towards where the true value may lie.
     """
-    width, row, names = 350.0, 26.0, 92.0
+    width, row = 350.0, 26.0
+    names = min(104.0, max(text_width(dot.name, 12) for dot in dots)) + 14
     texts = max(text_width(dot.text, 12) for dot in dots) + 8
     ends = [d.value + s * 2 * (d.se or 0) for d in dots for s in (-1, 1)]
     ends += [] if floor is None else [floor]
@@ -58,7 +59,7 @@ def _dot(
     names, line, width = edges
     yield (
         f'<text x="{names - 12:g}" y="{middle + 4:g}" text-anchor="end" fill="currentColor">'
-        f"{escape(shorten(dot.name, 13))}</text>"
+        f"{escape(shorten(dot.name, 14))}</text>"
         f'<path d="M{names:g},{middle:g}H{line:g}" stroke="currentColor" '
         'stroke-opacity=".14"/>'
     )

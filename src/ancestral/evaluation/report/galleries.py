@@ -12,7 +12,9 @@ from ancestral.evaluation.report.entries import ModelEntry, Section
 if TYPE_CHECKING:
     from ancestral.data.dataset import Dataset
 
-ROWS = 10
+ROWS, FEW = 10, 6
+LARGE = 32
+"""Pixels: images with a longer side are shown larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +104,17 @@ def _pair(entry: ModelEntry, most: int) -> tuple[Tensor, Tensor] | None:
 def _rows(data: "Dataset", x: Tensor, label: Tensor | None, what: str) -> tuple[Strip, ...]:
     columns = columns_for(data)
     if label is None:
-        rows = min(ROWS, len(data.labels) or (6 if columns > 6 else 3))  # As high as the others.
+        rows = min(ROWS, len(data.labels) or (FEW if columns > 6 else 3))  # As high as the others.
         parts = x[: rows * columns].split(columns)
         return tuple(_strip(data, "", part, f"{what}, row {i + 1}") for i, part in enumerate(parts))
     strips = []
-    for value in label.unique().tolist()[:ROWS]:
+    values = label.unique().tolist()[:ROWS]
+    rows = max(1, FEW // len(values))  # A row a label, more where there are few labels.
+    for value in values:
         name = data.labels[value] if 0 <= value < len(data.labels) else str(value)
-        chosen = x[torch.nonzero(label == value).flatten()[:columns]]
-        strips.append(_strip(data, name, chosen, f"{what}, label {name}"))
+        chosen = x[torch.nonzero(label == value).flatten()[: rows * columns]]
+        for i, part in enumerate(chosen.split(columns)):
+            strips.append(_strip(data, name if i == 0 else "", part, f"{what}, label {name}"))
     return tuple(strips)
 
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ancestral.errors import RunError
-from ancestral.evaluation.charts import line_chart
+from ancestral.evaluation.charts import line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
 from ancestral.evaluation.report import galleries, plane, table
 from ancestral.evaluation.report.curves import curves_of
@@ -109,6 +109,7 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "plane": plane.plane_of(section, colors),
         "marginals": plane.marginals_of(section, colors),
         "galleries": galleries.galleries_of(section),
+        "large": max(section.data.event_shape) > galleries.LARGE,
         "nearest": galleries.nearest_of(section),
         "nearest_rows": galleries.nearest_rows(section),
         "cards": [_card(entry, colors[entry.name]) for entry in section.entries],
@@ -160,7 +161,7 @@ def _card(entry: ModelEntry, color: str) -> Card:
         curves.append(
             (
                 curve.name,
-                f"{word} {table.number(last)}",
+                f"{word} {tick_text(last)}",
                 line_chart(curve, color=color, label=label),
             )
         )
