@@ -1,5 +1,6 @@
 """Adversarial models: samplers without a density, learned against a critic."""
 
+from ancestral.adversarial.conditional import ConditionalGAN
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
 from ancestral.adversarial.gan import GAN, UniformPrior
@@ -14,6 +15,7 @@ from ancestral.adversarial.penalties import zero_centred_penalty
 __all__ = [
     "GAN",
     "AdversarialGame",
+    "ConditionalGAN",
     "Critic",
     "GeneratorLoss",
     "UniformPrior",

@@ -34,12 +34,26 @@ class AdversarialGame:
         judge: Logits [B] of examples [B, *event], given a batch's own values; example by example.
         loss: What the generator lowers.
         penalty: Weight of the penalty on the critic's slope at real examples (R1), at least 0.
+        updates: Updates of the critic and of the generator in one iteration, each at least 1.
+
+    Raises:
+        ValueError: If an argument is outside its range.
     """
 
     generate: Callable[[Batch, Generator | None], Tensor]
     judge: Callable[[Batch], Tensor]
     loss: GeneratorLoss = "non-saturating"
     penalty: float = 0.0
+    updates: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        if self.loss not in GENERATOR_LOSSES:
+            names = ", ".join(GENERATOR_LOSSES)
+            raise ValueError(f"loss must be one of {names}, got {self.loss!r}")
+        if not self.penalty >= 0:
+            raise ValueError(f"penalty must be at least 0, got {self.penalty}")
+        if len(self.updates) != 2 or min(self.updates) < 1:
+            raise ValueError(f"updates must be two numbers of at least 1, got {self.updates}")
 
     def critic_turn(self, batch: Batch, generator: Generator | None) -> Loss:
         """Return the critic's loss on a batch of real examples and as many generated ones."""
@@ -60,10 +74,9 @@ class AdversarialGame:
         logits = self.judge(Batch(fakes, batch.given))
         return Loss(GENERATOR_LOSSES[self.loss](logits).sum(), len(batch.x))
 
-    def players(
-        self, generator: nn.Module, critic: nn.Module, *, d_steps: int, g_steps: int
-    ) -> tuple[Player, Player]:
+    def players(self, generator: nn.Module, critic: nn.Module) -> tuple[Player, Player]:
         """Return the critic and the generator, in the order of their turns."""
+        d_steps, g_steps = self.updates
         return (
             Player(name="critic", module=critic, loss=self.critic_turn, updates=d_steps),
             Player(name="generator", module=generator, loss=self.generator_turn, updates=g_steps),

@@ -8,7 +8,7 @@ from torch import Generator, Size, Tensor, nn
 from torch.distributions import Uniform
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import GENERATOR_LOSSES, AdversarialGame, GeneratorLoss
+from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -81,23 +81,31 @@ class GAN(nn.Module):
         features: int | Sequence[int],
         *,
         latent: int = 4,
-        hidden: Sequence[int] = (64, 64, 64),
+        hidden: Sequence[int] = (128, 128, 128),
         loss: GeneratorLoss = "non-saturating",
         prior: Literal["normal", "uniform"] = "normal",
         penalty: float = 0.02,
         updates: tuple[int, int] = (1, 1),
     ) -> None:
         super().__init__()
+        if latent < 1:
+            raise ValueError(f"latent must be at least 1, got {latent}")
+        if prior not in PRIORS:
+            raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
         shape = Size((features,) if isinstance(features, int) else features)
-        _check(latent=latent, loss=loss, prior=prior, penalty=penalty, updates=updates)
-        self.loss: GeneratorLoss = loss
-        self.penalty, self.updates = penalty, updates
-        generator, critic = mlp_generator(latent, shape, hidden), mlp_critic(shape, hidden[::-1])
+        generator, critic = _generator(latent, shape, hidden), _critic(shape, hidden[::-1])
         x_given_z = Node("x", Deterministic(generator), ("z",), shape)
-        # A tuple, so that p and q stay the only owners of the weights.
-        self._networks = (generator, critic)
         self.p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
         self.q = BayesianNetwork([Node("y", critic, ("x",))])
+        # A tuple, so that p and q stay the only owners of the weights.
+        self._networks = (generator, critic)
+        self.game = AdversarialGame(
+            generate=self._generate,
+            judge=self._judge,
+            loss=loss,
+            penalty=penalty,
+            updates=updates,
+        )
 
     @property
     def generator(self) -> nn.Module:
@@ -128,44 +136,23 @@ class GAN(nn.Module):
 
     def players(self) -> Sequence[Player]:
         """Return the critic, then the generator."""
-        game = AdversarialGame(
-            generate=self._generate,
-            judge=lambda batch: self.critic.logits(batch.x),
-            loss=self.loss,
-            penalty=self.penalty,
-        )
-        d_steps, g_steps = self.updates
-        return game.players(self.generator, self.critic, d_steps=d_steps, g_steps=g_steps)
+        return self.game.players(self.generator, self.critic)
 
     def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
         prior = self.p.nodes["z"].distribution(())
         return self.generator(draw(prior, (len(batch.x),), generator))
 
+    def _judge(self, batch: Batch) -> Tensor:
+        return self.critic.logits(batch.x)
 
-def mlp_generator(features_in: int, event_shape: Size, hidden: Sequence[int]) -> nn.Module:
-    """Return a network from [B, features_in] to [B, *event_shape]."""
-    network = MLP(features_in, event_shape.numel(), hidden=hidden)
+
+def _generator(latent: int, event_shape: Size, hidden: Sequence[int]) -> nn.Module:
+    network = MLP(latent, event_shape.numel(), hidden=hidden)
     if len(event_shape) == 1:
         return network
     return nn.Sequential(network, nn.Unflatten(1, tuple(event_shape)))
 
 
-def mlp_critic(event_shape: Size, hidden: Sequence[int], *, extra: int = 0) -> Critic:
-    """Return a critic of values [B, *event_shape], followed by ``extra`` more features."""
-    network = MLP(
-        event_shape.numel() + extra, 1, hidden=hidden, activation=lambda: nn.LeakyReLU(0.2)
-    )
+def _critic(event_shape: Size, hidden: Sequence[int]) -> Critic:
+    network = MLP(event_shape.numel(), 1, hidden=hidden, activation=lambda: nn.LeakyReLU(0.2))
     return Critic(network if len(event_shape) == 1 else nn.Sequential(nn.Flatten(), network))
-
-
-def _check(*, latent: int, loss: str, prior: str, penalty: float, updates: tuple[int, int]) -> None:
-    if latent < 1:
-        raise ValueError(f"latent must be at least 1, got {latent}")
-    if loss not in GENERATOR_LOSSES:
-        raise ValueError(f"loss must be one of {', '.join(GENERATOR_LOSSES)}, got {loss!r}")
-    if prior not in PRIORS:
-        raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
-    if not penalty >= 0:
-        raise ValueError(f"penalty must be at least 0, got {penalty}")
-    if len(updates) != 2 or min(updates) < 1:
-        raise ValueError(f"updates must be two numbers of at least 1, got {updates}")

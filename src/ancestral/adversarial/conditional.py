@@ -1,0 +1,169 @@
+"""The conditional GAN: the same network with one more parent, the class label."""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Generator, Size, Tensor, nn
+from torch.nn.functional import one_hot
+
+from ancestral.adversarial.critic import Critic
+from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
+from ancestral.capabilities import Batch, Given, Player
+from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.dag import DAG
+from ancestral.networks.nodes import Deterministic, Node, StandardNormal, Table
+from ancestral.networks.sampling import draw
+from ancestral.nn import MLP
+
+
+class WithLabel(nn.Module):
+    """A network that reads a value and a label: the label is appended as a one-hot vector.
+
+    Args:
+        network: Maps [B, F + K] to [B, O].
+        classes: Number of classes K.
+        event_shape: Shape of one output; the default is the network's own.
+
+    Example:
+        >>> layer = WithLabel(nn.Linear(2 + 10, 3), classes=10)
+        >>> layer(torch.zeros(5, 2), torch.arange(5)).shape
+        torch.Size([5, 3])
+    """
+
+    def __init__(
+        self, network: nn.Module, *, classes: int, event_shape: Sequence[int] | None = None
+    ) -> None:
+        super().__init__()
+        self.network, self.classes, self.event_shape = network, classes, event_shape
+
+    def forward(self, value: Tensor, label: Tensor) -> Tensor:
+        """Map value [B, *event] and label [B] to [B, *event_shape]."""
+        value = value.flatten(start_dim=1)
+        hot = one_hot(label.long(), self.classes).to(value.dtype)
+        output = self.network(torch.cat((value, hot), dim=1))
+        return output if self.event_shape is None else output.unflatten(1, self.event_shape)
+
+
+class ConditionalGAN(nn.Module):
+    """A GAN of fully connected layers whose generator and critic also see the class label.
+
+    ``p = {label, z, x | z, label}`` with z independent of the label and x a function of both;
+    ``q = {y | x, label}``, the critic, judges whether x is real AND goes with its label.
+
+    Source: Mirza & Osindero 2014, Conditional Generative Adversarial Nets, arXiv:1411.1784, eq. 2.
+
+    Args:
+        features: Number of features, or the event shape of x; images are flattened.
+        classes: Number of classes K, at least 1.
+        latent: Latent dimensions L, at least 1.
+        hidden: Widths of the generator's hidden layers; the critic has them in reverse.
+        loss: What the generator lowers: -log D, or log(1 - D), which saturates.
+        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
+        updates: Updates of the critic and of the generator in one iteration, each at least 1.
+
+    Raises:
+        ValueError: If an argument is outside its range.
+
+    Example:
+        >>> gan = ConditionalGAN(2, classes=3)
+        >>> gan.sample(5, given={"label": 2}).shape
+        torch.Size([5, 2])
+        >>> gan.graph["p"].parents("x")
+        ('z', 'label')
+    """
+
+    def __init__(
+        self,
+        features: int | Sequence[int],
+        *,
+        classes: int,
+        latent: int = 4,
+        hidden: Sequence[int] = (128, 128, 128),
+        loss: GeneratorLoss = "non-saturating",
+        penalty: float = 0.02,
+        updates: tuple[int, int] = (1, 1),
+    ) -> None:
+        super().__init__()
+        if classes < 1:
+            raise ValueError(f"classes must be at least 1, got {classes}")
+        if latent < 1:
+            raise ValueError(f"latent must be at least 1, got {latent}")
+        shape = Size((features,) if isinstance(features, int) else features)
+        generator = WithLabel(
+            MLP(latent + classes, shape.numel(), hidden=hidden), classes=classes, event_shape=shape
+        )
+        judge = MLP(
+            shape.numel() + classes, 1, hidden=hidden[::-1], activation=lambda: nn.LeakyReLU(0.2)
+        )
+        critic = Critic(WithLabel(judge, classes=classes))
+        self.classes = classes
+        labels = Table(torch.full((classes,), 1 / classes, dtype=torch.float64))
+        self.p = BayesianNetwork(
+            [
+                Node("label", labels),
+                Node("z", StandardNormal((latent,)), (), (latent,)),
+                Node("x", Deterministic(generator), ("z", "label"), shape),
+            ]
+        )
+        self.q = BayesianNetwork([Node("y", critic, ("x", "label"))])
+        # A tuple, so that p and q stay the only owners of the weights.
+        self._networks = (generator, critic)
+        self.game = AdversarialGame(
+            generate=self._generate,
+            judge=self._judge,
+            loss=loss,
+            penalty=penalty,
+            updates=updates,
+        )
+
+    @property
+    def generator(self) -> nn.Module:
+        """The generator alone: z [B, L] and label [B] -> x [B, *event]."""
+        return self._networks[0]
+
+    @property
+    def critic(self) -> Critic:
+        """The critic: x [B, *event] and label [B] -> Bernoulli(y), y = 1 for real and matching."""
+        return self._networks[1]
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The network of the model and the one of the critic."""
+        return {"p": self.p.graph, "q": self.q.graph}
+
+    def fit_labels(self, counts: Tensor) -> None:
+        """Set p(label) to the share of each class, the maximum-likelihood table.
+
+        Args:
+            counts: Examples of each class, [K], not all 0.
+
+        Raises:
+            ValueError: If counts has another shape or sums to 0.
+        """
+        if counts.shape != (self.classes,) or not counts.sum() > 0:
+            raise ValueError(f"counts must be {self.classes} numbers with a positive sum")
+        self.p.table("label").probabilities.copy_(counts / counts.sum())
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw label and z from their priors, then x = G(z, label); return n draws, [n, *event].
+
+        Args:
+            n: Number of draws, at least 1.
+            given: May fix ``label``, [n] or a scalar, and ``z``, [n, L] or [L].
+            generator: Source of randomness; torch's global one if None.
+        """
+        return self.p.sample(n, given=given, generator=generator)["x"]
+
+    def players(self) -> Sequence[Player]:
+        """Return the critic, then the generator; batches give ``label`` [B]."""
+        return self.game.players(self.generator, self.critic)
+
+    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
+        prior = self.p.nodes["z"].distribution(())
+        z = draw(prior, (len(batch.x),), generator)
+        return self.generator(z, batch.given["label"])
+
+    def _judge(self, batch: Batch) -> Tensor:
+        return self.critic.logits(batch.x, batch.given["label"])
