@@ -75,7 +75,8 @@ class Empirical(nn.Module):
         labels = (given or {}).get("label", self.labels.new_empty(0))
         if given and labels.shape != x.shape[:1]:
             raise ValueError(f"label must have shape [{len(x)}], got {list(labels.shape)}")
-        self.data, self.labels = x.detach().clone(), labels.long().clone()
+        self.data = x.detach().clone(memory_format=torch.contiguous_format)
+        self.labels = labels.long().clone()
         return self
 
     @torch.no_grad()

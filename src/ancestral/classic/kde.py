@@ -96,7 +96,8 @@ class KDE(nn.Module):
             width = rule_of_thumb(x, self.bandwidth)
         else:
             width = self.bandwidth
-        self.data, self.width = x.clone(), self.width.new_tensor(width)
+        self.data = x.clone(memory_format=torch.contiguous_format)
+        self.width = self.width.new_tensor(width)
         return self
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:

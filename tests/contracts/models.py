@@ -1,0 +1,177 @@
+"""Every model enters the suites of this folder by one line of ``CASES``.
+
+A line tells the model's name, how a fresh one is built, the data it is made for, and what it can
+do. Whether a suite runs for a model is asked of the model itself; ``test_names.py`` compares the
+answer with the line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+import torch
+from torch import Generator, Tensor, nn
+from torch.distributions import MultivariateNormal
+
+from ancestral.adversarial import GAN
+from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
+from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
+from ancestral.classic import KDE, Empirical, GaussianMixture
+
+EXAMPLES = 512
+LABELS = 2
+SMALL = {"size": 8, "latent": 4, "width": 4}
+
+
+def line(n: int, seed: int) -> Batch:
+    """Two clusters on a line, [n, 1]."""
+    x = torch.randn(n, 1, generator=Generator().manual_seed(seed))
+    return Batch(0.3 * x + (torch.arange(n)[:, None] % 2) * 2 - 1)
+
+
+def ring(n: int, seed: int) -> Batch:
+    """Points on a noisy ring, [n, 2]."""
+    generator = Generator().manual_seed(seed)
+    angle = 2 * torch.pi * torch.rand(n, 1, generator=generator)
+    points = 1.4 * torch.cat((angle.cos(), angle.sin()), dim=1)
+    return Batch(points + 0.1 * torch.randn(n, 2, generator=generator))
+
+
+def plane(n: int, seed: int) -> Batch:
+    """Correlated Gaussian points, [n, 3]."""
+    x = torch.randn(n, 3, generator=Generator().manual_seed(seed))
+    return Batch(x @ torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.3, 0.5], [0.0, 0.0, 0.3]]))
+
+
+def labelled_bars(n: int, seed: int) -> Batch:
+    """Images of one bright row (label 0) or column (label 1), 17 grey levels, [n, 1, 8, 8]."""
+    generator = Generator().manual_seed(seed)
+    x = torch.randint(0, 5, (n, 1, 8, 8), generator=generator)
+    label = torch.randint(LABELS, (n,), generator=generator)
+    where = torch.randint(8, (n,), generator=generator)
+    rows = torch.arange(n)
+    x[rows, 0, where] = torch.randint(12, 17, (n, 8), generator=generator)
+    x = torch.where((label == 1)[:, None, None, None], x.mT, x)
+    return Batch(x / 16, {"label": label})
+
+
+def bars(n: int, seed: int) -> Batch:
+    """The same without labels."""
+    return Batch(labelled_bars(n, seed).x)
+
+
+def linear_gaussian_density(model: nn.Module, x: Tensor) -> Tensor:
+    """Return the exact log p(x) of a VAE whose decoder is affine: a Gaussian."""
+    assert isinstance(model, VAE)
+    latent = model.encode(x).mean.shape[1]
+    corners = torch.cat((torch.zeros(1, latent), torch.eye(latent)))
+    mean, *ends = model.decode(corners)
+    slope = torch.stack([end - mean for end in ends], dim=1).double()
+    noise = model.decoder(corners[:1]).variance[0].double().diag()
+    exact = MultivariateNormal(mean.double(), slope @ slope.T + noise)
+    return exact.log_prob(x.double())
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One model in the suites.
+
+    Args:
+        name: Names the tests.
+        build: Returns a fresh model, neither fitted nor trained.
+        data: Returns (number, seed) -> examples in model units, with what is given.
+        can: The capabilities that the model has, by the names in ``CAPABILITIES``.
+        steps: Updates of training before a suite that needs a trained model.
+        exact: log p(x) of the fitted model by other means, where they exist.
+    """
+
+    name: str
+    build: Callable[[], nn.Module]
+    data: Callable[[int, int], Batch]
+    can: str
+    steps: int = 200
+    exact: Callable[[nn.Module, Tensor], Tensor] | None = None
+
+    @property
+    def held_out(self) -> Batch:
+        """Examples that no model was fitted on."""
+        return self.data(64, 1)
+
+    def fresh(self) -> nn.Module:
+        """Return a model with reproducible initial weights."""
+        torch.manual_seed(0)
+        return self.build()
+
+    def fitted(self) -> nn.Module:
+        """Return the fitted or trained model, shared by all tests: they must not change it."""
+        return _fitted(self)
+
+
+DEEP = "samples means bound encodes trains graph"
+LOSS_ONLY = "samples means encodes trains graph"
+
+CASES = [
+    Case("empirical", lambda: Empirical((2,)), ring, "samples fits graph"),
+    Case("empirical-labels", lambda: Empirical((1, 8, 8)), labelled_bars, "samples fits graph"),
+    Case("kde", lambda: KDE(2), ring, "samples density fits graph"),
+    Case("kde-1d", lambda: KDE(1, bandwidth=0.2), line, "samples density fits graph"),
+    Case("gmm", lambda: GaussianMixture(2, components=8), ring, "samples density fits graph"),
+    Case("gmm-1d", lambda: GaussianMixture(1, components=2), line, "samples density fits graph"),
+    Case("vae", lambda: VAE(2, latent=2, hidden=(32,), decoder_std=0.3), ring, DEEP, 300),
+    Case(
+        "vae-linear", lambda: VAE(3, latent=2, hidden=()), plane, DEEP, 300, linear_gaussian_density
+    ),
+    Case("image-vae", lambda: ImageVAE(**SMALL, levels=17), bars, DEEP),
+    Case(
+        "image-vae-labels",
+        lambda: ImageVAE(**SMALL, levels=17, classes=LABELS),
+        labelled_bars,
+        DEEP,
+    ),
+    Case("image-vae-book", lambda: CrossEntropyImageVAE(**SMALL), bars, LOSS_ONLY),
+    Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, "samples trains graph"),
+]
+
+
+def cases(capability: str) -> pytest.MarkDecorator:
+    """Run a test for every model that has a capability, as the argument ``case``."""
+    protocol = CAPABILITIES[capability]
+    able = [case for case in CASES if isinstance(case.build(), protocol)]
+    return pytest.mark.parametrize("case", able, ids=[case.name for case in able])
+
+
+every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+
+
+def lower_loss(player: Player, examples: Batch, *, steps: int, seed: int = 0) -> list[float]:
+    """Update one player ``steps`` times on batches of at most 128; return its mean losses."""
+    parameters = list(player.module.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=5e-3)
+    generator = Generator().manual_seed(seed)
+    losses = []
+    for _ in range(steps):
+        rows = torch.randperm(len(examples.x), generator=generator)[:128]
+        given = {name: value[rows] for name, value in examples.given.items()}
+        loss = player.loss(Batch(examples.x[rows], given), generator)
+        mean = loss.total / loss.weight
+        gradients = torch.autograd.grad(mean, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        optimizer.step()
+        losses.append(float(mean.detach()))
+    return losses
+
+
+@cache
+def _fitted(case: Case) -> nn.Module:
+    model, examples = case.fresh(), case.data(EXAMPLES, 0)
+    if isinstance(model, Fits):
+        model.fit(examples.x, given=examples.given or None, generator=Generator().manual_seed(0))
+    if isinstance(model, Trains):
+        players = model.players()
+        rounds = 1 if len(players) == 1 else 20
+        for number in range(rounds):  # Players that oppose each other take turns.
+            for player in players:
+                lower_loss(player, examples, steps=case.steps // rounds, seed=number)
+    return model.requires_grad_(False).eval()
