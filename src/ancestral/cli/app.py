@@ -58,7 +58,7 @@ _COMMANDS = (
         "query",
         "query:query",
         "Ask a Bayesian network for the probabilities of nodes, exactly.",
-        "student intelligence --given grade=g3 sat=s1",
+        "student x4 --given x1=1 x3=0",
     ),
     (
         "demo",

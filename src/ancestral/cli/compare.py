@@ -1,10 +1,87 @@
-"""x."""
+"""``ancestral compare``: several models, one report."""
 
-from ancestral.cli.options import Common
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ancestral.cli import console
+from ancestral.cli.options import Common, Ending, Folder, Pairs
+from ancestral.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ancestral.recipes import Comparison
+    from ancestral.recipes.comparing import Contest
 
 
-def compare(a: str, *, common: Common = Common()) -> int:
-    """Do compare it.
+def compare(
+    data: str,
+    /,
+    *,
+    models: str | None = None,
+    ending: Ending = Ending(),  # noqa: B008 - frozen
+    set_: Annotated[Pairs, Parameter(name="--set")] = None,
+    folder: Folder = Folder(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Compare models.
 
-    Example: `ancestral compare`
+    Parameters
+    ----------
+    data
+        A name, a file or a folder.
+    models
+        Names separated by commas; by the kind of data if not given.
+    set_
+        Of the data: size=32, label=COLUMN, split_seed=1; of one model: MODEL.key=value.
     """
+    from ancestral.recipes.comparing import check_free, contest
+    from ancestral.recipes.settings import parse_pairs
+
+    common.apply()
+    end = ending.read() or "30s"
+    if folder.out is not None:
+        check_free(folder.out, overwrite=folder.overwrite)
+    what = contest(
+        data,
+        models=_names(models),
+        budget=end,
+        settings=parse_pairs(set_ or ()),
+        seed=common.seed_or_default,
+        device=common.device_or_default,
+        out=folder.out,
+    )
+    found = hold_with_bar(what, overwrite=folder.overwrite)
+    if common.json:
+        console.emit(found.to_json())
+    else:
+        show(found)
+        console.write(f"report: {found.report}")
+    return 0
+
+
+def hold_with_bar(what: "Contest", *, overwrite: bool) -> "Comparison":
+    """Fit and measure, with a bar for each piece of work; say aloud what failed."""
+    from ancestral.recipes.comparing import hold
+
+    for note in what.data.notes:
+        console.say(f"{what.data.name}: {note}")
+    with console.Bar("compare") as bar:
+        found = hold(what, overwrite=overwrite, progress=bar.turn)
+    for model in found.models:
+        if model.error is not None:
+            console.say(f"{model.name} failed: {model.error}")
+    return found
+
+
+def show(found: "Comparison") -> None:
+    """Print the table of a comparison."""
+    console.section(found.section)
+
+
+def _names(models: str | None) -> list[str] | None:
+    if models is None:
+        return None
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"--models must be names separated by commas, got {models!r}")
+    return names

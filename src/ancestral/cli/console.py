@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
+    from ancestral.evaluation.report import Section
+
 PATIENCE = 1.5
 """Seconds before a progress bar appears: what ends sooner needs none."""
 
@@ -113,6 +115,14 @@ class Bar:
         if self._progress is not None:
             self._progress.stop()
 
+    def turn(self, title: str, done: float, note: str) -> None:
+        """Show another piece of work, or how far the same one is."""
+        if title != self.title:
+            self.title, self.started = title, time.monotonic()
+            if self._progress is not None and self._task is not None:
+                self._progress.reset(self._task, description=title)
+        self.move(done, note)
+
     def move(self, done: float, note: str = "") -> None:
         """Show the share done, 0 to 1, and a remark."""
         if self._progress is None:
@@ -137,3 +147,30 @@ class Bar:
         )
         self._progress.start()
         self._task = self._progress.add_task(self.title, total=1.0, note="")
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Show names and values on standard output, one a line, in two columns."""
+    pairs = list(rows)
+    width = max(len(name) for name, _ in pairs)
+    for name, value in pairs:
+        write(f"{name:<{width}}  {value}")
+
+
+def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table to standard output as comma-separated values."""
+    import csv as writing
+
+    writer = writing.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+
+
+def section(what: "Section") -> None:
+    """Show the table of an evaluation or a comparison."""
+    from ancestral.evaluation.report import table_rows
+
+    header, rows = table_rows(what)
+    budget = f", {what.budget} of training each" if what.budget else ""
+    title = f"{what.data.name}{budget}; held-out data: {len(what.data.test):,} examples"
+    table(header, rows, title=title)

@@ -1,10 +1,52 @@
-"""x."""
+"""``ancestral demo``: two comparisons in one report."""
 
-from ancestral.cli.options import Common
+import time
+from pathlib import Path
+
+from ancestral.cli import console
+from ancestral.cli.compare import hold_with_bar, show
+from ancestral.cli.options import Common, Ending, Folder
+
+_DATA = ("digits", "swiss-roll")
 
 
-def demo(a: str, *, common: Common = Common()) -> int:
-    """Do demo it.
+def demo(
+    *,
+    ending: Ending = Ending(),  # noqa: B008 - frozen
+    folder: Folder = Folder(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Compare four paradigms on two data sets; the last line is the path of the report."""
+    from ancestral.evaluation.report import write_report
+    from ancestral.recipes.comparing import check_free, contest
+    from ancestral.recipes.runs import free_name
 
-    Example: `ancestral demo`
-    """
+    common.apply()
+    begun, out = time.monotonic(), folder.out or free_name(Path("runs/demo"))
+    end = ending.read() or "25s"
+    for name in _DATA:
+        check_free(out / name, overwrite=folder.overwrite)
+    found = []
+    for name in _DATA:
+        what = contest(
+            name,
+            budget=end,
+            seed=common.seed_or_default,
+            device=common.device_or_default,
+            out=out / name,
+        )
+        console.say(f"comparing {', '.join(p.recipe.name for p in what.plans)} on {name} ...")
+        found.append(hold_with_bar(what, overwrite=folder.overwrite))
+        if not common.json:
+            show(found[-1])
+    title = "Generative models, compared"
+    report = write_report(
+        out / "report.html", title=title, sections=[each.section for each in found]
+    )
+    console.say(f"done in {time.monotonic() - begun:.0f} s; open the report in a browser:")
+    if common.json:
+        answers = [each.to_json() for each in found]
+        console.emit({"comparisons": answers, "report": str(report.resolve())})
+    else:
+        console.write(str(report.resolve()))
+    return 0

@@ -1,10 +1,56 @@
-"""x."""
+"""``ancestral evaluate``: measure a run on held-out data."""
 
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ancestral.cli import console
 from ancestral.cli.options import Common
 
 
-def evaluate(a: str, *, common: Common = Common()) -> int:
-    """Do evaluate it.
+def evaluate(
+    run: Path,
+    data: str | None = None,
+    /,
+    *,
+    means: Annotated[bool, Parameter(negative="--no-means")] = True,
+    samples: int = 10_000,
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Measure a run.
 
-    Example: `ancestral evaluate`
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        Other data of the same kind; the run's own held-out data if not given.
+    means
+        Also measure the means of p(x | z), where there are any; labelled so.
+    samples
+        Examples generated.
     """
+    from ancestral.evaluation.setting import Setting
+    from ancestral.recipes import Run, evaluate_run
+
+    common.apply()
+    opened = Run.open(run)
+    setting = Setting(samples=samples, seed=common.seed_or_default, means=means)
+    with console.Bar("evaluate") as bar:
+        found = evaluate_run(
+            opened,
+            data,
+            setting=setting,
+            device=common.device_or_default,
+            progress=lambda title, share: bar.move(share, title),
+        )
+    for note in found.evaluation.notes:
+        console.say(note)
+    if common.json:
+        console.emit(found.to_json())
+        return 0
+    console.section(found.section)
+    if found.report is not None:
+        console.write(f"report: {found.report}")
+    return 0

@@ -1,10 +1,173 @@
-"""x."""
+"""``ancestral fit``: train a model into a run folder, or go on with one."""
 
-from ancestral.cli.options import Common
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from ancestral.cli import console
+from ancestral.cli.options import Common, Ending, Folder, Pairs
+from ancestral.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ancestral.recipes import Fitting
+    from ancestral.recipes.record import Record
+    from ancestral.training.budget import Budget
 
 
-def fit(a: str, *, common: Common = Common()) -> int:
-    """Do fit it.
+def fit(
+    model: str | None = None,
+    data: str | None = None,
+    /,
+    *,
+    set_: Annotated[Pairs, Parameter(name="--set")] = None,
+    resume: Path | None = None,
+    ending: Ending = Ending(),  # noqa: B008 - frozen
+    folder: Folder = Folder(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Fit a model to data.
 
-    Example: `ancestral fit`
+    Parameters
+    ----------
+    model
+        Name of a model: ancestral models.
+    data
+        A name, a file or a folder.
+    set_
+        A setting, key=value; again for more. A wrong key lists the nearest.
+    resume
+        Go on with this run; nothing else is needed.
     """
+    from ancestral.recipes import plan, start
+    from ancestral.recipes.runs import check_free
+    from ancestral.recipes.settings import parse_pairs
+
+    common.apply()
+    end = ending.read()
+    if resume is not None:
+        _refuse_with_resume(model, data, set_, folder)
+        fitting = _resume(resume, end, common)
+    else:
+        if folder.out is not None:
+            check_free(folder.out, overwrite=folder.overwrite)
+        chosen = plan(
+            *_both(model, data),
+            settings=parse_pairs(set_ or ()),
+            budget=end,
+            seed=common.seed_or_default,
+            device=common.device_or_default,
+        )
+        fitting = start(chosen, folder.out, overwrite=folder.overwrite)
+    if fitting.finished:
+        console.say(
+            f"{fitting.run.folder} is finished ({fitting.run.record.result.steps:,} steps) and "
+            "is left as it is"
+        )
+    else:
+        _say_what(fitting)
+        _drive(fitting)
+    return _answer(fitting, common)
+
+
+def _both(model: str | None, data: str | None) -> tuple[str, str]:
+    if model is None or data is None:
+        missing = "MODEL and DATA" if model is None else "DATA"
+        raise ConfigError(f"fit needs {missing}, or --resume RUN")
+    return model, data
+
+
+def _resume(folder: Path, end: "Budget | None", common: Common) -> "Fitting":
+    import torch
+
+    from ancestral.recipes import Run, resume
+
+    record = Run.open(folder).record
+    if common.threads is None:  # The bits depend on their number.
+        torch.set_num_threads(record.threads)
+    if common.seed is not None and common.seed != record.seed:
+        raise ConfigError(
+            f"--seed must be left out with --resume, or be the run's own {record.seed}, "
+            f"got {common.seed}"
+        )
+    return resume(folder, budget=end, device=common.device)
+
+
+def _refuse_with_resume(
+    model: str | None, data: str | None, pairs: list[str] | None, folder: Folder
+) -> None:
+    given = {"MODEL": model, "DATA": data, "--set": pairs, "--out": folder.out}
+    for name, value in {**given, "--overwrite": folder.overwrite}.items():
+        if value:
+            raise ConfigError(f"{name} must be left out with --resume: run.toml has all of it")
+
+
+def _say_what(fitting: "Fitting") -> None:
+    """Say aloud what was inferred about the data, and what is going to happen."""
+    data, chosen = fitting.plan.data, fitting.plan
+    sizes = f"{len(data.train):,} / {len(data.validation):,} / {len(data.test):,}"
+    shape = " x ".join(map(str, data.event_shape))
+    console.say(f"{data.name}: {data.kind} of {shape}, {sizes} for training, validation, test")
+    for note in data.notes:
+        console.say(f"  {note}")
+    where = f"fitting {chosen.recipe.name} into {fitting.run.folder}"
+    if fitting.position.step:
+        console.say(f"{where}, from step {fitting.position.step:,}")
+    else:
+        console.say(where)
+
+
+def _drive(fitting: "Fitting") -> None:
+    with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
+        for report in fitting:
+            numbers = report.validation or report.metrics
+            shown = next((f"{k} {v:.4g}" for k, v in numbers.items()), "")
+            bar.move(fitting.share(report), f"step {report.step:,}  {shown}")
+
+
+def _answer(fitting: "Fitting", common: Common) -> int:
+    from ancestral.recipes.fitting import how_to_resume
+    from ancestral.recipes.reporting import report_fit
+
+    run, result = fitting.run, fitting.run.record.result
+    interrupted = result.stopped == "interrupted"
+    if not interrupted and not (run.folder / "report.html").is_file():
+        report_fit(run, fitting.plan.data, device=common.device_or_default)
+    if common.json:
+        console.emit(
+            {
+                "run": str(run.folder),
+                "steps": result.steps,
+                "seconds": result.seconds,
+                "cpu_seconds": result.cpu_seconds,
+                "best": result.best and result.best.to_json(),
+                "stopped": result.stopped,
+            }
+        )
+    else:
+        _show(run.record, run.folder)
+    if interrupted:
+        console.say(how_to_resume(run))
+        return 128 + (fitting.interrupts.number or signal.SIGINT)
+    return 0
+
+
+def _show(record: "Record", folder: Path) -> None:
+    from ancestral.evaluation.report.table import count, duration, value_text
+
+    result = record.result
+    rows = [("run", str(folder)), ("stopped", result.stopped or "-")]
+    if record.options is not None:
+        rows.append(("steps", count(result.steps)))
+    rows += [
+        ("parameters", count(result.parameters)),
+        ("training time", duration(result.seconds)),
+        ("processor time", duration(result.cpu_seconds)),
+    ]
+    if result.best is not None:
+        value, unit = value_text(result.best)
+        rows.append(("best on validation", f"{value} {unit} ({result.best.kind})"))
+    if (folder / "report.html").is_file():
+        rows.append(("report", str(folder / "report.html")))
+    console.facts(rows)

@@ -1,17 +1,89 @@
-"""x."""
+"""``ancestral interpolate`` and ``ancestral encode``: the latents of a run."""
 
-from ancestral.cli.options import Common
+from pathlib import Path
+
+from ancestral.cli import console
+from ancestral.cli.options import Common, Destination, Flag
+from ancestral.cli.written import deliver
 
 
-def encode(a: str, *, common: Common = Common()) -> int:
-    """Do it.
+def interpolate(
+    run: Path,
+    a: str,
+    b: str,
+    /,
+    *,
+    steps: int = 10,
+    slerp: Flag = False,
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Walk from A to B through the latents.
 
-    Example: `ancestral`
+    Parameters
+    ----------
+    run
+        A run folder.
+    a
+        Start: a row of the held-out test split, from 0, or a file with one example.
+    b
+        End, likewise.
+    steps
+        Points on the way, both ends included.
+    slerp
+        Walk along the great circle, where draws of the prior live, not the straight line.
     """
+    from ancestral.recipes import Run, interpolate_run
+
+    common.apply()
+    to.check()
+    opened = Run.open(run)
+    x = interpolate_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
+    method = "slerp" if slerp else "straight"
+    answer = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
+    deliver(opened, x, answer, out=to.out, name="path.png", json=common.json)
+    return 0
 
 
-def interpolate(a: str, *, common: Common = Common()) -> int:
-    """Do it.
+def encode(
+    run: Path,
+    data: str,
+    /,
+    *,
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Write mean and standard deviation of q(z | x) for each example, in the file's order.
 
-    Example: `ancestral`
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        A name, a file or a folder.
     """
+    import torch
+
+    from ancestral.data.writing import write_samples
+    from ancestral.recipes import encode_run
+
+    common.apply()
+    to.check()
+    latents = encode_run(run, data, device=common.device_or_default)
+    size = latents.mean.shape[1]
+    columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]
+    table = torch.cat((latents.mean, latents.std), dim=1)
+    answer: dict[str, object] = {"run": str(run), "data": data, "n": len(table), "latent": size}
+    if to.out is not None:
+        to.out.parent.mkdir(parents=True, exist_ok=True)
+        path = write_samples(table, to.out, kind="vectors", columns=columns)
+        answer["out"] = str(path)
+        if not common.json:
+            console.write(str(path))
+    elif common.json:
+        answer |= {"columns": columns, "latents": table.tolist()}
+    else:
+        console.csv(columns, table.tolist())
+    if common.json:
+        console.emit(answer)
+    return 0

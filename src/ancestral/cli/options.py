@@ -1,13 +1,21 @@
-"""The options that every command has."""
+"""The options that every command has, and how options are read."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Group, Parameter
 
-from ancestral.errors import ConfigError
+from ancestral.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from ancestral.training.budget import Budget
 
 EVERYWHERE = Group("Everywhere", sort_key=99)
+
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
+Pairs = Annotated[list[str] | None, Parameter(negative="")]
 
 
 @Parameter(name="*", group=EVERYWHERE)
@@ -18,7 +26,7 @@ class Common:
     Parameters
     ----------
     json
-        Print one JSON object on standard output.
+        Print one JSON object on standard output, and nothing else there.
     seed
         Seed of everything random; 0 if not given.
     device
@@ -27,15 +35,20 @@ class Common:
         Threads of the processor; torch's choice if not given.
     """
 
-    json: Annotated[bool, Parameter(negative="")] = False
+    json: Annotated[bool, Parameter(negative="", show_default=False)] = False
     seed: int | None = None
-    device: str = "cpu"
+    device: str | None = None
     threads: int | None = None
 
     @property
     def seed_or_default(self) -> int:
         """The seed, 0 if none was given."""
         return self.seed or 0
+
+    @property
+    def device_or_default(self) -> str:
+        """The device, the processor if none was given."""
+        return self.device or "cpu"
 
     def apply(self) -> None:
         """Set the number of threads; check the device and the seed.
@@ -51,9 +64,95 @@ class Common:
             if self.threads < 1:
                 raise ConfigError(f"--threads must be at least 1, got {self.threads}")
             torch.set_num_threads(self.threads)
-        try:
-            torch.zeros(1, device=self.device)
-        except (RuntimeError, AssertionError, NotImplementedError):
+        if self.device is not None:
+            try:
+                torch.zeros(1, device=self.device)
+            except (RuntimeError, AssertionError, NotImplementedError):
+                raise ConfigError(
+                    f"--device must be one that is here, such as cpu, got {self.device!r}"
+                ) from None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """When training ends.
+
+    Parameters
+    ----------
+    budget
+        Wall-clock training time: 30s, 5m, 1h.
+    steps
+        Total updates, those before a resume included.
+    epochs
+        Passes over the training data.
+    """
+
+    budget: Text = None
+    steps: int | None = None
+    epochs: float | None = None
+
+    def read(self) -> "Budget | None":
+        """Return the one that was given, if any.
+
+        Raises:
+            ConfigError: If several were, or the one is not above 0.
+        """
+        from ancestral.training.budget import Budget
+
+        named = {"--budget": self.budget, "--steps": self.steps, "--epochs": self.epochs}
+        given = [name for name, value in named.items() if value is not None]
+        if len(given) > 1:
             raise ConfigError(
-                f"--device must be one that is here, such as cpu, got {self.device!r}"
-            ) from None
+                f"only one of {', '.join(named)} can be given, got {', '.join(given)}"
+            )
+        for name, value in (("--steps", self.steps), ("--epochs", self.epochs)):
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} must be above 0, got {value}")
+        if self.budget is not None:
+            return Budget.parse(self.budget)
+        return Budget(steps=self.steps, epochs=self.epochs) if given else None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Folder:
+    """Where a run or a comparison goes.
+
+    Parameters
+    ----------
+    out
+        A folder that does not exist yet; one below runs/ if not given.
+    overwrite
+        Replace what an earlier command has put there.
+    """
+
+    out: Path | None = None
+    overwrite: Flag = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where examples go.
+
+    Parameters
+    ----------
+    out
+        A table (csv, tsv, parquet, npy, npz); of images a folder, a .png grid, npy or npz. Without
+        it a table goes to standard output, images into the run folder.
+    overwrite
+        Replace what is at --out.
+    """
+
+    out: Path | None = None
+    overwrite: Flag = False
+
+    def check(self) -> None:
+        """Refuse, before any work, a place that is taken.
+
+        Raises:
+            RunError: If it exists and ``overwrite`` is false.
+        """
+        if self.out is not None and self.out.exists() and not self.overwrite:
+            raise RunError(f"{self.out} exists; choose another --out, or give --overwrite")

@@ -1,10 +1,51 @@
-"""x."""
+"""``ancestral sample``: new examples from a run."""
 
-from ancestral.cli.options import Common
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from ancestral.cli.options import Common, Destination, Flag, Pairs
+from ancestral.cli.written import deliver
 
 
-def sample(a: str, *, common: Common = Common()) -> int:
-    """Do sample it.
+def sample(
+    run: Path,
+    /,
+    *,
+    n: Annotated[int, Parameter(name=["-n", "--n"])] = 16,
+    given: Pairs = None,
+    means: Flag = False,
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Draw from a run.
 
-    Example: `ancestral sample`
+    Parameters
+    ----------
+    run
+        A run folder.
+    n
+        Number of draws.
+    given
+        label=NAME, of a conditional model.
+    means
+        Means of p(x | z) in place of draws: they are not draws of the model.
     """
+    from ancestral.recipes import Run, sample_run
+    from ancestral.recipes.settings import parse_pairs
+
+    common.apply()
+    to.check()
+    opened = Run.open(run)
+    x = sample_run(
+        opened,
+        n,
+        given=parse_pairs(given or (), option="--given"),
+        means=means,
+        seed=common.seed_or_default,
+        device=common.device_or_default,
+    )
+    answer = {"run": str(run), "n": n, "means": means}
+    deliver(opened, x, answer, out=to.out, name="samples", json=common.json)
+    return 0

@@ -192,7 +192,7 @@ def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = 
         RunError: If the folder exists and may not be replaced, or cannot be written.
         KeyboardInterrupt: After Ctrl-C, when the model under way is saved.
     """
-    check_free_for_comparison(what.folder, overwrite=overwrite)
+    check_free(what.folder, overwrite=overwrite)
     found = Comparison(
         data=what.data,
         budget=budget_text(what.budget),
@@ -246,7 +246,7 @@ def compare(
     )
 
 
-def check_free_for_comparison(folder: Path, *, overwrite: bool) -> None:
+def check_free(folder: Path, *, overwrite: bool) -> None:
     """Check, writing nothing, that a comparison may be put there.
 
     Raises:
@@ -281,7 +281,7 @@ def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -
     )
     shown = Shown.of(model.evaluation)
     model.entry = model_entry(fitting.run, units, one.data, shown)
-    report_run(fitting.run, one.data, units, shown)
+    report_run(fitting.run, one.data, model.entry)
 
 
 def _sort(

@@ -10,9 +10,10 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.sources import fresh
 from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
 from ancestral.evaluation.figures import figures_to_json
+from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.setting import Setting
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.reporting import Shown, is_toy, report_run
+from ancestral.recipes.reporting import Shown, is_toy, model_entry, report_run, section_of
 from ancestral.recipes.runs import Run
 
 
@@ -24,13 +25,20 @@ class Evaluated:
         run: The run.
         data: On whose test split it was measured.
         evaluation: The figures, and samples to look at.
+        entry: What a report shows.
         report: The page; None where it was measured on data that are not its own.
     """
 
     run: Run
     data: Dataset
     evaluation: Evaluation
+    entry: ModelEntry
     report: Path | None
+
+    @property
+    def section(self) -> Section:
+        """The section of the report."""
+        return section_of(self.run, self.data, self.entry)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``evaluate --json`` prints."""
@@ -69,8 +77,9 @@ def evaluate_run(
     units = run.model(device=device)
     loaded = run.data() if data is None else run.same_kind(data)
     found = measure(units, loaded, setting=setting, progress=progress)
-    report = report_run(run, loaded, units, Shown.of(found)) if data is None else None
-    return Evaluated(run=run, data=loaded, evaluation=found, report=report)
+    entry = model_entry(run, units, loaded, Shown.of(found))
+    report = report_run(run, loaded, entry) if data is None else None
+    return Evaluated(run=run, data=loaded, evaluation=found, entry=entry, report=report)
 
 
 def measure(

@@ -19,6 +19,7 @@ from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, store
 from ancestral.recipes.plan import Plan, build_model, plan
 from ancestral.recipes.record import Record, Result, Stopped, check_format, versions
+from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
     CHECKPOINT,
     Run,
@@ -289,6 +290,7 @@ def fit(
         pass
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt(how_to_resume(fitting.run))
+    report_fit(fitting.run, chosen.data, device=device)
     return fitting.run
 
 

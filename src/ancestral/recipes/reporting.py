@@ -77,32 +77,43 @@ class Shown:
         return cls(samples=samples, given=given, nearest=nearest)
 
 
-def report_run(run: Run, data: Dataset, units: InDataUnits, shown: Shown | None = None) -> Path:
-    """Write ``report.html`` into a run folder; with the figures if it was evaluated.
+def report_run(run: Run, data: Dataset, entry: ModelEntry) -> Path:
+    """Write ``report.html`` into a run folder.
 
     Raises:
         RunError: If it cannot be written.
     """
-    shown = shown or Shown.draw(units, data, seed=run.record.seed)
-    entry = model_entry(run, units, data, shown)
-    section = Section(
+    title = f"{run.record.model} on {data.name}"
+    return write_report(run.folder / REPORT, title=title, sections=[section_of(run, data, entry)])
+
+
+def report_fit(run: Run, data: Dataset, *, device: str = "cpu") -> Path:
+    """Write the report of a run that was fitted and not measured yet.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    units = run.model(device=device)
+    shown = Shown.draw(units, data, seed=run.record.seed)
+    return report_run(run, data, model_entry(run, units, data, shown))
+
+
+def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
+    """Return the section of a report on one run."""
+    return Section(
         data=data,
         entries=[entry],
         budget=budget_text(run.record.budget),
         repeat=repeat_command(run.record),
     )
-    title = f"{run.record.model} on {data.name}"
-    return write_report(run.folder / REPORT, title=title, sections=[section])
 
 
-def model_entry(
-    run: Run, units: InDataUnits, data: Dataset, shown: Shown, *, name: str | None = None
-) -> ModelEntry:
+def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> ModelEntry:
     """Return the entry of a run in a report."""
     record, result = run.record, run.record.result
     density, kind = _density(units, data)
     return ModelEntry(
-        name=name or record.model,
+        name=record.model,
         figures=shown.figures,
         run=str(run.folder),
         steps=result.steps if record.options is not None else None,

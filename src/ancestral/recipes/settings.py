@@ -55,7 +55,8 @@ def parse_pairs(pairs: Iterable[str], *, option: str = "--set") -> dict[str, str
         key, sign, value = pair.partition("=")
         if not sign or not key.strip():
             raise ConfigError(f"{option} must be written key=value, got {pair!r}")
-        found[key.strip().replace("-", "_")] = value.strip()
+        name = key.strip()
+        found[name.replace("-", "_") if option == "--set" else name] = value.strip()
     return found
 
 

@@ -1,0 +1,75 @@
+"""What there is: the models by paradigm, what each can do and what can be set."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Size
+
+from ancestral.capabilities import CAPABILITIES
+from ancestral.recipes import settings
+from ancestral.recipes.shape import Shape
+from ancestral.recipes.table import RECIPES, Recipe
+
+_EXAMPLES = {
+    "vectors": Shape(kind="vectors", event=Size((2,))),
+    "images": Shape(kind="images", event=Size((1, 8, 8)), labels=2, levels=17),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """One model.
+
+    Args:
+        name: What to write in place of MODEL.
+        paradigm: Its family.
+        summary: One sentence.
+        kinds: Data that it can model.
+        capabilities: What it can do, found out by asking an instance.
+        chosen_by: The validation figure that chooses its weights.
+        settings: Its own settings and their defaults.
+    """
+
+    name: str
+    paradigm: str
+    summary: str
+    kinds: tuple[str, ...]
+    capabilities: tuple[str, ...]
+    chosen_by: str | None
+    settings: dict[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object in ``models --json``."""
+        return {
+            "name": self.name,
+            "paradigm": self.paradigm,
+            "summary": self.summary,
+            "data": list(self.kinds),
+            "capabilities": list(self.capabilities),
+            "chosen_by": self.chosen_by,
+            "settings": self.settings,
+        }
+
+
+def list_models() -> list[ModelInfo]:
+    """Return all models, in the order of their paradigms.
+
+    Example:
+        >>> [info.name for info in list_models() if "density" in info.capabilities]
+        ['kde', 'gmm']
+    """
+    return [_info(recipe) for recipe in RECIPES.values()]
+
+
+def _info(recipe: Recipe) -> ModelInfo:
+    config = recipe.config()
+    model = recipe.build(config, _EXAMPLES[recipe.kinds[0]])
+    return ModelInfo(
+        name=recipe.name,
+        paradigm=recipe.paradigm,
+        summary=recipe.summary,
+        kinds=recipe.kinds,
+        capabilities=tuple(name for name, kind in CAPABILITIES.items() if isinstance(model, kind)),
+        chosen_by=recipe.chosen_by,
+        settings=settings.plain(config),
+    )
