@@ -1,0 +1,44 @@
+import math
+
+from ancestral.evaluation.report.curves import curves_of
+
+
+def test_rows_become_curves_validation_first() -> None:
+    rows = [
+        {"format": 1},
+        {"step": 1, "metrics": {"kl": 3.0, "vae/loss": 9.0}, "validation": None, "best": False},
+        {"step": 2, "metrics": {"kl": 2.0, "vae/loss": 8.0}, "validation": {"elbo": -8.0}},
+        {"step": 4, "metrics": {"vae/loss": 7.0}, "validation": {"elbo": -7.0}, "best": True},
+        {"step": 6, "metrics": {"vae/loss": 6.0}, "validation": {"elbo": -7.5}, "best": False},
+    ]
+    curves = {curve.name: curve for curve in curves_of(rows)}
+    assert list(curves) == ["validation elbo", "vae/loss", "kl"]
+    assert curves["validation elbo"].steps == [2, 4, 6]
+    assert curves["validation elbo"].values == [-8.0, -7.0, -7.5]
+    assert curves["validation elbo"].best == 1
+    assert curves["kl"].steps == [1, 2]
+    assert curves["vae/loss"].best is None
+
+
+def test_flat_rows_are_read_too() -> None:
+    (curve,) = curves_of([{"step": 3, "loss": 1.5, "seconds": 0.1, "epoch": 0.5}])
+    assert (curve.name, curve.steps, curve.values) == ("loss", [3.0], [1.5])
+
+
+def test_what_is_no_finite_number_leaves_a_gap() -> None:
+    rows = [
+        {"step": 1, "loss": math.nan},
+        {"step": 2, "loss": None},
+        {"step": 3, "loss": "low"},
+        {"step": 4, "loss": True},
+        {"step": None, "loss": 1.0},
+        {"step": 5, "loss": 2.0},
+    ]
+    (curve,) = curves_of(rows)
+    assert curve.steps == [5.0]
+
+
+def test_there_are_not_too_many() -> None:
+    row = {"step": 1, "metrics": {f"m{i}": 1.0 for i in range(30)} | {"g/loss": 1.0}}
+    curves = curves_of([row], most=4)
+    assert [curve.name for curve in curves] == ["g/loss", "m0", "m1", "m2"]
