@@ -20,7 +20,9 @@ def main(names: list[str]) -> int:
     torch.set_num_threads(min(2, torch.get_num_threads()))
     results = []
     for name in names or COMPARISONS:
-        results += [report(result) for result in importlib.import_module(f"benchmarks.{name}").run()]
+        results += [
+            report(result) for result in importlib.import_module(f"benchmarks.{name}").run()
+        ]
     return 0 if all(results) else 1
 
 

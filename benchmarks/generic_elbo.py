@@ -30,10 +30,13 @@ def run() -> Iterator[Result]:
     model = VAE(2)
     x = torch.randn(1000, 2)
     generator = torch.Generator()
-    values = [f(generator.manual_seed(0)) for f in (
-        lambda g: by_hand(model, x, g),
-        lambda g: elbo(model.p, model.q, {"x": x}, generator=g),
-    )]
+    values = [
+        f(generator.manual_seed(0))
+        for f in (
+            lambda g: by_hand(model, x, g),
+            lambda g: elbo(model.p, model.q, {"x": x}, generator=g),
+        )
+    ]
     torch.testing.assert_close(*values)
 
     def ours() -> None:
