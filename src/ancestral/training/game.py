@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Generator, Tensor, nn
 
-from ancestral.capabilities import Batch, Loss, Player
+from ancestral.capabilities import Batch, Player
 from ancestral.errors import ConfigError, DivergenceError
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
@@ -21,8 +21,8 @@ class Game:
     """Players, their optimizers and their averages.
 
     One player with ``-log_prob`` is maximum likelihood, one with ``-elbo`` is a VAE, two are a
-    GAN. The modules are moved to the device, and their parameters belong to the game until
-    training ends.
+    GAN. The modules are moved to the device and put into training mode, and their parameters
+    belong to the game until training ends.
 
     Args:
         players: In the order of their turns; no parameter may belong to two of them.
@@ -42,7 +42,7 @@ class Game:
         ...     return Loss(line(batch.x).square().sum(), len(batch.x))
         >>> game = Game([Player(name="line", module=line, loss=loss)], Options(), seed=0)
         >>> sorted(game.step([Batch(torch.ones(4, 2))], number=1, progress=0.0))
-        ['line/grad_norm', 'line/learning_rate', 'line/loss']
+        ['line/learning_rate', 'line/loss']
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Game:
         _check(players, options, self.world)
         self.bf16 = uses_bf16(options, self.device)
         for player in players:
-            player.module.to(self.device)
+            player.module.to(self.device).train()
             if options.channels_last:
                 _channels_last(player.module)
         self.seats = [Seat(player, options) for player in players]
@@ -84,13 +84,16 @@ class Game:
             progress: Share of the budget spent before this step, in [0, 1].
 
         Returns:
-            For each player ``name/loss``, ``name/grad_norm``, ``name/learning_rate`` and the
-            loss's own metrics, all of its last update.
+            For each player ``name/loss``, ``name/learning_rate``, ``name/grad_norm`` where it is
+            clipped, and the loss's own metrics, all of its last update.
 
         Raises:
             DivergenceError: If a loss or a gradient is not finite, before it moves a weight.
+            ValueError: If a loss has no weight, or there are not ``micro_batches`` batches.
         """
         size, options = self.options.accumulate, self.options
+        if len(batches) != self.micro_batches:
+            raise ValueError(f"a step takes {self.micro_batches} batches, got {len(batches)}")
         factor = rate_factor(number, progress, schedule=options.schedule, warmup=options.warmup)
         metrics: dict[str, float] = {}
         with global_randomness(self.device) as shared, self._frozen():
@@ -112,31 +115,39 @@ class Game:
         factor: float,
         shared: Generator,
     ) -> dict[str, float]:
-        name, alone = seat.player.name, len(batches) * self.world == 1
         if len(self.seats) > 1:
             seat.freeze(False)
-        sums: dict[str, float] = {}
+        try:
+            sums = self._accumulate(seat, batches, when, shared)
+            weight, name = sums.pop("weight"), seat.player.name
+            if not 0.0 < weight < math.inf:
+                raise ValueError(f"the loss of {name} must have a weight above 0, got {weight}")
+            means = {key: value / weight for key, value in sums.items()}
+            if not math.isfinite(means["loss"]):
+                raise DivergenceError(f"loss of {name} is {means['loss']}; lower the learning rate")
+            means |= seat.update(weight, seat.peak * factor)
+        finally:
+            seat.clear()
+            if len(self.seats) > 1:
+                seat.freeze(True)
+        return {f"{name}/{key}": value for key, value in means.items()}
+
+    def _accumulate(
+        self, seat: Seat, batches: Sequence[Batch], when: tuple[int, int], shared: Generator
+    ) -> dict[str, float]:
+        """Add up losses, weights and, in the parameters, gradients of all micro-batches."""
+        name, sums = seat.player.name, {}
         for i, batch in enumerate(batches):
-            micro = self.rank * len(batches) + i
-            noise = seed_of(self.seed, "noise", name, *when, micro)
+            noise = seed_of(self.seed, "noise", name, *when, self.rank * len(batches) + i)
             shared.manual_seed(noise)
             with forward_precision(self.bf16, self.device):
                 loss = seat.player.loss(batch, self._generator.manual_seed(noise))
-            _add(sums, loss)
-            # With one micro-batch the division is free here, and saves a pass over gradients.
-            (loss.total / loss.weight if alone else loss.total).backward()
-        sums = self._over_ranks(sums)
-        weight = sums.pop("weight")
-        means = {key: value / weight for key, value in sums.items()}
-        if not math.isfinite(means["loss"]):
-            seat.clear()
-            raise DivergenceError(f"loss of {name} is {means['loss']}; lower the learning rate")
-        means["grad_norm"] = seat.update(1.0 if alone else weight, factor)
-        means["learning_rate"] = seat.peak * factor
-        seat.clear()
-        if len(self.seats) > 1:
-            seat.freeze(True)
-        return {f"{name}/{key}": value for key, value in means.items()}
+            terms = {"weight": float(loss.weight), "loss": loss.total.item()}
+            terms |= {key: value.item() * loss.weight for key, value in loss.metrics.items()}
+            for key, value in terms.items():
+                sums[key] = sums.get(key, 0.0) + value
+            loss.total.backward()
+        return self._over_ranks(sums)
 
     def _over_ranks(self, sums: dict[str, float]) -> dict[str, float]:
         if self.world == 1:
@@ -206,16 +217,22 @@ class Game:
         return {key: value for seat in self.seats for key, value in seat.state().items()}
 
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore what :meth:`state` returned, in a game of the same players and options."""
-        for seat in self.seats:
-            seat.load_state(tensors)
+        """Restore what :meth:`state` returned, in a game of the same players and options.
 
-
-def _add(sums: dict[str, float], loss: Loss) -> None:
-    sums["weight"] = sums.get("weight", 0.0) + loss.weight
-    sums["loss"] = sums.get("loss", 0.0) + loss.total.item()
-    for key, value in loss.metrics.items():
-        sums[key] = sums.get(key, 0.0) + float(value) * loss.weight
+        Raises:
+            ValueError: If names or shapes differ; nothing has changed then.
+        """
+        own = self.state()
+        if own.keys() != tensors.keys():
+            odd = sorted(own.keys() ^ tensors.keys())[0]
+            raise ValueError(f"the state is of another game: {odd} is in one and not in the other")
+        for key, tensor in own.items():
+            if tensor.shape != tensors[key].shape:
+                shapes = f"{list(tensors[key].shape)} instead of {list(tensor.shape)}"
+                raise ValueError(f"the state is of another game: {key} has the shape {shapes}")
+        with torch.no_grad():
+            for key, tensor in own.items():
+                tensor.copy_(tensors[key])
 
 
 def _channels_last(module: nn.Module) -> None:

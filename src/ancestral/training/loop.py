@@ -142,8 +142,8 @@ class _Feed:
     def _batch(self, number: int, micro: int) -> Batch:
         index = self.order.batch((number - 1) * self.game.rounds * self.per_round + micro)
         index = index.to(self.game.device)
-        given = {name: value[index] for name, value in self.examples.given.items()}
-        batch = Batch(self.examples.x[index], given)
+        given = {name: value.index_select(0, index) for name, value in self.examples.given.items()}
+        batch = Batch(self.examples.x.index_select(0, index), given)
         if self.prepare is not None:
             noise = seed_of(self.game.seed, "prepare", number, micro)
             batch = self.prepare(batch, self.generator.manual_seed(noise))

@@ -31,7 +31,10 @@ def copy_from_first(tensors: Sequence[Tensor]) -> None:
     """Give every rank the values of rank 0, in place."""
     if world()[1] > 1:
         for tensor in tensors:
-            dist.broadcast(tensor.detach(), src=0)
+            # A copy, because messages want contiguous memory and channels-last kernels have not.
+            message = tensor.detach().contiguous()
+            dist.broadcast(message, src=0)
+            tensor.detach().copy_(message)
 
 
 def number_of_first(value: float, device: torch.device) -> float:
