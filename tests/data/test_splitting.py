@@ -105,7 +105,12 @@ def test_too_few_rows_are_refused(count: int) -> None:
         split(vectors(torch.randn(count, 2, dtype=torch.float64)))
 
 
+def test_fractions_that_leave_nothing_are_refused() -> None:
+    with pytest.raises(DataError, match="nothing is left of the training split; there are too"):
+        split(vectors(torch.randn(10, 2, dtype=torch.float64)), fractions=(0.15, 0.8))
+
+
 def test_a_split_of_nothing_but_duplicates_is_refused() -> None:
     x = torch.tensor([[0.5], [1.5]], dtype=torch.float64).repeat(20, 1)
-    with pytest.raises(DataError, match="nothing is left of the validation split after the 8 dup"):
+    with pytest.raises(DataError, match="nothing is left of the validation split; 8 dup"):
         split(vectors(x))

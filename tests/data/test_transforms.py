@@ -12,6 +12,7 @@ from ancestral.data import (
     Compose,
     Dequantise,
     Examples,
+    Flatten,
     Levels,
     Transform,
     build,
@@ -40,6 +41,7 @@ ALL: dict[str, tuple[Transform, Tensor]] = {
     "dequantise, plain": (Dequantise(17), pixels(4, 17)),
     "unit interval": (unit_interval(256), pixels(4, 256)),
     "symmetric": (symmetric(17), pixels(4, 17)),
+    "flattened": (Compose([Dequantise(256), Flatten((1, 4, 4))]), pixels(4, 256)),
     "compose": (
         Compose([Dequantise(256), Affine(torch.zeros(1, 4, 4), torch.full((1, 4, 4), 0.3))]),
         pixels(4, 256),
@@ -56,7 +58,7 @@ def test_shapes_and_types(case: tuple[Transform, Tensor]) -> None:
     transform, x = case
     y, log_det = transform.forward_and_log_det(x, Generator().manual_seed(0))
     assert y.dtype == torch.float32
-    assert y.shape == x.shape
+    assert y.shape == (x.shape if "flatten" not in str(transform.spec()) else (4, 16))
     assert log_det.dtype == torch.float64
     assert log_det.shape == (len(x),)
     assert torch.equal(transform(x, Generator().manual_seed(0)), y)

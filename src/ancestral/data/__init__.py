@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ancestral.data.catalogue import SourceInfo, describe
     from ancestral.data.dataset import Dataset, Examples, Kind, Loading
     from ancestral.data.intrinsic import intrinsic_dimension
-    from ancestral.data.sources import fresh, load
+    from ancestral.data.sources import fresh, load, read
     from ancestral.data.transforms import (
         Affine,
         Compose,
@@ -45,6 +45,7 @@ __all__ = [
     "image_grid",
     "intrinsic_dimension",
     "load",
+    "read",
     "standardise",
     "symmetric",
     "unit_interval",
@@ -61,6 +62,7 @@ _HOME = {
     "intrinsic_dimension": "intrinsic",
     "fresh": "sources",
     "load": "sources",
+    "read": "sources",
     "image_grid": "writing",
     "write_samples": "writing",
 }

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import warnings
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -141,7 +142,7 @@ def _some(paths: Sequence[Path]) -> str:
 def _own_splits(files: Sequence[Path], folder: Path) -> list[str] | None:
     tops = [path.relative_to(folder).parts[:-1][:1] for path in files]
     names = {top[0].lower() if top else "" for top in tops}
-    if names in ({"images", "masks"}, {"a", "b"}):
+    if names in ({"images", "masks"}, {"a", "b"}) and _paired(files):
         pair = " and ".join(sorted(names))
         raise DataError(
             f"{shown(folder)}: {pair} are pairs of images, which no model here reads yet; "
@@ -150,6 +151,11 @@ def _own_splits(files: Sequence[Path], folder: Path) -> list[str] | None:
     if not {"train", "test"} <= {_SPLITS.get(name) for name in names} or not names <= set(_SPLITS):
         return None
     return [_SPLITS[top[0].lower()] for top in tops]
+
+
+def _paired(files: Sequence[Path]) -> bool:
+    """Tell pairs from classes: every name stands twice."""
+    return set(Counter(path.stem for path in files).values()) == {2}
 
 
 def _classes(files: Sequence[Path], folder: Path, *, nested: bool) -> tuple[list[str], list[str]]:
@@ -171,7 +177,12 @@ def _read(
 ) -> tuple[NDArray[np.uint8], list[str]]:
     """Return all images, [N, C, S, S], and what was done to them."""
     notes: list[str] = []
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
+    ):
+        # What Pillow warns of is in the metadata; damaged pixels are errors.
+        warnings.filterwarnings("ignore", module="PIL")
         shapes = list(_each(pool, _shape, files, folder))
         target = choose_size(shapes, loading.size)
         if target is not None:

@@ -10,12 +10,12 @@ def intrinsic_dimension(x: Tensor, *, neighbours: int = 10) -> float:
     Around a point the number of neighbours within r grows as r^d. The inverse estimates of all
     points are averaged, and copies of a point are left out.
 
-    Source: Levina & Bickel 2004, Maximum likelihood estimation of intrinsic dimension, eq. 8-9;
+    Source: Levina & Bickel 2004, Maximum likelihood estimation of intrinsic dimension, eq. 8;
     averaged as in MacKay & Ghahramani 2005, Comments on that paper.
 
     Args:
         x: Data in any units common to all coordinates, [N, *event].
-        neighbours: Scale of the estimate, from 3 to N - 1; more see past noise, and curvature.
+        neighbours: Scale of the estimate, from 2 to N - 1; more see past noise, and curvature.
 
     Returns:
         The dimension, above 0; not a whole number.
@@ -32,13 +32,12 @@ def intrinsic_dimension(x: Tensor, *, neighbours: int = 10) -> float:
     from sklearn.neighbors import NearestNeighbors  # Heavy, and seldom needed.
 
     points = np.unique(x.flatten(start_dim=1).double().numpy(), axis=0)
-    if not 3 <= neighbours < len(points):
+    if not 2 <= neighbours < len(points):
         raise ValueError(
-            f"neighbours must be from 3 to the {len(points)} distinct points less 1, "
+            f"neighbours must be from 2 to the {len(points)} distinct points less 1, "
             f"got {neighbours}"
         )
     # The nearest of all is the point itself.
     distances, _ = NearestNeighbors(n_neighbors=neighbours + 1).fit(points).kneighbors(points)
     radii = distances[:, 1:]
-    inverse = np.log(radii[:, -1:] / radii[:, :-1]).sum(axis=1) / (neighbours - 2)
-    return float(1 / inverse.mean())
+    return float(1 / np.log(radii[:, -1:] / radii[:, :-1]).mean())

@@ -74,9 +74,9 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
         removed = copies
         kept = {i: splits[i][mask] for i, mask in zip(order, fresh, strict=True)}
         splits = (kept[0], kept[1], kept[2])
-        _refuse_empty(splits, source, removed)
         winner = "the test split, which is the source's own" if official else "training"
-        notes.append(f"{removed} duplicates across the splits removed; {winner}, kept them")
+        notes.append(f"{removed} duplicates across the splits removed; they stay in {winner}")
+    _refuse_empty(splits, source, removed)
     return Dataset(
         name=name,
         source=source,
@@ -137,10 +137,10 @@ def _discrete(x: Tensor) -> bool:
 def _refuse_empty(splits: Sequence[Examples], source: str, removed: int) -> None:
     for name, split in zip(("training", "validation", "test"), splits, strict=True):
         if len(split) == 0:
-            raise DataError(
-                f"{source}: nothing is left of the {name} split after the {removed} duplicates "
-                "across the splits are removed; the data repeat too few distinct rows"
-            )
+            why = "there are too few rows for these fractions"
+            if removed:
+                why = f"{removed} duplicates across the splits are removed, few rows are distinct"
+            raise DataError(f"{source}: nothing is left of the {name} split; {why}")
 
 
 def _fingerprint(contents: Contents, splits: Sequence[Examples]) -> str:

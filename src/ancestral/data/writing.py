@@ -1,5 +1,6 @@
 """Samples on disk, in the units, columns and file format of the data."""
 
+import io
 import math
 import os
 import re
@@ -113,11 +114,14 @@ def _picture(pixels: Tensor) -> Image.Image:
 
 
 def _write_array(x: Tensor, path: Path) -> Path:
-    with atomic(path) as draft, draft.open("wb") as file:
-        if path.suffix.lower() == ".npy":
-            np.save(file, x.cpu().numpy())
-        else:
-            np.savez_compressed(file, x=x.cpu().numpy())
+    content = io.BytesIO()
+    if path.suffix.lower() == ".npy":
+        np.save(content, x.cpu().numpy())
+    else:
+        np.savez_compressed(content, x=x.cpu().numpy())
+    with atomic(path) as draft:
+        # Not by NumPy, which does not say that the disk is full.
+        draft.write_bytes(content.getbuffer())
     return path
 
 
