@@ -51,8 +51,11 @@ def sliced_wasserstein(x: Tensor, y: Tensor, *, projections: int = 256, seed: in
         _add_potential(potential_y, v, order_v, -gap * weight, second)
     squared = cost.item() / projections
     variance = sum((p / projections).var().item() / len(p) for p in (potential_x, potential_y))
-    value = math.sqrt(squared)
-    return Estimate(value, math.sqrt(variance) / (2 * value) if value > 0 else 0.0)
+    value, squared_error = math.sqrt(squared), math.sqrt(variance)
+    # The delta method divides by the value; near 0, where it fails, the root is no further off
+    # than the root of the square's error.
+    error = min(squared_error / (2 * value), math.sqrt(squared_error)) if value > 0 else 0.0
+    return Estimate(value, error)
 
 
 def directions(dimension: int, count: int, *, seed: int) -> Tensor:

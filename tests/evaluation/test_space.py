@@ -1,0 +1,37 @@
+import torch
+
+from ancestral.data.dataset import Dataset, Examples
+from ancestral.evaluation.space import Space
+
+
+def test_columns_are_standardised_by_the_training_split() -> None:
+    x = torch.randn(500, 3, dtype=torch.float64) * torch.tensor([1.0, 1e3, 0.0]) + 7
+    rest = Examples(x[:10])
+    data = Dataset(
+        name="a", source="a", kind="vectors", train=Examples(x), validation=rest, test=rest
+    )
+    rows = Space.of(data)(x)
+    torch.testing.assert_close(rows[:, :2].std(dim=0, correction=0), torch.ones(2).double())
+    torch.testing.assert_close(rows.mean(dim=0), torch.zeros(3).double())
+    assert torch.equal(Space.of(data, standard=True)(x), x)
+
+
+def test_images_lie_between_zero_and_one_and_are_averaged_down() -> None:
+    x = torch.randint(0, 17, (5, 3, 32, 32), dtype=torch.uint8)
+    split = Examples(x)
+    data = Dataset(
+        name="a",
+        source="a",
+        kind="images",
+        train=split,
+        validation=split,
+        test=split,
+        levels=17,
+    )
+    space = Space.of(data)
+    rows = space(x)
+    assert rows.shape == (5, 3072)
+    assert (rows.min(), rows.max()) == (0.0, 1.0)
+    coarse = space.coarse(rows)
+    assert coarse.shape == (5, 768)
+    torch.testing.assert_close(coarse.mean(dim=1), rows.mean(dim=1))
