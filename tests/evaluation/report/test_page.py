@@ -217,8 +217,23 @@ def test_one_model_is_no_comparison() -> None:
 
 
 def test_an_entry_with_nothing_is_shown() -> None:
-    section = Section(data=vectors(), entries=[ModelEntry(name="m", figures={})])
-    Page(render_report(title="t", sections=[section]))
+    section = Section(data=vectors(), entries=[ModelEntry(name="m", figures={}, seconds=3.0)])
+    text = render_report(title="t", sections=[section])
+    Page(text)
+    assert "Not measured on held-out data yet" in text
+    assert "What the figures mean" not in text
+
+
+def test_how_figures_were_measured_is_told_in_the_words_of_the_first() -> None:
+    figures = {"log_prob": Figure(-1.0, 0.1, "nats", "exact")}
+    told = [{"log_prob": "Of 30 examples.", "mmd": "Unused."}, {"log_prob": "Of 40 examples."}]
+    entries = [
+        ModelEntry(name=f"m{i}", figures=figures, definitions=words) for i, words in enumerate(told)
+    ]
+    text = render_report(title="t", sections=[Section(data=vectors(), entries=entries)])
+    assert "Of 30 examples." in text
+    assert "Of 40 examples." not in text
+    assert "Unused." not in text
 
 
 def test_the_same_input_gives_the_same_page_and_folders_are_made(tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def distance(value: float, se: float | None = 0.01, floor: float | None = 0.1) -
         (-83.2049, 0.98, "nats", "−83.20 ± 0.98"),
         (-41231.7, 120.4, "nats", "−41,232 ± 120"),
         (0.99342, 0.00181, "share", "99.34 ± 0.18"),
+        (0.5021, 0.0065, "probability", "50.21 ± 0.65"),
         (1.0, 0.0, "share", "100.0 ± 0"),
         (2.5, None, "nats", "2.500"),
         (3e-9, 2e-9, "", "3.0e−09 ± 2e−09"),
@@ -162,6 +163,13 @@ def test_that_no_model_has_a_likelihood_is_shown() -> None:
 def test_an_unknown_figure_is_shown_and_not_ranked() -> None:
     assert definition_of("new_figure").title == "new figure"
     assert best_of([exact(1.0), exact(2.0)], definition_of("new_figure")) == [False, False]
+
+
+def test_figures_of_means_say_so_and_are_ranked_as_those_of_draws() -> None:
+    means = definition_of("coverage_means")
+    assert means.title == "coverage of means"
+    assert means.text.startswith("Of means of p(x | z) instead of draws.")
+    assert means.better == definition_of("coverage").better
 
 
 def test_every_definition_is_a_sentence() -> None:

@@ -39,8 +39,8 @@ DEFINITIONS: dict[str, Definition] = {
     "bits_per_dim": Definition(
         "bits per dimension",
         "lower",
-        "The best likelihood figure of the model as code length: minus log2 p(x), divided by the "
-        "number of columns or of pixels and channels. From a lower bound on the likelihood it is "
+        "The log-likelihood, or else its bound, as code length: minus log2 p(x), divided by the "
+        "number of pixels and channels. From a lower bound on the likelihood it is "
         "an upper bound on the code length.",
     ),
     "sliced_wasserstein": Definition(
@@ -131,4 +131,8 @@ KINDS: dict[str, str] = {
 
 def definition_of(name: str) -> Definition:
     """Return the definition of a figure; one that is not listed speaks for itself."""
+    base = DEFINITIONS.get(name.removesuffix("_means"))
+    if base is not None and name.endswith("_means"):
+        text = f"Of means of p(x | z) instead of draws. {base.text}"
+        return Definition(f"{base.title} of means", base.better, text)
     return DEFINITIONS.get(name, Definition(name.replace("_", " "), "none", ""))

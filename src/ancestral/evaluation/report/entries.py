@@ -42,6 +42,7 @@ class ModelEntry:
         repeat: The command that repeats this run.
         capabilities: Names out of :data:`ancestral.capabilities.CAPABILITIES`.
         notes: Further remarks, one sentence each.
+        definitions: How each figure was measured, one sentence with the sizes used.
 
     Example:
         >>> ModelEntry(name="kde", figures={"elbo": None}).figures["elbo"] is None
@@ -69,6 +70,7 @@ class ModelEntry:
     repeat: str = ""
     capabilities: Sequence[str] = ()
     notes: Sequence[str] = ()
+    definitions: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,6 +104,7 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "colors": colors,
         "facts": facts_of(section.data),
         "rows": rows,
+        "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
         "overview": _overview(section, colors),
         "plane": plane.plane_of(section, colors),
@@ -136,6 +137,14 @@ def facts_of(data: "Dataset") -> list[tuple[str, str]]:
     facts.append(("duplicates removed", f"{data.duplicates_removed:,} across splits"))
     facts.append(("fingerprint", data.fingerprint))
     return facts
+
+
+def _measured(section: Section, rows: list[table.Row]) -> list[tuple[str, str]]:
+    """Return how each figure in the table was measured, in the words of the first model."""
+    told: dict[str, str] = {}
+    for entry in section.entries:
+        told = {**entry.definitions, **told}
+    return [(row.name, told[row.name]) for row in rows if row.name in told]
 
 
 def _few(names: Sequence[str], most: int = 12) -> str:
@@ -200,8 +209,8 @@ def _dots(
         figure = next((f for f in map(entry.figures.get, names) if f is not None), None)
         if figure is None or figure.kind == "loss":
             continue
-        scale = 100 if figure.unit == "share" else 1
-        text, unit = table.value_text(figure)
+        scale, unit = table.scale_of(figure, tiny=False)
+        text, _ = table.value_text(figure)
         text = f"≈ {text}" if figure.kind == "estimate" and figure.floor is None else text
         floor = figure.floor * scale if figure.floor is not None else floor
         arrow = 0 if figure.kind != "bound" else 1 if better == "higher" else -1

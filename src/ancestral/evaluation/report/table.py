@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 DASH, MINUS = "–", "−"
 SUSPICIOUS, TINY = 0.01, 0.02
+PER_CENT = frozenset({"share", "probability"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def value_text(figure: "Figure", *, tiny: bool = False) -> tuple[str, str]:
         >>> value_text(Figure(0.9934, 0.0018, "share", "estimate"))
         ('99.34 ± 0.18', '%')
     """
-    scale, unit = scale_of(figure, tiny)
+    scale, unit = scale_of(figure, tiny=tiny)
     value = figure.value * scale
     if figure.se is None:
         return number(value), unit
@@ -117,9 +118,9 @@ def value_text(figure: "Figure", *, tiny: bool = False) -> tuple[str, str]:
     return f"{value:,.{decimals}f} ± {se:,.{decimals}f}".replace("-", MINUS), unit
 
 
-def scale_of(figure: "Figure", tiny: bool) -> tuple[int, str]:
+def scale_of(figure: "Figure", *, tiny: bool) -> tuple[int, str]:
     """Return what a figure is multiplied by to be shown, and the unit it then has."""
-    if figure.unit == "share":
+    if figure.unit in PER_CENT:
         return 100, "%"
     return (1000, f"{figure.unit} ×10⁻³".strip()) if tiny else (1, figure.unit)
 
@@ -193,8 +194,8 @@ def _row(name: str, figures: Sequence["Figure | None"]) -> Row:
     definition = definition_of(name)
     best = best_of(figures, definition)
     known = [figure for figure in figures if figure is not None]
-    tiny = bool(known) and max(abs(f.value) for f in known) < TINY and known[0].unit != "share"
-    scale, unit = scale_of(known[0], tiny) if known else (1, "")
+    tiny = bool(known) and max(abs(f.value) for f in known) < TINY and known[0].unit not in PER_CENT
+    scale, unit = scale_of(known[0], tiny=tiny) if known else (1, "")
     floors = [f.floor for f in known if f.floor is not None]
     floor = f"{floors[0] * scale:.3g}".replace("-", MINUS) if floors else ""
     cells = tuple(
