@@ -1,2 +1,125 @@
-"""Generative models of every paradigm, fitted to your data, compared honestly."""
+"""Generative models of every paradigm, fitted to your data, compared honestly.
+
+Names are imported when they are first asked for: ``import ancestral`` costs no torch.
+
+Example:
+    >>> import ancestral
+    >>> ancestral.student_network().graph.names
+    ('x1', 'x2', 'x3', 'x4')
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ancestral.adversarial import GAN
+    from ancestral.autoencoders import VAE, ImageVAE
+    from ancestral.classic import KDE, Empirical, GaussianMixture
+    from ancestral.data import Dataset, Loading, load
+    from ancestral.errors import AncestralError
+    from ancestral.evaluation import Figure, Setting, evaluate
+    from ancestral.networks import (
+        DAG,
+        BayesianNetwork,
+        Deterministic,
+        LinearGaussian,
+        Node,
+        StandardNormal,
+        Table,
+        elbo,
+        estimate_log_prob,
+        query,
+        read_bif,
+        student_network,
+    )
+    from ancestral.networks.units import InDataUnits
+    from ancestral.recipes import (
+        Run,
+        compare,
+        encode_run,
+        evaluate_run,
+        fit,
+        interpolate_run,
+        plan,
+        resume,
+        sample_run,
+        start,
+    )
+    from ancestral.training import Budget, Options
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DAG",
+    "GAN",
+    "KDE",
+    "VAE",
+    "AncestralError",
+    "BayesianNetwork",
+    "Budget",
+    "Dataset",
+    "Deterministic",
+    "Empirical",
+    "Figure",
+    "GaussianMixture",
+    "ImageVAE",
+    "InDataUnits",
+    "LinearGaussian",
+    "Loading",
+    "Node",
+    "Options",
+    "Run",
+    "Setting",
+    "StandardNormal",
+    "Table",
+    "compare",
+    "elbo",
+    "encode_run",
+    "estimate_log_prob",
+    "evaluate",
+    "evaluate_run",
+    "fit",
+    "interpolate_run",
+    "load",
+    "plan",
+    "query",
+    "read_bif",
+    "resume",
+    "sample_run",
+    "start",
+    "student_network",
+]
+
+_HOME = {
+    "adversarial": ("GAN",),
+    "autoencoders": ("VAE", "ImageVAE"),
+    "classic": ("KDE", "Empirical", "GaussianMixture"),
+    "data": ("Dataset", "Loading", "load"),
+    "errors": ("AncestralError",),
+    "evaluation": ("Figure", "Setting", "evaluate"),
+    "networks.units": ("InDataUnits",),
+    "recipes": (
+        "Run",
+        "compare",
+        "encode_run",
+        "evaluate_run",
+        "fit",
+        "interpolate_run",
+        "plan",
+        "resume",
+        "sample_run",
+        "start",
+    ),
+    "training": ("Budget", "Options"),
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = next((module for module, names in _HOME.items() if name in names), "networks")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -11,7 +11,7 @@ from ancestral.cli.options import Common, Ending, Folder, Pairs
 from ancestral.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ancestral.recipes import Fitting
+    from ancestral.recipes import Fitting, Run
     from ancestral.recipes.record import Record
     from ancestral.training.budget import Budget
 
@@ -48,27 +48,17 @@ def fit(
     end = ending.read()
     if resume is not None:
         _refuse_with_resume(model, data, set_, folder)
-        fitting = _resume(resume, end, common)
-    else:
-        if folder.out is not None:
-            check_free(folder.out, overwrite=folder.overwrite)
-        chosen = plan(
-            *_both(model, data),
-            settings=parse_pairs(set_ or ()),
-            budget=end,
-            seed=common.seed_or_default,
-            device=common.device_or_default,
-        )
-        fitting = start(chosen, folder.out, overwrite=folder.overwrite)
-    if fitting.finished:
-        console.say(
-            f"{fitting.run.folder} is finished ({fitting.run.record.result.steps:,} steps) and "
-            "is left as it is"
-        )
-    else:
-        _say_what(fitting)
-        _drive(fitting)
-    return _answer(fitting, common)
+        return _resume(resume, end, common)
+    if folder.out is not None:
+        check_free(folder.out, overwrite=folder.overwrite)
+    chosen = plan(
+        *_both(model, data),
+        settings=parse_pairs(set_ or ()),
+        budget=end,
+        seed=common.seed_or_default,
+        device=common.device_or_default,
+    )
+    return _drive(start(chosen, folder.out, overwrite=folder.overwrite), common)
 
 
 def _both(model: str | None, data: str | None) -> tuple[str, str]:
@@ -78,20 +68,25 @@ def _both(model: str | None, data: str | None) -> tuple[str, str]:
     return model, data
 
 
-def _resume(folder: Path, end: "Budget | None", common: Common) -> "Fitting":
+def _resume(folder: Path, end: "Budget | None", common: Common) -> int:
     import torch
 
     from ancestral.recipes import Run, resume
+    from ancestral.recipes.fitting import is_finished
 
-    record = Run.open(folder).record
+    run = Run.open(folder)
     if common.threads is None:  # The bits depend on their number.
-        torch.set_num_threads(record.threads)
-    if common.seed is not None and common.seed != record.seed:
+        torch.set_num_threads(run.record.threads)
+    if common.seed not in (None, run.record.seed):
         raise ConfigError(
-            f"--seed must be left out with --resume, or be the run's own {record.seed}, "
+            f"--seed must be left out with --resume, or be the run's own {run.record.seed}, "
             f"got {common.seed}"
         )
-    return resume(folder, budget=end, device=common.device)
+    if is_finished(run.record, end):
+        steps = run.record.result.steps
+        console.say(f"{folder} is finished, {steps:,} steps, and is left as it is")
+        return _answer(run, common)
+    return _drive(resume(folder, budget=end, device=common.device), common)
 
 
 def _refuse_with_resume(
@@ -118,38 +113,39 @@ def _say_what(fitting: "Fitting") -> None:
         console.say(where)
 
 
-def _drive(fitting: "Fitting") -> None:
+def _drive(fitting: "Fitting", common: Common) -> int:
+    from ancestral.recipes.fitting import how_to_resume
+    from ancestral.recipes.reporting import report_fit
+
+    _say_what(fitting)
     with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
         for report in fitting:
             numbers = report.validation or report.metrics
             shown = next((f"{k} {v:.4g}" for k, v in numbers.items()), "")
             bar.move(fitting.share(report), f"step {report.step:,}  {shown}")
+    if fitting.stopped != "interrupted":
+        report_fit(fitting.run, fitting.plan.data, device=fitting.plan.device)
+        return _answer(fitting.run, common)
+    _answer(fitting.run, common)
+    console.say(how_to_resume(fitting.run))
+    return 128 + (fitting.interrupts.number or signal.SIGINT)
 
 
-def _answer(fitting: "Fitting", common: Common) -> int:
-    from ancestral.recipes.fitting import how_to_resume
-    from ancestral.recipes.reporting import report_fit
-
-    run, result = fitting.run, fitting.run.record.result
-    interrupted = result.stopped == "interrupted"
-    if not interrupted and not (run.folder / "report.html").is_file():
-        report_fit(run, fitting.plan.data, device=common.device_or_default)
-    if common.json:
-        console.emit(
-            {
-                "run": str(run.folder),
-                "steps": result.steps,
-                "seconds": result.seconds,
-                "cpu_seconds": result.cpu_seconds,
-                "best": result.best and result.best.to_json(),
-                "stopped": result.stopped,
-            }
-        )
-    else:
+def _answer(run: "Run", common: Common) -> int:
+    result = run.record.result
+    if not common.json:
         _show(run.record, run.folder)
-    if interrupted:
-        console.say(how_to_resume(run))
-        return 128 + (fitting.interrupts.number or signal.SIGINT)
+        return 0
+    console.emit(
+        {
+            "run": str(run.folder),
+            "steps": result.steps,
+            "seconds": result.seconds,
+            "cpu_seconds": result.cpu_seconds,
+            "best": result.best and result.best.to_json(),
+            "stopped": result.stopped,
+        }
+    )
     return 0
 
 

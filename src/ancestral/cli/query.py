@@ -48,7 +48,8 @@ def query(
     opened = _open(network)
     evidence = parse_pairs(given or (), option="--given")
     wanted = targets or tuple(name for name in opened.graph.names if name not in evidence)
-    found = ask(opened, wanted, given=_states(opened, evidence))
+    evidence = _states(opened, evidence)
+    found = ask(opened, wanted, given=evidence)
     if out is not None:
         _draw(opened, found, evidence, out)
     answer = {
@@ -76,12 +77,13 @@ def _open(network: str) -> "BayesianNetwork":
     return read_bif(network)
 
 
-def _states(network: "BayesianNetwork", given: dict[str, str]) -> dict[str, str | int]:
-    """Let a state be given by its number where no state has that name."""
-    found: dict[str, str | int] = {}
+def _states(network: "BayesianNetwork", given: dict[str, str]) -> dict[str, str]:
+    """Return evidence by the names of states; a number counts where no state has that name."""
+    found = {}
     for name, state in given.items():
         known = network.states(name) if name in network.nodes else ()
-        found[name] = int(state) if state not in known and state.isdecimal() else state
+        numbered = state not in known and state.isdecimal() and int(state) < len(known)
+        found[name] = known[int(state)] if numbered else state
     return found
 
 

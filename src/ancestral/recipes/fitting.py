@@ -230,7 +230,7 @@ def resume(
     run = Run.open(folder)
     record = run.record
     end = (Budget.parse(budget) if isinstance(budget, str) else budget) or record.budget
-    finished = record.result.status == "finished" and not _longer(record, end)
+    finished = is_finished(record, end)
     plan_ = Plan(
         recipe=run.recipe,
         config=record.config,
@@ -371,8 +371,12 @@ def _position(run: Run, game: Game) -> Position:
     )
 
 
+def is_finished(record: Record, end: Budget | None = None) -> bool:
+    """Return whether a run has nothing left to do, also under a new end."""
+    return record.result.status == "finished" and not _longer(record, end)
+
+
 def _longer(record: Record, end: Budget | None) -> bool:
-    """Return whether a new end gives a finished run more to do."""
     if end is None or end == record.budget:
         return False
     total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
