@@ -130,6 +130,12 @@ def test_the_best_value_is_circled() -> None:
     assert "<circle" not in line_chart(plain, color="red", label="")
 
 
+def test_a_best_value_at_the_end_is_not_cut_off() -> None:
+    picture = line_chart(Curve("a", [0, 50], [2.0, 1.0], best=1), color="red", label="")
+    ((x, radius),) = re.findall(r'<circle cx="([\d.]+)" cy="[\d.]+" r="(\d)"', picture)
+    assert float(x) + float(radius) < 300 - 6  # The frame ends 6 pixels before the edge.
+
+
 def test_a_single_value_is_a_dot() -> None:
     assert line_chart(Curve("a", [0], [0.0]), color="red", label="").count("<circle") == 1
 

@@ -141,7 +141,9 @@ def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> s
         low, high = min(low, curve.values[curve.best]), max(high, curve.values[curve.best])
     room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
     last = max(curve.steps)
-    box = Box(min(0.0, min(curve.steps)), last if last > 0 else 1.0, low - room, high + room)
+    # A little room on the right, for the circle round a best value at the very end.
+    right = 1.03 * last if last > 0 else 1.0
+    box = Box(min(0.0, min(curve.steps)), right, low - room, high + room)
     place = _placing(box, (300.0, 150.0), bottom=22.0)
     line = "L".join(place(step, value) for step, value, _, _ in means)
     upper = [place(step, top) for step, _, _, top in means]

@@ -38,6 +38,11 @@ def test_what_is_no_finite_number_leaves_a_gap() -> None:
     assert curve.steps == [5.0]
 
 
+def test_the_schedule_is_no_curve() -> None:
+    row = {"step": 1, "metrics": {"vae/learning_rate": 0.1, "vae/loss": 1.0}}
+    assert [curve.name for curve in curves_of([row])] == ["vae/loss"]
+
+
 def test_there_are_not_too_many() -> None:
     row = {"step": 1, "metrics": {f"m{i}": 1.0 for i in range(30)} | {"g/loss": 1.0}}
     curves = curves_of([row], most=4)

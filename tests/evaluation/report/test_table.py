@@ -61,6 +61,9 @@ def test_small_values_are_given_in_thousandths() -> None:
     )
     assert [cell.text for cell in rows[0].cells] == ["3.10 ± 0.50", "−0.20 ± 0.30"]
     assert rows[0].floor == "0.01"
+    far = ModelEntry(name="a", figures={"density": distance(0.001, 0.0005, 1.01)})
+    (row,) = figure_rows(section_of(far))
+    assert (row.unit, row.floor) == ("", "1.01")  # The floor is not small.
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         inner = value if isinstance(value, Mapping) else {key: value}
         prefix = "validation " if key == "validation" else ""
         for name, number in inner.items():
-            if name not in NOT_CURVES and _is_number(number):
+            if name.rpartition("/")[2] not in NOT_CURVES and _is_number(number):
                 yield f"{prefix}{name}", float(number)
 
 

@@ -93,7 +93,7 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "memorisation": Definition(
         "memorisation",
-        "floor",
+        "none",  # A test that is passed or failed: half is good, less is no better.
         "Probability that a sample leans to its nearest training example more than a held-out "
         "example does. 50%: as fresh data would; 100%: copies of the training set. The p beside "
         "it is of the hypothesis that nothing is copied.",

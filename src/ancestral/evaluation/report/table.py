@@ -194,7 +194,8 @@ def _row(name: str, figures: Sequence["Figure | None"]) -> Row:
     definition = definition_of(name)
     best = best_of(figures, definition)
     known = [figure for figure in figures if figure is not None]
-    tiny = bool(known) and max(abs(f.value) for f in known) < TINY and known[0].unit not in PER_CENT
+    sizes = [max(abs(f.value), abs(f.floor or 0.0)) for f in known if f.unit not in PER_CENT]
+    tiny = 0 < max(sizes, default=0) < TINY
     scale, unit = scale_of(known[0], tiny=tiny) if known else (1, "")
     floors = [f.floor for f in known if f.floor is not None]
     floor = f"{floors[0] * scale:.3g}".replace("-", MINUS) if floors else ""
