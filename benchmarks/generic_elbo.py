@@ -50,8 +50,7 @@ def run() -> Iterator[Result]:
     yield compare(
         "generic elbo, VAE of the swiss roll, batch 1000",
         ours=ours,
-        peer=peer,
-        peer_name="written by hand",
+        peer=("written by hand", peer),
         bar=0.95,
         calls=100,
         rounds=11,

@@ -45,8 +45,7 @@ def run() -> Iterator[Result]:
     yield compare(
         "GMM EM, 200k x 16, 16 full covariances, 20 sweeps",
         ours=lambda: model.fit(x, means=start),
-        peer=theirs,
-        peer_name="scikit-learn",
+        peer=("scikit-learn", theirs),
         bar=4,
         rounds=3,
         note="float64, from the same means",

@@ -40,22 +40,22 @@ def compare(
     name: str,
     *,
     ours: Callable[[], object],
-    peer: Callable[[], object],
-    peer_name: str,
+    peer: tuple[str, Callable[[], object]],
     bar: float,
     calls: int = 1,
     rounds: int = 7,
     note: str = "",
 ) -> Result:
     """Time ``calls`` calls of each side in turn, round after round, after one warm-up of both."""
+    peer_name, theirs = peer
     _seconds(ours, max(calls // 4, 1))
-    _seconds(peer, max(calls // 4, 1))
+    _seconds(theirs, max(calls // 4, 1))
     ours_times, peer_times = [], []
     for number in range(rounds):  # The side that goes first changes, too.
-        order = [(ours, ours_times), (peer, peer_times)]
+        order = [(ours, ours_times), (theirs, peer_times)]
         for call, times in order if number % 2 == 0 else order[::-1]:
             times.append(_seconds(call, calls) / calls)
-    ratios = [theirs / mine for theirs, mine in zip(peer_times, ours_times, strict=True)]
+    ratios = [its / mine for its, mine in zip(peer_times, ours_times, strict=True)]
     return Result(
         name=name,
         peer=peer_name,

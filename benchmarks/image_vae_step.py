@@ -36,8 +36,7 @@ def run() -> Iterator[Result]:
     yield compare(
         "image VAE training step, 32x32, batch 256",
         ours=our_step(x, y),
-        peer=book_image_vae.make_step(x, y),
-        peer_name="the book's plain loop",
+        peer=("the book's plain loop", book_image_vae.make_step(x, y)),
         bar=1.5,
         calls=15,
         note="the book's networks and Bernoulli loss on both sides; bf16 where the CPU has it",

@@ -24,8 +24,7 @@ def run() -> Iterator[Result]:
         yield compare(
             f"KDE log-density, 20k on 20k, d = {features}",
             ours=lambda model=model, test=test: model.log_prob(test),
-            peer=lambda peer=peer, test=test: peer.score_samples(test.numpy()),
-            peer_name="scikit-learn",
+            peer=("scikit-learn", lambda peer=peer, test=test: peer.score_samples(test.numpy())),
             bar=10,
             rounds=3,
             note="float64, equal to 1e-8",

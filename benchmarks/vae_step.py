@@ -27,8 +27,7 @@ def run() -> Iterator[Result]:
     yield compare(
         "VAE training step, swiss roll, batch 1000",
         ours=our_step(),
-        peer=book_vae.make_step(),
-        peer_name="the book's plain loop",
+        peer=("the book's plain loop", book_vae.make_step()),
         bar=1.4,
         calls=150,
         note="same widths and latent size on both sides",
