@@ -28,7 +28,7 @@ def likelihoods(
     holds a note). Labels are never given, so that conditional models compare with others.
     """
     order = torch.randperm(len(data.test), generator=Generator().manual_seed(setting.seed))
-    x = data.test.x[order[: sizes.references]].to(device_of(model))
+    x = data.test.x[order[: sizes.scored]].to(device_of(model))
     figures: dict[str, Figure | None] = dict.fromkeys(("log_prob", "elbo", "log_prob_iw"))
     if model.can(HasDensity):
         noise = generator_of(model, setting.seed)
@@ -57,7 +57,7 @@ def bits_per_dim(nats: Figure, data: Dataset) -> Figure:
 
 def definitions(model: InDataUnits, data: Dataset, sizes: Sizes, draws: int) -> dict[str, str]:
     """Return what each likelihood means, with the sizes used."""
-    n = f"{sizes.references:,} test examples"
+    n = f"{sizes.scored:,} test examples"
     noise = "" if model.exact else " (a bound: noise makes the grey levels continuous)"
     found = {
         "log_prob": f"Mean log-density of {n}, in the units of the data{noise}.",

@@ -66,7 +66,8 @@ class Sizes:
         kernel: Of each side in the kernel test, whose cost grows with its square.
         classifier: Of each side for the classifier.
         neighbours: Of each side in the memorisation test, against the whole training split.
-        weighted: Held-out examples of the importance-weighted likelihood.
+        scored: Held-out examples of the likelihoods.
+        weighted: The first of them, for the importance-weighted likelihood.
         bound_draws: Draws of the bound for each held-out example.
     """
 
@@ -76,6 +77,7 @@ class Sizes:
     kernel: int
     classifier: int
     neighbours: int
+    scored: int
     weighted: int
     bound_draws: int
 
@@ -92,6 +94,8 @@ class Sizes:
             kernel=2_000,
             classifier=2_000 if wide else 10_000,
             neighbours=2_000 if wide else 10_000,
-            weighted=min(500 if wide else references, references),
+            # A bound that sums out ten labels runs the networks ten times for each example.
+            scored=min(2_000 if wide else references, references),
+            weighted=min(250 if wide else references, references),
             bound_draws=1 if wide else 8,
         )
