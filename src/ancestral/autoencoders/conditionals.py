@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Independent, Normal, register_kl
+from torch.distributions import Distribution, Independent, Normal, register_kl
 from torch.types import _size
 
 from ancestral.networks.nodes import StandardNormalDistribution
@@ -28,24 +28,34 @@ class LogScaleNormal(Normal):
     """
 
     def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
-        self.log_scale = log_scale.expand_as(loc)
-        super().__init__(loc, log_scale.exp().expand_as(loc), validate_args=False)
+        # Normal's own constructor checks and broadcasts: as long as a small network's forward.
+        Distribution.__init__(self, loc.shape, validate_args=False)
+        self.loc, self.log_scale = loc, log_scale.expand_as(loc)
+        self.scale = log_scale.exp().expand_as(loc)
 
     def expand(self, batch_shape: _size, _instance: None = None) -> "LogScaleNormal":
         """Return the same distribution with a wider batch shape."""
-        return LogScaleNormal(self.loc.expand(batch_shape), self.log_scale.expand(batch_shape))
+        wide = self.__class__.__new__(self.__class__)
+        Distribution.__init__(wide, torch.Size(batch_shape), validate_args=False)
+        for name in ("loc", "scale", "log_scale"):
+            setattr(wide, name, getattr(self, name).expand(batch_shape))
+        return wide
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density in nats, [*sample, *B]."""
         standardised = (value - self.loc) * torch.exp(-self.log_scale)
-        return -0.5 * standardised.square() - self.log_scale - _HALF_LOG_TWO_PI
+        # Products, not squares: torch's gradient of a square calls ``pow``.
+        return torch.addcmul(
+            -_HALF_LOG_TWO_PI - self.log_scale, standardised, standardised, value=-0.5
+        )
 
 
 @register_kl(LogScaleNormal, StandardNormalDistribution)
 def _kl_to_standard_normal(q: LogScaleNormal, p: StandardNormalDistribution) -> Tensor:
     """KL(q || p) per coordinate, nats. Source: Kingma & Welling 2014, arXiv:1312.6114, app. B."""
     del p
-    return 0.5 * (q.loc.square() + q.scale.square() - 1) - q.log_scale
+    means = torch.addcmul(-0.5 - q.log_scale, q.loc, q.loc, value=0.5)
+    return torch.addcmul(means, q.scale, q.scale, value=0.5)
 
 
 class GaussianEncoder(nn.Module):
