@@ -94,7 +94,7 @@ class Checkpoints:
         Raises:
             RunError: If it cannot be written; the generations on disk are then untouched.
         """
-        path = self.folder / f"step-{step:09d}.safetensors"
+        path = self._path(step)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -102,7 +102,7 @@ class Checkpoints:
         save_tensors(path, tensors, metadata)
         others = [other for other in self.steps() if other < step]
         for other in others[: max(0, len(others) + 1 - self.keep)]:
-            (self.folder / f"step-{other:09d}.safetensors").unlink(missing_ok=True)
+            self._path(other).unlink(missing_ok=True)
 
     def steps(self) -> list[int]:
         """Return the steps of the generations on disk, oldest first."""
@@ -120,23 +120,25 @@ class Checkpoints:
         steps = self.steps()
         if not steps:
             return None
-        path = self.folder / f"step-{steps[-1]:09d}.safetensors"
         try:
-            return steps[-1], *load_tensors(path)
+            return steps[-1], *load_tensors(self._path(steps[-1]))
         except DamagedFileError as error:
-            for older in reversed(steps[:-1]):
-                if self._is_whole(older):
-                    raise DamagedFileError(
-                        f"{error}; delete it to go on from step {older}"
-                    ) from None
-            raise DamagedFileError(f"{error}; no older one is whole") from None
+            raise DamagedFileError(f"{error}; {self._advice(steps)}") from None
 
-    def _is_whole(self, step: int) -> bool:
-        try:
-            load_tensors(self.folder / f"step-{step:09d}.safetensors")
-        except RunError:
-            return False
-        return True
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:09d}.safetensors"
+
+    def _advice(self, steps: list[int]) -> str:
+        """Return how to go on when the last of the steps is damaged."""
+        names = ["it"]
+        for older in reversed(steps[:-1]):
+            try:
+                load_tensors(self._path(older))
+            except RunError:
+                names.append(self._path(older).name)
+            else:
+                return f"delete {' and '.join(names)} to go on from step {older}"
+        return "no older one is whole"
 
 
 def _header_end(data: bytes | memoryview) -> int:

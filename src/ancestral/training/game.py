@@ -138,10 +138,12 @@ class Game:
         """Add up losses, weights and, in the parameters, gradients of all micro-batches."""
         name, sums = seat.player.name, {}
         for i, batch in enumerate(batches):
-            noise = seed_of(self.seed, "noise", name, *when, self.rank * len(batches) + i)
-            shared.manual_seed(noise)
+            here = (name, *when, self.rank * len(batches) + i)
+            # Two seeds, for dropout must not repeat the loss's own noise.
+            shared.manual_seed(seed_of(self.seed, "dropout", *here))
+            self._generator.manual_seed(seed_of(self.seed, "noise", *here))
             with forward_precision(self.bf16, self.device):
-                loss = seat.player.loss(batch, self._generator.manual_seed(noise))
+                loss = seat.player.loss(batch, self._generator)
             terms = {"weight": float(loss.weight), "loss": loss.total.item()}
             terms |= {key: value.item() * loss.weight for key, value in loss.metrics.items()}
             for key, value in terms.items():

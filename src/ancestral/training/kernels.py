@@ -69,8 +69,11 @@ def move_by_momentum(
         weight_decay: Added to the gradients of all these parameters.
         divisor: Divides the gradients, float32 []; one if None.
     """
+    parameters, grads, velocities = tensors
     _TORCH._fused_sgd_(
-        *tensors,
+        parameters,
+        grads,
+        velocities if momentum else [],  # The kernel refuses buffers that it would not use.
         weight_decay=weight_decay,
         momentum=momentum,
         lr=rate,
