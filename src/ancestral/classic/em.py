@@ -37,7 +37,7 @@ class Mixture:
 
 
 class Design:
-    """The features of a data set, tile by tile, each [F, n].
+    """The features of a data set, tile by tile, each [F, n]; a tile lives until the next one.
 
     Args:
         x: Data, [N, D], float64, best centred and scaled to about unit variance.
@@ -46,19 +46,35 @@ class Design:
     def __init__(self, x: Tensor) -> None:
         self.x = x
         self.pairs = torch.triu_indices(x.shape[1], x.shape[1], device=x.device)
-        width = 1 + x.shape[1] + self.pairs.shape[1]
-        self._rows = max(64, _TILE // width)
-        self._tiles = list(self._compute()) if width * len(x) <= _KEPT else None
+        self._width = 1 + x.shape[1] + self.pairs.shape[1]
+        self._rows = max(256, _TILE // self._width)
+        self._kept: list[Tensor] | None = None
+        if self._width * len(x) <= _KEPT:
+            self._kept = [self._fill(rows, self._empty()) for rows in x.split(self._rows)]
 
     def __iter__(self) -> Iterator[Tensor]:
-        return iter(self._tiles) if self._tiles is not None else self._compute()
-
-    def _compute(self) -> Iterator[Tensor]:
-        first, second = self.pairs
+        if self._kept is not None:
+            yield from self._kept
+            return
+        memory = self._empty()
         for rows in self.x.split(self._rows):
-            columns = rows.T.contiguous()
-            squares = columns[first] * columns[second]
-            yield torch.cat((torch.ones_like(columns[:1]), columns, squares))
+            yield self._fill(rows, memory)
+
+    def _empty(self) -> Tensor:
+        return self.x.new_empty(self._width * min(self._rows, len(self.x)))
+
+    def _fill(self, rows: Tensor, memory: Tensor) -> Tensor:
+        """Write [1, x, x_i x_j for i <= j] of some rows [n, D] into memory, as [F, n]."""
+        count, features = rows.shape
+        tile = memory[: self._width * count].view(self._width, count)
+        tile[0] = 1
+        columns = tile[1 : 1 + features].copy_(rows.T)
+        start = 1 + features
+        for i in range(features):  # Products of whole rows: no index is looked up.
+            end = start + features - i
+            torch.mul(columns[i:], columns[i], out=tile[start:end])
+            start = end
+        return tile
 
 
 def expectation(design: Design, mixture: Mixture) -> tuple[float, Tensor]:
