@@ -146,3 +146,10 @@ def test_a_bad_cell_far_below_the_sample_is_found(tmp_path: Path) -> None:
     lines[55_554] = "1,?"
     with pytest.raises(DataError, match=r"row 55555 \(line 55556 of the file\), column 'b'"):
         read(tmp_path, "a,b\n" + "\n".join(lines))
+
+
+def test_an_empty_last_cell_does_not_make_commas_decimal(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(20)) + "7,\n")
+    with pytest.raises(DataError, match=r"row 21 .*column 'b': the cell is empty"):
+        load(str(path))

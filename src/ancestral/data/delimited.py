@@ -139,11 +139,16 @@ def _try(text: str, delimiter: str, decimal: str) -> tuple[list[list[str]], str,
 def _merit(rows: list[list[str]], delimiter: str, decimal: str) -> tuple[float, bool, int]:
     """Order ways to read: most numbers below the header, rows of one length, most columns."""
     del delimiter
-    if not rows:
+    if not rows or (decimal == "," and _joins_names(rows[0])):
         return (0.0, False, 0)
     body = [cell for row in rows[1:] or rows for cell in row]
     share = sum(_parse(cell, decimal) is not None for cell in body) / max(1, len(body))
     return (share, len({len(row) for row in rows}) == 1, len(rows[0]))
+
+
+def _joins_names(row: list[str]) -> bool:
+    """Tell whether a header was taken for one name with commas: then commas separate cells."""
+    return len(row) == 1 and "," in row[0] and _parse(row[0], ",") is None
 
 
 def _is_data(row: Sequence[str], decimal: str) -> bool:
