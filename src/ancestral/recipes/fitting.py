@@ -162,7 +162,7 @@ class Fitting:
                 game,
                 best=at.best,
                 cpu_seconds=at.cpu_seconds,
-                step=at.step,
+                progress=at.progress,
             ) as keeper,
         ):
             for report in _reports(self.plan, self.units, game, judge, at.progress):
@@ -243,6 +243,7 @@ def resume(
     )
     if finished:
         return Fitting(plan_, run, run.model())
+    run.metrics()  # A damaged file is found before anything is written.
     model, transform = plan_.build()
     units = _units(plan_, model, transform)
     game = _game(plan_, model)

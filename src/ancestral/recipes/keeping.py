@@ -8,11 +8,12 @@ from typing import Any, Self
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.metrics import MetricsFile
-from ancestral.recipes.record import FORMAT, Result, Status, Stopped
+from ancestral.recipes.record import FORMAT, Result, Stopped
 from ancestral.recipes.runs import CHECKPOINT, METRICS, WEIGHTS, Run, save_record, save_weights
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
+from ancestral.training.progress import Progress
 
 CHECKPOINT_SECONDS = 5.0
 """Time between checkpoints: at most about so much work is lost to a kill."""
@@ -31,7 +32,7 @@ class Keeper:
         game: The players.
         best: The figure of the best weights so far, when resuming.
         cpu_seconds: Processor time so far, when resuming.
-        step: Step that is resumed from.
+        progress: Where it stood, when resuming.
     """
 
     def __init__(
@@ -42,17 +43,18 @@ class Keeper:
         *,
         best: Figure | None = None,
         cpu_seconds: float = 0.0,
-        step: int = 0,
+        progress: Progress | None = None,
     ) -> None:
         self.run, self.units, self.game = run, units, game
         self.best = best
         self.report: Report | None = None
+        self._progress = progress or Progress()
         self._cpu = time.process_time() - cpu_seconds
         self._checkpoints = Checkpoints(run.folder / CHECKPOINT)
-        self._metrics = MetricsFile(run.folder / METRICS, keep=step)
+        self._metrics = MetricsFile(run.folder / METRICS, keep=self._progress.step)
         self._row_at = self._saved_at = time.monotonic()
         self._pause = CHECKPOINT_SECONDS
-        self._saved_step = step
+        self._saved_step = self._progress.step
 
     def __enter__(self) -> Self:
         """Return the keeper; its files are open."""
@@ -72,7 +74,7 @@ class Keeper:
         Raises:
             RunError: If the disk is full; what was there before is intact.
         """
-        self.report = report
+        self.report, self._progress = report, report.progress
         now = time.monotonic()
         if self._row_due(report, now):
             self._row_at = now
@@ -112,34 +114,36 @@ class Keeper:
 
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""
-        report = self.report
-        if report is None:  # Nothing was left to do.
-            return self._result("finished", self.run.record.result.stopped or "completed")
         self.checkpoint()
-        if report.progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file():
-            self.save_weights(report.step)
-        if report.stopped is None:
-            return self._result("interrupted", "interrupted")
-        return self._result("finished", report.stopped)
+        if self._progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file():
+            self.save_weights(self._progress.step)
+        stopped = self._stopped()
+        result = replace(
+            self.run.record.result,
+            status="interrupted" if stopped == "interrupted" else "finished",
+            stopped=stopped,
+            steps=self._progress.step,
+            seconds=self._progress.seconds,
+            cpu_seconds=self.cpu_seconds,
+            best=self.best,
+            best_step=self._progress.best_step,
+            error=None,
+        )
+        return store(self.run, result)
 
     @property
     def cpu_seconds(self) -> float:
         """Processor time of this training, of resumed parts too."""
         return time.process_time() - self._cpu
 
-    def _result(self, status: Status, stopped: Stopped) -> Run:
-        result = replace(self.run.record.result, status=status, stopped=stopped)
+    def _stopped(self) -> Stopped:
         if self.report is not None:
-            result = replace(
-                result,
-                steps=self.report.step,
-                seconds=self.report.seconds,
-                cpu_seconds=self.cpu_seconds,
-                best=self.best,
-                best_step=self.report.progress.best_step,
-                error=None,
-            )
-        return store(self.run, result)
+            return self.report.stopped or "interrupted"
+        # Killed between the last checkpoint and the end: nothing was left to do.
+        if self.game.options.patience and self._progress.bad >= self.game.options.patience:
+            return "early"
+        budget = self.run.record.budget
+        return "budget" if budget is not None and budget.seconds is not None else "completed"
 
     def _row_due(self, report: Report, now: float) -> bool:
         return (
