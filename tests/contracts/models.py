@@ -5,7 +5,7 @@ do. Whether a suite runs for a model is asked of the model itself; ``test_names.
 answer with the line.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from ancestral.adversarial import GAN
+from ancestral.adversarial import GAN, ConditionalGAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
 from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
 from ancestral.classic import KDE, Empirical, GaussianMixture
@@ -110,6 +110,7 @@ class Case:
 
 DEEP = "samples means bound encodes trains graph"
 LOSS_ONLY = "samples means encodes trains graph"
+GAN_LIKE = "samples trains graph"
 
 CASES = [
     Case("empirical", lambda: Empirical((2,)), ring, "samples fits graph"),
@@ -130,7 +131,8 @@ CASES = [
         DEEP,
     ),
     Case("image-vae-book", lambda: CrossEntropyImageVAE(**SMALL), bars, LOSS_ONLY),
-    Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, "samples trains graph"),
+    Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, GAN_LIKE),
+    Case("cgan", lambda: ConditionalGAN((1, 8, 8), classes=LABELS), labelled_bars, GAN_LIKE),
 ]
 
 
@@ -144,22 +146,25 @@ def cases(capability: str) -> pytest.MarkDecorator:
 every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
 
 
-def lower_loss(player: Player, examples: Batch, *, steps: int, seed: int = 0) -> list[float]:
-    """Update one player ``steps`` times on batches of at most 128; return its mean losses."""
-    parameters = list(player.module.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=5e-3)
-    generator = Generator().manual_seed(seed)
-    losses = []
+def train(
+    players: Sequence[Player], examples: Batch, *, steps: int, learning_rate: float = 5e-3
+) -> dict[str, list[float]]:
+    """Let the players take turns on batches of at most 128; return their mean losses by name."""
+    owned = {player.name: list(player.module.parameters()) for player in players}
+    optimizers = {name: torch.optim.Adam(of, lr=learning_rate) for name, of in owned.items()}
+    losses: dict[str, list[float]] = {player.name: [] for player in players}
+    generator = Generator().manual_seed(0)
     for _ in range(steps):
-        rows = torch.randperm(len(examples.x), generator=generator)[:128]
-        given = {name: value[rows] for name, value in examples.given.items()}
-        loss = player.loss(Batch(examples.x[rows], given), generator)
-        mean = loss.total / loss.weight
-        gradients = torch.autograd.grad(mean, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        optimizer.step()
-        losses.append(float(mean.detach()))
+        for player in players:
+            rows = torch.randperm(len(examples.x), generator=generator)[:128]
+            given = {name: value[rows] for name, value in examples.given.items()}
+            loss = player.loss(Batch(examples.x[rows], given), generator)
+            mean = loss.total / loss.weight
+            gradients = torch.autograd.grad(mean, owned[player.name])
+            for parameter, gradient in zip(owned[player.name], gradients, strict=True):
+                parameter.grad = gradient
+            optimizers[player.name].step()
+            losses[player.name].append(mean.item())
     return losses
 
 
@@ -170,8 +175,7 @@ def _fitted(case: Case) -> nn.Module:
         model.fit(examples.x, given=examples.given or None, generator=Generator().manual_seed(0))
     if isinstance(model, Trains):
         players = model.players()
-        rounds = 1 if len(players) == 1 else 20
-        for number in range(rounds):  # Players that oppose each other take turns.
-            for player in players:
-                lower_loss(player, examples, steps=case.steps // rounds, seed=number)
+        # Players that oppose each other need smaller steps.
+        rate = 5e-3 if len(players) == 1 else 1e-3
+        train(players, examples, steps=case.steps, learning_rate=rate)
     return model.requires_grad_(False).eval()

@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from tests.contracts.models import Case, cases, lower_loss
+from tests.contracts.models import Case, cases, train
 from torch import Generator
 
 from ancestral.capabilities import Batch, Loss, Player
@@ -57,7 +57,7 @@ def test_all_noise_comes_from_the_generator(case: Case) -> None:
 
 def test_each_player_lowers_its_own_loss(case: Case) -> None:
     for player in case.fresh().players():
-        losses = lower_loss(player, case.data(128, 0), steps=30)
+        losses = train([player], case.data(128, 0), steps=30)[player.name]
         assert sum(losses[-5:]) < sum(losses[:5]), player.name
 
 
