@@ -8,6 +8,7 @@ from torch.nn.functional import one_hot
 
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
+from ancestral.adversarial.initialise import keep_variance
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -80,7 +81,7 @@ class ConditionalGAN(nn.Module):
         latent: int = 4,
         hidden: Sequence[int] = (128, 128, 128),
         loss: GeneratorLoss = "non-saturating",
-        penalty: float = 0.02,
+        penalty: float = 0.05,
         updates: tuple[int, int] = (1, 1),
     ) -> None:
         super().__init__()
@@ -106,6 +107,8 @@ class ConditionalGAN(nn.Module):
             ]
         )
         self.q = BayesianNetwork([Node("y", critic, ("x", "label"))])
+        keep_variance(generator)
+        keep_variance(critic)
         # A tuple, so that p and q stay the only owners of the weights.
         self._networks = (generator, critic)
         self.game = AdversarialGame(

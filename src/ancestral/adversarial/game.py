@@ -19,9 +19,9 @@ GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "saturating": saturating_loss,
 }
 
-PENALISED_SHARE = 4
+PENALISED_SHARE = 8
 """One in so many real examples of a batch has its slope penalised: the gradient of a gradient
-costs as much as the rest of the critic's turn, and a quarter of it does the same work."""
+costs more than the rest of the critic's turn, and an eighth of the batch does the same work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

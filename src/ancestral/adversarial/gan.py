@@ -9,6 +9,7 @@ from torch.distributions import Uniform
 
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
+from ancestral.adversarial.initialise import keep_variance
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -84,7 +85,7 @@ class GAN(nn.Module):
         hidden: Sequence[int] = (128, 128, 128),
         loss: GeneratorLoss = "non-saturating",
         prior: Literal["normal", "uniform"] = "normal",
-        penalty: float = 0.02,
+        penalty: float = 0.05,
         updates: tuple[int, int] = (1, 1),
     ) -> None:
         super().__init__()
@@ -97,6 +98,8 @@ class GAN(nn.Module):
         x_given_z = Node("x", Deterministic(generator), ("z",), shape)
         self.p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
         self.q = BayesianNetwork([Node("y", critic, ("x",))])
+        keep_variance(generator)
+        keep_variance(critic)
         # A tuple, so that p and q stay the only owners of the weights.
         self._networks = (generator, critic)
         self.game = AdversarialGame(
