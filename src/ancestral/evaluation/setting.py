@@ -93,7 +93,7 @@ class Sizes:
             radii=min(setting.radii, references),
             kernel=2_000,
             classifier=2_000 if wide else 10_000,
-            neighbours=2_000 if wide else 10_000,
+            neighbours=1_000 if wide else 10_000,
             # A bound that sums out ten labels runs the networks ten times for each example.
             scored=min(2_000 if wide else references, references),
             weighted=min(250 if wide else references, references),
