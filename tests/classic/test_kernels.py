@@ -42,6 +42,12 @@ def test_a_far_cluster_keeps_its_small_distances() -> None:
     )
 
 
+def test_points_that_underflow_may_follow_points_that_do_not() -> None:
+    data = torch.randn(3000, 2, dtype=torch.float64)
+    x = torch.cat((data, data + 30))  # Sums near 1 in the first tiles, e^-45000 in the last.
+    torch.testing.assert_close(log_kernel_mean(x, data, 0.1), plain(x, data, 0.1))
+
+
 def test_a_point_left_out_does_not_see_itself() -> None:
     data = torch.randn(40, 3, dtype=torch.float64)
     got = log_kernel_mean(data, data, 0.5, leave_out=torch.arange(40))
