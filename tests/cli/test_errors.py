@@ -15,7 +15,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     data = tmp_path / "data"
     (data / "empty").mkdir(parents=True)
     (data / "empty.csv").touch()
-    (data / "nan.csv").write_text("a,b\n" + "1,2\n" * 6 + "3,\n" + "5,6\n" * 20)
+    (data / "nan.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(20)) + "7,\n")
     (data / "one.csv").write_text("a,b\n1,2\n")
     (data / "words.csv").write_text("a,b\n" + "1,2\n" * 20 + "3,x\n")
     (data / "photos").mkdir()

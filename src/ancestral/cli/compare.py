@@ -65,8 +65,12 @@ def hold_with_bar(what: "Contest", *, overwrite: bool) -> "Comparison":
 
     for note in what.data.notes:
         console.say(f"{what.data.name}: {note}")
-    with console.Bar("compare") as bar:
-        found = hold(what, overwrite=overwrite, progress=bar.turn)
+    try:
+        with console.Bar("compare") as bar:
+            found = hold(what, overwrite=overwrite, progress=bar.turn)
+    except KeyboardInterrupt:
+        console.say(f"stopped; the runs so far are in {what.folder}")
+        raise
     for model in found.models:
         if model.error is not None:
             console.say(f"{model.name} failed: {model.error}")

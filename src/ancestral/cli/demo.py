@@ -7,7 +7,7 @@ from ancestral.cli import console
 from ancestral.cli.compare import hold_with_bar, show
 from ancestral.cli.options import Common, Ending, Folder
 
-_DATA = ("digits", "swiss-roll")
+DATA = ("digits", "swiss-roll")
 
 
 def demo(
@@ -24,16 +24,16 @@ def demo(
     common.apply()
     begun, out = time.monotonic(), folder.out or free_name(Path("runs/demo"))
     end = ending.read() or "25s"
-    for name in _DATA:
-        check_free(out / name, overwrite=folder.overwrite)
+    for name in DATA:
+        check_free(out / Path(name).stem, overwrite=folder.overwrite)
     found = []
-    for name in _DATA:
+    for name in DATA:
         what = contest(
             name,
             budget=end,
             seed=common.seed_or_default,
             device=common.device_or_default,
-            out=out / name,
+            out=out / Path(name).stem,
         )
         console.say(f"comparing {', '.join(p.recipe.name for p in what.plans)} on {name} ...")
         found.append(hold_with_bar(what, overwrite=folder.overwrite))

@@ -118,11 +118,16 @@ def _drive(fitting: "Fitting", common: Common) -> int:
     from ancestral.recipes.reporting import report_fit
 
     _say_what(fitting)
-    with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
-        for report in fitting:
-            numbers = report.validation or report.metrics
-            shown = next((f"{k} {v:.4g}" for k, v in numbers.items()), "")
-            bar.move(fitting.share(report), f"step {report.step:,}  {shown}")
+    try:
+        with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
+            for report in fitting:
+                numbers = report.validation or report.metrics
+                shown = next((f"{k} {v:.4g}" for k, v in numbers.items()), "")
+                bar.move(fitting.share(report), f"step {report.step:,}  {shown}")
+    except KeyboardInterrupt:
+        folder = fitting.run.folder
+        console.say(f"stopped at once; go on with: ancestral fit --resume {folder}")
+        return 128 + (fitting.interrupts.number or signal.SIGINT)
     if fitting.stopped != "interrupted":
         report_fit(fitting.run, fitting.plan.data, device=fitting.plan.device)
         return _answer(fitting.run, common)

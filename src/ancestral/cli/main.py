@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _status(error: BaseException) -> int:
     """Return the exit status of an error that no command has turned into a line."""
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT
     if isinstance(error, BrokenPipeError):
         return 128 + signal.SIGPIPE
     if isinstance(error, SystemExit):

@@ -2,16 +2,20 @@
 
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+INSISTS = 1.0
+"""Seconds after which a further signal is not the same one given twice."""
 
 
 class Interrupts:
     """While it is entered, SIGINT and SIGTERM set ``asked`` instead of breaking the step.
 
-    A second signal raises ``KeyboardInterrupt`` at once, except inside :meth:`held`: saving takes
-    less time than a third one. Outside of the main thread, where Python allows no handlers,
+    One that comes more than a second later raises ``KeyboardInterrupt`` at once, except inside
+    :meth:`held`: nobody who presses twice in a hurry loses the step that is being saved. Outside of the main thread, where Python allows no handlers,
     nothing is changed.
 
     Attributes:
@@ -26,6 +30,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.number = 0
         self._held = False
+        self._since = 0.0
         self._before: dict[int, object] = {}
 
     @property
@@ -57,7 +62,8 @@ class Interrupts:
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
-        again = self.asked
-        self.number = self.number or number
-        if again and not self._held:
+        now = time.monotonic()
+        if not self.asked:
+            self.number, self._since = number, now
+        elif now - self._since > INSISTS and not self._held:
             raise KeyboardInterrupt

@@ -22,8 +22,15 @@ from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
 
-_LOADING = {"label": "label", "fractions": "fractions", "split_seed": "seed", "size": "size"}
-"""Settings of the data, and the fields of ``Loading`` that they are."""
+_LOADING = {
+    "label": "label",
+    "fractions": "fractions",
+    "split_seed": "seed",
+    "size": "size",
+    "pixels": "size",
+}
+"""Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
+the size of a network, and ``pixels`` cannot be mistaken."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +101,7 @@ def plan(
 
     Example:
         >>> plan("gmm", "moons", settings={"components": 8}).config
-        GMMConfig(components=8)
+        GMMConfig(components=8, least_variance=1e-06)
     """
     recipe = recipe_named(model)
     if seed < 0:

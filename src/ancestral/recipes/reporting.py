@@ -181,8 +181,7 @@ def _changed(record: Record) -> dict[str, object]:
         found |= {key: value for key, value in chosen.items() if value != usual[key]}
     loading = record.data.loading
     if loading.size is not None:
-        # Two settings have the name: the network's is spelled by its parts, see above.
-        found["size"] = loading.size
+        found["pixels"] = loading.size
     if loading.label is not None:
         found["label"] = loading.label
     if loading.seed:

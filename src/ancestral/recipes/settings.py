@@ -56,8 +56,15 @@ def parse_pairs(pairs: Iterable[str], *, option: str = "--set") -> dict[str, str
         if not sign or not key.strip():
             raise ConfigError(f"{option} must be written key=value, got {pair!r}")
         name = key.strip()
-        found[name.replace("-", "_") if option == "--set" else name] = value.strip()
+        if option == "--set":
+            name = _setting(name.replace("-", "_"), value)
+        found[name] = value.strip()
     return found
+
+
+def _setting(name: str, value: str) -> str:
+    """Tell the two meanings of ``size`` apart, so that both can be given."""
+    return "pixels" if name == "size" and value.strip().lstrip("-").isdecimal() else name
 
 
 def hints(cls: type) -> dict[str, Any]:

@@ -1,0 +1,62 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+Fitted = Callable[[str], Path]
+
+
+def test_encode_keeps_the_order_of_the_file(
+    cli: Callable, fitted: Fitted, table: Path, tmp_path: Path
+) -> None:
+    run = fitted("vae-table")
+    answer = cli("encode", run, table, "--json").json
+    assert answer["columns"] == ["z1", "z2", "std1", "std2"]
+    assert np.shape(answer["latents"]) == (240, 4)
+    reverse = tmp_path / "reverse.csv"
+    head, *rows = table.read_text().split()
+    reverse.write_text("\n".join([head, *reversed(rows)]) + "\n")
+    other = cli("encode", run, reverse, "--json").json
+    # The same numbers in other batches of a matrix product agree to float32 rounding.
+    np.testing.assert_allclose(other["latents"][::-1], answer["latents"], rtol=1e-4, atol=1e-6)
+
+
+def test_encode_writes_a_table(cli: Callable, fitted: Fitted, tmp_path: Path) -> None:
+    out = tmp_path / "latents.csv"
+    assert cli("encode", fitted("image-vae-digits"), "digits", "--out", out).status == 0
+    rows = np.genfromtxt(out, delimiter=",", skip_header=1)
+    assert rows.shape == (1797, 32)
+    assert (rows[:, 16:] > 0).all()
+
+
+def test_a_walk_has_its_ends(cli: Callable, fitted: Fitted) -> None:
+    run = fitted("vae-table")
+    straight = cli("interpolate", run, 0, 1, "--steps", 5, "--json").json
+    great = cli("interpolate", run, 0, 1, "--steps", 5, "--slerp", "--json").json
+    back = cli("interpolate", run, 1, 0, "--steps", 5, "--json").json
+    assert straight["method"] == "straight"
+    assert great["method"] == "slerp"
+    assert np.shape(straight["samples"]) == (5, 2)
+    for end in (0, -1):
+        np.testing.assert_allclose(straight["samples"][end], great["samples"][end], rtol=1e-4)
+    np.testing.assert_allclose(straight["samples"][::-1], back["samples"], rtol=1e-4)
+
+
+def test_a_walk_between_images(cli: Callable, fitted: Fitted, tmp_path: Path) -> None:
+    out = tmp_path / "path.png"
+    run = fitted("image-vae-digits")
+    assert cli("interpolate", run, 0, 7, "--steps", 6, "--out", out).status == 0
+    with Image.open(out) as picture:
+        assert picture.size[0] > 8
+    assert Path(cli("interpolate", run, 0, 7).out.strip()).parent == run
+
+
+def test_a_walk_between_files(cli: Callable, fitted: Fitted, tmp_path: Path) -> None:
+    a, b = tmp_path / "a.csv", tmp_path / "b.csv"
+    a.write_text("height,weight\n160.5,55.5\n")
+    b.write_text("height,weight\n190.5,90.5\n")
+    answer = cli("interpolate", fitted("vae-table"), a, b, "--steps", 3, "--json").json
+    assert np.shape(answer["samples"]) == (3, 2)
+    b.write_text("height,weight\n190.5,90.5\n180.5,80.5\n")
+    assert "one example" in cli("interpolate", fitted("vae-table"), a, b).line

@@ -1,0 +1,22 @@
+from collections.abc import Callable
+
+
+def test_models_by_what_they_can(cli: Callable) -> None:
+    found = {model["name"]: model for model in cli("models", "--json").json["models"]}
+    assert list(found) == ["empirical", "kde", "gmm", "vae", "image-vae", "gan"]
+    for name, model in found.items():
+        can = model["capabilities"]
+        assert "samples" in can
+        assert "graph" in can
+        assert ("density" in can) == (name in {"kde", "gmm"})
+        assert ("bound" in can) == (name in {"vae", "image-vae"})
+    assert found["vae"]["settings"]["decoder_std"] == "learned"
+    shown = cli("models").out
+    assert all(name in shown for name in found)
+
+
+def test_datasets(cli: Callable) -> None:
+    found = {info["name"]: info for info in cli("datasets", "--json").json["datasets"]}
+    assert found["digits"]["event_shape"] == [1, 8, 8]
+    assert found["swiss-roll"]["available"]
+    assert "swiss-roll" in cli("datasets").out

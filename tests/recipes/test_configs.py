@@ -1,0 +1,45 @@
+import pytest
+from torch import Size
+
+from ancestral.errors import ConfigError
+from ancestral.recipes.configs import GANConfig, GMMConfig, ImageVAEConfig, KDEConfig, VAEConfig
+from ancestral.recipes.shape import Shape
+from ancestral.recipes.table import RECIPES
+
+PLANE = Shape(kind="vectors", event=Size((2,)))
+DIGITS = Shape(kind="images", event=Size((1, 8, 8)), labels=10, levels=17)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_resolving_fills_in_everything_and_is_stable(name: str) -> None:
+    recipe = RECIPES[name]
+    for shape in (PLANE, DIGITS):
+        once = recipe.config().resolved(shape)
+        assert once.resolved(shape) == once
+
+
+def test_what_is_given_is_kept() -> None:
+    assert VAEConfig(latent=5, hidden=(7,)).resolved(PLANE).latent == 5
+    assert VAEConfig(size="tiny").resolved(PLANE).hidden == (32, 32)
+    assert GMMConfig(least_variance=0.5).resolved(DIGITS).least_variance == 0.5
+    assert ImageVAEConfig(width=3).resolved(DIGITS).width == 3
+    assert GANConfig(latent=9).resolved(DIGITS).latent == 9
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: KDEConfig(bandwidth=0.0), "bandwidth must be above 0, got 0.0"),
+        (lambda: GMMConfig(components=0), "components must be at least 1, got 0"),
+        (lambda: GMMConfig(least_variance=2.0), "least_variance must be above 0 and at most 1"),
+        (lambda: VAEConfig(hidden=()), "hidden must be one or more numbers of at least 1"),
+        (lambda: VAEConfig(decoder_std=-1.0), "decoder_std must be above 0, got -1.0"),
+        (lambda: ImageVAEConfig(width=0), "width must be at least 1, got 0"),
+        (lambda: GANConfig(penalty=-1.0), "penalty must be at least 0, got -1.0"),
+        (lambda: GANConfig(updates=(0, 1)), "updates must be two numbers of at least 1"),
+    ],
+)
+def test_values_out_of_range_are_refused(make: object, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make()  # pyright: ignore[reportCallIssue]
+    assert message in str(caught.value)

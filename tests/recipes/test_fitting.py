@@ -1,0 +1,123 @@
+"""The iterator of a fit: stopped, abandoned, diverged, resumed; and the Python road to it."""
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from ancestral.data import load
+from ancestral.errors import ConfigError, DivergenceError, RunError
+from ancestral.recipes import Fitting, Run, fit, plan, resume, start
+from ancestral.training import Budget, load_tensors
+
+TINY = {"size": "tiny", "batch_size": 64, "validate_every": 10}
+STEPS = 25
+
+
+@pytest.fixture(scope="module")
+def moons() -> object:
+    return load("moons")
+
+
+def begin(folder: Path, moons: object, **more: object) -> Fitting:
+    made = plan("vae", moons, settings={**TINY, **more}, budget=Budget(steps=STEPS))
+    return start(made, folder)
+
+
+def last(run: Path) -> dict[str, torch.Tensor]:
+    return load_tensors(run / "checkpoint" / f"step-{STEPS:09d}.safetensors")[0]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, moons: object) -> Path:
+    run = tmp_path_factory.mktemp("whole") / "run"
+    for _ in begin(run, moons):
+        pass
+    return run
+
+
+@pytest.mark.parametrize("how", ["stop", "break", "thread"])
+@pytest.mark.parametrize("step", [1, 13, 20])
+def test_stopped_and_resumed_is_the_same_run(
+    how: str, step: int, tmp_path: Path, moons: object, whole: Path
+) -> None:
+    run = tmp_path / "run"
+    fitting = begin(run, moons)
+    for report in fitting:
+        if report.step == step:
+            if how == "break":
+                break
+            if how == "thread":
+                other = threading.Thread(target=fitting.stop)
+                other.start()
+                other.join()
+            else:
+                fitting.stop()
+    del report
+    assert Run.open(run).record.result.status == "interrupted"
+    assert Run.open(run).record.result.steps == step
+    assert Run.open(run).model().sample(2).shape == (2, 2)  # Usable as it is.
+    going_on = resume(run)
+    assert going_on.position.step == step
+    assert [report.step for report in going_on] == list(range(step + 1, STEPS + 1))
+    assert going_on.stopped == "completed"
+    for name, value in last(whole).items():
+        assert torch.equal(last(run)[name], value), name
+    ours, theirs = Run.open(run).record.result, Run.open(whole).record.result
+    assert ours.best == theirs.best
+    assert ours.best_step == theirs.best_step
+
+
+def test_divergence_leaves_the_last_checkpoint(tmp_path: Path, moons: object) -> None:
+    run = tmp_path / "run"
+    fitting = begin(run, moons)
+    reports = iter(fitting)
+    for _ in range(12):
+        next(reports)
+    with torch.no_grad():
+        next(fitting.units.model.parameters()).fill_(float("nan"))
+    with pytest.raises(DivergenceError, match="loss of vae is nan"):
+        next(reports)
+    result = Run.open(run).record.result
+    assert result.status == "failed"
+    assert "loss of vae is nan" in str(result.error)
+    (path,) = (run / "checkpoint").iterdir()
+    assert path.name == "step-000000010.safetensors"
+    assert all(value.isfinite().all() for value in load_tensors(path)[0].values())
+    assert len(list(resume(run))) == STEPS - 10
+
+
+def test_data_and_arguments_are_checked_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="seed must be at least 0"):
+        plan("vae", "moons", seed=-1)
+    made = plan("image-vae", "digits", settings={"pixels": 10})
+    with pytest.raises(ConfigError, match="size must be a multiple of 4"):
+        start(made, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_fit_is_one_call(tmp_path: Path) -> None:
+    run = fit("gmm", "moons", settings={"components": 3}, out=tmp_path / "run")
+    assert run.record.result.stopped == "completed"
+    assert run.record.config.components == 3
+    assert (run.folder / "report.html").is_file()
+    with pytest.raises(RunError, match="exists"):
+        fit("gmm", "moons", out=tmp_path / "run")
+    assert list(resume(tmp_path / "run")) == []
+
+
+def test_components_are_chosen_and_recorded(tmp_path: Path) -> None:
+    run = fit("gmm", "digits", out=tmp_path / "run")
+    assert 1 < run.record.config.components < 64
+    assert Run.open(run.folder).model().model.state_dict().keys()
+    assert run.record.result.best.kind == "bound"
+
+
+def test_the_clock_is_repeated_by_steps(tmp_path: Path, moons: object) -> None:
+    made = plan("gan", moons, settings=TINY, budget="0.1s")
+    fitting = start(made, tmp_path / "run")
+    shares = [fitting.share(report) for report in fitting]
+    assert shares == sorted(shares)
+    assert fitting.stopped == "budget"
+    assert fitting.run.record.result.steps == len(shares)

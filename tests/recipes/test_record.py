@@ -1,0 +1,64 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from ancestral.errors import DamagedFileError, RunError
+from ancestral.evaluation import Figure
+from ancestral.recipes import RECIPES, plan
+from ancestral.recipes.record import Record, Result, check_format, versions
+
+PATH = Path("run.toml")
+
+
+def record_of(name: str, **settings: object) -> Record:
+    made = plan(name, "digits", settings=settings, seed=3)
+    return Record(
+        model=name,
+        seed=3,
+        device="cpu",
+        threads=2,
+        versions=versions(),
+        data=made.data_record,
+        config=made.config,
+        options=made.options,
+        budget=made.budget,
+        transform=made.build()[1].spec(),
+        result=Result(
+            status="finished",
+            stopped="early",
+            steps=7,
+            best=Figure(-1.5, None, "nats", "bound", floor=0.5),
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_toml_and_back(name: str) -> None:
+    record = record_of(name, pixels=12)
+    assert Record.from_toml(record.to_toml(), PATH) == record
+
+
+def test_settings_that_are_none_survive() -> None:
+    record = record_of("vae")
+    assert 'decoder_std = "learned"' in record.to_toml()
+    assert Record.from_toml(record.to_toml(), PATH).config == record.config
+
+
+@pytest.mark.parametrize("found", [None, "1", 0, True, 1.5])
+def test_a_format_that_is_none_is_damage(found: object) -> None:
+    with pytest.raises(DamagedFileError, match=r"run\.toml is damaged"):
+        check_format(found, PATH)
+
+
+def test_a_newer_format_is_refused() -> None:
+    check_format(1, PATH)
+    with pytest.raises(RunError, match=r"format 9; this one reads 1\): upgrade"):
+        check_format(9, PATH)
+
+
+def test_results_without_a_figure() -> None:
+    result = Result()
+    assert Result.from_plain(result.to_plain()) == result
+    assert "best" not in result.to_plain()
+    assert dataclasses.replace(result, steps=4).to_plain()["steps"] == 4

@@ -1,0 +1,38 @@
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ancestral.cli.app import run as command
+from ancestral.data import load
+from ancestral.recipes import Run, fit
+from ancestral.recipes.reporting import budget_text, is_toy, repeat_command
+from ancestral.training import Budget, load_tensors
+
+
+def test_the_command_repeats_the_run_bit_for_bit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {"size": "tiny", "latent": 3, "pixels": 12, "betas": (0.8, 0.9), "split_seed": 4}
+    first = fit(
+        "image-vae", "digits", settings=settings, budget=Budget(steps=2), out=tmp_path / "a"
+    )
+    words = shlex.split(repeat_command(first.record))
+    assert words[:4] == ["ancestral", "fit", "image-vae", "digits"]
+    assert command([*words[1:], "--out", str(tmp_path / "b")]) == 0
+    assert "completed" in capsys.readouterr().out
+    one, two = (load_tensors(tmp_path / name / "model.safetensors")[0] for name in "ab")
+    assert all((one[name] == two[name]).all() for name in one)
+    assert Run.open(tmp_path / "b").record.config == first.record.config
+
+
+def test_budgets_in_words() -> None:
+    assert budget_text(None) == ""
+    assert budget_text(Budget(seconds=30.0)) == "30s"
+    assert budget_text(Budget(steps=5)) == "5 steps"
+    assert budget_text(Budget(epochs=1.5)) == "1.5 epochs"
+
+
+def test_only_toy_sets_can_be_drawn_anew() -> None:
+    assert is_toy(load("ring"))
+    assert not is_toy(load("digits"))

@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from ancestral.capabilities import Fits, HasBound, HasDensity, Samples, Trains
+from ancestral.data import load
+from ancestral.errors import ConfigError
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes import DEFAULTS, RECIPES, plan, recipe_named
+from ancestral.training import Budget
+
+PAIRS = [(name, kind) for name, recipe in RECIPES.items() for kind in recipe.kinds]
+
+
+@pytest.mark.parametrize(("name", "kind"), PAIRS)
+def test_every_recipe_is_what_it_says(name: str, kind: str) -> None:
+    recipe = RECIPES[name]
+    data = load({"vectors": "moons", "images": "digits"}[kind])
+    made = plan(name, data)
+    model, transform = made.build()
+    assert recipe.name == name
+    assert isinstance(model, Samples)
+    assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)
+    assert (made.options is not None) == (made.budget is not None) == recipe.trains
+    assert (recipe.chosen_by == "log_prob") == isinstance(model, HasDensity)
+    assert (recipe.chosen_by == "elbo") == isinstance(model, HasBound)
+    # Model units and back are the user's own, at the data's own shape and type.
+    x = data.train.x[:5]
+    back = transform.inverse(transform(x, torch.Generator().manual_seed(0)))
+    assert back.dtype == x.dtype
+    torch.testing.assert_close(back, x, atol=1e-5, rtol=0)
+    if recipe.trains:
+        assert InDataUnits(model, transform).sample(3).shape == (3, *data.event_shape)
+
+
+def test_defaults_can_model_their_kind() -> None:
+    for kind, names in DEFAULTS.items():
+        assert all(kind in RECIPES[name].kinds for name in names)
+        assert len({RECIPES[name].paradigm for name in names}) >= 3
+
+
+def test_default_budgets_are_by_steps_so_that_they_resume_exactly() -> None:
+    for recipe in RECIPES.values():
+        for budget in recipe.budget.values():
+            assert isinstance(budget, Budget)
+            assert budget.steps is not None
+
+
+def test_unknown_names_offer_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="unknown model 'gam'; did you mean gmm or gan"):
+        recipe_named("gam")
+    with pytest.raises(ConfigError, match="there are empirical, kde"):
+        recipe_named("zzzzz")

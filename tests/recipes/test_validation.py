@@ -1,0 +1,64 @@
+import math
+
+import pytest
+import torch
+
+from ancestral.data import load
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes import plan
+from ancestral.recipes.validation import Judge, conditions
+
+
+def judged(name: str, data: str, **settings: object) -> Judge:
+    made = plan(name, data, settings=settings)
+    model, transform = made.build()
+    return Judge(made.recipe.chosen_by, InDataUnits(model, transform), made.data, seed=0)
+
+
+def test_the_same_weights_get_the_same_figure() -> None:
+    judge = judged("vae", "moons", size="tiny")
+    first = judge()
+    assert judge() == first
+    assert judge.figure is not None
+    assert judge.figure.kind == "bound"
+    assert judge.figure.unit == "nats"
+
+
+def test_a_gan_is_judged_by_distance_beside_its_floor() -> None:
+    judge = judged("gan", "moons", size="tiny")
+    judge()
+    assert judge.figure is not None
+    assert 0 < judge.figure.floor < judge.figure.value
+
+
+def test_samples_that_are_not_finite_are_no_figure() -> None:
+    judge = judged("gan", "digits", size="tiny")
+    with torch.no_grad():
+        for parameter in judge.units.model.parameters():
+            parameter.fill_(math.nan)
+    assert math.isnan(judge()["sliced_wasserstein"])
+    assert judge.figure is None
+
+
+def test_a_likelihood_that_is_none_is_judged_by_its_loss() -> None:
+    judge = judged("image-vae", "digits", size="tiny", likelihood="cross-entropy")
+    assert judge.choice == "loss"
+    assert judge()["loss"] > 0
+    assert judge.figure is not None
+    assert judge.figure.kind == "loss"
+
+
+@pytest.mark.parametrize(("conditional", "unit"), [(True, "nats given the label"), (False, "nats")])
+def test_a_bound_given_the_label_says_so(conditional: bool, unit: str) -> None:
+    judge = judged("image-vae", "digits", size="tiny", conditional=conditional)
+    judge()
+    assert conditions(judge.units) == conditional
+    assert judge.figure is not None
+    assert judge.figure.unit == unit
+
+
+def test_labels_are_counted() -> None:
+    model, _ = plan("image-vae", "digits", settings={"size": "tiny"}).build()
+    labels = load("digits").train.given["label"]
+    share = labels.bincount().double() / len(labels)
+    torch.testing.assert_close(model.labels.probabilities.double(), share)
