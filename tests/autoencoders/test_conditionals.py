@@ -74,7 +74,7 @@ def test_encoder_gives_means_and_positive_scales() -> None:
 
 
 def test_decoder_density_keeps_its_constants() -> None:
-    decoder = GaussianDecoder(nn.Linear(3, 2), std=0.1).double()
+    decoder = GaussianDecoder(nn.Linear(3, 2), 2, std=0.1).double()
     z, x = torch.randn(5, 3, dtype=DOUBLE), torch.randn(5, 2, dtype=DOUBLE)
     expected = Normal(decoder.network(z), 0.1).log_prob(x).sum(-1)
     # The fixed deviation is kept as a float32 logarithm.
@@ -82,15 +82,15 @@ def test_decoder_density_keeps_its_constants() -> None:
 
 
 def test_only_a_learned_scale_is_a_parameter() -> None:
-    learned = dict(GaussianDecoder(nn.Linear(3, 2)).named_parameters())
-    fixed = dict(GaussianDecoder(nn.Linear(3, 2), std=0.1).named_parameters())
+    learned = dict(GaussianDecoder(nn.Linear(3, 2), 2).named_parameters())
+    fixed = dict(GaussianDecoder(nn.Linear(3, 2), 2, std=0.1).named_parameters())
     assert set(learned) - set(fixed) == {"log_std"}
 
 
 @pytest.mark.parametrize("std", [0.0, -1.0, math.inf, math.nan])
 def test_a_scale_that_is_not_positive_is_refused(std: float) -> None:
     with pytest.raises(ValueError, match="decoder_std must be positive"):
-        GaussianDecoder(nn.Linear(3, 2), std=std)
+        GaussianDecoder(nn.Linear(3, 2), 2, std=std)
 
 
 def test_half_precision_is_widened_and_nothing_else() -> None:

@@ -165,7 +165,7 @@ def test_a_generator_repeats_its_draws() -> None:
 
 
 def test_every_parameter_learns() -> None:
-    model = VAE(2, latent=3, hidden=(8, 4))
+    model = VAE(2, latent=3, hidden=(8, 4), frequencies=5)
     (player,) = model.players()
     loss = player.loss(Batch(torch.randn(6, 2)), torch.Generator().manual_seed(0))
     assert loss.weight == 6
@@ -192,7 +192,9 @@ def test_nothing_can_be_given(call) -> None:  # noqa: ANN001
         call(VAE(2, hidden=(4,)), torch.zeros(1, 2))
 
 
-def test_a_wrong_width_is_refused() -> None:
+def test_wrong_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="frequencies must be at least 0, got -1"):
+        VAE(2, frequencies=-1)
     with pytest.raises(ValueError, match="at least 1"):
         VAE(0)
 

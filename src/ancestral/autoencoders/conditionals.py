@@ -10,6 +10,7 @@ from torch.types import _size
 from ancestral.networks.nodes import StandardNormalDistribution
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+_FIRST_STD = 0.3
 
 
 class LogScaleNormal(Normal):
@@ -83,35 +84,39 @@ class GaussianEncoder(nn.Module):
 
 
 class GaussianDecoder(nn.Module):
-    """p(x | z) = Normal(mu(z), sigma^2 I) with a fixed or learned scale, in model units.
+    """p(x | z) = Normal(mu(z), diag(sigma^2)), its scale fixed or learned, in model units.
+
+    A learned scale is one number a coordinate, the same for all z: what the mean cannot tell of a
+    coordinate is its own noise.
 
     Source: Kingma & Welling 2014, arXiv:1312.6114, app. C.2; a learned shared variance: Rybkin,
     Daniilidis & Levine 2021, sigma-VAE, arXiv:2006.13202.
 
     Args:
         network: Maps z [*B, L] to means [*B, D].
-        std: The standard deviation; None to learn it, from 1.
+        features: The dimension D.
+        std: The standard deviation; None to learn it, from 0.3: a wider start lets every latent
+            fall asleep before the means have learned anything.
 
     Raises:
         ValueError: If std is not positive.
 
     Example:
-        >>> GaussianDecoder(nn.Linear(3, 2), std=0.1)(torch.zeros(5, 3)).stddev[0]
+        >>> GaussianDecoder(nn.Linear(3, 2), 2, std=0.1)(torch.zeros(5, 3)).stddev[0]
         tensor([0.1000, 0.1000])
     """
 
     log_std: Tensor
 
-    def __init__(self, network: nn.Module, *, std: float | None = None) -> None:
+    def __init__(self, network: nn.Module, features: int, *, std: float | None = None) -> None:
         super().__init__()
         if std is not None and not 0 < std < math.inf:
             raise ValueError(f"decoder_std must be positive and finite, got {std}")
         self.network = network
-        log_std = torch.tensor(0.0 if std is None else math.log(std))
         if std is None:
-            self.log_std = nn.Parameter(log_std)
+            self.log_std = nn.Parameter(torch.full((features,), math.log(_FIRST_STD)))
         else:
-            self.register_buffer("log_std", log_std)
+            self.register_buffer("log_std", torch.tensor(math.log(std)))
 
     def forward(self, z: Tensor) -> Independent:
         """Return p(x | z), batch shape [*B], event shape [D]."""

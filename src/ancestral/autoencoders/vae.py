@@ -12,6 +12,7 @@ from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
 from ancestral.networks.nodes import Node, StandardNormal
+from ancestral.nn.fourier import FourierFeatures
 from ancestral.nn.mlp import MLP
 
 
@@ -27,11 +28,12 @@ class VAE(nn.Module):
         features: Dimension D of x, at least 1.
         latent: Dimension L of z, at least 1.
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
-        decoder_std: Standard deviation of p(x | z) in model units; None to learn it.
+        decoder_std: Standard deviation of p(x | z) in model units; None to learn one a coordinate.
+        frequencies: Fourier features of x that the encoder sees beside x; 0 for none.
         activation: Builds the non-linearity.
 
     Raises:
-        ValueError: If a width or decoder_std is not positive.
+        ValueError: If a width or decoder_std is not positive, or frequencies is negative.
 
     Example:
         >>> model = VAE(2, latent=4, hidden=(32,))
@@ -46,16 +48,24 @@ class VAE(nn.Module):
         latent: int = 16,
         hidden: Sequence[int] = (128, 64, 32),
         decoder_std: float | None = None,
+        frequencies: int = 0,
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        encoder = MLP(features, 2 * latent, hidden=hidden, activation=activation)
+        if frequencies < 0:
+            raise ValueError(f"frequencies must be at least 0, got {frequencies}")
+        waves = FourierFeatures(features, frequencies=frequencies) if frequencies else None
+        seen = waves.features_out if waves else features
+        encoder: nn.Module = MLP(seen, 2 * latent, hidden=hidden, activation=activation)
+        encoder = nn.Sequential(waves, encoder) if waves else encoder
         decoder = MLP(latent, features, hidden=tuple(hidden)[::-1], activation=activation)
         z, x = (latent,), (features,)
         self.p = BayesianNetwork(
             [
                 Node("z", StandardNormal(z), event_shape=z),
-                Node("x", GaussianDecoder(decoder, std=decoder_std), ("z",), event_shape=x),
+                Node(
+                    "x", GaussianDecoder(decoder, features, std=decoder_std), ("z",), event_shape=x
+                ),
             ]
         )
         self.q = BayesianNetwork([Node("z", GaussianEncoder(encoder), ("x",), event_shape=z)])
