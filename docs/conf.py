@@ -1,6 +1,7 @@
 """One configuration for both languages; ``scripts/build_docs.py`` sets the language."""
 
 import importlib.metadata
+import re
 
 project = "ancestral"
 author = "the ancestral authors"
@@ -29,3 +30,23 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 exclude_patterns = ["_build"]
 suppress_warnings = ["myst.xref_missing"]
+
+# Literals, roles, doctest lines, emphasis.
+_AS_IT_IS = re.compile(
+    r"``.+?``|`[^`]+`|^ *(?:>>>|\.\.\.) [^\n]*$|\*[A-Za-z][\w -]*\*", re.DOTALL | re.MULTILINE
+)
+
+
+def escape(app, what, name, obj, options, lines):
+    """Let docstrings write shapes such as [*B, D] and norms such as |x| as plain text."""
+    text, found, end = "\n".join(lines), [], 0
+    for match in [*_AS_IT_IS.finditer(text), None]:
+        plain = text[end : match.start() if match else None]
+        found += [re.sub(r"(?<!\\)([*|])", r"\\\1", plain), match.group() if match else ""]
+        end = match.end() if match else end
+    lines[:] = "".join(found).split("\n")
+
+
+def setup(app):
+    # Before napoleon, which comes at 500.
+    app.connect("autodoc-process-docstring", escape, priority=400)

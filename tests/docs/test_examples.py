@@ -1,0 +1,160 @@
+"""Every block of Python in the pages is run; every command is parsed, the cheap ones are run."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+from ancestral.cli.app import app, run, spread
+from ancestral.data import load
+from ancestral.recipes import RECIPES, plan
+from ancestral.recipes.comparing import contest
+from ancestral.recipes.settings import parse_pairs
+
+ROOT = Path(__file__).resolve().parents[2]
+# The Spanish pages hold the same blocks: test_languages compares them.
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "en").rglob("*.md"))]
+EVERY_PAGE = [*PAGES, ROOT / "README.es.md", *sorted((ROOT / "docs" / "es").rglob("*.md"))]
+CHEAP = {"models", "datasets", "query"}
+"""Commands that are always run."""
+
+TOUR = ["README.md", "docs/en/tutorials/your-table.md", "docs/en/tutorials/your-photos.md"]
+"""Pages whose commands are all run, one after the other, with a few steps."""
+
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """Return the fenced blocks of one language."""
+    return [body for name, body in _BLOCK.findall(page.read_text("utf-8")) if name == language]
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Return the words of each ``ancestral`` line in the shell blocks of a page."""
+    lines = [line for block in blocks(page, "bash") for line in block.splitlines()]
+    found = [shlex.split(line)[1:] for line in lines if line.startswith("ancestral ")]
+    return [words for words in found if not {"--help", "--version"} & set(words)]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with the table and the photos that the pages speak of."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    age = rng.normal(40, 12, 300)
+    rows = (age, 1000 + 50 * age + rng.normal(0, 300, 300), rng.normal(171, 9, 300))
+    header = "age,income,height"
+    np.savetxt("my_table.csv", np.stack(rows, 1), delimiter=",", header=header, comments="")
+    for label in ("discs", "squares"):
+        (tmp_path / "my_photos" / label).mkdir(parents=True)
+        for number, pixels in enumerate(rng.integers(0, 255, (60, 48, 48, 3), dtype=np.uint8)):
+            Image.fromarray(pixels).save(f"my_photos/{label}/{number:03}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_python_blocks_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    document = Sybil(parsers=[PythonCodeBlockParser()], path=str(page.parent)).parse(page)
+    for example in document.examples():
+        example.evaluate()
+    capsys.readouterr()  # What a block prints is for its reader.
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE, ids=name_of)
+def test_commands_parse(page: Path) -> None:
+    for words in commands(page):
+        app.parse_args(spread(words), exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_models_and_settings_exist(page: Path) -> None:
+    for words in commands(page):
+        pairs = parse_pairs(_values(words, "--set"))
+        if words[0] == "fit" and "--resume" not in words:
+            plan(words[1], load(_stand_in(words[2], words[1])), settings=pairs)
+        elif words[0] == "compare":
+            (models,) = _values(words, "--models")
+            contest(_stand_in(words[1], models), models=models.split(","), settings=pairs)
+
+
+def _stand_in(data: str, models: str) -> str:
+    images = "image-vae" in models or "photos" in data
+    return "digits" if images else "moons"
+
+
+def _values(words: list[str], option: str) -> Iterator[str]:
+    spreaded = spread(words)
+    return (after for word, after in zip(spreaded, spreaded[1:], strict=False) if word == option)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_cheap_commands_run(page: Path, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in commands(page):
+        if words[0] in CHEAP:
+            assert run(words) == 0, (words, desk)
+    assert "ancestral:" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", TOUR)
+def test_the_tour_runs(page: str, desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in commands(ROOT / page):
+        assert run(_short(words)) == 0, (words, desk, capsys.readouterr().err)
+    assert (desk / "runs").is_dir()
+
+
+def _short(words: list[str]) -> list[str]:
+    """Give a command a few steps in place of its own budget, and few samples to measure."""
+    if words[0] not in {"fit", "compare", "evaluate"}:
+        return words
+    if words[0] == "evaluate":
+        return [*words, "--samples", "50"]
+    kept, skip = [], False
+    for word in words:
+        skip, was = word in {"--budget", "--steps", "--epochs"}, skip
+        if not skip and not was:
+            kept.append(re.sub(r"^(size|pixels)=\d+$", r"\1=8", word))
+    trained = words[0] == "compare" or "--resume" in words or RECIPES[words[1]].trains
+    return [*kept, "--steps", "3"] if trained else kept
+
+
+def test_json_has_the_documented_shape(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = ROOT / "docs" / "en" / "cli.md"
+    assert run(["fit", "vae", "my_table.csv", "--steps", "3", "--out", "runs/first"]) == 0
+    first = "runs/first"
+    actual: dict[str, Callable[[], list[str]]] = {
+        "models": lambda: ["models"],
+        "datasets": lambda: ["datasets"],
+        "steps": lambda: ["fit", "--resume", first],
+        "means": lambda: ["sample", first, "-n", "3"],
+        "notes": lambda: ["evaluate", first, "--samples", "30"],
+        "budget": lambda: ["compare", "my_table.csv", "--models", "kde", "--out", "runs/both"],
+        "method": lambda: ["interpolate", first, "0", "7", "--steps", "4", "--slerp"],
+        "latent": lambda: ["encode", first, "my_table.csv"],
+        "posteriors": lambda: ["query", "student", "x4", "--given", "x1=1", "x3=0"],
+    }
+    shapes = [json.loads(block) for block in blocks(page, "json")]
+    assert len(shapes) == len(actual)
+    for shape, (key, words) in zip(shapes, actual.items(), strict=True):
+        capsys.readouterr()
+        assert run([*words(), "--json"]) == 0, key
+        answer = json.loads(capsys.readouterr().out)
+        assert key in shape
+        assert set(shape) == set(answer), key
+        for name, value in shape.items():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                assert set(value[0]) == set(answer[name][0]), (key, name)
+    assert answer["posteriors"]["x4"]["0"] == pytest.approx(0.5)
