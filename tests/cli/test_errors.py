@@ -151,3 +151,17 @@ def test_unknown_label_lists_the_labels(cli: Callable, fitted: Fitted) -> None:
     line = cli("sample", fitted("image-vae-digits"), "--given", "label=11").line
     assert "'11'" in line
     assert "1" in line
+
+
+def test_a_place_that_cannot_be_written(cli: Callable, fitted: Fitted, here: Path) -> None:
+    (here / "file").touch()
+    line = cli("fit", "kde", "moons", "--out", here / "file" / "run").line
+    assert "cannot write" in line
+    line = cli("sample", fitted("kde-table"), "--out", here / "file" / "x.csv").line
+    assert "file" in line
+
+
+def test_more_than_the_memory_is_one_line(cli: Callable, fitted: Fitted, here: Path) -> None:
+    words = ["fit", "vae", "moons", "--set", "hidden=4000000,4000000", "--out", here / "run"]
+    assert "out of memory" in cli(*words).line
+    assert not (here / "run").exists()

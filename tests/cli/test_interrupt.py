@@ -154,6 +154,19 @@ print(json.dumps({"statuses": statuses, "text": Path(log).read_text()}))
     assert "Traceback" not in found["text"]
 
 
+def test_a_full_disk_behind_standard_output_is_one_line(whole: Path) -> None:
+    code = """
+child = os.fork()
+if child == 0:
+    os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    os.dup2(os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT), 2)
+    main(["sample", sys.argv[1]])
+print(json.dumps({"status": end(child), "text": Path(sys.argv[2]).read_text()}))
+"""
+    found = serve(code, whole, whole.parent / "full")
+    assert found == {"status": 2, "text": "ancestral: No space left on device\n"}
+
+
 def test_a_reader_that_goes_away_is_no_error(whole: Path) -> None:
     code = """
 read, write = os.pipe()

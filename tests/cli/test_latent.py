@@ -49,7 +49,8 @@ def test_a_walk_between_images(cli: Callable, fitted: Fitted, tmp_path: Path) ->
     assert cli("interpolate", run, 0, 7, "--steps", 6, "--out", out).status == 0
     with Image.open(out) as picture:
         assert picture.size[0] > 8
-    assert Path(cli("interpolate", run, 0, 7).out.strip()).parent == run
+    for name in ("path.png", "path-2.png"):
+        assert Path(cli("interpolate", run, 0, 7).out.strip()) == run / name
 
 
 def test_a_walk_between_files(cli: Callable, fitted: Fitted, tmp_path: Path) -> None:

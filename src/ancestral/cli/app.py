@@ -1,5 +1,6 @@
 """The application: which commands there are, each imported only when it is called."""
 
+import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
@@ -125,8 +126,24 @@ def run(arguments: Sequence[str]) -> int:
             spread(arguments), exit_on_error=False, print_error=False, verbose=False
         )
         status = command(*bound.args, **bound.kwargs)
+        sys.stdout.flush()  # Where standard output is a full disk, this is where it shows.
     except CycloptsError as error:
         return console.fail(f"{console.one_line(error)} (see ancestral --help)")
     except AncestralError as error:
         return console.fail(error)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        return console.fail("out of memory; ask for less at once, or set a smaller batch_size")
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        where = f": {error.filename}" if error.filename else ""
+        return console.fail(f"{error.strerror or error}{where}")
     return status if isinstance(status, int) else 0
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(
+        words in str(error) for words in ("out of memory", "not enough memory", "can't allocate")
+    )

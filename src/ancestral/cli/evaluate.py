@@ -47,6 +47,8 @@ def evaluate(
         )
     for note in found.evaluation.notes:
         console.say(note)
+    if found.problem is not None:
+        console.say(found.problem)
     if common.json:
         console.emit(found.to_json())
         return 0

@@ -35,7 +35,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from ancestral.cli.app import run
 
         status = run(sys.argv[1:] if arguments is None else arguments)
-        sys.stdout.flush()
     except BaseException as error:
         # A signal inside an import or a callback can surface as another error: it is still one.
         status = 128 + received[0] if received else _status(error)
@@ -50,10 +49,6 @@ def _status(error: BaseException) -> int:
         return 128 + signal.SIGPIPE
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else int(error.code is not None)
-    if isinstance(error, OSError):
-        where = f" ({error.filename})" if error.filename else ""
-        sys.stderr.write(f"ancestral: {error.strerror or error}{where}\n")
-        return 2
     raise error
 
 

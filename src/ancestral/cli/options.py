@@ -66,7 +66,7 @@ class Common:
             torch.set_num_threads(self.threads)
         if self.device is not None:
             try:
-                torch.zeros(1, device=self.device)
+                torch.zeros(1, device=self.device).item()
             except (RuntimeError, AssertionError, NotImplementedError):
                 raise ConfigError(
                     f"--device must be one that is here, such as cpu, got {self.device!r}"

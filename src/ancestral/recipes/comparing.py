@@ -173,7 +173,9 @@ def contest(
     ]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
     words = ["ancestral", "compare", data, "--models", ",".join(names)]
-    words += ["--budget", budget_text(end)] if end.seconds else ["--steps", str(end.steps)]
+    words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
+    words += ["--steps", str(end.steps)] if end.steps else []
+    words += ["--budget", budget_text(end)] if end.seconds else []
     words += ["--seed", str(seed)]
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.sources import fresh
+from ancestral.errors import RunError
 from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
 from ancestral.evaluation.figures import figures_to_json
 from ancestral.evaluation.report import ModelEntry, Section
@@ -27,6 +28,7 @@ class Evaluated:
         evaluation: The figures, and samples to look at.
         entry: What a report shows.
         report: The page; None where it was measured on data that are not its own.
+        problem: Why the page could not be written.
     """
 
     run: Run
@@ -34,6 +36,7 @@ class Evaluated:
     evaluation: Evaluation
     entry: ModelEntry
     report: Path | None
+    problem: str | None = None
 
     @property
     def section(self) -> Section:
@@ -78,8 +81,15 @@ def evaluate_run(
     loaded = run.data() if data is None else run.same_kind(data)
     found = measure(units, loaded, setting=setting, progress=progress)
     entry = model_entry(run, units, loaded, Shown.of(found))
-    report = report_run(run, loaded, entry) if data is None else None
-    return Evaluated(run=run, data=loaded, evaluation=found, entry=entry, report=report)
+    report, problem = None, None
+    if data is None:
+        try:
+            report = report_run(run, loaded, entry)
+        except RunError as error:  # The figures cost more than the page: they are not lost.
+            problem = str(error)
+    return Evaluated(
+        run=run, data=loaded, evaluation=found, entry=entry, report=report, problem=problem
+    )
 
 
 def measure(

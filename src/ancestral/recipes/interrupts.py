@@ -15,8 +15,8 @@ class Interrupts:
     """While it is entered, SIGINT and SIGTERM set ``asked`` instead of breaking the step.
 
     One that comes more than a second later raises ``KeyboardInterrupt`` at once, except inside
-    :meth:`held`: nobody who presses twice in a hurry loses the step that is being saved. Outside of the main thread, where Python allows no handlers,
-    nothing is changed.
+    :meth:`held`: nobody who presses twice in a hurry loses the step that is being saved. Outside
+    of the main thread, where Python allows no handlers, nothing is changed.
 
     Attributes:
         number: Of the first signal; 0 before it.

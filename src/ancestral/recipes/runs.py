@@ -185,11 +185,16 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
 
 
 def free_name(stem: Path) -> Path:
-    """Return the first of ``stem``, ``stem-2``, ``stem-3`` ... that does not exist."""
+    """Return the first of ``stem``, ``stem-2``, ``stem-3`` ... that does not exist.
+
+    Example:
+        >>> free_name(Path("/nowhere/path.png")).name
+        'path.png'
+    """
     number, candidate = 1, stem
     while candidate.exists():
         number += 1
-        candidate = stem.with_name(f"{stem.name}-{number}")
+        candidate = stem.with_name(f"{stem.stem}-{number}{stem.suffix}")
     return candidate
 
 
