@@ -7,7 +7,9 @@ costs a fraction of a second so.
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import torch
@@ -51,21 +53,43 @@ def wait_for(run, target, child):
             return
         time.sleep(0.001)
 
+def tell(**answer):
+    print(json.dumps(answer), flush=True)
+
+for line in sys.stdin:
+    code, *arguments = json.loads(line)
+    sys.argv[1:] = arguments
+    exec(code)
 """
 
 
-def serve(code: str, *arguments: object) -> dict:
-    words = [sys.executable, "-c", SERVER + code, *map(str, arguments)]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=500)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+Serve = Callable[..., dict]
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def serve() -> Iterator[Serve]:
+    """Return a function that runs code in the process that has everything imported."""
+    words = [sys.executable, "-c", SERVER]
+    with subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True) as process:
+
+        def ask(code: str, *arguments: object) -> dict:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps([code, *map(str, arguments)]) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+            assert answer, "the process has died; its standard error says why"
+            return json.loads(answer)
+
+        yield ask
+        process.stdin.close()
+
+
+@pytest.fixture(scope="module")
+def whole(serve: Serve, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a run that was never stopped."""
     run = tmp_path_factory.mktemp("whole") / "run"
-    code = "print(json.dumps({'status': end(begin(json.loads(sys.argv[1]), os.devnull))}))"
+    code = "tell(status=end(begin(json.loads(sys.argv[1]), os.devnull)))"
     assert serve(code, json.dumps([*FIT, "--out", str(run)])) == {"status": 0}
     return run
 
@@ -84,7 +108,7 @@ def rows(run: Path) -> list[dict]:
     return [{key: row[key] for key in row if key != "seconds"} for row in found]
 
 
-def test_ten_kills_change_no_bit(whole: Path, tmp_path: Path) -> None:
+def test_ten_kills_change_no_bit(serve: Serve, whole: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     code = """
 first, run, log = json.loads(sys.argv[1]), sys.argv[2], sys.argv[3]
@@ -101,7 +125,7 @@ for target in targets:
     if (Path(run) / "run.toml").exists():
         words = ["fit", "--resume", run]
 statuses.append(end(begin(words, log)))
-print(json.dumps({"statuses": statuses, "log": Path(log).read_text()}))
+tell(statuses=statuses, log=Path(log).read_text())
 """
     words = json.dumps([*FIT, "--out", str(run)])
     found = serve(code, words, run, tmp_path / "log", STEPS)
@@ -112,7 +136,7 @@ print(json.dumps({"statuses": statuses, "log": Path(log).read_text()}))
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_ctrl_c_saves_and_says_how_to_go_on(
-    whole: Path, tmp_path: Path, name: str, status: int
+    serve: Serve, whole: Path, tmp_path: Path, name: str, status: int
 ) -> None:
     run = tmp_path / "run"
     code = """
@@ -126,7 +150,7 @@ status = end(child)
 stopped_at = step(run)
 text = Path(log).read_text()
 resumed = end(begin(["fit", "--resume", run], log))
-print(json.dumps({"status": status, "text": text, "resumed": resumed, "step": stopped_at}))
+tell(status=status, text=text, resumed=resumed, step=stopped_at)
 """
     words = json.dumps([*FIT, "--out", str(run)])
     found = serve(code, words, run, tmp_path / "log", name)
@@ -138,7 +162,7 @@ print(json.dumps({"status": status, "text": text, "resumed": resumed, "step": st
     assert_same(run, whole)
 
 
-def test_ctrl_c_elsewhere_is_quiet(tmp_path: Path) -> None:
+def test_ctrl_c_elsewhere_is_quiet(serve: Serve, tmp_path: Path) -> None:
     code = """
 log = sys.argv[1]
 statuses = []
@@ -147,27 +171,27 @@ for pause in (0.0, 0.05, 0.2):
     time.sleep(0.02 + pause)
     os.kill(child, signal.SIGINT)
     statuses.append(end(child))
-print(json.dumps({"statuses": statuses, "text": Path(log).read_text()}))
+tell(statuses=statuses, text=Path(log).read_text())
 """
     found = serve(code, tmp_path / "log", tmp_path / "c")
     assert found["statuses"] == [130] * 3, found
     assert "Traceback" not in found["text"]
 
 
-def test_a_full_disk_behind_standard_output_is_one_line(whole: Path) -> None:
+def test_a_full_disk_behind_standard_output_is_one_line(serve: Serve, whole: Path) -> None:
     code = """
 child = os.fork()
 if child == 0:
     os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
     os.dup2(os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT), 2)
     main(["sample", sys.argv[1]])
-print(json.dumps({"status": end(child), "text": Path(sys.argv[2]).read_text()}))
+tell(status=end(child), text=Path(sys.argv[2]).read_text())
 """
     found = serve(code, whole, whole.parent / "full")
     assert found == {"status": 2, "text": "ancestral: No space left on device\n"}
 
 
-def test_a_reader_that_goes_away_is_no_error(whole: Path) -> None:
+def test_a_reader_that_goes_away_is_no_error(serve: Serve, whole: Path) -> None:
     code = """
 read, write = os.pipe()
 child = os.fork()
@@ -180,7 +204,7 @@ os.close(write)
 os.read(read, 100)
 os.close(read)
 status = end(child)
-print(json.dumps({"status": status, "text": Path(sys.argv[2]).read_text()}))
+tell(status=status, text=Path(sys.argv[2]).read_text())
 """
     found = serve(code, whole, whole.parent / "log")
     assert found == {"status": 141, "text": ""}
