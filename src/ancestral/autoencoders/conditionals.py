@@ -21,7 +21,7 @@ class LogScaleNormal(Normal):
 
     Args:
         loc: Mean, [*B].
-        log_scale: Logarithm of the standard deviation, [*B] or a scalar.
+        log_scale: Logarithm of the standard deviation, broadcastable to loc.
 
     Example:
         >>> LogScaleNormal(torch.zeros(3), torch.zeros(())).log_prob(torch.zeros(3)).shape
@@ -31,15 +31,15 @@ class LogScaleNormal(Normal):
     def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
         # Normal's own constructor checks and broadcasts: as long as a small network's forward.
         Distribution.__init__(self, loc.shape, validate_args=False)
-        self.loc, self.log_scale = loc, log_scale.expand_as(loc)
+        self.loc, self.log_scale = loc, log_scale  # Not expanded: its functions are then cheaper.
         self.scale = log_scale.exp().expand_as(loc)
 
     def expand(self, batch_shape: _size, _instance: None = None) -> "LogScaleNormal":
         """Return the same distribution with a wider batch shape."""
         wide = self.__class__.__new__(self.__class__)
         Distribution.__init__(wide, torch.Size(batch_shape), validate_args=False)
-        for name in ("loc", "scale", "log_scale"):
-            setattr(wide, name, getattr(self, name).expand(batch_shape))
+        wide.loc, wide.scale = self.loc.expand(batch_shape), self.scale.expand(batch_shape)
+        wide.log_scale = self.log_scale
         return wide
 
     def log_prob(self, value: Tensor) -> Tensor:

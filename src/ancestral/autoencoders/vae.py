@@ -1,6 +1,6 @@
 """The variational autoencoder: two Bayesian networks and the generic evidence lower bound."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -30,7 +30,6 @@ class VAE(nn.Module):
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
         decoder_std: Standard deviation of p(x | z) in model units; None to learn one a coordinate.
         frequencies: Fourier features of x that the encoder sees beside x; 0 for none.
-        activation: Builds the non-linearity.
 
     Raises:
         ValueError: If a width or decoder_std is not positive, or frequencies is negative.
@@ -49,16 +48,15 @@ class VAE(nn.Module):
         hidden: Sequence[int] = (128, 64, 32),
         decoder_std: float | None = None,
         frequencies: int = 0,
-        activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
         if frequencies < 0:
             raise ValueError(f"frequencies must be at least 0, got {frequencies}")
         waves = FourierFeatures(features, frequencies=frequencies) if frequencies else None
         seen = waves.features_out if waves else features
-        encoder: nn.Module = MLP(seen, 2 * latent, hidden=hidden, activation=activation)
+        encoder: nn.Module = MLP(seen, 2 * latent, hidden=hidden)
         encoder = nn.Sequential(waves, encoder) if waves else encoder
-        decoder = MLP(latent, features, hidden=tuple(hidden)[::-1], activation=activation)
+        decoder = MLP(latent, features, hidden=tuple(hidden)[::-1])
         z, x = (latent,), (features,)
         self.p = BayesianNetwork(
             [

@@ -1,9 +1,12 @@
 """Fully connected networks."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 from torch import Tensor, nn
+
+_RELU = partial(nn.ReLU, inplace=True)
 
 
 class MLP(nn.Module):
@@ -15,7 +18,8 @@ class MLP(nn.Module):
         features_in: Width of the input, at least 1.
         features_out: Width of the output, at least 1.
         hidden: Widths of the hidden layers; empty for an affine map.
-        activation: Builds the non-linearity.
+        activation: Builds the non-linearity; ReLU in place by default, which no gradient misses:
+            a linear layer does not need its own output.
 
     Example:
         >>> import torch
@@ -29,7 +33,7 @@ class MLP(nn.Module):
         features_out: int,
         *,
         hidden: Sequence[int] = (128, 64, 32),
-        activation: Callable[[], nn.Module] = nn.ReLU,
+        activation: Callable[[], nn.Module] = _RELU,
     ) -> None:
         super().__init__()
         widths = (features_in, *hidden, features_out)
