@@ -37,7 +37,7 @@ _AS_IT_IS = re.compile(
 )
 
 
-def escape(app, what, name, obj, options, lines):
+def escape(app, what, name, obj, options, lines):  # noqa: ARG001 - Sphinx's signature
     """Let docstrings write shapes such as [*B, D] and norms such as |x| as plain text."""
     text, found, end = "\n".join(lines), [], 0
     for match in [*_AS_IT_IS.finditer(text), None]:

@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +100,30 @@ def _stand_in(data: str, models: str) -> str:
 
 def _values(words: list[str], option: str) -> Iterator[str]:
     spreaded = spread(words)
-    return (after for word, after in zip(spreaded, spreaded[1:], strict=False) if word == option)
+    return (after for word, after in pairwise(spreaded) if word == option)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_model_page_lists_its_settings_and_defaults(name: str) -> None:
+    for language in ("en", "es"):
+        text = (ROOT / "docs" / language / "models" / f"{name}.md").read_text("utf-8")
+        for setting in fields(RECIPES[name].config):
+            row = re.search(rf"^\| `{setting.name}` \| (.*?) \|", text, re.MULTILINE)
+            if row is None:  # A model of few settings has them in a sentence.
+                assert f"`{setting.name}`: " in text, setting.name
+            elif setting.default is not None:
+                default = str(setting.default).strip("()").replace(" ", "")
+                assert row.group(1).lower() == default.lower(), setting.name
+
+
+def test_shown_mistakes_are_the_real_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = [block for page in EVERY_PAGE for block in blocks(page, "text") if block[0] == "$"]
+    assert shown
+    for block in shown:
+        lines = iter(block.splitlines())
+        for command, answer in zip(lines, lines, strict=True):
+            assert run(shlex.split(command)[2:]) == 2
+            assert capsys.readouterr().err == f"{answer}\n"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -5,12 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from ancestral import GAN, KDE, VAE, GaussianMixture, ImageVAE, student_network
+
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH, SPANISH = ROOT / "docs" / "en", ROOT / "docs" / "es"
 PAIRS = [
     (ROOT / "README.md", ROOT / "README.es.md"),
     *((page, SPANISH / page.relative_to(ENGLISH)) for page in sorted(ENGLISH.rglob("*.md"))),
 ]
+MODELS = {
+    "kde": KDE(2),
+    "gmm": GaussianMixture(2),
+    "vae": VAE(2),
+    "image-vae": ImageVAE(size=8, classes=10, latent=2, width=4),
+    "gan": GAN(2),
+}
 _CODE = re.compile(r"^```(bash|python|json|toml|text|\{eval-rst\})\n(.*?)^```", re.M | re.S)
 _COMMENT = re.compile(r"\s+#.*$", re.MULTILINE)
 _FORMULA = re.compile(r"\$\$.+?\$\$", re.DOTALL)
@@ -47,3 +56,21 @@ def test_links_lead_somewhere(page: Path) -> None:
         target = link or image
         if "://" not in target:
             assert (page.parent / target).resolve().exists(), target
+
+
+def test_drawings_are_of_the_models() -> None:
+    drawn = {
+        "student": student_network().graph,
+        **{f"dag-{name}": model.graph["p"] for name, model in MODELS.items()},
+        **{f"dag-{name}-q": m.graph["q"] for name, m in MODELS.items() if "q" in m.graph},
+    }
+    for name, graph in drawn.items():
+        text = (ROOT / "docs" / "_static" / f"{name}.svg").read_text("utf-8")
+        assert _words(text) == _words(graph.draw()), name
+    assert {path.stem for path in (ROOT / "docs" / "_static").glob("*.svg")} == set(drawn)
+
+
+def _words(svg: str) -> str:
+    found = re.search(r"<desc>(.*?)</desc>", svg)
+    assert found is not None
+    return found.group(1)
