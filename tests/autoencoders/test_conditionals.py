@@ -6,9 +6,9 @@ from torch import nn
 from torch.distributions import Independent, Normal, kl_divergence
 
 from ancestral.autoencoders.conditionals import (
+    DiagonalNormal,
     GaussianDecoder,
     GaussianEncoder,
-    LogScaleNormal,
     full_precision,
 )
 from ancestral.networks.nodes import StandardNormal
@@ -17,10 +17,10 @@ from ancestral.networks.sampling import draw
 DOUBLE = torch.float64
 
 
-def pair(shape: tuple[int, ...] = (5, 3)) -> tuple[LogScaleNormal, Normal]:
+def pair(shape: tuple[int, ...] = (5, 3)) -> tuple[DiagonalNormal, Independent]:
     torch.manual_seed(0)
     loc, log_scale = torch.randn(2, *shape, dtype=DOUBLE)
-    return LogScaleNormal(loc, log_scale), Normal(loc, log_scale.exp())
+    return DiagonalNormal(loc, log_scale), Independent(Normal(loc, log_scale.exp()), 1)
 
 
 def test_it_is_torchs_normal() -> None:
@@ -29,31 +29,47 @@ def test_it_is_torchs_normal() -> None:
     torch.testing.assert_close(ours.log_prob(x), torchs.log_prob(x))
     torch.testing.assert_close(ours.entropy(), torchs.entropy())
     torch.testing.assert_close(ours.stddev, torchs.stddev)
-    wide = ours.expand(torch.Size((7, 5, 3)))
+    assert ours.batch_shape == torchs.batch_shape
+    assert ours.event_shape == torchs.event_shape
+    wide = ours.expand(torch.Size((7, 5)))
     torch.testing.assert_close(wide.log_prob(x), torchs.log_prob(x))
+    torch.testing.assert_close(wide.entropy()[6], torchs.entropy())
+
+
+def test_a_shared_scale_is_that_scale_everywhere() -> None:
+    loc, log_scale = torch.randn(5, 3, dtype=DOUBLE), torch.randn(3, dtype=DOUBLE)
+    shared, plain = DiagonalNormal(loc, log_scale), DiagonalNormal(loc, log_scale.expand(5, 3))
+    x = torch.randn(5, 3, dtype=DOUBLE)
+    torch.testing.assert_close(shared.log_prob(x), plain.log_prob(x))
+    torch.testing.assert_close(shared.entropy(), plain.entropy())
+    assert shared.rsample((2,)).shape == (2, 5, 3)
+
+
+def prior(features: int) -> Independent:
+    return Independent(StandardNormal((features,)).double()(), 1)
 
 
 def test_kl_to_the_prior_is_torchs() -> None:
     ours, torchs = pair()
-    prior = StandardNormal((3,)).double()()
-    plain = Normal(torch.zeros(3, dtype=DOUBLE), torch.ones(3, dtype=DOUBLE))
-    torch.testing.assert_close(
-        kl_divergence(ours, prior), kl_divergence(torchs, plain), atol=1e-8, rtol=0
-    )
+    plain = Independent(Normal(torch.zeros(3, dtype=DOUBLE), torch.ones(3, dtype=DOUBLE)), 1)
+    expected = kl_divergence(torchs, plain.expand(torch.Size((5,))))
+    torch.testing.assert_close(kl_divergence(ours, prior(3)), expected, atol=1e-8, rtol=0)
+    other = Independent(Normal(torchs.mean.flip(0), torchs.stddev.flip(0)), 1)
+    torch.testing.assert_close(kl_divergence(ours, other), kl_divergence(torchs, other))
 
 
 def test_kl_of_the_prior_to_itself_is_zero() -> None:
     # The listing's expression, without its constant -L/2, gives L/2 here.
-    q = LogScaleNormal(torch.zeros(16, dtype=DOUBLE), torch.zeros((), dtype=DOUBLE))
-    assert kl_divergence(q, StandardNormal((16,)).double()()).abs().sum() == 0
+    q = DiagonalNormal(torch.zeros(4, 16, dtype=DOUBLE), torch.zeros(16, dtype=DOUBLE))
+    assert kl_divergence(q, prior(16)).abs().sum() == 0
 
 
 def test_reparametrised_gradient_is_unbiased() -> None:
     # E |z|^2 = mu^2 + sigma^2, so its gradient is 2 mu and, in log sigma, 2 sigma^2.
     n = 100_000
-    mean = torch.tensor(0.7, dtype=DOUBLE, requires_grad=True)
-    log_std = torch.tensor(-0.3, dtype=DOUBLE, requires_grad=True)
-    q = LogScaleNormal(mean.expand(n), log_std)
+    mean = torch.tensor([0.7], dtype=DOUBLE, requires_grad=True)
+    log_std = torch.tensor([-0.3], dtype=DOUBLE, requires_grad=True)
+    q = DiagonalNormal(mean.expand(n, 1), log_std)
     z = draw(q, generator=torch.Generator().manual_seed(0), reparametrised=True)
     z.square().mean().backward()
     # Standard errors: 2 sigma / sqrt(n) = 0.005 and below 0.01.
@@ -64,7 +80,6 @@ def test_reparametrised_gradient_is_unbiased() -> None:
 def test_encoder_gives_means_and_positive_scales() -> None:
     encoder = GaussianEncoder(nn.Linear(2, 6).double())
     q = encoder(torch.tensor([[1e2, -1e2], [0.0, 0.0]], dtype=DOUBLE))
-    assert isinstance(q, Independent)
     assert q.batch_shape == (2,)
     assert q.event_shape == (3,)
     assert (q.stddev > 0).all()

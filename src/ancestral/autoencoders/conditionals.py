@@ -4,7 +4,7 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent, Normal, register_kl
+from torch.distributions import Distribution, Independent, Normal, kl_divergence, register_kl
 from torch.types import _size
 
 from ancestral.networks.nodes import StandardNormalDistribution
@@ -13,50 +13,58 @@ _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 _FIRST_STD = 0.3
 
 
-class LogScaleNormal(Normal):
-    """A normal that keeps the logarithm of its scale, as networks give it.
+class DiagonalNormal(Normal):
+    """A normal vector with independent coordinates that keeps the logarithm of its scale.
 
-    The same distribution as :class:`torch.distributions.Normal`; densities and the KL to the
-    standard normal need neither a logarithm nor a division, which a small training step notices.
+    The same as torch's ``Independent(Normal(loc, scale), 1)``. Networks give the logarithm of the
+    scale, so densities and the KL to the standard normal need neither a logarithm nor a division
+    nor the checks of two constructors; a small training step notices.
 
     Args:
-        loc: Mean, [*B].
-        log_scale: Logarithm of the standard deviation, broadcastable to loc.
+        loc: Mean, [*B, D].
+        log_scale: Logarithm of the standard deviation, [*B, D] or [D].
 
     Example:
-        >>> LogScaleNormal(torch.zeros(3), torch.zeros(())).log_prob(torch.zeros(3)).shape
+        >>> DiagonalNormal(torch.zeros(3, 2), torch.zeros(2)).log_prob(torch.zeros(3, 2)).shape
         torch.Size([3])
     """
 
     def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
-        # Normal's own constructor checks and broadcasts: as long as a small network's forward.
-        Distribution.__init__(self, loc.shape, validate_args=False)
+        Distribution.__init__(self, loc.shape[:-1], loc.shape[-1:], validate_args=False)
         self.loc, self.log_scale = loc, log_scale  # Not expanded: its functions are then cheaper.
         self.scale = log_scale.exp().expand_as(loc)
 
-    def expand(self, batch_shape: _size, _instance: None = None) -> "LogScaleNormal":
+    def expand(self, batch_shape: _size, _instance: None = None) -> "DiagonalNormal":
         """Return the same distribution with a wider batch shape."""
         wide = self.__class__.__new__(self.__class__)
-        Distribution.__init__(wide, torch.Size(batch_shape), validate_args=False)
-        wide.loc, wide.scale = self.loc.expand(batch_shape), self.scale.expand(batch_shape)
+        batch = torch.Size(batch_shape)
+        Distribution.__init__(wide, batch, self.event_shape, validate_args=False)
+        wide.loc, wide.scale = (x.expand(batch + self.event_shape) for x in (self.loc, self.scale))
         wide.log_scale = self.log_scale
         return wide
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density in nats, [*sample, *B]."""
         standardised = (value - self.loc) * torch.exp(-self.log_scale)
-        # Products, not squares: torch's gradient of a square calls ``pow``.
-        return torch.addcmul(
-            -_HALF_LOG_TWO_PI - self.log_scale, standardised, standardised, value=-0.5
-        )
+        constant = self.log_scale.sum(-1) + self.event_shape[0] * _HALF_LOG_TWO_PI
+        # A product, not a square: torch's gradient of a square calls ``pow``.
+        return -0.5 * (standardised * standardised).sum(-1) - constant
+
+    def entropy(self) -> Tensor:
+        """Return the entropy in nats, [*B]."""
+        constant = self.event_shape[0] * (0.5 + _HALF_LOG_TWO_PI)
+        return (self.log_scale.sum(-1) + constant).expand(self.batch_shape)
 
 
-@register_kl(LogScaleNormal, StandardNormalDistribution)
-def _kl_to_standard_normal(q: LogScaleNormal, p: StandardNormalDistribution) -> Tensor:
-    """KL(q || p) per coordinate, nats. Source: Kingma & Welling 2014, arXiv:1312.6114, app. B."""
-    del p
-    means = torch.addcmul(-0.5 - q.log_scale, q.loc, q.loc, value=0.5)
-    return torch.addcmul(means, q.scale, q.scale, value=0.5)
+@register_kl(DiagonalNormal, Independent)
+def _kl_to_independent(q: DiagonalNormal, p: Independent) -> Tensor:
+    """KL(q || p), nats, [*B]. Source: Kingma & Welling 2014, arXiv:1312.6114, app. B."""
+    if not isinstance(p.base_dist, StandardNormalDistribution):
+        return kl_divergence(Independent(Normal(q.loc, q.scale), 1), p)
+    each = torch.addcmul(
+        torch.addcmul(-q.log_scale, q.loc, q.loc, value=0.5), q.scale, q.scale, value=0.5
+    )
+    return each.sum(-1) - 0.5 * q.event_shape[0]
 
 
 class GaussianEncoder(nn.Module):
@@ -77,10 +85,10 @@ class GaussianEncoder(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, *parents: Tensor) -> Independent:
+    def forward(self, *parents: Tensor) -> DiagonalNormal:
         """Return q(z | parents), batch shape [*B], event shape [L]."""
         mean, log_std = full_precision(self.network(*parents)).chunk(2, dim=-1)
-        return Independent(LogScaleNormal(mean, log_std), 1, validate_args=False)
+        return DiagonalNormal(mean, log_std)
 
 
 class GaussianDecoder(nn.Module):
@@ -116,12 +124,12 @@ class GaussianDecoder(nn.Module):
         if std is None:
             self.log_std = nn.Parameter(torch.full((features,), math.log(_FIRST_STD)))
         else:
-            self.register_buffer("log_std", torch.tensor(math.log(std)))
+            self.register_buffer("log_std", torch.full((features,), math.log(std)))
 
-    def forward(self, z: Tensor) -> Independent:
+    def forward(self, z: Tensor) -> DiagonalNormal:
         """Return p(x | z), batch shape [*B], event shape [D]."""
         mean = full_precision(self.network(z))
-        return Independent(LogScaleNormal(mean, self.log_std), 1, validate_args=False)
+        return DiagonalNormal(mean, self.log_std)
 
 
 def full_precision(x: Tensor) -> Tensor:
