@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence, register_kl
+from torch.distributions.utils import lazy_property
 from torch.types import _size
 
 from ancestral.networks.nodes import StandardNormalDistribution
@@ -32,23 +33,24 @@ class DiagonalNormal(Normal):
     def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
         Distribution.__init__(self, loc.shape[:-1], loc.shape[-1:], validate_args=False)
         self.loc, self.log_scale = loc, log_scale  # Not expanded: its functions are then cheaper.
-        self.scale = log_scale.exp().expand_as(loc)
+
+    @lazy_property
+    def scale(self) -> Tensor:
+        """Standard deviation, [*B, D]."""
+        return self.log_scale.exp().expand_as(self.loc)
 
     def expand(self, batch_shape: _size, _instance: None = None) -> "DiagonalNormal":
         """Return the same distribution with a wider batch shape."""
-        wide = self.__class__.__new__(self.__class__)
-        batch = torch.Size(batch_shape)
-        Distribution.__init__(wide, batch, self.event_shape, validate_args=False)
-        wide.loc, wide.scale = (x.expand(batch + self.event_shape) for x in (self.loc, self.scale))
-        wide.log_scale = self.log_scale
-        return wide
+        wide = torch.Size(batch_shape) + self.event_shape
+        return DiagonalNormal(self.loc.expand(wide), self.log_scale)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density in nats, [*sample, *B]."""
         standardised = (value - self.loc) * torch.exp(-self.log_scale)
         constant = self.log_scale.sum(-1) + self.event_shape[0] * _HALF_LOG_TWO_PI
         # A product, not a square: torch's gradient of a square calls ``pow``.
-        return -0.5 * (standardised * standardised).sum(-1) - constant
+        squares = (standardised * standardised).sum(-1)
+        return torch.add(constant, squares, alpha=0.5).neg()
 
     def entropy(self) -> Tensor:
         """Return the entropy in nats, [*B]."""
