@@ -29,7 +29,7 @@ def play(
     """The plainest loop that plays the game, so that these tests need no other part."""
     generator = torch.Generator().manual_seed(seed)
     players = gan.players()
-    optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0.5, 0.99)) for p in players]
+    optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0, 0.99)) for p in players]
     for number in range(iterations):
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = 5e-3 * (1 - number / iterations)
@@ -106,7 +106,7 @@ def test_the_generator_holds_no_weight_of_the_critic() -> None:
     assert critic.isdisjoint(id(p) for p in gan.generator.parameters())
     alone = GAN(2, hidden=(8, 8)).generator
     alone.load_state_dict(gan.generator.state_dict())
-    z = torch.randn(3, 4)
+    z = torch.randn(3, 3)
     torch.testing.assert_close(alone(z), gan.generator(z))
 
 
@@ -164,10 +164,11 @@ def test_it_learns_a_gaussian(loss: GeneratorLoss) -> None:
         return mean + torch.randn(n, 2, generator=generator) @ spread.T
 
     torch.manual_seed(0)
-    gan = GAN(2, latent=2, hidden=(32, 32), loss=loss, penalty=0.3)
-    play(gan, draw, iterations=300)
+    gan = GAN(2, latent=2, hidden=(32, 32), loss=loss, penalty=0.1)
+    play(gan, draw, iterations=400)
     x = gan.sample(4_000, generator=torch.Generator().manual_seed(1))
-    # A short game ends near the data, not on it: a third of a standard deviation.
+    # A short game ends near the data, not on it. Over seeds the largest errors were 0.07; before
+    # training they are 2 and more.
     torch.testing.assert_close(x.mean(0), mean, atol=0.15, rtol=0)
     torch.testing.assert_close(x.T.cov(), spread @ spread.T, atol=0.12, rtol=0)
 

@@ -4,7 +4,7 @@ from ancestral.adversarial.conditional import ConditionalGAN
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
 from ancestral.adversarial.gan import GAN, UniformPrior
-from ancestral.adversarial.initialise import keep_variance
+from ancestral.adversarial.initialise import rescale
 from ancestral.adversarial.losses import (
     critic_loss,
     game_value,
@@ -22,8 +22,8 @@ __all__ = [
     "UniformPrior",
     "critic_loss",
     "game_value",
-    "keep_variance",
     "non_saturating_loss",
+    "rescale",
     "saturating_loss",
     "zero_centred_penalty",
 ]

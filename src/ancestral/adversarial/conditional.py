@@ -8,7 +8,7 @@ from torch.nn.functional import one_hot
 
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
-from ancestral.adversarial.initialise import keep_variance
+from ancestral.adversarial.initialise import rescale
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -56,7 +56,7 @@ class ConditionalGAN(nn.Module):
     Args:
         features: Number of features, or the event shape of x; images are flattened.
         classes: Number of classes K, at least 1.
-        latent: Latent dimensions L, at least 1.
+        latent: Latent dimensions L, at least 1; a few more than the data's own dimension.
         hidden: Widths of the generator's hidden layers; the critic has them in reverse.
         loss: What the generator lowers: -log D, or log(1 - D), which saturates.
         penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
@@ -78,7 +78,7 @@ class ConditionalGAN(nn.Module):
         features: int | Sequence[int],
         *,
         classes: int,
-        latent: int = 4,
+        latent: int = 3,
         hidden: Sequence[int] = (128, 128, 128),
         loss: GeneratorLoss = "non-saturating",
         penalty: float = 0.05,
@@ -107,8 +107,8 @@ class ConditionalGAN(nn.Module):
             ]
         )
         self.q = BayesianNetwork([Node("y", critic, ("x", "label"))])
-        keep_variance(generator)
-        keep_variance(critic)
+        rescale(generator, gain=1.0)
+        rescale(critic, gain=2.0)
         # A tuple, so that p and q stay the only owners of the weights.
         self._networks = (generator, critic)
         self.game = AdversarialGame(

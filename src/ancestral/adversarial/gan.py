@@ -9,7 +9,7 @@ from torch.distributions import Uniform
 
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
-from ancestral.adversarial.initialise import keep_variance
+from ancestral.adversarial.initialise import rescale
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -59,7 +59,7 @@ class GAN(nn.Module):
 
     Args:
         features: Number of features, or the event shape of x; images are flattened.
-        latent: Latent dimensions L, at least 1.
+        latent: Latent dimensions L, at least 1; a few more than the data's own dimension.
         hidden: Widths of the generator's hidden layers; the critic has them in reverse.
         loss: What the generator lowers: -log D, or log(1 - D), which saturates.
         prior: Distribution of z: standard normal, or uniform on [-1, 1].
@@ -81,7 +81,7 @@ class GAN(nn.Module):
         self,
         features: int | Sequence[int],
         *,
-        latent: int = 4,
+        latent: int = 3,
         hidden: Sequence[int] = (128, 128, 128),
         loss: GeneratorLoss = "non-saturating",
         prior: Literal["normal", "uniform"] = "normal",
@@ -98,8 +98,8 @@ class GAN(nn.Module):
         x_given_z = Node("x", Deterministic(generator), ("z",), shape)
         self.p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
         self.q = BayesianNetwork([Node("y", critic, ("x",))])
-        keep_variance(generator)
-        keep_variance(critic)
+        rescale(generator, gain=1.0)
+        rescale(critic, gain=2.0)
         # A tuple, so that p and q stay the only owners of the weights.
         self._networks = (generator, critic)
         self.game = AdversarialGame(
