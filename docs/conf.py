@@ -24,6 +24,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 html_theme = "furo"
 html_static_path = ["_static"]
+html_css_files = ["custom.css"]
 html_title = f"ancestral {release}"
 html_show_sphinx = False
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
