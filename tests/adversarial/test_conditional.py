@@ -19,7 +19,7 @@ def trained(*, iterations: int) -> ConditionalGAN:
     gan = ConditionalGAN(1, classes=2, latent=2, hidden=(32, 32), penalty=0.1)
     noise = torch.Generator().manual_seed(0)
     players = gan.players()
-    optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0, 0.99)) for p in players]
+    optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0.0, 0.99)) for p in players]
     for number in range(iterations):
         for player, optimizer in zip(players, optimizers, strict=True):
             optimizer.param_groups[0]["lr"] = 5e-3 * (1 - number / iterations)

@@ -29,7 +29,7 @@ def play(
     """The plainest loop that plays the game, so that these tests need no other part."""
     generator = torch.Generator().manual_seed(seed)
     players = gan.players()
-    optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0, 0.99)) for p in players]
+    optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0.0, 0.99)) for p in players]
     for number in range(iterations):
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = 5e-3 * (1 - number / iterations)
