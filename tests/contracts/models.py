@@ -120,6 +120,7 @@ CASES = [
     Case("gmm", lambda: GaussianMixture(2, components=8), ring, "samples density fits graph"),
     Case("gmm-1d", lambda: GaussianMixture(1, components=2), line, "samples density fits graph"),
     Case("vae", lambda: VAE(2, latent=2, hidden=(32,), decoder_std=0.3), ring, DEEP, 300),
+    Case("vae-mixture", lambda: VAE(2, latent=2, hidden=(32,), components=5), ring, DEEP, 300),
     Case(
         "vae-linear", lambda: VAE(3, latent=2, hidden=()), plane, DEEP, 300, linear_gaussian_density
     ),

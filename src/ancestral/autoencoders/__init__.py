@@ -3,6 +3,7 @@
 from ancestral.autoencoders.conditionals import DiagonalNormal, GaussianDecoder, GaussianEncoder
 from ancestral.autoencoders.image_vae import CrossEntropyImageVAE, ImageVAE
 from ancestral.autoencoders.likelihoods import DiscretisedLogistic
+from ancestral.autoencoders.priors import GaussianMixturePrior
 from ancestral.autoencoders.vae import VAE
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "DiscretisedLogistic",
     "GaussianDecoder",
     "GaussianEncoder",
+    "GaussianMixturePrior",
     "ImageVAE",
 ]

@@ -7,6 +7,7 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Distribution
 
 from ancestral.autoencoders.conditionals import GaussianDecoder, GaussianEncoder
+from ancestral.autoencoders.priors import GaussianMixturePrior
 from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -19,8 +20,8 @@ from ancestral.nn.mlp import MLP
 class VAE(nn.Module):
     """A variational autoencoder of vectors: ``p = {z, x | z}`` and ``q = {z | x}``.
 
-    Prior z ~ Normal(0, I), Gaussian encoder and decoder by fully connected networks. The bound
-    keeps every constant, so it is one, in nats.
+    Prior z ~ Normal(0, I) or a learned mixture, Gaussian encoder and decoder by fully connected
+    networks. The bound keeps every constant, so it is one, in nats.
 
     Source: Kingma & Welling 2014, Auto-Encoding Variational Bayes, arXiv:1312.6114.
 
@@ -30,9 +31,10 @@ class VAE(nn.Module):
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
         decoder_std: Standard deviation of p(x | z) in model units; None to learn one a coordinate.
         frequencies: Fourier features of x that the encoder sees beside x; 0 for none.
+        components: Gaussians of a learned mixture prior; 0 for the prior Normal(0, I).
 
     Raises:
-        ValueError: If a width or decoder_std is not positive, or frequencies is negative.
+        ValueError: If a width or decoder_std is not positive, or another count is negative.
 
     Example:
         >>> model = VAE(2, latent=4, hidden=(32,))
@@ -48,19 +50,24 @@ class VAE(nn.Module):
         hidden: Sequence[int] = (128, 64, 32),
         decoder_std: float | None = None,
         frequencies: int = 0,
+        components: int = 0,
     ) -> None:
         super().__init__()
-        if frequencies < 0:
-            raise ValueError(f"frequencies must be at least 0, got {frequencies}")
+        for name, count in {"frequencies": frequencies, "components": components}.items():
+            if count < 0:
+                raise ValueError(f"{name} must be at least 0, got {count}")
         waves = FourierFeatures(features, frequencies=frequencies) if frequencies else None
         seen = waves.features_out if waves else features
         encoder: nn.Module = MLP(seen, 2 * latent, hidden=hidden)
         encoder = nn.Sequential(waves, encoder) if waves else encoder
         decoder = MLP(latent, features, hidden=tuple(hidden)[::-1])
         z, x = (latent,), (features,)
+        prior = (
+            GaussianMixturePrior(latent, components=components) if components else StandardNormal(z)
+        )
         self.p = BayesianNetwork(
             [
-                Node("z", StandardNormal(z), event_shape=z),
+                Node("z", prior, event_shape=z),
                 Node(
                     "x", GaussianDecoder(decoder, features, std=decoder_std), ("z",), event_shape=x
                 ),

@@ -106,17 +106,25 @@ class VAEConfig:
         latent: Latent dimensions, at least 1; None: as many as columns, from 2 to 16.
         hidden: Widths of the encoder's layers, the decoder's in reverse; None: by ``size``.
         decoder_std: Fixed standard deviation of p(x | z) in standardised units; None: learned.
+        prior: Of the latents: ``mixture`` is learned, ``normal`` is the book's Normal(0, I).
+        components: Gaussians of the mixture, at least 1.
+        frequencies: Fourier features that the encoder sees beside x, at least 0.
     """
 
     size: Size = "small"
     latent: int | None = _chosen()
     hidden: tuple[int, ...] | None = _chosen()
     decoder_std: float | None = _chosen("learned")
+    prior: Literal["mixture", "normal"] = "mixture"
+    components: int = 50
+    frequencies: int = 0
 
     def __post_init__(self) -> None:
         require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
         require(self, "hidden", _widths(self.hidden), "one or more numbers of at least 1")
         require(self, "decoder_std", self.decoder_std is None or self.decoder_std > 0, "above 0")
+        require(self, "components", self.components >= 1, "at least 1")
+        require(self, "frequencies", self.frequencies >= 0, "at least 0")
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the latent dimensions and the widths."""

@@ -108,6 +108,8 @@ def vae(config: VAEConfig, shape: Shape) -> nn.Module:
         latent=config.latent or 1,
         hidden=config.hidden or (),
         decoder_std=config.decoder_std,
+        frequencies=config.frequencies,
+        components=config.components if config.prior == "mixture" else 0,
     )
 
 
