@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -26,3 +27,28 @@ def test_what_improves(best: float | None, figure: float, lower: bool, higher: b
     progress = Progress(best=best)
     assert progress.improves(figure, higher=False) is lower
     assert progress.improves(figure, higher=True) is higher
+
+
+@pytest.mark.parametrize(
+    ("figure", "best", "kept", "bad"),
+    [
+        (0.9, 0.9, 20, 0),  # Better.
+        (1.05, 1.0, 20, 3),  # As good: kept, but no reason to wait longer.
+        (1.11, 1.0, 10, 3),  # Worse.
+        (float("nan"), 1.0, 10, 3),
+    ],
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_of_equals_the_later_is_kept(
+    figure: float, best: float, kept: int, bad: int, sign: int
+) -> None:
+    before = Progress(step=20, best=sign * 1.0, best_step=10, bad=2)
+    after = before.judged(sign * figure, higher=sign < 0, tolerance=0.1)
+    assert (after.best, after.best_step, after.bad) == (sign * best, kept, bad)
+
+
+def test_many_equals_do_not_drift_from_the_best() -> None:
+    progress = Progress()
+    for number, figure in enumerate([1.0, 1.06, 1.12, 1.18], start=1):
+        progress = replace(progress, step=number).judged(figure, higher=False, tolerance=0.1)
+    assert (progress.best, progress.best_step) == (1.0, 2)

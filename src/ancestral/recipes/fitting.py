@@ -326,7 +326,9 @@ def _reports(
     validation = None
     if judge is not None:
         higher = HIGHER_IS_BETTER[judge.choice]
-        validation = Validation(run=judge, figure=judge.choice, higher_is_better=higher)
+        validation = Validation(
+            run=judge, figure=judge.choice, higher_is_better=higher, tolerance=judge.tolerance
+        )
     examples, prepare = _examples(plan_, units)
     return train(
         game,

@@ -123,7 +123,13 @@ RECIPES: dict[str, Recipe] = {
             build=wiring.gan,
             chosen_by="sliced_wasserstein",
             options={
-                "vectors": Options(betas=(0.5, 0.99), ema_decay=0.999, weight_decay=0.0),
+                "vectors": Options(
+                    batch_size=500,
+                    learning_rate=2e-3,
+                    betas=(0.5, 0.99),
+                    ema_decay=0.999,
+                    weight_decay=0.0,
+                ),
                 "images": Options(
                     batch_size=128,
                     betas=(0.5, 0.99),

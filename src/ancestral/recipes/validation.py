@@ -48,6 +48,11 @@ class Judge:
 
     Attributes:
         figure: The last one measured.
+        tolerance: Figures that differ by less cannot be told apart. For a distance between samples
+            it is the standard error of real data against real data: near the floor the distance
+            says no more, while samples still get finer, and the first dip would win by chance.
+            Source: the one-standard-error rule, Breiman et al. 1984, Classification and
+            Regression Trees, sec. 3.4.3.
     """
 
     def __init__(
@@ -68,10 +73,12 @@ class Judge:
         }[choice]
         self._space = Space.of(data, standard=fresh(data.source, 1, seed=0) is not None)
         self._real = self._floor = None
+        self.tolerance = 0.0
         if choice == "sliced_wasserstein":
             self._real = self._space(data.validation.x[:_SAMPLES])
             others = self._space(data.train.x[: len(self._real)])
-            self._floor = _distance(others, self._real)[0]
+            self._floor, se = _distance(others, self._real)
+            self.tolerance = se or 0.0
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:

@@ -30,11 +30,14 @@ class Validation:
             evaluation mode, and torch's global generator seeded by the step.
         figure: The one by which the best weights are chosen.
         higher_is_better: Which way it improves.
+        tolerance: Figures that differ by less cannot be told apart: of weights whose figure is so
+            near to the best, the latest are kept.
     """
 
     run: Callable[[], Mapping[str, float]]
     figure: str
     higher_is_better: bool = False
+    tolerance: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,8 @@ class Report:
         seconds: Training time so far: steps and validation, also from before a resume.
         metrics: Of the players; see :meth:`Game.step`.
         validation: Held-out figures, where this step was validated.
-        best: This validation is the best so far: now is the time to keep the weights.
+        best: No validation so far was better, or none by more than the tolerance: now is the time
+            to keep the weights.
         stopped: Why this is the last report; None otherwise.
         progress: With :meth:`Game.state`, all that is needed to go on from here.
     """
@@ -105,7 +109,11 @@ def train(
         if validation is not None and (last or number % game.options.validate_every == 0):
             with game.evaluating(number):
                 found = dict(validation.run())
-            done = _judge(done, number_of_first(found[validation.figure], game.device), validation)
+            done = done.judged(
+                number_of_first(found[validation.figure], game.device),
+                higher=validation.higher_is_better,
+                tolerance=validation.tolerance,
+            )
             done = replace(done, seconds=_clock(game, budget, start, now.seconds))
         now = done
         yield Report(
@@ -164,9 +172,3 @@ def _clock(game: Game, budget: Budget, start: float, before: float) -> float:
     seconds = before + time.perf_counter() - start
     # Only where the clock decides must the ranks agree on it.
     return seconds if budget.seconds is None else number_of_first(seconds, game.device)
-
-
-def _judge(now: Progress, figure: float, validation: Validation) -> Progress:
-    if now.improves(figure, higher=validation.higher_is_better):
-        return replace(now, best=figure, best_step=now.step, bad=0)
-    return replace(now, bad=now.bad + 1)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 
@@ -14,8 +14,8 @@ class Progress:
         step: Steps made.
         seconds: Training time so far.
         best: The best validated figure, or None before the first validation.
-        best_step: The step of that validation; 0 before the first.
-        bad: Validations since then.
+        best_step: The step of the latest validation as good as that; 0 before the first.
+        bad: Validations since the best.
 
     Example:
         >>> Progress.from_json(Progress(step=3, seconds=0.5).to_json()).step
@@ -42,3 +42,18 @@ class Progress:
         if not math.isfinite(figure):
             return False
         return self.best is None or (figure > self.best if higher else figure < self.best)
+
+    def judged(self, figure: float, *, higher: bool, tolerance: float = 0.0) -> Self:
+        """Return the progress after a validation at its step.
+
+        Args:
+            figure: What the validation found.
+            higher: Whether higher is better.
+            tolerance: A figure this near to the best counts as equal to it, and of equals the
+                later is kept.
+        """
+        if self.improves(figure, higher=higher):
+            return replace(self, best=figure, best_step=self.step, bad=0)
+        gap = math.inf if self.best is None else abs(figure - self.best)
+        kept = self.step if gap < tolerance else self.best_step
+        return replace(self, best_step=kept, bad=self.bad + 1)
