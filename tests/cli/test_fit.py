@@ -63,6 +63,9 @@ def test_settings_reach_the_model(cli: Callable, tmp_path: Path, table: Path) ->
         "latent": 3,
         "hidden": [8, 4],
         "decoder_std": 0.1,
+        "prior": "mixture",
+        "components": 50,
+        "frequencies": 0,
     }
     assert record["options"]["batch_size"] == 32
     assert record["options"]["betas"] == [0.5, 0.9]
