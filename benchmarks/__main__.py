@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from ancestral.training.process import tune_process
 from benchmarks.harness import report
 
 COMPARISONS = ("vae_step", "image_vae_step", "generic_elbo", "kde", "gmm")
@@ -18,6 +19,7 @@ def main(names: list[str]) -> int:
         print(f"no benchmark {unknown[0]!r}; there are {', '.join(COMPARISONS)}", file=sys.stderr)
         return 2
     torch.set_num_threads(min(2, torch.get_num_threads()))
+    tune_process()  # As the command line does; the peers gain as well.
     results = []
     for name in names or COMPARISONS:
         results += [

@@ -16,6 +16,7 @@ def _seeded() -> Iterator[None]:
     dtype = torch.get_default_dtype()
     yield
     torch.set_default_dtype(dtype)
+    torch.set_flush_denormal(False)  # The command line sets it; hypothesis needs subnormals.
 
 
 @pytest.fixture

@@ -51,13 +51,16 @@ class Common:
         return self.device or "cpu"
 
     def apply(self) -> None:
-        """Set the number of threads; check the device and the seed.
+        """Set the number of threads and the use of memory; check the device and the seed.
 
         Raises:
             ConfigError: If a value is out of range or the device is not there.
         """
         import torch
 
+        from ancestral.training.process import tune_process
+
+        tune_process()
         if self.seed is not None and not 0 <= self.seed < 2**63:
             raise ConfigError(f"--seed must be from 0 to 2**63 - 1, got {self.seed}")
         if self.threads is not None:
