@@ -53,19 +53,19 @@ class LabelPlanesConv2d(nn.Module):
         if label is None:
             raise ValueError(f"a label of {self.classes} classes is needed, got None")
         y = functional.conv2d(
-            x, plain.weight[:, : self.channels], plain.bias, plain.stride, plain.padding
+            x, plain.weight[:, : self.channels], None, plain.stride, plain.padding
         )
-        one_hot = functional.one_hot(label, self.classes).to(y.dtype)
         maps = self._maps(x).to(y.dtype)
-        # [K, H' W' O] order, so that the sum runs over channels-last memory.
-        added = one_hot @ maps.permute(0, 2, 3, 1).flatten(1)
-        height, width = y.shape[-2:]
-        return y + added.unflatten(1, (height, width, -1)).permute(0, 3, 1, 2)
+        # Rows of [H' W' O], so that the sum runs over channels-last memory; in place, because a
+        # convolution's gradient does not need its output.
+        added = maps.permute(0, 2, 3, 1).index_select(0, label)
+        return y.add_(added.permute(0, 3, 1, 2))
 
     def _maps(self, x: Tensor) -> Tensor:
-        """Return what the plane of each class adds, [K, O, H', W']."""
+        """Return what the plane of each class and the bias add, [K, O, H', W']."""
         plain, size = self.plain, self.plain.kernel_size
         weight = plain.weight[:, self.channels :].transpose(0, 1).reshape(-1, 1, *size)
         ones = torch.ones(1, 1, *x.shape[-2:], dtype=weight.dtype, device=x.device)
         maps = functional.conv2d(ones, weight, None, plain.stride, plain.padding)
-        return maps.unflatten(1, (self.classes, -1))[0]
+        maps = maps.unflatten(1, (self.classes, -1))[0]
+        return maps if plain.bias is None else maps + plain.bias[:, None, None]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ancestral.nn.label_planes import LabelPlanesConv2d
+from ancestral.nn.narrow_transpose import NarrowConvTranspose2d
 
 Upsampling: TypeAlias = Literal["transposed", "resize", "book"]
 """How a decoder doubles the side: ``transposed`` (kernel 4, stride 2), ``resize`` (nearest
@@ -96,9 +97,9 @@ class ConvDecoder(nn.Module):
         self.base, self.classes = _base(size, widths), classes
         self.linear = nn.Linear(inputs + classes, widths[0] * self.base**2)
         layers: list[nn.Module] = []
-        for before, after in zip(widths, (*widths[1:], channels), strict=True):
+        for before, after in pairwise(widths):
             layers += [_doubling(before, after, upsampling), activation()]
-        self.doublings = nn.Sequential(*layers[:-1])
+        self.doublings = nn.Sequential(*layers, _last_doubling(widths[-1], channels, upsampling))
         _channels_last(self)
 
     def forward(self, z: Tensor, label: Tensor | None = None) -> Tensor:
@@ -142,6 +143,15 @@ def _doubling(before: int, after: int, upsampling: Upsampling) -> nn.Module:
     if upsampling == "resize":
         return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(before, after, 3, 1, 1))
     raise ValueError(f"decoder must be 'transposed', 'resize' or 'book', got {upsampling!r}")
+
+
+def _last_doubling(before: int, after: int, upsampling: Upsampling) -> nn.Module:
+    """Return the same as :func:`_doubling`, fast for the few channels of an image."""
+    if upsampling == "transposed":
+        return NarrowConvTranspose2d(before, after, kernel_size=4, padding=1)
+    if upsampling == "book":
+        return NarrowConvTranspose2d(before, after, kernel_size=3, padding=1, output_padding=1)
+    return _doubling(before, after, upsampling)
 
 
 @torch.no_grad()
