@@ -3,7 +3,7 @@ import torch
 
 from ancestral.errors import ConfigError
 from ancestral.training.options import Options
-from ancestral.training.precision import forward_precision, has_bf16, uses_bf16
+from ancestral.training.precision import forward_precision, gains_by_bf16, has_bf16, uses_bf16
 
 CPU = torch.device("cpu")
 
@@ -11,7 +11,9 @@ CPU = torch.device("cpu")
 def test_float32_never_uses_bf16_and_auto_only_for_convolutions() -> None:
     assert not uses_bf16(Options(precision="float32", channels_last=True), CPU)
     assert not uses_bf16(Options(precision="auto"), CPU)
-    assert uses_bf16(Options(precision="auto", channels_last=True), CPU) == has_bf16(CPU)
+    auto = uses_bf16(Options(precision="auto", channels_last=True), CPU)
+    assert auto == gains_by_bf16(CPU)
+    assert auto <= has_bf16(CPU)
 
 
 def test_bf16_by_name_is_taken_or_refused_but_never_emulated() -> None:

@@ -21,9 +21,9 @@ class Options:
         warmup: Steps of linear rise from zero to the peak.
         max_grad_norm: Gradients are scaled down to this global norm, player by player; 0 is off.
         ema_decay: Decay per step of the averaged weights; 0 keeps no average.
-        precision: ``auto`` runs the forward pass in bf16 where the machine has the instructions
-            and the model is convolutional (``channels_last``): there a step was measured to be
-            1.8 times as fast. A small MLP gains a tenth and would pay with digits of its
+        precision: ``auto`` runs the forward pass in bf16 where the machine multiplies matrices in
+            bf16 tiles and the model is convolutional (``channels_last``): there a step was measured
+            to be 1.8 times as fast. A small MLP gains a tenth and would pay with digits of its
             likelihood, so it stays in float32. ``bf16`` without the instructions is refused.
         accumulate: Micro-batches of one update.
         validate_every: Steps between validations; the last step is always validated.
