@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.distributions import Independent, Normal, kl_divergence
+from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from ancestral.autoencoders.conditionals import (
     DiagonalNormal,
@@ -45,8 +45,8 @@ def test_a_shared_scale_is_that_scale_everywhere() -> None:
     assert shared.rsample((2,)).shape == (2, 5, 3)
 
 
-def prior(features: int) -> Independent:
-    return Independent(StandardNormal((features,)).double()(), 1)
+def prior(features: int) -> Distribution:
+    return StandardNormal((features,)).double()()
 
 
 def test_kl_to_the_prior_is_torchs() -> None:

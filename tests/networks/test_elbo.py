@@ -82,12 +82,16 @@ def test_closed_form_kl_needs_no_draw() -> None:
 def test_standard_normal_prior_has_the_closed_form_of_torch() -> None:
     prior = StandardNormal((5,))()
     q = Normal(torch.randn(7, 5), torch.rand(7, 5) + 0.1)
-    ours = torch.distributions.kl_divergence(q, prior)
+    ours = torch.distributions.kl_divergence(q, prior.base_dist)
     torch.testing.assert_close(ours, torch.distributions.kl_divergence(q, Normal(0.0, 1.0)))
-    both = torch.distributions.kl_divergence(
-        Independent(q, 1), Independent(prior.expand((7, 5)), 1)
-    )
+    both = torch.distributions.kl_divergence(Independent(q, 1), prior.expand((7,)))
     torch.testing.assert_close(both, ours.sum(-1))
+
+
+def test_the_prior_follows_its_module_to_another_precision() -> None:
+    module = StandardNormal((5,))
+    module()
+    assert module.half()().mean.dtype == torch.float16
 
 
 def test_gradient_is_that_of_the_exact_bound(generator: torch.Generator) -> None:

@@ -1,11 +1,11 @@
 """Conditional distributions whose parameters come from a network: Gaussian encoder and decoder."""
 
 import math
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence, register_kl
-from torch.distributions.utils import lazy_property
 from torch.types import _size
 
 from ancestral.networks.nodes import StandardNormalDistribution
@@ -33,11 +33,16 @@ class DiagonalNormal(Normal):
     def __init__(self, loc: Tensor, log_scale: Tensor) -> None:
         Distribution.__init__(self, loc.shape[:-1], loc.shape[-1:], validate_args=False)
         self.loc, self.log_scale = loc, log_scale  # Not expanded: its functions are then cheaper.
+        self._scale: Tensor | None = None
 
-    @lazy_property
+    @property
     def scale(self) -> Tensor:
-        """Standard deviation, [*B, D]."""
-        return self.log_scale.exp().expand_as(self.loc)
+        """Standard deviation, [*B, D]; computed once, where it is first asked for."""
+        if self._scale is None:
+            # With a graph, whoever asks first: a KL may follow a draw that took no gradient.
+            with nullcontext() if torch.is_grad_enabled() else torch.enable_grad():
+                self._scale = self.log_scale.exp().expand_as(self.loc)
+        return self._scale
 
     def expand(self, batch_shape: _size, _instance: None = None) -> "DiagonalNormal":
         """Return the same distribution with a wider batch shape."""
@@ -47,10 +52,10 @@ class DiagonalNormal(Normal):
     def log_prob(self, value: Tensor) -> Tensor:
         """Return the log-density in nats, [*sample, *B]."""
         standardised = (value - self.loc) * torch.exp(-self.log_scale)
-        constant = self.log_scale.sum(-1) + self.event_shape[0] * _HALF_LOG_TWO_PI
+        constant = -self.event_shape[0] * _HALF_LOG_TWO_PI - self.log_scale.sum(-1)
         # A product, not a square: torch's gradient of a square calls ``pow``.
         squares = (standardised * standardised).sum(-1)
-        return torch.add(constant, squares, alpha=0.5).neg()
+        return torch.add(constant, squares, alpha=-0.5)
 
     def entropy(self) -> Tensor:
         """Return the entropy in nats, [*B]."""
@@ -63,10 +68,10 @@ def _kl_to_independent(q: DiagonalNormal, p: Independent) -> Tensor:
     """KL(q || p), nats, [*B]. Source: Kingma & Welling 2014, arXiv:1312.6114, app. B."""
     if not isinstance(p.base_dist, StandardNormalDistribution):
         return kl_divergence(Independent(Normal(q.loc, q.scale), 1), p)
-    each = torch.addcmul(
-        torch.addcmul(-q.log_scale, q.loc, q.loc, value=0.5), q.scale, q.scale, value=0.5
+    negative = torch.addcmul(
+        torch.addcmul(q.log_scale, q.loc, q.loc, value=-0.5), q.scale, q.scale, value=-0.5
     )
-    return each.sum(-1) - 0.5 * q.event_shape[0]
+    return -0.5 * q.event_shape[0] - negative.sum(-1)
 
 
 class GaussianEncoder(nn.Module):

@@ -166,6 +166,8 @@ class _Posterior:
 
     def _parents(self, node: Node) -> tuple[list[Tensor], int]:
         """Return the values of the node's parents with equal leading axes, and how many."""
+        if not self.draws and not self.summed:
+            return [self.values[name] for name in node.parents], 0
         lead = max((self.lead[name] for name in node.parents), default=0)
         if all(self.lead[name] == lead for name in node.parents) and self.summed < 2:
             return [self.values[name] for name in node.parents], lead
@@ -178,7 +180,7 @@ class _Posterior:
 
     def log_ratio(self) -> Tensor:
         """Return log p(x, z) - log q(z | x) with closed-form KLs put in, [*lead, B]."""
-        terms = []
+        terms, minus = [], list(self.log_q)
         for name, node in self.p.nodes.items():
             parents, lead = self._parents(node)
             if node.deterministic:
@@ -186,14 +188,14 @@ class _Posterior:
                 continue
             factor = node.distribution(parents)
             if name in self.closed:
-                terms.append(_negative_kl(self.closed[name], factor, self.values[name]))
+                minus.append(_kl(self.closed[name], factor, self.values[name]))
             else:
                 terms.append(factor.log_prob(self.values[name]))
-        ratio = terms[0]
+        ratio = terms[0] if terms else -minus.pop(0)
         for term in terms[1:]:
             ratio = ratio + term
-        for log_q in self.log_q:
-            ratio = ratio - log_q
+        for term in minus:
+            ratio = ratio - term
         return ratio
 
     def average(self, ratio: Tensor) -> Tensor:
@@ -214,11 +216,11 @@ def _has_closed_kl(distribution: Distribution) -> bool:
     return not isinstance(distribution, torch.distributions.TransformedDistribution)
 
 
-def _negative_kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
+def _kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
     try:
-        return -kl_divergence(q, p)
+        return kl_divergence(q, p)
     except NotImplementedError:  # torch knows no closed form for this pair.
-        return p.log_prob(value) - q.log_prob(value)
+        return q.log_prob(value) - p.log_prob(value)
 
 
 def _parents_are_fixed(p: BayesianNetwork, q: BayesianNetwork, name: str) -> bool:

@@ -172,7 +172,7 @@ class StandardNormal(nn.Module):
         event_shape: Shape of z.
 
     Example:
-        >>> StandardNormal((16,))().batch_shape
+        >>> StandardNormal((16,))().event_shape
         torch.Size([16])
     """
 
@@ -183,11 +183,18 @@ class StandardNormal(nn.Module):
         super().__init__()
         self.register_buffer("zero", torch.zeros(tuple(event_shape)), persistent=False)
         self.register_buffer("one", torch.ones(tuple(event_shape)), persistent=False)
+        self._made: tuple[Tensor, Distribution] | None = None
 
-    def forward(self, *parents: Tensor) -> StandardNormalDistribution:
-        """Return the distribution, batch shape [*event]; parents are ignored."""
+    def forward(self, *parents: Tensor) -> Distribution:
+        """Return the distribution, event shape [*event]; parents are ignored."""
         del parents
-        return StandardNormalDistribution(self.zero, self.one, validate_args=False)
+        # Made once: a training step asks every time. A move to a device brings new buffers.
+        if self._made is None or self._made[0] is not self.zero:
+            base = StandardNormalDistribution(self.zero, self.one, validate_args=False)
+            event = self.zero.ndim
+            whole = Independent(base, event, validate_args=False) if event else base
+            self._made = (self.zero, whole)
+        return self._made[1]
 
 
 class Deterministic(nn.Module):
