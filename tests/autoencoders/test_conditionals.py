@@ -111,3 +111,16 @@ def test_a_scale_that_is_not_positive_is_refused(std: float) -> None:
 def test_half_precision_is_widened_and_nothing_else() -> None:
     assert full_precision(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert full_precision(torch.zeros(1, dtype=DOUBLE)).dtype == DOUBLE
+
+
+@pytest.mark.parametrize(("batch", "features"), [(7, 3), (3, 3), (5, 1), (1, 3)])
+@pytest.mark.parametrize("shared", [True, False])
+def test_kl_between_two_of_them_is_torchs(batch: int, features: int, shared: bool) -> None:
+    ours, torchs = [], []
+    for _ in range(2):
+        loc = torch.randn(batch, features, dtype=DOUBLE)
+        log_scale = torch.randn(*(() if shared else (batch,)), features, dtype=DOUBLE)
+        ours.append(DiagonalNormal(loc, log_scale))
+        torchs.append(Independent(Normal(loc, log_scale.exp().expand_as(loc)), 1))
+    expected = kl_divergence(*torchs)
+    torch.testing.assert_close(kl_divergence(*ours), expected, rtol=1e-12, atol=1e-12)

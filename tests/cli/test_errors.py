@@ -17,6 +17,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (data / "empty.csv").touch()
     (data / "nan.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(20)) + "7,\n")
     (data / "one.csv").write_text("a,b\n1,2\n")
+    (data / "ten.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(10)))
     (data / "words.csv").write_text("a,b\n" + "1,2\n" * 20 + "3,x\n")
     (data / "photos").mkdir()
     for number in range(12):
@@ -64,6 +65,11 @@ MISTAKES = {
     "negative steps": (["fit", "vae", "moons", "--steps", "-5"], ["--steps", "above 0", "-5"]),
     "no unit": (["fit", "vae", "moons", "--budget", "5"], ["budget", "30s"]),
     "two endings": (["fit", "vae", "moons", "--budget", "5s", "--steps", "1"], ["only one"]),
+    "few rows": (["fit", "gan", "../data/ten.csv"], ["gan", "at least 2", "got 1"]),
+    "more components than rows": (
+        ["fit", "gmm", "moons", "--set", "components=20001"],
+        ["components", "20000", "20001"],
+    ),
     "wrong kind": (["fit", "image-vae", "moons"], ["image-vae", "images", "vectors"]),
     "negative seed": (["fit", "vae", "moons", "--seed", "-1"], ["--seed", "-1"]),
     "no threads": (["fit", "vae", "moons", "--threads", "0"], ["--threads", "0"]),

@@ -48,8 +48,21 @@ def test_it_follows_the_precision_of_its_input() -> None:
     assert layer.weight.grad.dtype == torch.float32
 
 
+def test_it_follows_autocast() -> None:
+    layer = NarrowConvTranspose2d(2, 1, kernel_size=4, padding=1)
+    x = torch.randn(2, 2, 3, 3, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = layer(x)
+    y.float().square().sum().backward()
+    assert y.dtype == torch.bfloat16
+    assert x.grad is not None
+    assert x.grad.dtype == torch.float32
+
+
 def test_what_does_not_double_the_side_is_refused() -> None:
     with pytest.raises(ValueError, match=r"must be 2, got 3 - 2 \* 1 \+ 0"):
         NarrowConvTranspose2d(2, 1, kernel_size=3, padding=1)
+    with pytest.raises(ValueError, match="output_padding must be 0 or 1, got -1"):
+        NarrowConvTranspose2d(2, 1, kernel_size=3, padding=0, output_padding=-1)
     with pytest.raises(ValueError, match="output_size"):
         NarrowConvTranspose2d(2, 1, kernel_size=4, padding=1)(torch.zeros(1, 2, 3, 3), [6, 6])

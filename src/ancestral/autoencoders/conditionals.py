@@ -74,6 +74,14 @@ def _kl_to_independent(q: DiagonalNormal, p: Independent) -> Tensor:
     return -0.5 * q.event_shape[0] - negative.sum(-1)
 
 
+@register_kl(DiagonalNormal, DiagonalNormal)
+def _kl_to_diagonal(q: DiagonalNormal, p: DiagonalNormal) -> Tensor:
+    """KL(q || p), nats, [*B]."""
+    gap = (q.loc - p.loc) * torch.exp(-p.log_scale)
+    ratio = q.log_scale - p.log_scale
+    return (0.5 * (torch.exp(2 * ratio) + gap * gap - 1) - ratio).sum(-1)
+
+
 class GaussianEncoder(nn.Module):
     """q(z | parents) = Normal(mu, diag(sigma^2)), one network that gives mu and log sigma.
 

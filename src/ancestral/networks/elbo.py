@@ -218,9 +218,14 @@ def _has_closed_kl(distribution: Distribution) -> bool:
 
 def _kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
     try:
-        return kl_divergence(q, p)
+        found = kl_divergence(q, p)
     except NotImplementedError:  # torch knows no closed form for this pair.
         return q.log_prob(value) - p.log_prob(value)
+    if found.shape != torch.broadcast_shapes(q.batch_shape, p.batch_shape):
+        # A class that was registered for scalars only and is used for vectors.
+        pair = f"{type(q).__name__} and {type(p).__name__}"
+        raise TypeError(f"the KL of {pair} has shape {tuple(found.shape)}, not one a draw")
+    return found
 
 
 def _parents_are_fixed(p: BayesianNetwork, q: BayesianNetwork, name: str) -> bool:

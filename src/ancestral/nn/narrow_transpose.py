@@ -47,6 +47,8 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
                 "kernel_size - 2 padding + output_padding must be 2, got "
                 f"{kernel_size} - 2 * {padding} + {output_padding}"
             )
+        if output_padding not in (0, 1):
+            raise ValueError(f"output_padding must be 0 or 1, got {output_padding}")
         super().__init__(
             channels_in, channels_out, kernel_size, _STRIDE, padding, output_padding=output_padding
         )
@@ -59,7 +61,10 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
         """
         if output_size is not None:
             raise ValueError(f"the side is doubled, got output_size {output_size}")
-        x, weight = input, self.weight.to(input.dtype)  # Half precision comes with the input.
+        x, device = input, input.device.type
+        if torch.is_autocast_enabled(device) and x.dtype == torch.float32:
+            x = x.to(torch.get_autocast_dtype(device))
+        weight = self.weight.to(x.dtype)  # Half precision comes with the input.
         shape = (self.kernel_size[0], int(self.padding[0]), self.output_padding[0])
         y: Tensor = _NarrowTranspose.apply(x, weight, shape)  # pyright: ignore[reportAssignmentType]
         return y if self.bias is None else y + self.bias.to(y.dtype)[:, None, None]

@@ -120,9 +120,12 @@ def plan(
             f"size must be one of tiny, small, medium for vectors, got {loading.size}: "
             "pixels are of images"
         )
+    config = chosen.make_config(recipe).resolved(DataRecord.of(loaded, loading).shape)
+    if recipe.check is not None:
+        recipe.check(config, loaded)
     return Plan(
         recipe=recipe,
-        config=chosen.make_config(recipe).resolved(DataRecord.of(loaded, loading).shape),
+        config=config,
         options=chosen.make_options(recipe, loaded),
         budget=(end or recipe.budget[loaded.kind]) if recipe.trains else None,
         seed=seed,

@@ -32,6 +32,7 @@ class Recipe:
         transform: Fitted on the training split: user units to model units.
         choose: Completes the config from the training split in model units, before the fit.
         count: Fits by counting what is not trained by gradients.
+        check: Refuses data that the settings do not fit, before anything is written.
         kinds: Data that it can model.
         chosen_by: The validation figure that chooses the kept weights (for estimators: the one
             that is reported); None where there is none.
@@ -47,6 +48,7 @@ class Recipe:
     transform: Callable[[Dataset], Transform] = wiring.flat
     choose: Callable[[Any, Tensor, Generator], Any] | None = None
     count: Callable[[nn.Module, Dataset], None] | None = None
+    check: Callable[[Any, Dataset], None] | None = None
     kinds: tuple[Kind, ...] = ("vectors", "images")
     chosen_by: Choice | None = None
     options: Mapping[Kind, Options] = field(default_factory=dict)
@@ -83,6 +85,7 @@ RECIPES: dict[str, Recipe] = {
             config=configs.GMMConfig,
             build=wiring.gmm,
             choose=wiring.choose_components,
+            check=wiring.enough_for_components,
             chosen_by="log_prob",
         ),
         Recipe(
@@ -121,6 +124,7 @@ RECIPES: dict[str, Recipe] = {
             summary="generative adversarial network, fully connected; no density",
             config=configs.GANConfig,
             build=wiring.gan,
+            check=wiring.enough_for_a_distance,
             chosen_by="sliced_wasserstein",
             options={
                 "vectors": Options(

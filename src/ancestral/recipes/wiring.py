@@ -18,6 +18,7 @@ from ancestral.data.transforms import (
     standardise,
     unit_interval,
 )
+from ancestral.errors import ConfigError
 from ancestral.nn.pyramid import Upsampling
 from ancestral.recipes.configs import (
     EmpiricalConfig,
@@ -98,6 +99,33 @@ def choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMM
         generator=generator,
     )
     return replace(config, components=found)
+
+
+def enough_for_components(config: GMMConfig, data: Dataset) -> None:
+    """Refuse more components than examples.
+
+    Raises:
+        ConfigError: If there are.
+    """
+    count = len(data.train)
+    if config.components is not None and config.components > count:
+        raise ConfigError(
+            f"components must be at most the number of examples, {count}, got {config.components}"
+        )
+
+
+def enough_for_a_distance(config: GANConfig, data: Dataset) -> None:
+    """Refuse a validation split too small for the distance that chooses the weights.
+
+    Raises:
+        ConfigError: If it has fewer than two examples.
+    """
+    del config
+    if len(data.validation) < 2:
+        raise ConfigError(
+            "gan is chosen by a distance to the validation split, which must have at least 2 "
+            f"examples, got {len(data.validation)}: give more data, or leave gan out"
+        )
 
 
 def vae(config: VAEConfig, shape: Shape) -> nn.Module:
