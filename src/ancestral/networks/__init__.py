@@ -5,10 +5,10 @@ density, ancestral sampling), ``elbo`` (latents), ``elimination`` (exact discret
 """
 
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.bif import parse_bif, read_bif
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
 from ancestral.networks.elimination import Posterior, joint, query
+from ancestral.networks.formats import parse_bif, read_bif, read_network, write_network
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
@@ -31,6 +31,8 @@ __all__ = [
     "parse_bif",
     "query",
     "read_bif",
+    "read_network",
     "slerp",
     "student_network",
+    "write_network",
 ]
