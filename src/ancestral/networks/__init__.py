@@ -5,7 +5,6 @@ density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete infe
 """
 
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.bif import parse_bif, read_bif
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
 from ancestral.networks.exact import (
@@ -18,6 +17,7 @@ from ancestral.networks.exact import (
     joint,
     query,
 )
+from ancestral.networks.formats import parse_bif, read_bif, read_network, write_network
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
@@ -45,6 +45,8 @@ __all__ = [
     "parse_bif",
     "query",
     "read_bif",
+    "read_network",
     "slerp",
     "student_network",
+    "write_network",
 ]

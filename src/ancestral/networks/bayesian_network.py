@@ -109,7 +109,7 @@ class BayesianNetwork(nn.Module):
         """
         if n < 1:
             raise ValueError(f"n must be at least 1, got {n}")
-        values = {name: self._given(name, value, n) for name, value in (given or {}).items()}
+        values = {name: self.held(name, value, n) for name, value in (given or {}).items()}
         if missing := [name for name in self.inputs if name not in values]:
             raise ValueError(f"the inputs {missing} must be given")
         downstream = [
@@ -124,7 +124,30 @@ class BayesianNetwork(nn.Module):
             from ancestral.networks.exact.sampling import sample_posterior
 
             return sample_posterior(self, n, values, generator)
-        return self._draw_in_order(n, values, generator)
+        return self.draw_in_order(n, values, generator)
+
+    @torch.no_grad()
+    def draw_in_order(
+        self, n: int, values: Mapping[str, Tensor], generator: Generator | None = None
+    ) -> dict[str, Tensor]:
+        """Draw each node given its parents in topological order, around values held fixed.
+
+        This is conditioning only where the held nodes have no random ancestors; it is the proposal
+        of likelihood weighting everywhere else. :meth:`sample` tells the two apart.
+
+        Args:
+            n: Number of draws.
+            values: Values held fixed, by node or input, [n, *event].
+            generator: Source of randomness; torch's global one if None.
+
+        Returns:
+            Values of all nodes and inputs, each [n, *event].
+        """
+        if self.discrete and all(table.device.type == "cpu" for table in self.buffers()):
+            from ancestral.networks.discrete_sampling import sample_tables
+
+            return sample_tables(self, n, values, generator)
+        return self._draw_one_by_one(n, dict(values), generator)
 
     def draw(self, *, observed: Sequence[str] = ()) -> str:
         """Return the graph as an SVG picture, ``observed`` nodes and inputs shaded."""
@@ -158,7 +181,7 @@ class BayesianNetwork(nn.Module):
             return state
         raise InferenceError(f"{name!r} has no state {state!r}; its states are {', '.join(states)}")
 
-    def _draw_in_order(
+    def _draw_one_by_one(
         self, n: int, values: dict[str, Tensor], generator: Generator | None
     ) -> dict[str, Tensor]:
         for name, node in self.nodes.items():
@@ -178,7 +201,18 @@ class BayesianNetwork(nn.Module):
             values[name] = draw(distribution, shape, generator)
         return values
 
-    def _given(self, name: str, value: Tensor | float | str, n: int) -> Tensor:
+    def held(self, name: str, value: Tensor | float | str, n: int) -> Tensor:
+        """Return a value that is given for a node or input as one row for each draw, [n, *event].
+
+        Args:
+            name: A node or an input.
+            value: [n, *event], or one event (or the name of a state) for all draws.
+            n: Number of draws.
+
+        Raises:
+            ValueError: If the name is unknown or the value has the wrong shape.
+            InferenceError: If a table has no such state.
+        """
         if name not in self.graph:
             raise ValueError(f"no node {name!r}; the nodes are {', '.join(self.graph.names)}")
         if isinstance(value, str):

@@ -2,9 +2,11 @@ import gzip
 from pathlib import Path
 
 import pytest
+import torch
 
 from ancestral.errors import DataError
 from ancestral.networks import parse_bif, query, read_bif
+from ancestral.networks.formats import format_bif
 
 STUDENT = """
 // the student network
@@ -61,6 +63,30 @@ def test_real_networks_are_read_whole(real_data: Path, name: str) -> None:
     assert len(network.nodes) == sizes[name]
 
 
+def test_reading_agrees_with_a_peer(real_data: Path, tmp_path: Path) -> None:
+    gum = pytest.importorskip("pyagrum")
+    raw = gzip.decompress((real_data / "bif" / "alarm.bif.gz").read_bytes())
+    (tmp_path / "alarm.bif").write_bytes(raw)
+    peer, network = gum.loadBN(str(tmp_path / "alarm.bif")), parse_bif(raw.decode())
+    assert set(peer.names()) == set(network.nodes)
+    for name, node in network.nodes.items():
+        assert peer.variable(name).labels() == network.states(name)
+        order = [*node.parents, name]
+        theirs = peer.cpt(name).reorganize(order[::-1]).toarray()
+        # Its reader keeps float32.
+        torch.testing.assert_close(
+            network.table(name).probabilities, torch.tensor(theirs), atol=2e-7, rtol=0
+        )
+
+
+def test_a_double_quote_cannot_be_written() -> None:
+    text = "variable a { type discrete [ 1 ] { x }; } probability ( a ) { table 1; }"
+    network = parse_bif(text)
+    network.table("a").states = ('say "x"',)
+    with pytest.raises(DataError, match="BIF has no way to write a double quote"):
+        format_bif(network)
+
+
 @pytest.mark.parametrize(
     ("broken", "message"),
     [
@@ -69,8 +95,11 @@ def test_real_networks_are_read_whole(real_data: Path, name: str) -> None:
         ("variable a {\n type discrete [ 3 ] { x, y }; }", "line 2: variable 'a' announces 3"),
         ("variable a {\n type continuous; }", "line 2: variable 'a' must be discrete"),
         ("variable a { }", "variable 'a' has no type"),
-        ("variable a { type discrete [ 2 ] { x, y }; }", "no probability block for 'a'"),
-        ("variable a { type discrete [ 2 ] { x, y };", "the file ends too early"),
+        ("variable a { type discrete [ 2 ] { x, y }; }", "line 1: no probability table for 'a'"),
+        (
+            "variable a { type discrete [ 2 ] { x, y };",
+            "line 1: expected '}', got the end of the file",
+        ),
         ("probability ( a ) { table 1; }", "no variable 'a' is declared above"),
     ],
 )
@@ -84,14 +113,19 @@ def test_malformed_text_names_its_line(broken: str, message: str) -> None:
     [
         ("table 0.1, 0.9;", "table 0.1, 0.8;", r"line 8: p\(x1 \| \) must .* sum to 0.9"),
         ("table 0.1, 0.9;", "table 0.1, 0.5, 0.4;", "line 8: 'x1' needs 2 probabilities, got 3"),
-        ("table 0.1, 0.9;", "table 0.1, many;", "line 8: expected numbers"),
+        ("table 0.1, 0.9;", "table 0.1, many;", "line 8: expected a number, got 'many'"),
         ("default 0.01, 0.99;", "", r"p\(x4 \| yes, yes\) .* a row is missing"),
         ("(no) 0.8, 0.2;", "(maybe) 0.8, 0.2;", "'x1' has no state 'maybe'"),
         ("(no) 0.8, 0.2;", "(no, no) 0.8, 0.2;", "expected states of 1 parents, got 2"),
-        ("(no) 0.8, 0.2;", "(no) 0.8;", "'x2' has 2 states, got 1"),
+        ("(no) 0.8, 0.2;", "(no) 0.8;", "'x2' needs 2 probabilities, got 1"),
         ("x2 | x1", "x2 | x9", "no variable 'x9'"),
-        ("( x3 | x1 )", "( x2 | x1 )", "'x2' has two probability blocks"),
+        ("( x3 | x1 )", "( x2 | x1 )", "'x2' has two probability tables"),
         ("( x1 ) { table 0.1, 0.9; }", "( x1 | x4 ) { default 0.1, 0.9; }", "no cycle"),
+        ("(yes) 0.25", "(no) 0.25", r"line 9: the row \(no\) is given twice"),
+        ("{ no, yes }; property", "{ no, no }; property", "line 5: the states of 'x2' must differ"),
+        ("( x2 | x1 )", "( x2 | x2 )", "line 9: the parents of 'x2' must differ"),
+        ("(no, yes) 0.40", "(no, yes) -0.40", r"line 14: p\(x4 \| no, yes\) must be"),
+        ("student {", 'student "{', "line 3: expected a closing"),
         ("variable x2", "variable x1", "'x1' is declared twice"),
         ("( x2 | x1 )", "( x2 | ; )", r"line 9: expected '\)', got ';'"),
     ],

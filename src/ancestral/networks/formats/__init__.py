@@ -1,0 +1,25 @@
+"""Files of discrete networks: BIF, XMLBIF, UAI and Hugin's NET, read and written.
+
+Read in this order: ``files`` (a format by the suffix), ``description`` (what all formats say,
+checked once), ``bif``, ``net``, ``uai`` (over ``scanning``) and ``xmlbif``.
+"""
+
+from ancestral.networks.formats.bif import format_bif, parse_bif, read_bif
+from ancestral.networks.formats.files import read_network, write_network
+from ancestral.networks.formats.net import format_net, parse_net
+from ancestral.networks.formats.uai import format_uai, parse_uai
+from ancestral.networks.formats.xmlbif import format_xmlbif, parse_xmlbif
+
+__all__ = [
+    "format_bif",
+    "format_net",
+    "format_uai",
+    "format_xmlbif",
+    "parse_bif",
+    "parse_net",
+    "parse_uai",
+    "parse_xmlbif",
+    "read_bif",
+    "read_network",
+    "write_network",
+]
