@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from tests.networks.exact.test_inference import enumerate_joint, random_network
+from tests.networks.exact.networks import enumerate_joint, random_network
 
 from ancestral.errors import InferenceError
 from ancestral.networks import BayesianNetwork, Node, Table, expected_counts, query

@@ -84,8 +84,13 @@ def find(tables: Tables, name: str) -> int:
     try:
         return tables.index[name]
     except KeyError:
-        known = ", ".join(tables.names)
+        known = _few(tables.names)
         raise InferenceError(f"no node {name!r}; the nodes are {known}") from None
+
+
+def _few(names: Sequence[str], most: int = 40) -> str:
+    more = f", ... ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def find_state(tables: Tables, node: int, state: str | int) -> int:

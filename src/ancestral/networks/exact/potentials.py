@@ -12,6 +12,8 @@ from ancestral.networks.exact.triangulation import bits
 
 FLOOR = -400.0
 """Products that could fall below exp of this are scaled as they are formed."""
+BIG = 1 << 20
+"""Cliques of more entries are filled from their tables every time, to save memory."""
 _OPEN = 1 << 15
 """Most entries of a product that is made in advance for every state of the observed nodes."""
 
@@ -67,7 +69,7 @@ def clique_factors(
     if clique.entries * rows <= _OPEN and sum(map(tables.floor, nodes)) > FLOOR:
         return [_product(tables, clique, nodes, seen)]
     still = [node for node in nodes if not tables.families[node] & known]
-    if sum(map(tables.floor, still)) < FLOOR:
+    if sum(map(tables.floor, still)) < FLOOR or clique.entries > BIG:
         factors = [_product(tables, clique, [node], []) for node in still]
     else:
         factors = [_product(tables, clique, still, [])] if still else []
@@ -92,8 +94,7 @@ def _product(tables: Tables, clique: Clique, nodes: Sequence[int], seen: Sequenc
     assert result is not None
     count = len(seen)
     if len(nodes) > 1:  # Several tables may still not reach every axis.
-        full = [tables.sizes[v] for v in axes]
-        result = np.broadcast_to(result, full)
+        result = np.broadcast_to(result, [tables.sizes[v] for v in axes])
     shape = result.shape[count:]
     strides, step = [], 1
     for node in reversed(seen):

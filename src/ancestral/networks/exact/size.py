@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ancestral.errors import InferenceError
 from ancestral.networks.exact.junction_tree import JunctionTree
+from ancestral.networks.exact.potentials import BIG
 from ancestral.networks.exact.tables import Tables
 
 LIMIT = 2 << 30
@@ -18,26 +19,26 @@ class Cost:
         largest: Entries of the largest clique.
         entries: Entries of all cliques.
         nodes: The nodes of the largest clique.
+        size: Bytes of memory: the cliques, those of moderate size once more with the evidence
+            open, and the messages.
     """
 
     largest: int
     entries: int
     nodes: tuple[str, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes: potentials with the evidence open, the same filled in, and one copy to work on."""
-        return 8 * (2 * self.entries + self.largest)
+    size: int
 
 
 def cost_of(tables: Tables, tree: JunctionTree) -> Cost:
     """Return what a junction tree costs."""
     sizes = [clique.entries for clique in tree.cliques]
     if not sizes:
-        return Cost(1, 1, ())
+        return Cost(1, 1, (), 8)
     at = max(range(len(sizes)), key=sizes.__getitem__)
     names = tuple(tables.names[node] for node in tree.cliques[at].nodes)
-    return Cost(sizes[at], sum(sizes), names)
+    opened = sum([size for size in sizes if size <= BIG])
+    messages = sum([clique.entries // clique.own for clique in tree.cliques])
+    return Cost(sizes[at], sum(sizes), names, 8 * (sum(sizes) + opened + 2 * messages))
 
 
 def check_size(cost: Cost, limit: float) -> None:

@@ -10,9 +10,9 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-_LARGE = 1 << 19
-"""From this many table entries on, other orders are tried as well."""
-_RESTARTS = 8
+_LARGE, _HUGE = 1 << 19, 1 << 25
+"""From this many table entries on, other orders are tried as well: few, and many."""
+_FEW, _MANY = 8, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +50,8 @@ def moralise(scopes: Iterable[int], size: int) -> list[int]:
 def triangulate(adjacency: Sequence[int], sizes: Sequence[int], first: int, last: int = 0) -> Order:
     """Return a good order that sums out all of ``first`` and then all of ``last``.
 
-    Min-fill with ties to the smaller clique; where that is large, weighted min-fill and min-fill
-    with random ties are tried too, and the order with the fewest entries is taken.
+    Min-fill with ties to the smaller clique; where that is large, min-fill and weighted min-fill
+    with randomly enlarged scores are tried too, and the order with the fewest entries is taken.
 
     Source: Koller & Friedman 2009, sec. 9.4.3 and algorithm 9.4.
 
@@ -66,8 +66,8 @@ def triangulate(adjacency: Sequence[int], sizes: Sequence[int], first: int, last
     if best.entries < _LARGE:
         return best
     rng = random.Random(0)
-    for trial in range(_RESTARTS):
-        greedy = _Greedy(adjacency, sizes, weighted=trial == 0, rng=rng if trial else None)
+    for trial in range(_FEW if best.entries < _HUGE else _MANY):
+        greedy = _Greedy(adjacency, sizes, weighted=trial % 2 == 0, rng=rng if trial else None)
         best = greedy.run(first, last, bound=best.entries) or best
     return best
 
@@ -90,7 +90,8 @@ class _Greedy:
         self.rng = rng
         self.fill = [0] * len(sizes)
         self.entries = list(sizes)
-        self.heap: list[tuple[int, int, float, int]] = []
+        self.stamp = [0] * len(sizes)
+        self.heap: list[tuple[float, int, int, int]] = []
 
     def run(self, first: int, last: int, bound: float = math.inf) -> Order | None:
         """Return the order, or None as soon as it has at least ``bound`` entries."""
@@ -102,25 +103,23 @@ class _Greedy:
             self.heap = [self._key(node) for node in bits(group)]
             heapq.heapify(self.heap)
             while left:
-                fill, entries, _, node = heapq.heappop(self.heap)
-                if not left >> node & 1 or (fill, entries) != (
-                    self.fill[node],
-                    self.entries[node],
-                ):
+                _, _, node, stamp = heapq.heappop(self.heap)
+                if not left >> node & 1 or stamp != self.stamp[node]:
                     continue  # Out of date: a newer entry is in the heap.
-                total += entries
+                total += self.entries[node]
                 if total >= bound:
                     return None
                 left ^= 1 << node
                 order.nodes.append(node)
                 order.neighbours.append(self.adjacency[node])
                 for other in bits(self._eliminate(node) & left):
+                    self.stamp[other] += 1
                     heapq.heappush(self.heap, self._key(other))
         return Order(order.nodes, order.neighbours, total)
 
-    def _key(self, node: int) -> tuple[int, int, float, int]:
-        tie = self.rng.random() if self.rng else 0.0
-        return (self.fill[node], self.entries[node], tie, node)
+    def _key(self, node: int) -> tuple[float, int, int, int]:
+        noise = 1 + self.rng.random() if self.rng else 1
+        return (self.fill[node] * noise, self.entries[node], node, self.stamp[node])
 
     def _measure(self, mask: int) -> int:
         if not self.weighted:
