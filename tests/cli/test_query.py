@@ -45,3 +45,84 @@ def test_impossible_evidence_is_one_line(cli: Callable, tmp_path: Path) -> None:
     assert "probability 0" in cli("query", path, "--given", "a=no").line
     path.write_text("not a network")
     assert "n.bif" in cli("query", path).line
+
+
+def test_an_intervention_is_not_evidence(cli: Callable) -> None:
+    done = cli("query", "student", "x1", "x4", "--do", "x2=1", "--json").json
+    assert done["posteriors"]["x1"]["1"] == pytest.approx(0.90)  # Nothing was learned of x1.
+    assert done["do"] == {"x2": "1"}
+    # By hand: p(x3 = 1) = 0.75 as if nothing were known; p(x4 = 1 | x2 = 1, x3) = 0.65, 0.99.
+    assert done["posteriors"]["x4"]["1"] == pytest.approx(0.25 * 0.65 + 0.75 * 0.99)
+    given = cli("query", "student", "x1", "--given", "x2=1", "--json").json
+    assert given["posteriors"]["x1"]["1"] == pytest.approx(0.675 / 0.695)
+
+
+def test_soft_evidence(cli: Callable) -> None:
+    answer = cli("query", "student", "x1", "--likelihood", "x2=1,3", "--json").json
+    one = 0.9 * (0.25 * 1 + 0.75 * 3)
+    assert answer["posteriors"]["x1"]["1"] == pytest.approx(one / (one + 0.1 * (0.8 + 0.2 * 3)))
+
+
+def test_most_probable_states(cli: Callable) -> None:
+    answer = cli("query", "student", "--mpe", "--json").json
+    assert answer["most_probable"] == {"x1": "1", "x2": "1", "x3": "1", "x4": "1"}
+    assert answer["log_probability"] == pytest.approx(math.log(0.9 * 0.75 * 0.8 * 0.99))
+    some = cli("query", "student", "x3", "--mpe", "--given", "x2=0", "x4=0")
+    assert "log p(states, evidence)" in some.out
+
+
+def test_a_joint(cli: Callable) -> None:
+    answer = cli("query", "student", "x2", "x3", "--joint", "--json").json
+    cells = {tuple(cell["states"].values()): cell["probability"] for cell in answer["joint"]}
+    assert cells["1", "1"] == pytest.approx(0.546)
+    assert sum(cells.values()) == pytest.approx(1)
+    shown = cli("query", "student", "x2", "x3", "--joint").out
+    assert shown.index("0.546") < shown.index("0.204")
+
+
+def test_rows_of_evidence(cli: Callable, tmp_path: Path) -> None:
+    rows, out = tmp_path / "rows.csv", tmp_path / "answers.csv"
+    rows.write_text("x2,x4\n1,\n0,1\n,\n")
+    assert cli("query", "student", "x1", "--rows", rows, "--out", out).status == 0
+    header, *lines = [line.split(",") for line in out.read_text().splitlines()]
+    assert header == ["x1=0", "x1=1", "log_evidence"]
+    assert float(lines[0][1]) == pytest.approx(0.675 / 0.695)
+    assert float(lines[2][1]) == pytest.approx(0.9)
+    one = cli("query", "student", "x1", "--given", "x2=0", "x4=1", "--json").json
+    assert float(lines[1][1]) == pytest.approx(one["posteriors"]["x1"]["1"])
+    assert float(lines[1][2]) == pytest.approx(one["log_evidence"])
+    answer = cli("query", "student", "x1", "--rows", rows, "--json").json
+    assert answer["rows"] == 3
+    rows.write_text("x2,x4\n1,maybe\n")
+    assert "row 1: no state 'maybe'" in cli("query", "student", "--rows", rows).line
+
+
+@pytest.mark.parametrize("method", ["likelihood-weighting", "rejection", "gibbs", "loopy"])
+def test_estimates_say_that_they_are(cli: Callable, method: str) -> None:
+    words = ["query", "student", "x1", "--given", "x4=1", "--method", method]
+    answer = cli(*words, "--json").json
+    exact = cli("query", "student", "x1", "--given", "x4=1", "--json").json
+    found, truth = answer["posteriors"]["x1"]["1"], exact["posteriors"]["x1"]["1"]
+    if method == "loopy":  # It draws nothing, and the student network has a loop.
+        assert answer["standard_errors"] is None
+        assert found == pytest.approx(truth, abs=0.05)
+    else:
+        assert abs(found - truth) < 5 * answer["standard_errors"]["x1"]["1"]
+    assert answer["method"]
+    assert "estimate" in cli(*words).out
+
+
+def test_what_does_not_go_together(cli: Callable, tmp_path: Path) -> None:
+    assert "only one of" in cli("query", "student", "--mpe", "--joint").line
+    assert "--do" in cli("query", "student", "--mpe", "--do", "x2=1").line
+    assert "--draws" in cli("query", "student", "--draws", "5").line
+    assert "--method exact" in cli("query", "student", "--mpe", "--method", "gibbs").line
+    assert "--memory" in cli("query", "student", "--memory", "0").line
+    assert "--likelihood x2" in cli("query", "student", "--likelihood", "x2=a,b").line
+
+
+def test_too_large_says_so_and_offers_an_estimate(cli: Callable, real_data: Path) -> None:
+    (path,) = (real_data / "bif").glob("link.bif*")
+    line = cli("query", path, "--memory", "0.001").line
+    assert "GiB" in line or "MiB" in line
+    assert "likelihood" in line

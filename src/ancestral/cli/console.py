@@ -159,11 +159,19 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
 
 def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table to standard output as comma-separated values."""
-    import csv as writing
+    sys.stdout.write(csv_text(columns, rows))
 
-    writer = writing.writer(sys.stdout, lineterminator="\n")
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as comma-separated values."""
+    import csv as writing
+    import io
+
+    text = io.StringIO()
+    writer = writing.writer(text, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
+    return text.getvalue()
 
 
 def section(what: "Section") -> None:

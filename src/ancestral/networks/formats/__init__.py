@@ -1,10 +1,12 @@
 """Files of discrete networks: BIF, XMLBIF, UAI and Hugin's NET, read and written.
 
 Read in this order: ``files`` (a format by the suffix), ``description`` (what all formats say,
-checked once), ``bif``, ``net``, ``uai`` (over ``scanning``) and ``xmlbif``.
+checked once), ``bif``, ``net``, ``uai`` (over ``scanning``) and ``xmlbif``;
+``evidence`` reads rows of states.
 """
 
 from ancestral.networks.formats.bif import format_bif, parse_bif, read_bif
+from ancestral.networks.formats.evidence import read_evidence
 from ancestral.networks.formats.files import read_network, write_network
 from ancestral.networks.formats.net import format_net, parse_net
 from ancestral.networks.formats.uai import format_uai, parse_uai
@@ -20,6 +22,7 @@ __all__ = [
     "parse_uai",
     "parse_xmlbif",
     "read_bif",
+    "read_evidence",
     "read_network",
     "write_network",
 ]
