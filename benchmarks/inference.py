@@ -60,7 +60,7 @@ def run() -> Iterator[Result]:
                 ours=lambda pair=pair: pair.inference.query_rows(pair.rows),
                 peer=("pyAgrum's loop", pair.peer_rows),
                 bar=BATCHED[name],
-                rounds=5,
+                rounds=3,
                 note=note,
             )
 

@@ -18,8 +18,10 @@ from ancestral.networks.exact.triangulation import bits
 
 _KEPT, _KEPT_BYTES = 64, 1 << 29
 """Most programs that are kept, and most bytes of them; the one unused for longest goes first."""
-_CHUNK = 1 << 17
+_CHUNK = 1 << 18
 """Entries of all cliques times cases in one pass: about the size of a cache, in doubles."""
+_FEW = 16
+"""Cases in one pass where more than one would not fit into the cache, but into memory."""
 
 
 class Engine:
@@ -94,7 +96,7 @@ class Engine:
             case = Case([0] * size)
             case.observed = sum(1 << node for node, seen in zip(nodes, known, strict=True) if seen)
             program = self.program(self.question(case, targets), limit)
-            step = max(1, min(512, _CHUNK // program.structure.cost.entries))
+            step = _cases_at_once(program.structure.cost.entries)
             for start in range(0, len(members), step):
                 chunk = members[start : start + step]
                 values = np.zeros((size, len(chunk)), dtype=np.int64)
@@ -150,6 +152,10 @@ class Engine:
         ]
         rule = "these cannot hold together" if len(named) > 1 else "this cannot hold"
         raise InferenceError(f"{where}the evidence has probability 0: {', '.join(named)}; {rule}")
+
+
+def _cases_at_once(entries: int) -> int:
+    return max(1, min(_FEW, (_CHUNK << 5) // entries), min(512, _CHUNK // entries))
 
 
 _ENGINES: WeakKeyDictionary[BayesianNetwork, Engine] = WeakKeyDictionary()
