@@ -86,7 +86,7 @@ class Program:
         Args:
             values: States by node, or by node and case.
             count: Number of cases B.
-            soft: Pairs (node, likelihood of its states).
+            soft: Pairs (node, likelihood of its states, [states] or [states, B]).
 
         Returns:
             The calibrated cliques. Those of an impossible case mean nothing.
@@ -147,9 +147,9 @@ class Program:
             log_evidence += np.log(likelihood[values[node]] / peak)
             return
         at = self.structure.tree.home[node]
-        before, size, _ = split(self.cliques[at], node)
-        view = potentials[at].reshape(before, size, -1)
-        view *= (likelihood / peak)[:, None]
+        before, size, after = split(self.cliques[at], node)
+        view = potentials[at].reshape(before, size, after, -1)
+        view *= (likelihood / peak).reshape(size, 1, -1)
 
     def _collect(self, potentials: list[Array], log_evidence: Array, count: int) -> list[Array]:
         links, messages = self.structure.links, [log_evidence] * len(potentials)
