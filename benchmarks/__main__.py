@@ -17,6 +17,7 @@ COMPARISONS = (
     "gmm",
     "bif",
     "sampling_network",
+    "inference",
 )
 
 

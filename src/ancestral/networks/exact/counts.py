@@ -60,10 +60,8 @@ def expected_counts(
     states, mass = _unique(states, mass)
     counts = [np.zeros(array.size) for array in tables.arrays]
     log_evidence = np.zeros(states.shape[1])
-    for program, values, members in engine.batches(nodes, states, None, limit):
-        beliefs = program.run(values, len(members))
-        if program.known:
-            log_evidence[members] = beliefs.log_evidence
+    for program, beliefs, values, members in engine.batches(nodes, states, None, limit):
+        log_evidence[members] = beliefs.log_evidence
         for node, table in enumerate(counts):
             _add(program, beliefs, values, (node, table), mass[members])
     engine.check_rows(nodes, states, log_evidence, limit)

@@ -1,5 +1,6 @@
 """Compiled programs of a network, kept for the next question about the same nodes."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
@@ -10,7 +11,7 @@ import numpy as np
 from ancestral.errors import InferenceError
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.evidence import Case, by_pattern, smallest_conflict
-from ancestral.networks.exact.propagation import Program
+from ancestral.networks.exact.propagation import Beliefs, Program
 from ancestral.networks.exact.size import check_size
 from ancestral.networks.exact.structure import Question, Structure
 from ancestral.networks.exact.tables import Array, Tables
@@ -18,8 +19,12 @@ from ancestral.networks.exact.triangulation import bits
 
 _KEPT, _KEPT_BYTES = 64, 1 << 29
 """Most programs that are kept, and most bytes of them; the one unused for longest goes first."""
-_CHUNK = 1 << 17
+_CHUNK = 1 << 18
 """Entries of all cliques times cases in one pass: about the size of a cache, in doubles."""
+_PATTERNS, _COMPILING = 8, 1 << 17
+"""From how many patterns on one program may serve all, if a case then costs fewer entries."""
+_FEW = 16
+"""Cases in one pass where more than one would not fit into the cache, but into memory."""
 
 
 class Engine:
@@ -80,8 +85,12 @@ class Engine:
 
     def batches(
         self, nodes: Sequence[int], rows: Array, targets: Iterable[int] | None, limit: float
-    ) -> Iterable[tuple[Program, Array, Array]]:
-        """Yield (program, states by node and case, row numbers), chunk by chunk.
+    ) -> Iterable[tuple[Program, Beliefs, Array, Array]]:
+        """Yield (program, beliefs, states by node and case, row numbers), chunk by chunk.
+
+        Rows with the same missing cells share a program that has their evidence cut out. Where
+        that makes too many programs, one serves all: what is missing in some rows only stays in
+        the cliques, and is known in the others by a likelihood of 0 and 1.
 
         Args:
             nodes: The nodes of the rows.
@@ -89,17 +98,41 @@ class Engine:
             targets: As in :meth:`question`.
             limit: As in :meth:`program`.
         """
-        size = len(self.tables.sizes)
-        for known, members in by_pattern(rows):
-            case = Case([0] * size)
-            case.observed = sum(1 << node for node, seen in zip(nodes, known, strict=True) if seen)
+        groups = by_pattern(rows)
+        if len(groups) > _PATTERNS and self._one_serves_all(nodes, rows, targets, len(groups)):
+            groups = [((rows >= 0).all(axis=1), np.arange(rows.shape[1]))]
+        for known, members in groups:
+            case, mixed = self._case_of(nodes, rows[:, members], known)
             program = self.program(self.question(case, targets), limit)
-            step = max(1, min(512, _CHUNK // program.structure.cost.entries))
+            step = _cases_at_once(program.structure.cost.entries)
             for start in range(0, len(members), step):
                 chunk = members[start : start + step]
-                values = np.zeros((size, len(chunk)), dtype=np.int64)
+                values = np.zeros((len(self.tables.sizes), len(chunk)), dtype=np.int64)
                 values[nodes] = rows[:, chunk]
-                yield program, values, chunk
+                soft = [(node, self._indicator(node, values[node])) for node in mixed]
+                yield program, program.run(values, len(chunk), soft), values, chunk
+
+    def _case_of(self, nodes: Sequence[int], rows: Array, known: Array) -> tuple[Case, list[int]]:
+        """Return the evidence nodes of a group of rows, and the nodes known in some rows only."""
+        seen = (rows >= 0).any(axis=1)
+        case = Case([0] * len(self.tables.sizes))
+        case.observed = sum(1 << node for node, all_ in zip(nodes, known, strict=True) if all_)
+        mixed = [node for node, some, all_ in zip(nodes, seen, known, strict=True) if some > all_]
+        case.soft = [(node, np.ones(self.tables.sizes[node])) for node in mixed]
+        return case, mixed
+
+    def _one_serves_all(
+        self, nodes: Sequence[int], rows: Array, targets: Iterable[int] | None, groups: int
+    ) -> bool:
+        case, _ = self._case_of(nodes, rows, (rows >= 0).all(axis=1))
+        question = self.question(case, targets)
+        entries = Structure(self.tables, question, math.inf).cost.entries
+        return entries * rows.shape[1] < groups * _COMPILING
+
+    def _indicator(self, node: int, states: Array) -> Array:
+        """Return 1 where a state may be, [states, B]: everywhere if it is missing (-1)."""
+        every = np.arange(self.tables.sizes[node])[:, None]
+        return ((every == states) | (states < 0)).astype(np.float64)
 
     def log_evidence(self, case: Case, limit: float) -> float:
         """Return the log-probability of the evidence of a case, nats; -inf if impossible."""
@@ -150,6 +183,10 @@ class Engine:
         ]
         rule = "these cannot hold together" if len(named) > 1 else "this cannot hold"
         raise InferenceError(f"{where}the evidence has probability 0: {', '.join(named)}; {rule}")
+
+
+def _cases_at_once(entries: int) -> int:
+    return max(1, min(_FEW, (_CHUNK << 5) // entries), min(8192, _CHUNK // entries))
 
 
 _ENGINES: WeakKeyDictionary[BayesianNetwork, Engine] = WeakKeyDictionary()

@@ -150,10 +150,8 @@ class Inference:
         asked = range(len(tables.sizes)) if wanted is None else wanted
         out = [np.zeros((rows.shape[1], tables.sizes[node])) for node in asked]
         log_evidence = np.zeros(rows.shape[1])
-        for program, values, members in engine.batches(nodes, rows, wanted, self._limit):
-            beliefs = program.run(values, len(members))
-            if program.known:
-                log_evidence[members] = beliefs.log_evidence
+        for program, beliefs, values, members in engine.batches(nodes, rows, wanted, self._limit):
+            log_evidence[members] = beliefs.log_evidence
             for array, node in zip(out, asked, strict=True):
                 if program.hidden >> node & 1:
                     array[members] = program.marginal(beliefs, node).T

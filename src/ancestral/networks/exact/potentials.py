@@ -18,7 +18,7 @@ _OPEN = 1 << 15
 """Most entries of a product that is made in advance for every state of the observed nodes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Factor:
     """A table whose rows are the joint states of some observed nodes.
 
@@ -31,6 +31,7 @@ class Factor:
     known: tuple[tuple[int, int], ...]
     rows: Array
     shape: tuple[int, ...]
+    columns: Array | None = None  # The rows' transpose, made when many cases are first asked.
 
     def pick(self, values: Sequence[int] | Array) -> Array:
         """Return the entries for every case, [entries, B]; [entries, 1] if all are alike.
@@ -42,7 +43,9 @@ class Factor:
             return self.rows[0][:, None]
         row = sum([values[node] * stride for node, stride in self.known])
         if isinstance(row, np.ndarray):
-            return self.rows.T.take(row, axis=1)
+            if self.columns is None:
+                self.columns = np.ascontiguousarray(self.rows.T)
+            return self.columns.take(row, axis=1)
         return self.rows[row][:, None]
 
 

@@ -53,6 +53,10 @@ class Program:
         for node in structure.alone:
             self.numbers += clique_factors(tables, _NOTHING, [node], self.known)
         self.heavy, self.sending, self.receiving = self._plan_scaling()
+        self.places = {
+            node: (at, *split(self.cliques[at], node)[:2])
+            for node, at in structure.smallest.items()
+        }
         self.ones = {size: np.ones(size) for size in {clique.own for clique in self.cliques}}
 
     def _plan_scaling(self) -> tuple[list[bool], list[bool], list[bool]]:
@@ -82,7 +86,7 @@ class Program:
         Args:
             values: States by node, or by node and case.
             count: Number of cases B.
-            soft: Pairs (node, likelihood of its states).
+            soft: Pairs (node, likelihood of its states, [states] or [states, B]).
 
         Returns:
             The calibrated cliques. Those of an impossible case mean nothing.
@@ -100,16 +104,27 @@ class Program:
 
     def _potential(self, at: int, values: Values, log_evidence: Array) -> Array:
         clique, count = self.cliques[at], len(log_evidence)
-        result = np.ones((clique.entries, count))
+        result: Array | None = None
         for factor in self.factors[at]:
             picked = factor.pick(values)
-            if picked.shape[0] == clique.entries:
+            if result is None:
+                result = self._filled(picked, factor, clique, count)
+            elif picked.shape[0] == clique.entries:
                 result *= picked
             else:
                 view = result.reshape(*clique.shape, count)
                 view *= picked.reshape(*factor.shape, -1)
             if self.heavy[at]:
                 _scale(result, log_evidence)
+        return np.ones((clique.entries, count)) if result is None else result
+
+    @staticmethod
+    def _filled(picked: Array, factor: Factor, clique: Clique, count: int) -> Array:
+        """Return a new array [entries, B] of a first factor."""
+        if picked.shape == (clique.entries, count):
+            return picked.copy() if picked.base is not None else picked
+        result = np.empty((clique.entries, count))
+        result.reshape(*clique.shape, count)[...] = picked.reshape(*factor.shape, -1)
         return result
 
     def _observed_part(self, values: Values, count: int) -> Array:
@@ -132,9 +147,9 @@ class Program:
             log_evidence += np.log(likelihood[values[node]] / peak)
             return
         at = self.structure.tree.home[node]
-        before, size, _ = split(self.cliques[at], node)
-        view = potentials[at].reshape(before, size, -1)
-        view *= (likelihood / peak)[:, None]
+        before, size, after = split(self.cliques[at], node)
+        view = potentials[at].reshape(before, size, after, -1)
+        view *= (likelihood / peak).reshape(size, 1, -1)
 
     def _collect(self, potentials: list[Array], log_evidence: Array, count: int) -> list[Array]:
         links, messages = self.structure.links, [log_evidence] * len(potentials)
@@ -169,9 +184,10 @@ class Program:
 
     def marginal(self, beliefs: Beliefs, node: int) -> Array:
         """Return the posterior of a hidden node, [states, B]."""
-        at = self.structure.smallest[node]
-        before, size, _ = split(self.cliques[at], node)
-        table = np.add.reduce(beliefs.cliques[at].reshape(before, -1), axis=0)
+        at, before, size = self.places[node]
+        table = beliefs.cliques[at]
+        if before > 1:
+            table = np.add.reduce(table.reshape(before, -1), axis=0)
         return np.add.reduce(table.reshape(size, -1, beliefs.count), axis=1)
 
     def joint(self, beliefs: Beliefs, nodes: Sequence[int], mass: Array | None = None) -> Array:

@@ -45,8 +45,7 @@ def sample_posterior(
     states = rows.numpy().T
     out = np.zeros((len(tables.sizes), n), dtype=np.int64)
     groups = which.numpy()
-    for program, values, members in engine.batches(nodes, states, None, LIMIT):
-        beliefs = program.run(values, len(members))
+    for program, beliefs, values, members in engine.batches(nodes, states, None, LIMIT):
         log_evidence = np.zeros(states.shape[1])
         log_evidence[members] = beliefs.log_evidence
         engine.check_rows(nodes, states, log_evidence, LIMIT)
