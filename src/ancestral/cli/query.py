@@ -66,7 +66,7 @@ def query(
 
 
 def _open(network: str) -> "BayesianNetwork":
-    from ancestral.networks import read_bif, student_network
+    from ancestral.networks import read_network, student_network
     from ancestral.recipes.settings import nearest
 
     if network in _BUILT_IN:
@@ -74,7 +74,7 @@ def _open(network: str) -> "BayesianNetwork":
     if not Path(network).exists():
         hint = nearest(network, _BUILT_IN)
         raise DataError(f"no network {network!r}: there is no such file{hint}")
-    return read_bif(network)
+    return read_network(network)
 
 
 def _states(network: "BayesianNetwork", given: dict[str, str]) -> dict[str, str]:

@@ -1,9 +1,17 @@
 """Bayesian networks: the one mechanism behind every model of the library.
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
-density, ancestral sampling), ``elbo`` (latents), ``elimination`` (exact discrete inference).
+density, ancestral sampling), ``elbo`` (latents), ``elimination`` (exact discrete inference),
+``approximate`` (estimates), ``formats`` (files).
 """
 
+from ancestral.networks.approximate import (
+    Estimate,
+    gibbs,
+    likelihood_weighting,
+    loopy_belief_propagation,
+    rejection,
+)
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
@@ -18,6 +26,7 @@ __all__ = [
     "DAG",
     "BayesianNetwork",
     "Deterministic",
+    "Estimate",
     "LinearGaussian",
     "Node",
     "Posterior",
@@ -26,12 +35,16 @@ __all__ = [
     "draw",
     "elbo",
     "estimate_log_prob",
+    "gibbs",
     "interpolate",
     "joint",
+    "likelihood_weighting",
+    "loopy_belief_propagation",
     "parse_bif",
     "query",
     "read_bif",
     "read_network",
+    "rejection",
     "slerp",
     "student_network",
     "write_network",
