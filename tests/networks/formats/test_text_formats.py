@@ -43,8 +43,9 @@ def test_the_texts_say_the_same() -> None:
         assert network.states("rain") == ("no", "12+")
         answer = query(network, ["rain"], given={"wet": "yes"})
         assert answer.probabilities["rain"]["12+"] == pytest.approx(0.16 / 0.24, abs=1e-12)
-    answer = query(parse_uai(UAI), ["0"], given={"1": "1"})
-    assert answer.probabilities["0"]["1"] == pytest.approx(0.16 / 0.24, abs=1e-12)
+    for text in (UAI, f"c rain 1 2\nc\n{UAI}c"):
+        answer = query(parse_uai(text), ["0"], given={"1": "1"})
+        assert answer.probabilities["0"]["1"] == pytest.approx(0.16 / 0.24, abs=1e-12)
 
 
 def fails(read: object, text: str, old: str, new: str, message: str) -> None:

@@ -14,7 +14,8 @@ from ancestral.networks.formats.scanning import Scanner
 
 _TOKEN = re.compile(r"\S+")
 _WHOLE = re.compile(r"[0-9]{1,18}")
-_COMMENT = re.compile(r"#[^\n]*")  # Not in the standard; some programs write them.
+# Lines that begin with a lone c are comments since 2016; some programs write #.
+_COMMENT = re.compile(r"#[^\n]*|^c(?:[ \t][^\n]*)?$", re.MULTILINE)
 
 
 def parse_uai(text: str, *, name: str = "the text") -> BayesianNetwork:
