@@ -1,9 +1,17 @@
 """Bayesian networks: the one mechanism behind every model of the library.
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
-density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference).
+density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference),
+``approximate`` (estimates), ``learning`` (from data), ``formats`` (files).
 """
 
+from ancestral.networks.approximate import (
+    Estimate,
+    gibbs,
+    likelihood_weighting,
+    loopy_belief_propagation,
+    rejection,
+)
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
@@ -28,6 +36,7 @@ __all__ = [
     "BayesianNetwork",
     "Cost",
     "Deterministic",
+    "Estimate",
     "Explanation",
     "Inference",
     "LinearGaussian",
@@ -40,12 +49,16 @@ __all__ = [
     "elbo",
     "estimate_log_prob",
     "expected_counts",
+    "gibbs",
     "interpolate",
     "joint",
+    "likelihood_weighting",
+    "loopy_belief_propagation",
     "parse_bif",
     "query",
     "read_bif",
     "read_network",
+    "rejection",
     "slerp",
     "student_network",
     "write_network",

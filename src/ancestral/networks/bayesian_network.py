@@ -118,7 +118,8 @@ class BayesianNetwork(nn.Module):
         if downstream and not self.discrete:
             raise InferenceError(
                 f"evidence on {downstream[0]!r} is conditioning, not ancestral sampling: its "
-                f"parents are not given. Use query(...) for a posterior of a discrete network"
+                f"parents are not given. Use query(...) for a posterior of a discrete network, "
+                f"likelihood_weighting(...) for an estimate of any other"
             )
         if downstream:
             from ancestral.networks.exact.sampling import sample_posterior

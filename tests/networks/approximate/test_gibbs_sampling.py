@@ -88,6 +88,23 @@ def test_chains_that_cannot_meet_are_reported(generator: Generator) -> None:
     assert answer.diagnostics["effective_sample_size"] < 50
 
 
+def test_a_target_that_stands_still_is_not_certain(generator: Generator) -> None:
+    # Given the copies a and b, c is a coin with a's bias; chains cannot change a, so c's
+    # probability stands still in each, and in all if all began alike.
+    copy = Table([[1.0, 0.0], [0.0, 1.0]])
+    network = BayesianNetwork(
+        [
+            Node("a", Table([0.999, 0.001])),
+            Node("b", copy, parents=("a",)),
+            Node("c", Table([[0.5, 0.5], [0.1, 0.9]]), parents=("b",)),
+        ]
+    )
+    answer = gibbs(network, ["c"], draws=1000, chains=4, generator=generator)
+    assert answer.probabilities["c"]["1"] == pytest.approx(0.5, abs=1e-12)
+    # 0.5 is off by 0.0004; the error is that of 4000 coins.
+    assert answer.standard_errors["c"]["1"] == pytest.approx((0.25 / 4000) ** 0.5, rel=0.3)
+
+
 def test_the_first_states_agree_with_the_evidence(generator: Generator) -> None:
     network = grid(sparse=True)
     states = GibbsSampler(network, {"h": 1, "d": 0}).start(50, generator)

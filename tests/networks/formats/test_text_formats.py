@@ -1,12 +1,15 @@
 """Malformed NET, UAI and XMLBIF files: each error names the line, what was due and what came."""
 
+import contextlib
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ancestral.errors import DataError
 from ancestral.networks import query
-from ancestral.networks.formats import parse_net, parse_uai, parse_xmlbif
+from ancestral.networks.formats import format_bif, parse_bif, parse_net, parse_uai, parse_xmlbif
 
 NET = """net { node_size = (80 40); }
 % a comment with ( and "
@@ -21,6 +24,7 @@ potential (wet | rain) {
 }
 """
 UAI = "BAYES\n2\n2 2\n2\n1 0 # rain\n2 0 1\n\n2\n 0.8 0.2\n4\n 0.9 0.1\n 0.2 0.8\n"
+BIF = format_bif(parse_net(NET)) + "// end"
 XML = """<?xml version="1.0"?>
 <BIF VERSION="0.3"><NETWORK><NAME>wet</NAME>
 <VARIABLE TYPE="nature"><NAME> rain </NAME><OUTCOME>no</OUTCOME><OUTCOME>12+</OUTCOME></VARIABLE>
@@ -39,8 +43,9 @@ def test_the_texts_say_the_same() -> None:
         assert network.states("rain") == ("no", "12+")
         answer = query(network, ["rain"], given={"wet": "yes"})
         assert answer.probabilities["rain"]["12+"] == pytest.approx(0.16 / 0.24, abs=1e-12)
-    answer = query(parse_uai(UAI), ["0"], given={"1": "1"})
-    assert answer.probabilities["0"]["1"] == pytest.approx(0.16 / 0.24, abs=1e-12)
+    for text in (UAI, f"c rain 1 2\nc\n{UAI}c"):
+        answer = query(parse_uai(text), ["0"], given={"1": "1"})
+        assert answer.probabilities["0"]["1"] == pytest.approx(0.16 / 0.24, abs=1e-12)
 
 
 def fails(read: object, text: str, old: str, new: str, message: str) -> None:
@@ -83,7 +88,9 @@ def test_malformed_net(old: str, new: str, message: str) -> None:
         ("BAYES", "MARKOV", "line 1: expected BAYES, got MARKOV: a Markov network is undirected"),
         ("BAYES", "bayes", "line 1: expected BAYES, got 'bayes'"),
         ("\n2\n2 2", "\n-2\n2 2", "line 2: expected the number of variables, at least 0, got '-2'"),
-        ("2 2\n2", "2 0\n2", "line 3: expected a number of states, at least 1, got '0'"),
+        ("2 2\n2", "2 0\n2", "line 3: expected a number of states, at least 1 and at most"),
+        ("2 2\n2", "2 999999999999\n2", "line 3: expected a number of states, at least 1 and at"),
+        ("2 2\n2", f"2 {'9' * 5000}\n2", "line 3: expected a number of states, at least 1 and at"),
         ("2 2\n2", "2 2\n3", "line 4: expected 2 factors, one for each variable, got 3"),
         ("2 0 1", "2 0 9", "line 6: expected a variable, at least 0 and at most 1, got '9'"),
         ("2 0 1", "2 1 0", "line 10: '0' has two probability tables"),
@@ -135,3 +142,20 @@ def test_a_table_too_large_is_refused_before_it_is_made() -> None:
     text = f"BAYES\n41\n{sizes}\n41\n{scopes}\n" + "2 0.5 0.5\n" * 40 + f"{2**41} 0.5 0.5"
     with pytest.raises(DataError, match=r"line 86: the table of '40' would have 2.2e\+12 entries"):
         parse_uai(text)
+
+
+@pytest.mark.parametrize(
+    ("read", "text"), [(parse_bif, BIF), (parse_net, NET), (parse_uai, UAI), (parse_xmlbif, XML)]
+)
+@settings(max_examples=400, deadline=None)
+@given(data=st.data())
+def test_whatever_is_broken_the_error_is_ours(read: object, text: str, data: st.DataObject) -> None:
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(text)))
+        stop = data.draw(st.integers(start, min(start + 12, len(text))))
+        put = data.draw(
+            st.sampled_from(["", " ", "\n", "-", "9", "{", "}", "(", ")", ";", '"', "x"])
+        )
+        text = text[:start] + put + text[stop:]
+    with contextlib.suppress(DataError):  # Some changes leave a network.
+        read(text)  # type: ignore[operator]

@@ -44,7 +44,8 @@ def gibbs(
     Each sweep draws every hidden node given its Markov blanket, in all chains at once. A draw of a
     target counts with its whole conditional probability, not only with the state that came
     (Rao-Blackwell). Where tables hold zeros, chains may be unable to leave a region: R-hat shows
-    it if they began in different ones.
+    it if they began in different ones. Beside the targets it watches the pseudo-likelihood, the sum
+    of the log-probabilities of all that was drawn, for a target may stand still while others err.
 
     Source: Geman & Geman 1984; Gelfand & Smith 1990; Koller & Friedman 2009, sec. 12.3.
 
@@ -59,8 +60,9 @@ def gibbs(
 
     Returns:
         The estimate. Diagnostics: ``draws``, ``chains``, ``warmup``; ``r_hat``, the worst split
-        R-hat of all states of all targets, to be below 1.01; ``effective_sample_size``, the
-        smallest.
+        R-hat of all states of all targets and of the pseudo-likelihood, to be below 1.01;
+        ``effective_sample_size``, the smallest. A probability that never moves gets the error of
+        that many independent draws.
 
     Raises:
         CapabilityError: If a node is not a table.
@@ -86,7 +88,7 @@ def gibbs(
     sizes = [len(network.states(name)) for name in free]
     ends = np.cumsum(sizes)
     columns = {n: slice(end - size, end) for n, end, size in zip(free, ends, sizes, strict=True)}
-    kept = np.empty((draws, chains, sum(sizes)))
+    kept = np.zeros((draws, chains, sum(sizes) + 1))  # The last is the pseudo-likelihood.
     for sweep in range(-warmup, draws):
         sampler.sweep(states, numbers, kept[sweep] if sweep >= 0 else None, columns)
     return _answer(network, names, evidence, kept, columns, warmup)
@@ -104,7 +106,11 @@ def _answer(
     means = kept.mean(axis=(0, 1))
     sizes, r_hat = effective_sample_size(kept), split_r_hat(kept)
     # The whole variance, between chains too: chains that disagree make the error large.
-    errors = np.sqrt(kept.reshape(draws * chains, features).var(axis=0) / sizes)
+    spread = kept.reshape(draws * chains, features).std(axis=0)
+    least = 0.5 / (sizes.min() + 1)  # Half a draw, for a probability of 0 or 1.
+    still = np.clip(means, least, 1 - least)
+    moved = spread > 1e-12
+    errors = np.sqrt(np.where(moved, spread**2 / sizes, still * (1 - still) / sizes.min()))
     probabilities, standard_errors = {}, {}
     for name in names:
         states = network.states(name)
@@ -122,8 +128,8 @@ def _answer(
             "draws": float(draws),
             "chains": float(chains),
             "warmup": float(warmup),
-            "r_hat": float(r_hat.max(initial=1.0)),
-            "effective_sample_size": float(sizes.min(initial=math.inf if features else draws)),
+            "r_hat": float(r_hat.max()),
+            "effective_sample_size": float(sizes.min()),
         },
     )
 
@@ -209,15 +215,20 @@ class GibbsSampler:
         Args:
             states: [nodes, C].
             numbers: Source of the uniform numbers.
-            kept: Filled with the conditional probabilities, [C, F]; None in the warm-up.
+            kept: Filled with the conditional probabilities, [C, F + 1]; the pseudo-likelihood is
+                added to the last column. None in the warm-up.
             columns: The features of each target in ``kept``.
         """
         uniform = numbers.random((len(self.hidden), states.shape[1]))
+        chains = np.arange(states.shape[1])
         for name, u in zip(self.hidden, uniform, strict=True):
             probabilities = self.conditional(name, states)
-            if kept is not None and name in columns:
-                kept[:, columns[name]] = probabilities
-            states[self.rows[name]] = (u >= thresholds(probabilities)).sum(axis=0)
+            picked = (u >= thresholds(probabilities)).sum(axis=0)
+            states[self.rows[name]] = picked
+            if kept is not None:
+                kept[:, -1] += np.log(probabilities[chains, picked])
+                if name in columns:
+                    kept[:, columns[name]] = probabilities
 
     def _around(self, name: str) -> list[_Factor]:
         """Return the factors that hold a node: one product if that is small."""

@@ -10,7 +10,7 @@ from ancestral.errors import CapabilityError, DataError
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Node, Table
 
-LARGEST = 1 << 31
+LARGEST = 1 << 28
 """Entries of a table above which a file is refused before memory is asked for."""
 
 Fail = Callable[[str], NoReturn]
@@ -79,7 +79,11 @@ class Description:
             row = int(wrong.argmax())
             index = np.unravel_index(row, shape[:-1]) if parents else ()
             where = ", ".join(self.states[p][i] for p, i in zip(parents, index, strict=True))
-            said = "a row is missing" if np.isnan(totals[row]) else f"they sum to {totals[row]:.6g}"
+            said = f"they sum to {totals[row]:.6g}"
+            if (rows[row] < 0).any():
+                said = f"one is {rows[row].min():.6g}"
+            elif np.isnan(totals[row]):
+                said = "a row is missing"
             fail(f"p({variable} | {where}) must be probabilities that sum to 1, {said}", row)
         # Rows that sum to 1 but for rounding are kept to the last bit, as Table does.
         off = np.abs(totals - 1) > shape[-1] * np.finfo(float).eps

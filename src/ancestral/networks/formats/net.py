@@ -27,8 +27,8 @@ def parse_net(text: str, *, name: str = "the text") -> BayesianNetwork:
     Discrete chance nodes with ``states`` and potentials with ``data`` are read; positions, labels
     and other attributes are passed over.
 
-    Source: Hugin API reference manual, ch. "The NET language". The last parent varies slower than
-    the child only.
+    Source: Hugin API reference manual, ch. "The NET language". The child varies fastest, then
+    the last of its parents.
 
     Raises:
         DataError: If the text is malformed; the line is named.

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from typing import NoReturn
 
 import numpy as np
@@ -12,7 +13,9 @@ from ancestral.networks.formats.description import Description, check_writable, 
 from ancestral.networks.formats.scanning import Scanner
 
 _TOKEN = re.compile(r"\S+")
-_COMMENT = re.compile(r"#[^\n]*")  # Not in the standard; some programs write them.
+_WHOLE = re.compile(r"[0-9]{1,18}")
+# Lines that begin with a lone c are comments since 2016; some programs write #.
+_COMMENT = re.compile(r"#[^\n]*|^c(?:[ \t][^\n]*)?$", re.MULTILINE)
 
 
 def parse_uai(text: str, *, name: str = "the text") -> BayesianNetwork:
@@ -72,7 +75,8 @@ class _Reader:
         if kind != "BAYES":
             self._fail(f"expected BAYES, got {kind!r}")
         for index in range(self._count("the number of variables")):
-            size = self._count("a number of states", least=1)
+            # No more than the file has numbers: a wrong one must not fill the memory.
+            size = self._count("a number of states", least=1, most=len(scan.tokens))
             states = list(map(str, range(size)))
             self.found.declare(str(index), states, scan.at - 1, self._fail)
         variables = len(self.found.states)
@@ -109,8 +113,9 @@ class _Reader:
 
     def _count(self, what: str, *, least: int = 0, most: int | None = None) -> int:
         token = self.scan.next(what)
-        if not token.isdecimal() or int(token) < least or (most is not None and int(token) > most):
-            end = "" if most is None else f" and at most {most}"
+        most = sys.maxsize if most is None else most
+        if not _WHOLE.fullmatch(token) or not least <= int(token) <= most:
+            end = "" if most == sys.maxsize else f" and at most {most}"
             self._fail(f"expected {what}, at least {least}{end}, got {token!r}")
         return int(token)
 
