@@ -20,9 +20,7 @@ def with_gaps(rows: dict[str, np.ndarray], share: float, seed: int = 0) -> dict[
     return {n: np.where(rng.random(len(v)) < share, -1, v) for n, v in rows.items()}
 
 
-def log_likelihood_by_enumeration(
-    network: BayesianNetwork, rows: dict[str, np.ndarray]
-) -> float:
+def log_likelihood_by_enumeration(network: BayesianNetwork, rows: dict[str, np.ndarray]) -> float:
     """Sum the joint density over every completion of every row."""
     names = list(network.nodes)
     states = [range(len(network.states(name))) for name in names]
@@ -81,7 +79,10 @@ def test_the_end_is_a_stationary_point_of_the_likelihood() -> None:
     """Gradient ascent finds nothing to gain there: the derivative in every logit is zero."""
     rows = with_gaps(student_rows(400), 0.2)
     found = fit_em(
-        student_network(), rows, tolerance=1e-14, iterations=5000,
+        student_network(),
+        rows,
+        tolerance=1e-14,
+        iterations=5000,
         generator=Generator().manual_seed(0),
     )
     base = {n: found.network.table(n).probabilities.numpy() for n in found.network.nodes}
@@ -103,10 +104,10 @@ def test_a_latent_class_is_found() -> None:
     n = 20_000
     rows = naive_bayes().sample(n, generator=Generator().manual_seed(0))
     del rows["z"]
-    found = fit_em(naive_bayes(), rows, restarts=3, generator=Generator().manual_seed(1))
+    found = fit_em(naive_bayes(), rows, starts=3, generator=Generator().manual_seed(1))
     assert found.converged
-    assert len(found.starts) == 3
-    assert found.log_likelihood == max(found.starts)
+    assert len(found.ends) == 3
+    assert found.log_likelihood == max(found.ends)
     hidden = found.network.table("z").probabilities
     order = hidden.argsort()  # The names of hidden states mean nothing.
     # The classes overlap little: about five standard errors of a proportion of n rows.
@@ -127,7 +128,7 @@ def test_cells_missing_at_random_do_not_bias() -> None:
 
 def test_a_start_can_be_given_and_seeds_repeat() -> None:
     rows = with_gaps(student_rows(200), 0.4)
-    begun = fit_em(student_network(), rows, start=student_network(), iterations=1)
+    begun = fit_em(student_network(), rows, starts=student_network(), iterations=1)
     expected = log_likelihood_by_enumeration(student_network(), rows)
     assert begun.history[0] == pytest.approx(expected, rel=1e-12)
     assert not begun.converged
@@ -140,12 +141,12 @@ def test_a_start_can_be_given_and_seeds_repeat() -> None:
 
 def test_wrong_arguments_are_refused() -> None:
     rows = student_rows(10)
-    with pytest.raises(ValueError, match="restarts must be at least 1, got 0"):
-        fit_em(student_network(), rows, restarts=0)
+    with pytest.raises(ValueError, match="starts must be at least 1, got 0"):
+        fit_em(student_network(), rows, starts=0)
     with pytest.raises(ValueError, match="iterations must be at least 1"):
         fit_em(student_network(), rows, iterations=0)
-    with pytest.raises(ValueError, match="start must have"):
-        fit_em(student_network(), rows, start=naive_bayes())
+    with pytest.raises(ValueError, match="starts must have"):
+        fit_em(student_network(), rows, starts=naive_bayes())
     with pytest.raises(DataError, match="no column of a node"):
         fit_em(student_network(), {"other": [0, 1]})
     with pytest.raises(DataError, match="states -1 to 1, got -2"):

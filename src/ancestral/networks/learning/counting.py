@@ -328,5 +328,6 @@ def _check_states(name: str, array: NDArray[np.integer], size: int, least: int) 
         row = int(np.argmax(array == wrong)) + 1
         hint = "; fit_em takes missing values" if wrong == -1 else ""
         raise DataError(
-            f"column {name!r} must hold states {least} to {size - 1}, got {wrong} in row {row}{hint}"
+            f"column {name!r} must hold states {least} to {size - 1}, "
+            f"got {wrong} in row {row}{hint}"
         )

@@ -33,13 +33,13 @@ class EMResult:
         history: Its log-likelihood before each sweep and after the last, in nats; with a pseudo
             count a, plus a times the sum of the logs of all entries, which is what rises then.
         converged: Whether the last sweep gained no more than the tolerance.
-        starts: Where each start ended, in nats, in their order.
+        ends: Where each start ended, in nats, in their order.
     """
 
     network: BayesianNetwork
     history: tuple[float, ...]
     converged: bool
-    starts: tuple[float, ...]
+    ends: tuple[float, ...]
 
     @property
     def log_likelihood(self) -> float:
@@ -51,8 +51,7 @@ def fit_em(
     structure: BayesianNetwork | Structure,
     columns: Columns,
     *,
-    start: BayesianNetwork | None = None,
-    restarts: int = 1,
+    starts: BayesianNetwork | int = 1,
     iterations: int = 500,
     tolerance: float = 1e-8,
     pseudo_count: float = 0.0,
@@ -71,8 +70,7 @@ def fit_em(
     Args:
         structure: The graph and the states; a network's probabilities are not read.
         columns: State indices, [N] each, -1 where missing. A node without a column is latent.
-        start: Where the first start begins, in place of random tables.
-        restarts: Number of starts, at least 1.
+        starts: Number of random starts, at least 1; or the network to start from.
         iterations: Most sweeps of a start, at least 1.
         tolerance: A start ends when a sweep gains no more than this, in nats a row.
         pseudo_count: Added to every entry, as in :func:`from_summaries`.
@@ -80,7 +78,7 @@ def fit_em(
 
     Raises:
         DataError: If there is no column of a node, or a value is not a state.
-        ValueError: If a number is outside its range, or ``start`` has another structure.
+        ValueError: If a number is outside its range, or ``starts`` has another structure.
         InferenceError: If exact inference would not fit into memory.
 
     Example:
@@ -92,16 +90,18 @@ def fit_em(
         True
     """
     structure = Structure.of(structure)
-    for name, value in (("restarts", restarts), ("iterations", iterations)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    prior_count(1, pseudo_count, 0.0)
-    if start is not None and Structure.of(start) != structure:
-        raise ValueError("start must have the nodes, parents and states of the structure")
+    prior_count(1, pseudo_count, 0.0)  # It refuses what is out of range.
+    if iterations < 1:
+        raise ValueError(f"iterations must be at least 1, got {iterations}")
+    if isinstance(starts, int) and starts < 1:
+        raise ValueError(f"starts must be at least 1, got {starts}")
+    if not isinstance(starts, int) and Structure.of(starts) != structure:
+        raise ValueError("starts must have the nodes, parents and states of the structure")
     rows, weights = _compress(structure, columns)
     problem = _Problem(structure, rows, weights, pseudo_count)
-    begins = [start if start is not None else problem.random(generator)]
-    begins += [problem.random(generator) for _ in range(restarts - 1)]
+    begins = (
+        [problem.random(generator) for _ in range(starts)] if isinstance(starts, int) else [starts]
+    )
     runs = [problem.climb(begin, iterations, tolerance) for begin in begins]
     best = max(runs, key=lambda run: run.log_likelihood)
     ends = tuple(run.log_likelihood for run in runs)

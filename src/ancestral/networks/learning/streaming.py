@@ -21,7 +21,7 @@ _CSV_BLOCK_BYTES = 1 << 23
 def count_file(
     structure: BayesianNetwork | Structure, path: str | Path, *, chunk_rows: int = CHUNK_ROWS
 ) -> Counts:
-    """Count the discrete columns of a file in chunks, in memory that does not grow with it.
+    r"""Count the discrete columns of a file in chunks, in memory that does not grow with it.
 
     Args:
         structure: The graph and the states; the file needs a column for each node.
@@ -37,7 +37,7 @@ def count_file(
         >>> from ancestral.networks import student_network
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "rows.csv"
-        ...     _ = path.write_text("x1,x2,x3,x4\\n" + "1,0,1,1\\n" * 10)
+        ...     _ = path.write_text("x1,x2,x3,x4\n" + "1,0,1,1\n" * 10)
         ...     int(count_file(student_network(), path).tables["x4"][0, 1, 1])
         10
     """
