@@ -149,8 +149,9 @@ def _write_table(
     table = pa.table(values, names=columns)
     suffix = path.suffix.lower()
     if suffix not in {".csv", ".tsv", ".parquet"}:
+        kind = "tables" if states else "vectors"
         raise ConfigError(
-            f"tables are written to csv, tsv, parquet, npy or npz, got {shown(path)!r}"
+            f"{kind} are written to csv, tsv, parquet, npy or npz, got {shown(path)!r}"
         )
     with atomic(path) as draft:
         if suffix == ".parquet":

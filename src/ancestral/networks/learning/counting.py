@@ -309,7 +309,7 @@ def normalise(counts: Array) -> Array:
     return np.where(seen, counts / np.where(seen, total, 1.0), 1.0 / counts.shape[-1])
 
 
-def _count_pairs(index: NDArray[np.uint8], entries: int) -> NDArray[np.intp]:
+def _count_pairs(index: NDArray[np.integer], entries: int) -> NDArray[np.intp]:
     """Count two rows at a time: half the additions, and fewer that wait for one another."""
     even = len(index) // 2 * 2
     pairs = np.ascontiguousarray(index[:even]).view(np.uint16)

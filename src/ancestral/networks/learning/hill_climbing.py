@@ -86,7 +86,8 @@ class _Families:
 
     def __init__(self, variables: Variables, score: Score, equivalent_sample_size: float) -> None:
         self.arrays, self.sizes = list(variables.arrays.values()), variables.sizes
-        self._score, self._rows = score, equivalent_sample_size
+        self._score: Score = score
+        self._rows = equivalent_sample_size
         self._known: dict[tuple[int, ...], float] = {}
         counts, starts = pair_counts(variables)
         spans = [slice(start, end) for start, end in itertools.pairwise(starts)]

@@ -133,8 +133,7 @@ def _indices(
     first: int,
 ) -> NDArray[np.integer]:
     """Return a column of a chunk as state indices [N]; ``first`` is the number of its first row."""
-    import pyarrow as pa
-    from pyarrow import compute, types
+    from pyarrow import types
 
     where = f"{path}: column {name!r}"
     if column.null_count:
@@ -144,10 +143,10 @@ def _indices(
         found = np.asarray(column)
     else:
         coded = column if types.is_dictionary(column.type) else column.dictionary_encode()
-        values = coded.dictionary.cast(pa.string())
-        codes = compute.index_in(values, value_set=pa.array(states, pa.string())).fill_null(-1)
+        place = {state: number for number, state in enumerate(states)}
+        codes = [place.get(str(word), -1) for word in coded.dictionary.to_pylist()]
         narrow = np.int8 if len(states) <= 127 else np.int64
-        found = np.asarray(codes).astype(narrow)[np.asarray(coded.indices)]
+        found = np.array(codes, dtype=narrow)[np.asarray(coded.indices)]
     wrong = (found < 0) | (found >= len(states))
     if wrong.any():
         at = int(np.argmax(wrong))
