@@ -1,14 +1,23 @@
 """Bayesian networks: the one mechanism behind every model of the library.
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
-density, ancestral sampling), ``elbo`` (latents), ``elimination`` (exact discrete inference).
+density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference).
 """
 
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.bif import parse_bif, read_bif
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
-from ancestral.networks.elimination import Posterior, joint, query
+from ancestral.networks.exact import (
+    Cost,
+    Explanation,
+    Inference,
+    Posterior,
+    RowPosteriors,
+    expected_counts,
+    joint,
+    query,
+)
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
@@ -17,15 +26,20 @@ from ancestral.networks.student import student_network
 __all__ = [
     "DAG",
     "BayesianNetwork",
+    "Cost",
     "Deterministic",
+    "Explanation",
+    "Inference",
     "LinearGaussian",
     "Node",
     "Posterior",
+    "RowPosteriors",
     "StandardNormal",
     "Table",
     "draw",
     "elbo",
     "estimate_log_prob",
+    "expected_counts",
     "interpolate",
     "joint",
     "parse_bif",

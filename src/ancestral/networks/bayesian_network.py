@@ -93,7 +93,7 @@ class BayesianNetwork(nn.Module):
 
         Fixing a node whose parents are all given (a root, say) is conditioning on it. Evidence on
         any other node changes the distribution of its ancestors: discrete networks are then
-        sampled exactly by variable elimination, other networks refuse.
+        sampled exactly from their junction tree, other networks refuse.
 
         Args:
             n: Number of draws, at least 1.
@@ -121,7 +121,7 @@ class BayesianNetwork(nn.Module):
                 f"parents are not given. Use query(...) for a posterior of a discrete network"
             )
         if downstream:
-            from ancestral.networks.elimination import sample_posterior
+            from ancestral.networks.exact.sampling import sample_posterior
 
             return sample_posterior(self, n, values, generator)
         return self._draw_in_order(n, values, generator)

@@ -1,0 +1,169 @@
+"""Compiled programs of a network, kept for the next question about the same nodes."""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from ancestral.errors import InferenceError
+from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.exact.evidence import Case, by_pattern, smallest_conflict
+from ancestral.networks.exact.propagation import Program
+from ancestral.networks.exact.size import check_size
+from ancestral.networks.exact.structure import Question, Structure
+from ancestral.networks.exact.tables import Array, Tables
+from ancestral.networks.exact.triangulation import bits
+
+_KEPT, _KEPT_BYTES = 64, 1 << 29
+"""Most programs that are kept, and most bytes of them; the one unused for longest goes first."""
+_CHUNK = 1 << 17
+"""Entries of all cliques times cases in one pass: about the size of a cache, in doubles."""
+
+
+class Engine:
+    """The programs of one network.
+
+    It holds no reference to the network itself, so that a network can be forgotten.
+
+    Args:
+        tables: The network's numbers.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._programs: OrderedDict[Question, Program] = OrderedDict()
+
+    def refresh(self, tables: Tables) -> None:
+        """Take changed tables; junction trees are kept, since the graph is the same."""
+        stale = list(self._programs.values())
+        self._programs.clear()
+        if tables.sizes == self.tables.sizes:
+            for program in stale:
+                program.stale = True
+                self._programs[program.structure.question] = program
+        self.tables = tables
+
+    def question(self, case: Case, targets: Iterable[int] | None, together: int = 0) -> Question:
+        """Return what the answer for these targets (all if None) depends on."""
+        tables, soft = self.tables, case.weighed
+        if targets is None:
+            relevant = (1 << len(tables.sizes)) - 1
+        else:
+            relevant = tables.relevant([*targets, *bits(case.observed | soft)], case.cut)
+        return Question(case.observed, case.cut, soft, relevant, together)
+
+    def program(self, question: Question, limit: float) -> Program:
+        """Return the compiled program of a question.
+
+        Raises:
+            InferenceError: If it would need more than ``limit`` bytes.
+        """
+        program = self._programs.get(question)
+        if program is not None and not program.stale:
+            self._programs.move_to_end(question)
+            check_size(program.structure.cost, limit)
+            return program
+        structure = program.structure if program else Structure(self.tables, question, limit)
+        check_size(structure.cost, limit)
+        program = self._programs[question] = Program(self.tables, structure)
+        self._programs.move_to_end(question)
+        self._forget()
+        return program
+
+    def _forget(self) -> None:
+        held = sum(program.structure.cost.size for program in self._programs.values())
+        while len(self._programs) > 1 and (len(self._programs) > _KEPT or held > _KEPT_BYTES):
+            _, program = self._programs.popitem(last=False)
+            held -= program.structure.cost.size
+
+    def batches(
+        self, nodes: Sequence[int], rows: Array, targets: Iterable[int] | None, limit: float
+    ) -> Iterable[tuple[Program, Array, Array]]:
+        """Yield (program, states by node and case, row numbers), chunk by chunk.
+
+        Args:
+            nodes: The nodes of the rows.
+            rows: States, [nodes, N]; -1 where missing.
+            targets: As in :meth:`question`.
+            limit: As in :meth:`program`.
+        """
+        size = len(self.tables.sizes)
+        for known, members in by_pattern(rows):
+            case = Case([0] * size)
+            case.observed = sum(1 << node for node, seen in zip(nodes, known, strict=True) if seen)
+            program = self.program(self.question(case, targets), limit)
+            step = max(1, min(512, _CHUNK // program.structure.cost.entries))
+            for start in range(0, len(members), step):
+                chunk = members[start : start + step]
+                values = np.zeros((size, len(chunk)), dtype=np.int64)
+                values[nodes] = rows[:, chunk]
+                yield program, values, chunk
+
+    def log_evidence(self, case: Case, limit: float) -> float:
+        """Return the log-probability of the evidence of a case, nats; -inf if impossible."""
+        if not case.observed and not case.soft:
+            return 0.0
+        program = self.program(self.question(case, ()), limit)
+        return float(program.run(case.values, 1, case.soft).log_evidence[0])
+
+    def check_rows(
+        self, nodes: Sequence[int], rows: Array, log_evidence: Array, limit: float
+    ) -> None:
+        """Refuse rows of which one is impossible.
+
+        Raises:
+            InferenceError: If so; it names the first such row and its conflict.
+        """
+        impossible = np.flatnonzero(np.isneginf(log_evidence))
+        if not len(impossible):
+            return
+        row = int(impossible[0])
+        case = Case([0] * len(self.tables.sizes))
+        for node, state in zip(nodes, rows[:, row].tolist(), strict=True):
+            if state >= 0:
+                case.values[node] = state
+                case.observed |= 1 << node
+        self.refuse(case, limit, f"row {row}: ")
+
+    def refuse(self, case: Case, limit: float, where: str = "") -> NoReturn:
+        """Say which evidence conflicts.
+
+        Raises:
+            InferenceError: Always.
+        """
+        tables, weights = self.tables, dict(case.soft)
+
+        def possible(some: Sequence[int]) -> bool:
+            part = Case(case.values, 0, case.cut)
+            part.observed = sum(1 << node for node in some if node >= 0)
+            part.soft = [(~node, weights[~node]) for node in some if node < 0]
+            return self.log_evidence(part, limit) > -np.inf
+
+        items = [*bits(case.observed), *(~node for node in weights)]
+        named = [
+            f"{tables.names[node]}={tables.states[node][case.values[node]]}"
+            if node >= 0
+            else f"the likelihood of {tables.names[~node]}"
+            for node in smallest_conflict(items, possible)
+        ]
+        rule = "these cannot hold together" if len(named) > 1 else "this cannot hold"
+        raise InferenceError(f"{where}the evidence has probability 0: {', '.join(named)}; {rule}")
+
+
+_ENGINES: WeakKeyDictionary[BayesianNetwork, Engine] = WeakKeyDictionary()
+
+
+def engine_of(network: BayesianNetwork) -> Engine:
+    """Return the engine of a network, with its tables as they are now.
+
+    Raises:
+        CapabilityError: If a node is not a table.
+    """
+    engine = _ENGINES.get(network)
+    if engine is None:
+        engine = _ENGINES[network] = Engine(Tables(network))
+    elif not engine.tables.current():
+        engine.refresh(Tables(network))
+    return engine

@@ -1,0 +1,171 @@
+"""Evidence as the user gives it, and as indices."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ancestral.errors import InferenceError
+from ancestral.networks.exact.tables import Array, Tables
+
+Given: TypeAlias = Mapping[str, str | int]
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Case:
+    """What is known in one case.
+
+    Args:
+        values: State by node; 0 where nothing is known.
+        observed: Set of the nodes with evidence.
+        cut: Set of the nodes set by intervention.
+        soft: Pairs (node, likelihood of its states).
+    """
+
+    values: list[int]
+    observed: int = 0
+    cut: int = 0
+    soft: list[tuple[int, Array]] = field(default_factory=list)
+
+    @property
+    def weighed(self) -> int:
+        """Set of the nodes with a likelihood."""
+        return sum(1 << node for node, _ in self.soft)
+
+
+def read_case(
+    tables: Tables,
+    given: Given | None,
+    likelihood: Mapping[str, ArrayLike] | None = None,
+    do: Given | None = None,
+) -> Case:
+    """Check evidence and turn it into indices.
+
+    Raises:
+        InferenceError: If a name or state is unknown, a node is both given and set, or a
+            likelihood is not one non-negative number a state with a positive one among them.
+    """
+    case = Case([0] * len(tables.sizes))
+    for name, state in (do or {}).items():
+        node = find(tables, name)
+        case.values[node] = find_state(tables, node, state)
+        case.cut |= 1 << node
+    for name, state in (given or {}).items():
+        node = find(tables, name)
+        if case.cut >> node & 1:
+            raise InferenceError(f"{name!r} cannot be both given and set by do")
+        case.values[node] = find_state(tables, node, state)
+        case.observed |= 1 << node
+    for name, weights in (likelihood or {}).items():
+        node = find(tables, name)
+        array = np.asarray(weights, dtype=np.float64)
+        if array.shape != (tables.sizes[node],) or not _is_likelihood(array):
+            raise InferenceError(
+                f"the likelihood of {name!r} must be {tables.sizes[node]} non-negative numbers, "
+                f"not all 0, got {array.tolist()}"
+            )
+        case.soft.append((node, array))
+    return case
+
+
+def _is_likelihood(array: Array) -> bool:
+    return bool(np.isfinite(array).all() and (array >= 0).all() and array.any())
+
+
+def find(tables: Tables, name: str) -> int:
+    """Return the index of a node.
+
+    Raises:
+        InferenceError: If there is none.
+    """
+    try:
+        return tables.index[name]
+    except KeyError:
+        known = ", ".join(tables.names)
+        raise InferenceError(f"no node {name!r}; the nodes are {known}") from None
+
+
+def find_state(tables: Tables, node: int, state: str | int) -> int:
+    """Return the index of a state given by name or by index.
+
+    Raises:
+        InferenceError: If the node has no such state.
+    """
+    states = tables.states[node]
+    if isinstance(state, str) and state in states:
+        return states.index(state)
+    if isinstance(state, int | np.integer) and 0 <= state < len(states):
+        return int(state)
+    raise InferenceError(
+        f"{tables.names[node]!r} has no state {state!r}; its states are {', '.join(states)}"
+    )
+
+
+def read_rows(tables: Tables, given: Mapping[str, ArrayLike]) -> tuple[list[int], Array]:
+    """Check rows of evidence; return the nodes and their states, [nodes, N], -1 where missing.
+
+    Raises:
+        InferenceError: If a name is unknown, a column is not one-dimensional and whole numbers,
+            the lengths differ, there is no column, or a state is out of range.
+    """
+    nodes = [find(tables, name) for name in given]
+    columns: list[Array] = []
+    for name, node, values in zip(given, nodes, given.values(), strict=True):
+        column = np.asarray(values)
+        if column.ndim != 1 or not np.issubdtype(column.dtype, np.integer):
+            raise InferenceError(
+                f"{name!r} must be one whole number a row, -1 where missing, "
+                f"got {column.dtype} {list(column.shape)}"
+            )
+        if columns and len(column) != len(columns[0]):
+            raise InferenceError(
+                f"all columns need {len(columns[0])} rows, {name!r} has {len(column)}"
+            )
+        if len(column) and (column.min() < -1 or column.max() >= tables.sizes[node]):
+            wrong = column.min() if column.min() < -1 else column.max()
+            raise InferenceError(
+                f"{name!r} has states 0 to {tables.sizes[node] - 1}, -1 is missing, got {wrong}"
+            )
+        columns.append(column.astype(np.int64))
+    if not columns:
+        raise InferenceError("rows of evidence need at least one column, got none")
+    return nodes, np.stack(columns)
+
+
+def by_pattern(rows: Array) -> list[tuple[Array, Array]]:
+    """Group rows [nodes, N] by their missing cells: pairs (which nodes are known, row numbers)."""
+    known = rows >= 0
+    if known.all():
+        return [(known[:, 0], np.arange(rows.shape[1]))] if rows.shape[1] else []
+    packed = np.ascontiguousarray(np.packbits(known, axis=0).T)
+    keys = packed.view(np.dtype((np.void, packed.shape[1])))[:, 0]
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(which, kind="stable")
+    groups = np.split(order, np.cumsum(np.bincount(which))[:-1])
+    return [(known[:, at], members) for at, members in zip(first, groups, strict=True)]
+
+
+def smallest_conflict(items: Sequence[_T], possible: Callable[[Sequence[_T]], bool]) -> list[_T]:
+    """Return a subset of ``items`` that is impossible, while all of its own subsets are possible.
+
+    Source: Junker 2004, QuickXplain: preferred explanations and relaxations for
+    over-constrained problems.
+
+    Args:
+        items: Pieces of evidence that are impossible together.
+        possible: Whether some of them are possible together.
+    """
+
+    def explain(background: list[_T], changed: bool, left: list[_T]) -> list[_T]:
+        if changed and not possible(background):
+            return []
+        if len(left) == 1:
+            return left
+        first, second = left[: len(left) // 2], left[len(left) // 2 :]
+        of_second = explain(background + first, bool(first), second)
+        return explain(background + of_second, bool(of_second), first) + of_second
+
+    return explain([], False, list(items)) if items else []

@@ -1,0 +1,55 @@
+"""What an exact answer would cost, before it is computed."""
+
+from dataclasses import dataclass
+
+from ancestral.errors import InferenceError
+from ancestral.networks.exact.junction_tree import JunctionTree
+from ancestral.networks.exact.tables import Tables
+
+LIMIT = 2 << 30
+"""Default for the most bytes that one program may hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """The size of an exact computation.
+
+    Args:
+        largest: Entries of the largest clique.
+        entries: Entries of all cliques.
+        nodes: The nodes of the largest clique.
+    """
+
+    largest: int
+    entries: int
+    nodes: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes: potentials with the evidence open, the same filled in, and one copy to work on."""
+        return 8 * (2 * self.entries + self.largest)
+
+
+def cost_of(tables: Tables, tree: JunctionTree) -> Cost:
+    """Return what a junction tree costs."""
+    sizes = [clique.entries for clique in tree.cliques]
+    if not sizes:
+        return Cost(1, 1, ())
+    at = max(range(len(sizes)), key=sizes.__getitem__)
+    names = tuple(tables.names[node] for node in tree.cliques[at].nodes)
+    return Cost(sizes[at], sum(sizes), names)
+
+
+def check_size(cost: Cost, limit: float) -> None:
+    """Refuse what does not fit.
+
+    Raises:
+        InferenceError: If the computation would need more than ``limit`` bytes.
+    """
+    if cost.size > limit:
+        raise InferenceError(
+            f"an exact answer needs about {cost.size / 2**30:.3g} GiB, the limit is "
+            f"{limit / 2**30:.3g} GiB: its largest clique, {', '.join(cost.nodes)}, has "
+            f"{cost.largest:.3g} entries. Raise limit=, or estimate by likelihood weighting or "
+            f"Gibbs sampling"
+        )
