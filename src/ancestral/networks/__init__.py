@@ -1,7 +1,8 @@
 """Bayesian networks: the one mechanism behind every model of the library.
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
-density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference).
+density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference), ``linear_gaussian``, and the
+subpackage ``learning`` (tables and structures from data; imported by its own name).
 """
 
 from ancestral.networks.bayesian_network import BayesianNetwork
@@ -19,6 +20,11 @@ from ancestral.networks.exact import (
     query,
 )
 from ancestral.networks.latent import interpolate, slerp
+from ancestral.networks.linear_gaussian import (
+    GaussianPosterior,
+    fit_linear_gaussian,
+    gaussian_query,
+)
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
 from ancestral.networks.student import student_network
@@ -29,6 +35,7 @@ __all__ = [
     "Cost",
     "Deterministic",
     "Explanation",
+    "GaussianPosterior",
     "Inference",
     "LinearGaussian",
     "Node",
@@ -40,6 +47,8 @@ __all__ = [
     "elbo",
     "estimate_log_prob",
     "expected_counts",
+    "fit_linear_gaussian",
+    "gaussian_query",
     "interpolate",
     "joint",
     "parse_bif",

@@ -114,7 +114,7 @@ def test_a_latent_class_is_found() -> None:
     assert hidden[order[0]].item() == pytest.approx(0.35, abs=0.03)
     for i in range(4):
         sensor = found.network.table(f"y{i}").probabilities[order]
-        expected = torch.tensor([[0.9, 0.1], [0.15, 0.85]])
+        expected = torch.tensor([[0.9, 0.1], [0.15, 0.85]], dtype=torch.float64)
         torch.testing.assert_close(sensor, expected, atol=0.03, rtol=0)
 
 

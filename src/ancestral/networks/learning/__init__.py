@@ -8,6 +8,7 @@ from ancestral.networks.learning.counting import (
     from_summaries,
     summarize,
 )
+from ancestral.networks.learning.em import EMResult, fit_em
 from ancestral.networks.learning.hill_climbing import hill_climb
 from ancestral.networks.learning.pairs import Found
 from ancestral.networks.learning.scoring import aic, bic, family_score, log_likelihood, n_params
@@ -16,6 +17,7 @@ from ancestral.networks.learning.streaming import count_file, read_chunks
 
 __all__ = [
     "Counts",
+    "EMResult",
     "Found",
     "Sensitivity",
     "Structure",
@@ -24,6 +26,7 @@ __all__ = [
     "chow_liu",
     "count_file",
     "family_score",
+    "fit_em",
     "fit_tables",
     "from_summaries",
     "hill_climb",

@@ -15,10 +15,8 @@ from ancestral.networks.exact.counts import expected_counts
 from ancestral.networks.learning.counting import (
     Array,
     Columns,
-    Counts,
     Structure,
     check_columns,
-    from_summaries,
     normalise,
     prior_count,
 )
@@ -118,8 +116,10 @@ class _Problem:
     pseudo_count: float
 
     def climb(self, network: BayesianNetwork, iterations: int, tolerance: float) -> EMResult:
-        """Sweep until a sweep gains too little."""
+        """Sweep until a sweep gains too little, from a network that is left as it is."""
         total = self.weights.sum()
+        tables = {n: network.table(n).probabilities.cpu().numpy() for n in network.nodes}
+        network = self.structure.network(tables)
         history: list[float] = []
         for sweep in range(iterations + 1):
             counts, log_likelihood = expected_counts(network, self.rows, self.weights)
@@ -127,8 +127,7 @@ class _Problem:
             if sweep and history[-1] - history[-2] <= tolerance * total:
                 return EMResult(network, tuple(history), True, ())
             if sweep < iterations:
-                found = Counts(self.structure, counts, total)
-                network = from_summaries(found, pseudo_count=self.pseudo_count)
+                self._set(network, counts)
         return EMResult(network, tuple(history), False, ())
 
     def random(self, generator: Generator | None) -> BayesianNetwork:
@@ -147,6 +146,12 @@ class _Problem:
                 counts = -torch.log1p(-noise).numpy() + 1e-6
             tables[name] = normalise(counts)
         return self.structure.network(tables)
+
+    def _set(self, network: BayesianNetwork, counts: Mapping[str, Array]) -> None:
+        """Set the tables in place: what is compiled for the graph is kept for the next sweep."""
+        for name, table in counts.items():
+            new = torch.from_numpy(normalise(table + self.pseudo_count))
+            network.table(name).probabilities.copy_(new)
 
     def _log_prior(self, network: BayesianNetwork) -> float:
         if not self.pseudo_count:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ancestral.errors import InferenceError
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.elimination import query
+from ancestral.networks.exact.questions import query
 from ancestral.networks.learning.counting import Array, Structure
 
 _LOW, _HIGH = 0.25, 0.75
