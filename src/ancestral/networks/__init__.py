@@ -1,8 +1,8 @@
 """Bayesian networks: the one mechanism behind every model of the library.
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
-density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference), ``linear_gaussian``, and the
-subpackage ``learning`` (tables and structures from data; imported by its own name).
+density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference),
+``linear_gaussian``, and ``learning`` (tables and structures from data, imported by its own name).
 """
 
 from ancestral.networks.bayesian_network import BayesianNetwork

@@ -10,6 +10,7 @@ from ancestral.errors import DataError
 from ancestral.networks import BayesianNetwork, Node, Table, student_network
 from ancestral.networks.learning import (
     Structure,
+    family_score,
     fit_tables,
     from_summaries,
     log_likelihood,
@@ -194,3 +195,22 @@ def test_wrong_settings_are_refused() -> None:
         )
     with pytest.raises(ValueError, match="'b' has none"):
         Structure({"a": ("b",)}, {"a": ("0", "1")})
+
+
+def test_the_posterior_of_a_parameter_on_a_grid_is_the_conjugate_one() -> None:
+    """ML-01: p(t | x) = p(x | t) p(t) / p(x), by quadrature, for a coin with a Beta prior."""
+    tosses = np.array([1, 1, 0, 1, 1, 0, 1])
+    t = (np.arange(200_000) + 0.5) / 200_000
+    prior = t * (1 - t) * 6  # Beta(2, 2).
+    joint = prior * t ** tosses.sum() * (1 - t) ** (len(tosses) - tosses.sum())
+    evidence = joint.mean()
+    posterior = joint / evidence
+    assert posterior.mean() == pytest.approx(1, abs=1e-9)
+    structure = Structure({"coin": ()}, {"coin": ("0", "1")})
+    fitted = fit_tables(structure, {"coin": tosses}, pseudo_count=2)
+    assert fitted.table("coin").probabilities[1].item() == pytest.approx(
+        (t * posterior).mean(), abs=1e-9
+    )
+    counts = summarize(structure, {"coin": tosses}).tables["coin"]
+    found = family_score(counts, score="bdeu", equivalent_sample_size=4)
+    assert found == pytest.approx(math.log(evidence), abs=1e-9)
