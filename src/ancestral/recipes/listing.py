@@ -59,7 +59,7 @@ def list_models() -> list[ModelInfo]:
 
     Example:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
-        ['kde', 'gmm']
+        ['kde', 'gmm', 'bayes-net']
     """
     return [_info(recipe) for recipe in RECIPES.values()]
 
