@@ -8,6 +8,7 @@ import torch
 from ancestral.errors import ConfigError, DataError, RunError
 from ancestral.evaluation import Setting
 from ancestral.recipes import Run, evaluate_run, fit, plan, sample_run
+from ancestral.recipes.comparing import contest
 from ancestral.recipes.graphs import edges_of_file
 from ancestral.recipes.sampling import write_run_samples
 
@@ -77,3 +78,22 @@ def test_graphs_that_do_not_fit_are_refused(states_csv: Path, tmp_path: Path) ->
         plan("bayes-net", states_csv, settings={"structure": "missing.bif"})
     with pytest.raises(ConfigError, match="bayes-net needs tables, moons holds vectors"):
         plan("bayes-net", "moons")
+
+
+def test_it_compares_with_itself_on_tables_only(states_csv: Path, tmp_path: Path) -> None:
+    made = contest(str(states_csv), models=["bayes-net"], out=tmp_path / "both")
+    assert made.data.kind == "tables"
+    with pytest.raises(DataError, match="'no' is not a number"):
+        contest(str(states_csv), models=["bayes-net", "kde"], out=tmp_path / "mixed")
+
+
+def test_rows_impossible_without_pseudo_counts_are_no_figure(tmp_path: Path) -> None:
+    path = tmp_path / "rare.csv"
+    path.write_text("a\n" + "x\n" * 40 + "\n".join("yz") + "\n")
+    run = fit(
+        "bayes-net", path, settings={"pseudo_count": 0.0, "split_seed": 1}, out=tmp_path / "r"
+    )
+    assert run.record.result.status == "finished"
+    x = torch.tensor([[0], [1], [2]], dtype=torch.uint8)
+    p = run.model().log_prob(x).exp()
+    assert p.sum().item() == pytest.approx(1)
