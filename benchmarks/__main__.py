@@ -18,6 +18,7 @@ COMPARISONS = (
     "bif",
     "sampling_network",
     "inference",
+    "counting",
 )
 
 

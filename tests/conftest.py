@@ -37,3 +37,19 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set ANCESTRAL_DATA")
     return folder
+
+
+@pytest.fixture
+def states_csv(tmp_path: Path) -> Path:
+    """Return a table of 300 rows of states in three columns: the second follows the first."""
+    generator = torch.Generator().manual_seed(0)
+    first = torch.randint(2, (300,), generator=generator).tolist()
+    noise = torch.rand(300, generator=generator).tolist()
+    level = torch.randint(3, (300,), generator=generator).tolist()
+    rows = [
+        f"{('no', 'yes')[a]},{('Asy/Patch', '<5')[a if u < 0.9 else 1 - a]},{(2, 10, 12)[c]}"
+        for a, u, c in zip(first, noise, level, strict=True)
+    ]
+    path = tmp_path / "states.csv"
+    path.write_text("\n".join(["rain,seen,level", *rows]) + "\n")
+    return path

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 def test_models_by_what_they_can(cli: Callable) -> None:
     found = {model["name"]: model for model in cli("models", "--json").json["models"]}
-    assert list(found) == ["empirical", "kde", "gmm", "vae", "image-vae", "gan"]
+    assert list(found) == ["empirical", "kde", "gmm", "bayes-net", "vae", "image-vae", "gan"]
     for name, model in found.items():
         can = model["capabilities"]
         assert "samples" in can

@@ -17,10 +17,11 @@ from torch.distributions import MultivariateNormal
 from ancestral.adversarial import GAN, ConditionalGAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
 from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
-from ancestral.classic import KDE, Empirical, GaussianMixture
+from ancestral.classic import KDE, DiscreteNetwork, Empirical, GaussianMixture
 
 EXAMPLES = 512
 LABELS = 2
+STATES = (2, 3, 2)
 SMALL = {"size": 8, "latent": 4, "width": 4}
 
 
@@ -36,6 +37,14 @@ def ring(n: int, seed: int) -> Batch:
     angle = 2 * torch.pi * torch.rand(n, 1, generator=generator)
     points = 1.4 * torch.cat((angle.cos(), angle.sin()), dim=1)
     return Batch(points + 0.1 * torch.randn(n, 2, generator=generator))
+
+
+def states(n: int, seed: int) -> Batch:
+    """Rows of states of three columns, the second often the first, [n, 3]."""
+    generator = Generator().manual_seed(seed)
+    x = torch.randint(3, (n, 3), generator=generator) % torch.tensor(STATES)
+    x[: n // 2, 1] = x[: n // 2, 0]
+    return Batch(x)
 
 
 def plane(n: int, seed: int) -> Batch:
@@ -84,6 +93,7 @@ class Case:
         can: The capabilities that the model has, by the names in ``CAPABILITIES``.
         steps: Updates of training before a suite that needs a trained model.
         exact: log p(x) of the fitted model by other means, where they exist.
+        states: Numbers of states of the columns of a discrete model.
     """
 
     name: str
@@ -92,6 +102,7 @@ class Case:
     can: str
     steps: int = 200
     exact: Callable[[nn.Module, Tensor], Tensor] | None = None
+    states: tuple[int, ...] = ()
 
     @property
     def held_out(self) -> Batch:
@@ -119,6 +130,13 @@ CASES = [
     Case("kde-1d", lambda: KDE(1, bandwidth=0.2), line, "samples density fits graph"),
     Case("gmm", lambda: GaussianMixture(2, components=8), ring, "samples density fits graph"),
     Case("gmm-1d", lambda: GaussianMixture(1, components=2), line, "samples density fits graph"),
+    Case(
+        "bayes-net",
+        lambda: DiscreteNetwork(STATES, edges=[(0, 1), (1, 2)], names=["x", "y", "z"]),
+        states,
+        "samples density fits graph",
+        states=STATES,
+    ),
     Case("vae", lambda: VAE(2, latent=2, hidden=(32,), decoder_std=0.3), ring, DEEP, 300),
     Case("vae-mixture", lambda: VAE(2, latent=2, hidden=(32,), components=5), ring, DEEP, 300),
     Case(

@@ -21,6 +21,7 @@ from ancestral.data import (
     symmetric,
     unit_interval,
 )
+from ancestral.data.transforms import States
 from ancestral.errors import ConfigError, DataError, DivergenceError
 
 numbers = st.floats(-1e6, 1e6, allow_subnormal=False)
@@ -244,3 +245,12 @@ def test_wrong_arguments_are_refused() -> None:
         Levels(256, low=1.0, high=1.0)
     with pytest.raises(ConfigError, match="not the description of a transform"):
         build({"kind": "fourier"})
+
+
+def test_states_stay_as_they_are() -> None:
+    x = torch.tensor([[0, 200], [3, 1]], dtype=torch.uint8)
+    transform = build(States().spec())
+    y, log_det = transform.forward_and_log_det(x)
+    assert torch.equal(transform.inverse(y), x)
+    assert transform.exact
+    assert log_det.tolist() == [0.0, 0.0]

@@ -1,5 +1,8 @@
+from pathlib import Path
+
 import torch
 
+from ancestral.data import Loading, load
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.evaluation.space import Space
 
@@ -35,3 +38,15 @@ def test_images_lie_between_zero_and_one_and_are_averaged_down() -> None:
     coarse = space.coarse(rows)
     assert coarse.shape == (5, 768)
     torch.testing.assert_close(coarse.mean(dim=1), rows.mean(dim=1))
+
+
+def test_the_squared_distance_of_states_is_the_number_of_cells_that_differ(
+    states_csv: Path,
+) -> None:
+    data = load(str(states_csv), Loading(discrete=True))
+    space = Space.of(data)
+    rows = space(data.train.x[:40])
+    assert rows.shape == (40, 2 + 2 + 3)
+    found = (rows[:, None] - rows).square().sum(-1)
+    differ = (data.train.x[:40, None] != data.train.x[:40]).sum(-1)
+    torch.testing.assert_close(found, differ.double())

@@ -2,18 +2,28 @@ import pytest
 from torch import Size
 
 from ancestral.errors import ConfigError
-from ancestral.recipes.configs import GANConfig, GMMConfig, ImageVAEConfig, KDEConfig, VAEConfig
+from ancestral.recipes.configs import (
+    BayesNetConfig,
+    GANConfig,
+    GMMConfig,
+    ImageVAEConfig,
+    KDEConfig,
+    VAEConfig,
+)
 from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import RECIPES
 
 PLANE = Shape(kind="vectors", event=Size((2,)))
 DIGITS = Shape(kind="images", event=Size((1, 8, 8)), labels=10, levels=17)
+STATES = Shape(
+    kind="tables", event=Size((2,)), columns=("a", "b"), states=(("no", "yes"), ("1", "2"))
+)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_resolving_fills_in_everything_and_is_stable(name: str) -> None:
     recipe = RECIPES[name]
-    for shape in (PLANE, DIGITS):
+    for shape in (PLANE, DIGITS, STATES):
         once = recipe.config().resolved(shape)
         assert once.resolved(shape) == once
 
@@ -35,6 +45,10 @@ def test_what_is_given_is_kept() -> None:
         (lambda: VAEConfig(hidden=()), "hidden must be one or more numbers of at least 1"),
         (lambda: VAEConfig(decoder_std=-1.0), "decoder_std must be above 0, got -1.0"),
         (lambda: ImageVAEConfig(width=0), "width must be at least 1, got 0"),
+        (lambda: BayesNetConfig(structure="k2"), "structure must be hill-climb, chow-liu or a"),
+        (lambda: BayesNetConfig(edges=(0, 1, 2)), "edges must be pairs of a parent and its child"),
+        (lambda: BayesNetConfig(pseudo_count=-1), "pseudo_count must be at least 0, got -1"),
+        (lambda: BayesNetConfig(max_parents=0), "max_parents must be at least 1, got 0"),
         (lambda: GANConfig(penalty=-1.0), "penalty must be at least 0, got -1.0"),
         (lambda: GANConfig(updates=(0, 1)), "updates must be two numbers of at least 1"),
     ],

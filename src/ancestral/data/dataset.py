@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ancestral.errors import ConfigError
 
-Kind: TypeAlias = Literal["vectors", "images"]
+Kind: TypeAlias = Literal["vectors", "images", "tables"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,7 +17,7 @@ class Examples:
     """Examples of one split, in the user's units.
 
     Args:
-        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W].
+        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D].
         given: What is known of each example, ``{"label": int64 [N]}`` or empty.
 
     Example:
@@ -44,13 +44,14 @@ class Dataset:
     Args:
         name: A source's name, or a file's stem.
         source: What the user wrote, a name or an absolute path.
-        kind: ``"vectors"`` or ``"images"``.
+        kind: ``"vectors"``, ``"images"``, or ``"tables"`` of states.
         train: The training split; the only one that transforms and models are fitted on.
         validation: Chooses the best weights.
         test: Seen by evaluation only.
         columns: Names of the D columns; empty for images.
         labels: Label names; the index is the value of ``given["label"]``. Empty without labels.
-        levels: Images: number of grey levels, values are 0..levels-1. Vectors: 0.
+        levels: Images: number of grey levels, values are 0..levels-1. Others: 0.
+        states: Tables: names of the states of each column; the index is the value in ``x``.
         official_split: The test split is the source's own, whatever the seed.
         duplicates_removed: Examples dropped because an equal one stands in another split.
         fingerprint: SHA-256 of contents and splits, hexadecimal.
@@ -66,6 +67,7 @@ class Dataset:
     columns: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     levels: int = 0
+    states: tuple[tuple[str, ...], ...] = ()
     official_split: bool = False
     duplicates_removed: int = 0
     fingerprint: str = ""
@@ -88,6 +90,7 @@ class Loading:
         fractions: Shares of validation and test, each above 0, together below 1. A source's own
             test split is kept instead.
         label: Column of a table that is the label; None for no label.
+        discrete: Read a table as one of states: every cell is a name, whatever it looks like.
 
     Raises:
         ConfigError: If a value is outside its range.
@@ -101,6 +104,7 @@ class Loading:
     size: int | None = None
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
+    discrete: bool = False
 
     def __post_init__(self) -> None:
         if self.seed < 0:

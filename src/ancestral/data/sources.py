@@ -14,6 +14,7 @@ from ancestral.data.arrays import load_npy, load_npz
 from ancestral.data.catalogue import FOLDERS, HOW, NAMES
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.delimited import load_csv
+from ancestral.data.discrete import load_states
 from ancestral.data.files import reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,
@@ -184,6 +185,8 @@ def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Conte
         raise DataError(f"{shown(path)}: neither a file nor a folder")
     if path.stat().st_size == 0:
         raise DataError(f"{shown(path)}: the file is empty")
+    if loading.discrete:
+        return load_states(path, loading)
     if suffix in FILES:
         return FILES[suffix](path, loading)
     if "ubyte" in path.name or "idx" in suffix:

@@ -26,13 +26,14 @@ class Contents:
     """What a reader found, before it is split.
 
     Args:
-        kind: ``"vectors"`` or ``"images"``.
+        kind: ``"vectors"``, ``"images"`` or ``"tables"``.
         examples: What is to be split: all of it, or all but the source's own splits.
         test: The source's own test split, if it has one.
         validation: The source's own validation split, if it has one.
         columns: Names of the columns of vectors.
         labels: Names of the values of ``given["label"]``.
         levels: Grey levels of images.
+        states: Names of the states of each column of tables.
         notes: What was inferred or changed while reading.
     """
 
@@ -43,6 +44,7 @@ class Contents:
     columns: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     levels: int = 0
+    states: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -68,7 +70,7 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
     fresh = _unseen([splits[i].x for i in order])
     copies = sum(int((~mask).sum()) for mask in fresh)
     removed = 0
-    if copies and contents.kind == "vectors" and _discrete(splits[0].x):
+    if copies and _discrete(contents.kind, splits[0].x):
         notes.append(f"{copies} rows stand in two splits; kept, because every column is discrete")
     elif copies:
         removed = copies
@@ -87,6 +89,7 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
         columns=contents.columns,
         labels=contents.labels,
         levels=contents.levels,
+        states=contents.states,
         official_split=official,
         duplicates_removed=removed,
         fingerprint=_fingerprint(contents, splits),
@@ -128,7 +131,9 @@ def _unseen(splits: Sequence[Tensor]) -> list[Tensor]:
     return masks
 
 
-def _discrete(x: Tensor) -> bool:
+def _discrete(kind: Kind, x: Tensor) -> bool:
+    if kind != "vectors":
+        return kind == "tables"
     if not bool((x == x.round()).all()):
         return False
     return all(len(column.unique()) <= FEW_VALUES for column in x.unbind(1))
@@ -147,6 +152,7 @@ def _fingerprint(contents: Contents, splits: Sequence[Examples]) -> str:
     """Hash contents and splits; byte order and file names do not enter."""
     digest = hashlib.sha256()
     header = [contents.kind, contents.columns, contents.labels, contents.levels]
+    header += [contents.states] if contents.states else []
     digest.update(json.dumps(header).encode())
     for split in splits:
         for name, value in [("x", split.x), *sorted(split.given.items())]:

@@ -109,6 +109,30 @@ class Affine(Transform):
         return {"kind": "affine", "event_shape": list(self.mean.shape)}
 
 
+class States(Transform):
+    """States as they are: the numbers of a discrete model are the user's own.
+
+    Example:
+        >>> States()(torch.zeros(5, 3, dtype=torch.uint8)).dtype
+        torch.uint8
+    """
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the states and zeros."""
+        del generator  # Nothing is drawn.
+        return x, torch.zeros(len(x), dtype=torch.float64, device=x.device)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the states, uint8 [B, D]."""
+        return y.to(torch.uint8)
+
+    def spec(self) -> Spec:
+        """Return the kind."""
+        return {"kind": "states"}
+
+
 class Levels(Transform):
     """Grey levels 0..levels-1 laid evenly on [low, high], without noise.
 
@@ -337,6 +361,8 @@ def build(spec: Mapping[str, Any]) -> Transform:
     match spec:
         case {"kind": "affine", "event_shape": shape}:
             return Affine(torch.zeros(shape), torch.ones(shape))
+        case {"kind": "states"}:
+            return States()
         case {"kind": "levels", "levels": levels, "low": low, "high": high}:
             return Levels(levels, low=low, high=high)
         case {"kind": "dequantise", "levels": levels}:

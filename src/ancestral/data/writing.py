@@ -24,22 +24,29 @@ _GAP = 2
 
 
 def write_samples(
-    x: Tensor, path: Path, *, kind: Kind, columns: Sequence[str] = (), levels: int = 256
+    x: Tensor,
+    path: Path,
+    *,
+    kind: Kind,
+    columns: Sequence[str] = (),
+    levels: int = 256,
+    states: Sequence[Sequence[str]] = (),
 ) -> Path:
     """Write samples, whole or not at all; a file that stands there is replaced.
 
     Vectors become a table: csv (also without a suffix), parquet, npy, or npz. Every column is
     written as floating-point numbers that read back exactly; columns that held whole numbers
-    are not rounded. Images become a folder of PNG files and ``grid.png`` of the first hundred, a
-    single ``.png`` grid of all, or an array in npy or npz. In PNG files the grey levels are spread
-    over 0..255; arrays keep them.
+    are not rounded. Tables of states become one of the states' names. Images become a folder of
+    PNG files and ``grid.png`` of the first hundred, a single ``.png`` grid of all, or an array in
+    npy or npz. In PNG files the grey levels are spread over 0..255; arrays keep them.
 
     Args:
         x: Samples in the user's units: float [N, D], or uint8 [N, C, H, W].
         path: Where to.
-        kind: ``"vectors"`` or ``"images"``.
+        kind: ``"vectors"``, ``"images"`` or ``"tables"``.
         columns: Names of the D columns.
         levels: Grey levels of the images.
+        states: Names of the states of each column of a table.
 
     Returns:
         The path written, with the suffix that was added if there was none.
@@ -56,8 +63,8 @@ def write_samples(
     suffix = path.suffix.lower()
     if suffix in {".npy", ".npz"}:
         return _write_array(x, path)
-    if kind == "vectors":
-        return _write_table(x, path, list(columns))
+    if kind != "images":
+        return _write_table(x, path, list(columns), states)
     if suffix == ".png":
         picture = image_grid(x, levels)
         with atomic(path) as draft:
@@ -125,7 +132,9 @@ def _write_array(x: Tensor, path: Path) -> Path:
     return path
 
 
-def _write_table(x: Tensor, path: Path, columns: list[str]) -> Path:
+def _write_table(
+    x: Tensor, path: Path, columns: list[str], states: Sequence[Sequence[str]]
+) -> Path:
     import pyarrow as pa
     from pyarrow import csv, parquet
 
@@ -133,11 +142,16 @@ def _write_table(x: Tensor, path: Path, columns: list[str]) -> Path:
         raise ValueError(f"{x.shape[1]} columns need as many names, got {len(columns)}")
     if not path.suffix:
         path = path.with_suffix(".csv")
-    table = pa.table(list(x.double().cpu().numpy().T.copy()), names=columns)
+    values = list(x.double().cpu().numpy().T.copy())
+    if states:
+        numbers = x.long().cpu().numpy().T
+        values = [np.array(names)[of] for names, of in zip(states, numbers, strict=True)]
+    table = pa.table(values, names=columns)
     suffix = path.suffix.lower()
     if suffix not in {".csv", ".tsv", ".parquet"}:
+        kind = "tables" if states else "vectors"
         raise ConfigError(
-            f"vectors are written to csv, tsv, parquet, npy or npz, got {shown(path)!r}"
+            f"{kind} are written to csv, tsv, parquet, npy or npz, got {shown(path)!r}"
         )
     with atomic(path) as draft:
         if suffix == ".parquet":

@@ -12,7 +12,7 @@ from ancestral.evaluation.setting import WIDE
 from ancestral.evaluation.space import Space
 from ancestral.networks.units import InDataUnits
 
-SHOWN = {"vectors": 10_000, "images": 100}
+SHOWN = {"vectors": 10_000, "images": 100, "tables": 10_000}
 """Samples kept for pictures."""
 
 NEIGHBOURS = 10

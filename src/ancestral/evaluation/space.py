@@ -1,10 +1,11 @@
 """The space in which examples are compared: the same for every model of a data set."""
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, one_hot
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import standardise
@@ -19,13 +20,16 @@ class Space:
 
     Vectors: each column minus its mean, over its standard deviation, both of the training split
     (a constant column is only centred). Toy sets come in standardised units and stay as
-    they are. Images: grey levels over the highest level, so from 0 to 1, laid out as a row.
+    they are. Tables of states: an indicator for each state of each column, over the root of 2, so
+    that the squared distance of two rows is the number of cells that differ. Images: grey levels
+    over the highest level, so from 0 to 1, laid out as a row.
 
     Args:
         shift: Subtracted, broadcast against [N, *event].
         scale: Divides, broadcast against [N, *event].
         event_shape: Of one example.
         unit: Name of the unit of distance.
+        sizes: Number of states of each column of tables.
 
     Example:
         >>> shape = torch.Size([1, 2, 2])
@@ -39,6 +43,7 @@ class Space:
     scale: Tensor
     event_shape: torch.Size
     unit: str
+    sizes: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, data: Dataset, *, standard: bool = False) -> "Space":
@@ -47,13 +52,24 @@ class Space:
         unit = "standardised units"
         if data.kind == "images":
             scale, unit = scale * (data.levels - 1), "grey range"
+        elif data.kind == "tables":
+            scale, unit = scale * math.sqrt(2), "root of differing cells"
         elif not standard:
             columns = standardise(data.train)
             shift, scale = columns.mean, columns.std
-        return cls(shift=shift, scale=scale, event_shape=data.event_shape, unit=unit)
+        return cls(
+            shift=shift,
+            scale=scale,
+            event_shape=data.event_shape,
+            unit=unit,
+            sizes=tuple(map(len, data.states)),
+        )
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return rows [N, D] for examples [N, *event] in user units."""
+        if self.sizes:
+            hot = [one_hot(of.long(), n) for of, n in zip(x.T, self.sizes, strict=True)]
+            x = torch.cat(hot, dim=1)
         return ((x.double() - self.shift) / self.scale).flatten(start_dim=1)
 
     def coarse(self, rows: Tensor) -> Tensor:

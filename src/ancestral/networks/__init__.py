@@ -2,7 +2,8 @@
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
 density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference),
-``approximate`` (estimates), ``learning`` (from data), ``formats`` (files).
+``approximate`` (estimates), ``linear_gaussian``, ``formats`` (files), and ``learning`` (tables and
+structures from data, imported by its own name).
 """
 
 from ancestral.networks.approximate import (
@@ -27,6 +28,11 @@ from ancestral.networks.exact import (
 )
 from ancestral.networks.formats import parse_bif, read_bif, read_network, write_network
 from ancestral.networks.latent import interpolate, slerp
+from ancestral.networks.linear_gaussian import (
+    GaussianPosterior,
+    fit_linear_gaussian,
+    gaussian_query,
+)
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
 from ancestral.networks.student import student_network
@@ -38,6 +44,7 @@ __all__ = [
     "Deterministic",
     "Estimate",
     "Explanation",
+    "GaussianPosterior",
     "Inference",
     "LinearGaussian",
     "Node",
@@ -49,6 +56,8 @@ __all__ = [
     "elbo",
     "estimate_log_prob",
     "expected_counts",
+    "fit_linear_gaussian",
+    "gaussian_query",
     "gibbs",
     "interpolate",
     "joint",

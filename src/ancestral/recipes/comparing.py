@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -158,7 +158,8 @@ def contest(
     if len(set(models or ())) < len(models or ()):
         raise ConfigError(f"models must differ, got {', '.join(models or ())}")
     common, own = _sort(settings or {}, models)
-    loaded = load(data, loading_of(common))
+    states = bool(models) and all(recipe_named(name).kinds == ("tables",) for name in models or ())
+    loaded = load(data, replace(loading_of(common), discrete=states))
     names = list(models or DEFAULTS[loaded.kind])
     plans = [
         plan(

@@ -8,6 +8,7 @@ after a default has changed.
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self, TypeAlias
 
+from ancestral.recipes.graphs import edges_of_file
 from ancestral.recipes.settings import require
 from ancestral.recipes.shape import Shape
 
@@ -207,6 +208,39 @@ class GANConfig:
             latent=self.latent or (32 if images else max(4, min(32, shape.features))),
             hidden=self.hidden or hidden[self.size],
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BayesNetConfig:
+    """A Bayesian network of probability tables, for columns of states.
+
+    Args:
+        structure: ``hill-climb``, ``chow-liu``, or a BIF file whose graph is taken; its nodes are
+            the columns.
+        edges: The graph, as positions of columns from 0, a parent and its child in turn; None: by
+            ``structure``.
+        pseudo_count: Added to every count, at least 0; with 0, what was never seen is impossible.
+        max_parents: Most parents of a node that hill climbing tries, at least 1.
+    """
+
+    structure: str = "hill-climb"
+    edges: tuple[int, ...] | None = _chosen()
+    pseudo_count: float = 1.0
+    max_parents: int = 4
+
+    def __post_init__(self) -> None:
+        known = self.structure in {"hill-climb", "chow-liu"} or ".bif" in self.structure
+        require(self, "structure", known, "hill-climb, chow-liu or a .bif file")
+        pairs = self.edges is None or len(self.edges) % 2 == 0
+        require(self, "edges", pairs, "pairs of a parent and its child")
+        require(self, "pseudo_count", self.pseudo_count >= 0, "at least 0")
+        require(self, "max_parents", self.max_parents >= 1, "at least 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the edges of the file; learned ones wait for the data."""
+        if self.edges is not None or ".bif" not in self.structure or not shape.columns:
+            return self
+        return replace(self, edges=edges_of_file(self.structure, shape.columns))
 
 
 def _widths(widths: tuple[int, ...] | None) -> bool:

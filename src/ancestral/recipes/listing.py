@@ -13,6 +13,9 @@ from ancestral.recipes.table import RECIPES, Recipe
 _EXAMPLES = {
     "vectors": Shape(kind="vectors", event=Size((2,))),
     "images": Shape(kind="images", event=Size((1, 8, 8)), labels=2, levels=17),
+    "tables": Shape(
+        kind="tables", event=Size((2,)), columns=("x", "y"), states=(("0", "1"), ("0", "1"))
+    ),
 }
 
 
@@ -56,7 +59,7 @@ def list_models() -> list[ModelInfo]:
 
     Example:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
-        ['kde', 'gmm']
+        ['kde', 'gmm', 'bayes-net']
     """
     return [_info(recipe) for recipe in RECIPES.values()]
 

@@ -109,15 +109,16 @@ def plan(
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
     chosen.check(recipe)
-    loading = loading_of(chosen.loading)
+    loading = replace(loading_of(chosen.loading), discrete=recipe.kinds == ("tables",))
     loaded = data if isinstance(data, Dataset) else load(str(data), loading)
     if loaded.kind not in recipe.kinds:
         raise ConfigError(
             f"{model} needs {' or '.join(recipe.kinds)}, {loaded.name} holds {loaded.kind}"
         )
-    if loaded.kind == "vectors" and loading.size is not None:
+    if loaded.kind != "images" and loading.size is not None:
         raise ConfigError(
-            f"size must be one of tiny, small, medium for vectors, got {loading.size}: "
+            f"size must be one of tiny, small, medium for {loaded.kind}, "
+            f"got {loading.size}: "
             "pixels are of images"
         )
     config = chosen.make_config(recipe).resolved(DataRecord.of(loaded, loading).shape)

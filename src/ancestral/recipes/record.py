@@ -61,13 +61,14 @@ class DataRecord:
     Args:
         name: A short name.
         source: What loads it.
-        kind: vectors or images.
+        kind: vectors, images or tables.
         fingerprint: Of contents and split.
         event_shape: Of one example.
         train: Examples in the training split.
         columns: Names of the columns of vectors.
         labels: Names of the labels; empty if there are none.
-        levels: Grey levels of images, 0 for vectors.
+        levels: Grey levels of images, else 0.
+        states: Names of the states of each column of tables.
         loading: Everything that changes what is loaded.
     """
 
@@ -80,6 +81,7 @@ class DataRecord:
     columns: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     levels: int = 0
+    states: tuple[tuple[str, ...], ...] = ()
     loading: Loading = field(default_factory=Loading)
 
     @property
@@ -90,6 +92,8 @@ class DataRecord:
             event=Size(self.event_shape),
             labels=len(self.labels),
             levels=self.levels,
+            columns=self.columns if self.states else (),
+            states=self.states,
         )
 
     @classmethod
@@ -105,6 +109,7 @@ class DataRecord:
             columns=tuple(data.columns),
             labels=tuple(data.labels),
             levels=data.levels,
+            states=data.states,
             loading=loading,
         )
 
@@ -123,6 +128,7 @@ class DataRecord:
         loading["fractions"] = tuple(loading["fractions"])
         for name in ("event_shape", "columns", "labels"):
             values[name] = tuple(values[name])
+        values["states"] = tuple(tuple(names) for names in values.get("states", ()))
         return cls(**values, loading=Loading(**loading))
 
 

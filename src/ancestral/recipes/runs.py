@@ -9,6 +9,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from ancestral.data.dataset import Dataset
+from ancestral.data.discrete import recode
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
@@ -117,12 +118,12 @@ class Run:
                 f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
                 f"{source} holds {data.kind} of shape {list(shape)}"
             )
-        if mine.kind == "vectors" and data.columns != mine.columns:
+        if mine.kind != "images" and data.columns != mine.columns:
             raise RunError(
                 f"{self.folder} models the columns {', '.join(mine.columns)}, "
                 f"{source} has {', '.join(data.columns)}"
             )
-        return data
+        return recode(data, mine.states) if mine.kind == "tables" else data
 
 
 def save_weights(

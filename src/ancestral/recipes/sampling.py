@@ -103,7 +103,9 @@ def write_run_samples(run: Run, x: Tensor, path: Path) -> Path:
         RunError: If it cannot be written.
     """
     data = run.record.data
-    return write_samples(x, path, kind=data.kind, columns=data.columns, levels=data.levels)
+    return write_samples(
+        x, path, kind=data.kind, columns=data.columns, levels=data.levels, states=data.states
+    )
 
 
 def units_width(run: Run) -> int:

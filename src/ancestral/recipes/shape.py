@@ -13,10 +13,12 @@ class Shape:
     """The kind and the sizes of the data.
 
     Args:
-        kind: vectors or images.
+        kind: vectors, images or tables.
         event: Shape of one example in the user's units.
         labels: Number of labels, 0 without.
-        levels: Grey levels of images, 0 for vectors.
+        levels: Grey levels of images, else 0.
+        columns: Names of the columns of tables.
+        states: Names of the states of each of them.
 
     Example:
         >>> Shape(kind="images", event=Size((1, 8, 8)), labels=10, levels=17).features
@@ -27,6 +29,8 @@ class Shape:
     event: Size
     labels: int = 0
     levels: int = 0
+    columns: tuple[str, ...] = ()
+    states: tuple[tuple[str, ...], ...] = ()
 
     @property
     def features(self) -> int:

@@ -89,6 +89,17 @@ RECIPES: dict[str, Recipe] = {
             chosen_by="log_prob",
         ),
         Recipe(
+            name="bayes-net",
+            paradigm="classic",
+            summary="a Bayesian network of probability tables, for columns of states",
+            config=configs.BayesNetConfig,
+            build=wiring.bayes_net,
+            transform=wiring.states,
+            choose=wiring.choose_edges,
+            kinds=("tables",),
+            chosen_by="log_prob",
+        ),
+        Recipe(
             name="vae",
             paradigm="autoencoders",
             summary="variational autoencoder, fully connected",
@@ -151,6 +162,7 @@ RECIPES: dict[str, Recipe] = {
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
     "vectors": ("kde", "gmm", "vae", "gan"),
     "images": ("kde", "gmm", "image-vae", "gan"),
+    "tables": ("bayes-net",),
 }
 """The models that ``ancestral compare`` fits if none is named."""
 

@@ -8,19 +8,22 @@ from torch import Generator, Tensor, nn
 
 from ancestral.adversarial import GAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
-from ancestral.classic import KDE, Empirical, GaussianMixture, best_components
+from ancestral.classic import KDE, DiscreteNetwork, Empirical, GaussianMixture, best_components
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import (
     Compose,
     Flatten,
+    States,
     Transform,
     dequantise,
     standardise,
     unit_interval,
 )
 from ancestral.errors import ConfigError
+from ancestral.networks.learning import chow_liu, hill_climb
 from ancestral.nn.pyramid import Upsampling
 from ancestral.recipes.configs import (
+    BayesNetConfig,
     EmpiricalConfig,
     GANConfig,
     GMMConfig,
@@ -183,3 +186,41 @@ def gan(config: GANConfig, shape: Shape) -> nn.Module:
         penalty=config.penalty,
         updates=config.updates,
     )
+
+
+def states(data: Dataset) -> Transform:
+    """Return the transform of tables: states stay as they are."""
+    del data  # There is nothing to fit.
+    return States()
+
+
+def bayes_net(config: BayesNetConfig, shape: Shape) -> nn.Module:
+    """Return a discrete Bayesian network over the columns, not fitted yet."""
+    edges = config.edges or ()
+    return DiscreteNetwork(
+        [len(names) for names in shape.states],
+        edges=list(zip(edges[::2], edges[1::2], strict=True)),
+        names=shape.columns,
+        pseudo_count=config.pseudo_count,
+    )
+
+
+def choose_edges(config: BayesNetConfig, y: Tensor, generator: Generator) -> BayesNetConfig:
+    """Return the config with the edges that the training split tells.
+
+    Args:
+        config: Resolved.
+        y: The training split, states [N, D].
+        generator: Not used: both searches are deterministic.
+    """
+    del generator
+    if config.edges is not None:
+        return config
+    columns = {str(index): column.numpy() for index, column in enumerate(y.T.contiguous())}
+    found = (
+        chow_liu(columns)
+        if config.structure == "chow-liu"
+        else hill_climb(columns, max_parents=config.max_parents)
+    )
+    pairs = [(int(p), int(n)) for n, of in found.structure.parents.items() for p in of]
+    return replace(config, edges=tuple(number for pair in sorted(pairs) for number in pair))

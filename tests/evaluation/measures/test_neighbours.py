@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor
@@ -59,3 +62,15 @@ def test_more_neighbours_than_points_are_refused() -> None:
     points = torch.zeros(5, 2, dtype=torch.float64)
     with pytest.raises(ValueError, match="k must be at most 4, got 5"):
         nearest(points, points, 5, leave_one_out=True)
+
+
+def test_many_zeros_are_no_end_of_recursion_where_denormals_are_flushed() -> None:
+    code = """
+import torch
+from ancestral.evaluation.measures.neighbours import nearest
+torch.set_flush_denormal(True)
+points = torch.eye(2, dtype=torch.float64).repeat(40, 1)
+print(nearest(points[:2], points, 1)[0].tolist())
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[[0.0], [0.0]]\n"

@@ -45,7 +45,10 @@ def nearest(
     if wanted > len(points):
         raise ValueError(f"k must be at most {len(points) - int(leave_one_out)}, got {k}")
     if points.shape[1] <= TREE_DIMENSIONS:
-        found = KDTree(points.numpy()).query(queries.numpy(), k=wanted)[1]
+        # A balanced tree splits at the float after the median: where denormals are flushed that is
+        # 0 again if many values are 0, and SciPy recurses until the stack overflows.
+        tree = KDTree(points.numpy(), balanced_tree=False)
+        found = tree.query(queries.numpy(), k=wanted)[1]
         indices = torch.as_tensor(found).reshape(len(queries), wanted)
     else:
         indices = _by_products(queries, points, wanted)

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import parquet
+
+from ancestral.data import Loading, load, write_samples
+from ancestral.data.discrete import load_states, recode
+from ancestral.errors import DataError
+
+DISCRETE = Loading(discrete=True)
+STATES = (("no", "yes"), ("<5", "Asy/Patch"), ("2", "10", "12"))
+
+
+def test_words_and_numbers_are_states(states_csv: Path) -> None:
+    data = load(str(states_csv), DISCRETE)
+    assert (data.kind, data.columns) == ("tables", ("rain", "seen", "level"))
+    assert data.states == STATES  # Whole numbers by size, words by alphabet.
+    assert data.train.x.dtype == torch.uint8
+    assert data.duplicates_removed == 0
+    assert sum(map(len, (data.train, data.validation, data.test))) == 300
+    assert any("every cell is a state: 7 states in 3 columns" in note for note in data.notes)
+
+
+def test_codes_are_places_of_names(states_csv: Path) -> None:
+    contents = load_states(states_csv, DISCRETE)
+    rows = [
+        tuple(names[code] for names, code in zip(contents.states, row, strict=True))
+        for row in contents.examples.x.tolist()
+    ]
+    written = [tuple(line.split(",")) for line in states_csv.read_text().splitlines()[1:]]
+    assert rows == written
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.tsv", "s.parquet"])
+def test_samples_read_back_the_same(states_csv: Path, name: str) -> None:
+    contents = load_states(states_csv, DISCRETE)
+    path = write_samples(
+        contents.examples.x,
+        states_csv.parent / name,
+        kind="tables",
+        columns=contents.columns,
+        states=contents.states,
+    )
+    back = load_states(path, DISCRETE)
+    assert (back.columns, back.states) == (contents.columns, contents.states)
+    assert torch.equal(back.examples.x, contents.examples.x)
+
+
+def test_whole_numbers_of_parquet_are_names(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"a": [3, 11, 3] * 5, "b": [True, False, True] * 5}), path)
+    contents = load_states(path, DISCRETE)
+    assert contents.states == (("3", "11"), ("false", "true"))
+
+
+def test_names_of_states_change_the_fingerprint(tmp_path: Path, states_csv: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text(states_csv.read_text().replace("yes", "yea"))
+    prints = [load(str(path), DISCRETE).fingerprint for path in (states_csv, other)]
+    assert prints[0] != prints[1]
+
+
+def test_recoding_keeps_the_names(states_csv: Path) -> None:
+    data = load(str(states_csv), DISCRETE)
+    wider = (("maybe", "yes", "no"), ("Asy/Patch", "<5"), ("2", "10", "11", "12"))
+    turned = recode(data, wider)
+    for before, after in zip(data.test.x.tolist(), turned.test.x.tolist(), strict=True):
+        assert [s[i] for s, i in zip(STATES, before, strict=True)] == [
+            s[i] for s, i in zip(wider, after, strict=True)
+        ]
+    with pytest.raises(DataError, match="column 'rain' has the state 'yes'"):
+        recode(data, (("no",), *STATES[1:]))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\nx,1\n,2\n", "row 2, column 'a': the cell is empty"),
+        ("a,a\n" + "x,1\n" * 12, "two columns have the name 'a'"),
+        ("a\n" + "\n".join(f"w{i}" for i in range(30)), "'a' has 30 distinct values in 30 rows"),
+        ("a,b\nx,1\ny\n", "cannot be read as a table"),
+    ],
+)
+def test_what_is_no_table_of_states_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        load_states(path, DISCRETE)
+
+
+def test_other_files_are_refused(tmp_path: Path, states_csv: Path) -> None:
+    path = tmp_path / "t.parquet"
+    parquet.write_table(pa.table({"a": [0.5, 1.5]}), path)
+    with pytest.raises(DataError, match="column 'a' holds double, not names of states"):
+        load_states(path, DISCRETE)
+    with pytest.raises(DataError, match="must be csv, tsv or parquet"):
+        load_states(tmp_path / "t.npy", DISCRETE)
+    with pytest.raises(DataError, match="has no label: leave out label"):
+        load_states(states_csv, Loading(discrete=True, label="rain"))
