@@ -9,7 +9,7 @@ import torch
 from ancestral.training.process import tune_process
 from benchmarks.harness import report
 
-COMPARISONS = ("vae_step", "image_vae_step", "generic_elbo", "kde", "gmm")
+COMPARISONS = ("vae_step", "image_vae_step", "generic_elbo", "kde", "gmm", "hmm")
 
 
 def main(names: list[str]) -> int:

@@ -1,8 +1,20 @@
-"""Classic density models: the data themselves, kernels on them, mixtures of Gaussians."""
+"""Classic models: the data themselves, kernels, mixtures of Gaussians, chains, n-grams, HMMs."""
 
+from ancestral.classic.chains.emissions import CategoricalEmissions
+from ancestral.classic.chains.gaussian_emissions import DiagonalGaussianEmissions, GaussianEmissions
+from ancestral.classic.chains.hmm import HMM
 from ancestral.classic.empirical import Empirical
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
 from ancestral.classic.selection import best_components
 
-__all__ = ["KDE", "Empirical", "GaussianMixture", "best_components"]
+__all__ = [
+    "HMM",
+    "KDE",
+    "CategoricalEmissions",
+    "DiagonalGaussianEmissions",
+    "Empirical",
+    "GaussianEmissions",
+    "GaussianMixture",
+    "best_components",
+]
