@@ -3,6 +3,7 @@
 from ancestral.classic.chains.emissions import CategoricalEmissions
 from ancestral.classic.chains.gaussian_emissions import DiagonalGaussianEmissions, GaussianEmissions
 from ancestral.classic.chains.hmm import HMM
+from ancestral.classic.chains.markov import MarkovChain
 from ancestral.classic.empirical import Empirical
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
@@ -16,5 +17,6 @@ __all__ = [
     "Empirical",
     "GaussianEmissions",
     "GaussianMixture",
+    "MarkovChain",
     "best_components",
 ]

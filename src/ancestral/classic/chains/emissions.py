@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from ancestral.classic.chains.recursions import Array
-from ancestral.classic.chains.sequences import check_states, drawn, normalised, uniforms
+from ancestral.classic.chains.sequences import Values, check_states, drawn, normalised, uniforms
 from ancestral.networks.nodes import Table
 
 
@@ -23,27 +23,27 @@ class Emissions(Protocol):
     states: int
     event_shape: tuple[int, ...]
 
-    def check(self, x: Tensor, *, whole: bool) -> NDArray[np.generic]:
+    def check(self, x: Tensor, *, whole: bool) -> Values:
         """Return data [N, T, *event] as an array; ``whole`` refuses what cannot be learned from."""
         ...
 
-    def log_likelihood(self, x: NDArray[np.generic]) -> Array:
+    def log_likelihood(self, x: Values) -> Array:
         """Return log p(x_t | z_t), nats, [K, T, n]."""
         ...
 
-    def likelihood(self, x: NDArray[np.generic]) -> tuple[Array, Array]:
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
         """Return p(x_t | z_t) [K, T, n] divided by exp of the second, [T, n] or a scalar."""
         ...
 
-    def reset(self, x: NDArray[np.generic]) -> None:
+    def reset(self, x: Values) -> None:
         """Make all states alike, as wide as the data [M, *event]."""
         ...
 
-    def start(self, x: NDArray[np.generic], generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None) -> None:
         """Set random parameters to begin EM with, from data [M, *event]."""
         ...
 
-    def statistics(self, x: NDArray[np.generic], weights: Array) -> Array:
+    def statistics(self, x: Values, weights: Array) -> Array:
         """Return sufficient statistics of x [T, n, *event] under weights [K, T, n]."""
         ...
 
@@ -87,7 +87,7 @@ class CategoricalEmissions(nn.Module):
         table = torch.full((states, symbols), 1 / symbols, dtype=torch.float64)
         self.register_buffer("probabilities", table)
 
-    def check(self, x: Tensor, *, whole: bool) -> NDArray[np.generic]:
+    def check(self, x: Tensor, *, whole: bool) -> Values:
         """Return x [N, T] as an array of symbols; missing ones may be learned from, too.
 
         Raises:
@@ -97,32 +97,32 @@ class CategoricalEmissions(nn.Module):
         del whole
         return check_states(x, self.symbols, name="x", missing=True)
 
-    def log_likelihood(self, x: NDArray[np.generic]) -> Array:
+    def log_likelihood(self, x: Values) -> Array:
         """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n]."""
         with np.errstate(divide="ignore"):
             return np.take(np.log(self._extended()), x, axis=1)
 
-    def likelihood(self, x: NDArray[np.generic]) -> tuple[Array, Array]:
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
         """Return p(x_t | z_t), [K, T, n], and 0."""
         return np.take(self._extended(), x, axis=1), np.zeros(())
 
-    def reset(self, x: NDArray[np.generic]) -> None:
+    def reset(self, x: Values) -> None:
         """Make every row even; the data are not looked at."""
         del x
         self.probabilities.fill_(1 / self.symbols)
 
-    def start(self, x: NDArray[np.generic], generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None) -> None:
         """Draw every row from a flat Dirichlet; the data are not looked at."""
         del x
         table = -np.log1p(-uniforms((self.states, self.symbols), generator)) + 1e-3
         self._set(table / table.sum(axis=1, keepdims=True))
 
-    def statistics(self, x: NDArray[np.generic], weights: Array) -> Array:
+    def statistics(self, x: Values, weights: Array) -> Array:
         """Return the expected number of times that a state showed a symbol, [K, S]."""
         symbols = x.astype(np.int64, copy=False).ravel() + 1  # 0 counts the missing ones.
         rows = weights.reshape(self.states, -1)
         counts = [np.bincount(symbols, weights=row, minlength=self.symbols + 1) for row in rows]
-        return np.stack(counts)[:, 1:]
+        return np.stack(counts)[:, 1:].astype(np.float64, copy=False)
 
     def maximise(self, statistics: Array, *, alpha: float = 0.0) -> None:
         """Set the normalised counts; a state without any keeps its row."""

@@ -9,6 +9,7 @@ from scipy.linalg import solve_triangular
 from torch import Generator, Tensor, nn
 
 from ancestral.classic.chains.recursions import Array
+from ancestral.classic.chains.sequences import Values
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
 from ancestral.errors import DataError
@@ -51,7 +52,7 @@ class GaussianEmissions(nn.Module):
         self.register_buffer("covariances", eye.repeat(states, 1, 1))
         self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
 
-    def check(self, x: Tensor, *, whole: bool) -> NDArray[np.generic]:
+    def check(self, x: Tensor, *, whole: bool) -> Values:
         """Return x [N, T, D] as float64; where ``whole``, rows must be all NaN or not at all.
 
         Raises:
@@ -67,7 +68,7 @@ class GaussianEmissions(nn.Module):
             )
         return values
 
-    def log_likelihood(self, x: NDArray[np.generic]) -> Array:
+    def log_likelihood(self, x: Values) -> Array:
         """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
         rows = x.reshape(-1, x.shape[-1])
         observed = ~np.isnan(rows)
@@ -80,23 +81,23 @@ class GaussianEmissions(nn.Module):
                 self._fill(found, rows, which.ravel() == number, np.flatnonzero(pattern))
         return found.reshape(self.states, *x.shape[:-1])
 
-    def likelihood(self, x: NDArray[np.generic]) -> tuple[Array, Array]:
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
         """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
         return _topped(self.log_likelihood(x))
 
-    def reset(self, x: NDArray[np.generic]) -> None:
+    def reset(self, x: Values) -> None:
         """Give every state the mean and the variances of the data [M, D]."""
         mean, scale = _location(x)
         self.scale.copy_(scale)
         self.means.copy_(mean.expand_as(self.means))
         self.covariances.copy_(torch.diag(self.scale.square()).expand_as(self.covariances))
 
-    def start(self, x: NDArray[np.generic], generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None) -> None:
         """Put the states where k-means finds clusters in x [M, D]."""
         cluster = _clusters(self, x, generator)
         self.maximise(self.statistics(*cluster))
 
-    def statistics(self, x: NDArray[np.generic], weights: Array) -> Array:
+    def statistics(self, x: Values, weights: Array) -> Array:
         """Return counts, first and second moments about the present means, [K, 1 + D + D^2]."""
         rows, flat = x.reshape(-1, x.shape[-1]), weights.reshape(self.states, -1)
         known = ~np.isnan(rows[:, 0])
@@ -191,7 +192,7 @@ class DiagonalGaussianEmissions(nn.Module):
         self.register_buffer("variances", torch.ones(states, features, dtype=torch.float64))
         self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
 
-    def check(self, x: Tensor, *, whole: bool) -> NDArray[np.generic]:
+    def check(self, x: Tensor, *, whole: bool) -> Values:
         """Return x [N, T, D] as float64.
 
         Raises:
@@ -201,7 +202,7 @@ class DiagonalGaussianEmissions(nn.Module):
         del whole
         return _check_values(x, self.event_shape[0])
 
-    def log_likelihood(self, x: NDArray[np.generic]) -> Array:
+    def log_likelihood(self, x: Values) -> Array:
         """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
         found = np.empty((self.states, *x.shape[:-1]))
         for k in range(self.states):
@@ -210,23 +211,23 @@ class DiagonalGaussianEmissions(nn.Module):
             found[k] = -0.5 * np.nansum(terms, axis=-1)
         return found
 
-    def likelihood(self, x: NDArray[np.generic]) -> tuple[Array, Array]:
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
         """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
         return _topped(self.log_likelihood(x))
 
-    def reset(self, x: NDArray[np.generic]) -> None:
+    def reset(self, x: Values) -> None:
         """Give every state the mean and the variances of the data [M, D]."""
         mean, scale = _location(x)
         self.scale.copy_(scale)
         self.means.copy_(mean.expand_as(self.means))
         self.variances.copy_(self.scale.square().expand_as(self.variances))
 
-    def start(self, x: NDArray[np.generic], generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None) -> None:
         """Put the states where k-means finds clusters in x [M, D]."""
         cluster = _clusters(self, x, generator)
         self.maximise(self.statistics(*cluster))
 
-    def statistics(self, x: NDArray[np.generic], weights: Array) -> Array:
+    def statistics(self, x: Values, weights: Array) -> Array:
         """Return counts and two moments about the present means, by column, [K, 3, D]."""
         rows, flat = x.reshape(-1, x.shape[-1]), weights.reshape(self.states, -1)
         known = ~np.isnan(rows)
@@ -289,9 +290,9 @@ def _topped(log_likelihood: Array) -> tuple[Array, Array]:
 
 def _clusters(
     emissions: GaussianEmissions | DiagonalGaussianEmissions,
-    x: NDArray[np.generic],
+    x: Values,
     generator: Generator | None,
-) -> tuple[NDArray[np.generic], Array]:
+) -> tuple[Values, Array]:
     """Set the scale and the means from x [M, D]; return x [M, 1, D] and who belongs where.
 
     Raises:
@@ -320,7 +321,7 @@ def _gaussians(means: Tensor, covariances: Tensor) -> Gaussians:
     return conditional
 
 
-def _location(x: NDArray[np.generic]) -> tuple[Tensor, Tensor]:
+def _location(x: Values) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation, [D], of what is observed in each column of x [M, D]."""
     known = ~np.isnan(x)
     count = np.maximum(known.sum(axis=0), 1)

@@ -25,6 +25,7 @@ from ancestral.classic.chains.recursions import (
 )
 from ancestral.classic.chains.sequences import (
     Tile,
+    Values,
     check_lengths,
     check_states,
     drawn,
@@ -125,7 +126,7 @@ class HMM(nn.Module):
         """
         values, steps = self._read(x, lengths, whole=True)
         flat = values.reshape(-1, *self.emissions.event_shape)
-        seen = ~np.isnan(flat).all(axis=1) if flat.ndim > 1 else flat >= 0
+        seen = ~np.isnan(flat).all(axis=1) if flat.ndim > 1 else flat != -1
         if not seen.any():
             raise DataError("fitting needs at least 1 observation, got none")
         cut = list(tiles(values, steps, states=self.states))
@@ -177,7 +178,7 @@ class HMM(nn.Module):
         pairs = np.zeros((self.states, self.states))
         np.add.at(pairs, (labels[:, :-1][within[:, 1:]], labels[:, 1:][within[:, 1:]]), 1)
         even = np.full(self.states, 1 / self.states)
-        first = np.bincount(labels[:, 0], minlength=self.states) + alpha
+        first = np.bincount(labels[:, 0], minlength=self.states).astype(np.float64) + alpha
         self._set(normalised(first, even), normalised(pairs + alpha, even))
         rows, states = values[within], labels[within]
         self.emissions.reset(rows)
@@ -196,10 +197,10 @@ class HMM(nn.Module):
             DataError: If a value or a length is out of range.
         """
         values, steps = self._read(x, lengths)
-        found = torch.empty(len(values), dtype=torch.float64)
+        found = np.empty(len(values))
         for tile in tiles(values, steps, states=self.states):
-            found[tile.rows] = torch.from_numpy(self._log_prob(tile))
-        return found
+            found[tile.rows] = self._log_prob(tile)
+        return torch.from_numpy(found)
 
     @torch.no_grad()
     def filter(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -209,7 +210,7 @@ class HMM(nn.Module):
             InferenceError: If a sequence is impossible.
         """
         values, steps = self._read(x, lengths)
-        found = torch.zeros(*values.shape[:2], self.states, dtype=torch.float64)
+        found = np.zeros((*values.shape[:2], self.states))
         for tile in tiles(values, steps, states=self.states):
             likelihood, _ = self.emissions.likelihood(tile.x)
             states = scaled_filter(self._chain, likelihood)
@@ -219,7 +220,7 @@ class HMM(nn.Module):
                 _check_possible(total, tile)
                 states = np.exp(joint - total)
             _put(found, tile, states * tile.active)
-        return found
+        return torch.from_numpy(found)
 
     @torch.no_grad()
     def smooth(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -229,10 +230,10 @@ class HMM(nn.Module):
             InferenceError: If a sequence is impossible.
         """
         values, steps = self._read(x, lengths)
-        found = torch.zeros(*values.shape[:2], self.states, dtype=torch.float64)
+        found = np.zeros((*values.shape[:2], self.states))
         for tile in tiles(values, steps, states=self.states):
             _put(found, tile, self._expectation(tile).states)
-        return found
+        return torch.from_numpy(found)
 
     @torch.no_grad()
     def most_likely_states(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -242,13 +243,13 @@ class HMM(nn.Module):
             InferenceError: If a sequence is impossible.
         """
         values, steps = self._read(x, lengths)
-        found = torch.full(values.shape[:2], -1)
+        found = np.full(values.shape[:2], -1)
         for tile in tiles(values, steps, states=self.states):
             log_likelihood = self.emissions.log_likelihood(tile.x)
             path, score = viterbi(self._chain, log_likelihood, tile.active)
             _check_possible(score[None], tile)
-            found[torch.from_numpy(tile.rows), : len(path)] = torch.from_numpy(path.T.copy())
-        return found
+            found[tile.rows, : len(path)] = path.T
+        return torch.from_numpy(found)
 
     def sample(self, n: int, *, length: int, generator: Generator | None = None) -> Tensor:
         """Draw n sequences of ``length`` steps, [n, length] or [n, length, D].
@@ -285,7 +286,7 @@ class HMM(nn.Module):
 
     def _read(
         self, x: Tensor, lengths: Tensor | None, *, whole: bool = False
-    ) -> tuple[NDArray[np.generic], NDArray[np.int64]]:
+    ) -> tuple[Values, NDArray[np.int64]]:
         values = self.emissions.check(x, whole=whole)
         steps = check_lengths(x, lengths)
         return ends_masked(values, steps), steps
@@ -294,7 +295,7 @@ class HMM(nn.Module):
         self.initial.copy_(torch.from_numpy(initial))
         self.transition.copy_(torch.from_numpy(transition))
 
-    def _start(self, observed: NDArray[np.generic], generator: Generator | None) -> None:
+    def _start(self, observed: Values, generator: Generator | None) -> None:
         noise = -np.log1p(-uniforms((self.states + 1, self.states), generator)) + 1e-3
         rows = noise / noise.sum(axis=1, keepdims=True)
         self._set(rows[0], rows[1:])
@@ -316,9 +317,9 @@ class HMM(nn.Module):
             if len(history) > 1 and history[-1] - history[-2] < self.tolerance:
                 break
             chain = self._chain
-            initial = normalised(np.asarray(first), chain.initial)
-            self._set(initial, normalised(np.asarray(pairs), chain.transition))
-            self.emissions.maximise(np.asarray(shown))
+            initial = normalised(np.asarray(first, dtype=np.float64), chain.initial)
+            self._set(initial, normalised(np.asarray(pairs, np.float64), chain.transition))
+            self.emissions.maximise(np.asarray(shown, np.float64))
         self.history = tuple(history)
 
     def _expectation(self, tile: Tile) -> Expectation:
@@ -343,10 +344,9 @@ class HMM(nn.Module):
         return log_sum(log_forward(self._chain, self.emissions.log_likelihood(tile.x))[:, -1])
 
 
-def _put(found: Tensor, tile: Tile, states: Array) -> None:
+def _put(found: Array, tile: Tile, states: Array) -> None:
     """Write [K, T, n] into the rows of [N, T, K]."""
-    rows = torch.from_numpy(tile.rows)
-    found[rows, : states.shape[1]] = torch.from_numpy(states.transpose(2, 1, 0).copy())
+    found[tile.rows, : states.shape[1]] = states.transpose(2, 1, 0)
 
 
 def _check_possible(scores: Array, tile: Tile) -> None:

@@ -173,15 +173,18 @@ def viterbi(
     # torch adds along broadcast axes three times as fast as numpy; both see the same memory.
     scores = torch.empty((*log_chain.shape, n), dtype=torch.float64)
     spread, steps = torch.from_numpy(log_chain)[:, :, None], torch.from_numpy(best)[:, :, None]
-    emitted, now_at, before_at = list(log_likelihood.swapaxes(0, 1)), list(best), list(steps)
+    emitted, now_at, before_at = list(log_likelihood.swapaxes(0, 1)), list(best), steps.unbind()
+    table = scores.numpy()
     for t in range(1, length):
-        m = left[t]
+        before, now, shown, m = before_at[t - 1], now_at[t], emitted[t], left[t]
+        if m < n:  # Slices cost as much as the sums of a small step.
+            before, now, shown = before[:, :, :m], now[:, :m], shown[:, :m]
         if m < scores.shape[2]:
             scores = scores[:, :, :m].contiguous()
-        now = now_at[t][:, :m]
-        torch.add(before_at[t - 1][:, :, :m], spread, out=scores)
-        np.maximum.reduce(scores.numpy(), axis=0, out=now)
-        np.add(now, emitted[t][:, :m], out=now)
+            table = scores.numpy()
+        torch.add(before, spread, out=scores)
+        np.maximum.reduce(table, axis=0, out=now)
+        np.add(now, shown, out=now)
     return _way_back(log_chain, np.ascontiguousarray(best.swapaxes(1, 2)), left)
 
 
@@ -191,16 +194,18 @@ def _way_back(log_chain: Array, best: Array, left: list[int]) -> tuple[NDArray[n
     path, ends = np.full((length, n), -1), np.empty(n)
     arrivals = log_chain.T.copy()
     state = np.empty(0, dtype=np.int64)
+    going = 0
     for t in range(length - 1, -1, -1):
-        going = len(state)
-        came = arrivals.take(state, axis=0)  # [going, K]: from every state to the next one.
-        came += best[t, :going]
-        state = came.argmax(axis=1)
+        if going:
+            came = arrivals.take(state, axis=0)  # [going, K]: from every state to the next one.
+            came += best[t, :going]
+            state = came.argmax(axis=1)
         if going < left[t]:  # These end here.
             last = best[t, going : left[t]]
             state = np.concatenate((state, last.argmax(axis=1)))
             ends[going : left[t]] = last.max(axis=1)
-        path[t, : left[t]] = state
+            going = left[t]
+        path[t, :going] = state
     return path, ends
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -9,6 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.errors import DataError
+
+Values: TypeAlias = NDArray[Any]
+"""Symbols, int64, or vectors, float64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Tile:
     """
 
     rows: NDArray[np.int64]
-    x: NDArray[np.generic]
+    x: Values
     active: NDArray[np.bool_]
 
 
@@ -67,7 +71,7 @@ def check_states(x: Tensor, states: int, *, name: str, missing: bool) -> NDArray
     return found
 
 
-def ends_masked(x: NDArray[np.generic], lengths: NDArray[np.int64]) -> NDArray[np.generic]:
+def ends_masked(x: Values, lengths: NDArray[np.int64]) -> Values:
     """Return x [N, T, ...] with missing values, -1 or NaN, after each row's end."""
     if (lengths == x.shape[1]).all():
         return x
@@ -77,7 +81,7 @@ def ends_masked(x: NDArray[np.generic], lengths: NDArray[np.int64]) -> NDArray[n
 
 
 def tiles(
-    x: NDArray[np.generic], lengths: NDArray[np.int64], *, states: int, most: int = 1 << 20
+    x: Values, lengths: NDArray[np.int64], *, states: int, most: int = 1 << 20
 ) -> Iterator[Tile]:
     """Cut [N, T, ...] into tiles of at most ``most`` numbers in [K, T, n], longest rows first.
 
@@ -111,7 +115,8 @@ def drawn(rows: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np
     """
     cumulative = rows.cumsum(axis=1)
     # Divided by its last, the sum reaches 1 exactly, above every uniform number.
-    return (uniform[:, None] >= cumulative / cumulative[:, -1:]).sum(axis=1)
+    below = uniform[:, None] >= cumulative / cumulative[:, -1:]
+    return below.sum(axis=1, dtype=np.int64)
 
 
 def normalised(counts: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
