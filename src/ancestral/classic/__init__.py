@@ -4,6 +4,8 @@ from ancestral.classic.chains.emissions import CategoricalEmissions
 from ancestral.classic.chains.gaussian_emissions import DiagonalGaussianEmissions, GaussianEmissions
 from ancestral.classic.chains.hmm import HMM
 from ancestral.classic.chains.markov import MarkovChain
+from ancestral.classic.chains.ngram import NGram
+from ancestral.classic.chains.smoothing import AddK, KneserNey, WittenBell
 from ancestral.classic.empirical import Empirical
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
@@ -12,11 +14,15 @@ from ancestral.classic.selection import best_components
 __all__ = [
     "HMM",
     "KDE",
+    "AddK",
     "CategoricalEmissions",
     "DiagonalGaussianEmissions",
     "Empirical",
     "GaussianEmissions",
     "GaussianMixture",
+    "KneserNey",
     "MarkovChain",
+    "NGram",
+    "WittenBell",
     "best_components",
 ]

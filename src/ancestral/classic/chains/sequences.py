@@ -37,6 +37,8 @@ def check_lengths(x: Tensor, lengths: Tensor | None) -> NDArray[np.int64]:
         ValueError: If there is not one length for each row.
         DataError: If there is no row, or a length is not in 1..T.
     """
+    if x.ndim < 2:
+        raise ValueError(f"x must have shape [N, T] or [N, T, D], got {list(x.shape)}")
     count, width = x.shape[:2]
     if count == 0 or width == 0:
         raise DataError(f"x must hold at least 1 sequence of 1 step, got {list(x.shape)}")
