@@ -6,6 +6,7 @@ from ancestral.classic.chains.hmm import HMM
 from ancestral.classic.chains.markov import MarkovChain
 from ancestral.classic.chains.ngram import NGram
 from ancestral.classic.chains.smoothing import AddK, KneserNey, WittenBell
+from ancestral.classic.chains.tagger import Tagger, most_frequent_tags, share_equal
 from ancestral.classic.empirical import Empirical
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
@@ -23,6 +24,9 @@ __all__ = [
     "KneserNey",
     "MarkovChain",
     "NGram",
+    "Tagger",
     "WittenBell",
     "best_components",
+    "most_frequent_tags",
+    "share_equal",
 ]
