@@ -15,6 +15,8 @@ from ancestral.classic import (
     DiagonalGaussianEmissions,
     GaussianEmissions,
 )
+from ancestral.classic.chains.recursions import Chain, log_expectation, scaled_expectation
+from ancestral.classic.chains.sequences import ends_masked, tiles
 from ancestral.errors import DataError, InferenceError
 from ancestral.networks import joint, query
 
@@ -170,6 +172,54 @@ def test_em_does_not_read_what_stands_after_the_end(kind: str) -> None:
     parts.refine(longer, lengths=lengths)
     for name, value in whole.state_dict().items():
         torch.testing.assert_close(parts.state_dict()[name], value, rtol=0, atol=1e-12)
+
+
+@every_kind
+def test_a_sweep_of_em_is_the_expected_counts_of_enumeration(kind: str) -> None:
+    model = MODELS[kind](0)
+    x = MODELS[kind](5).sample(4, length=5, generator=seeded(3))
+    lengths = torch.tensor([3, 5, 1, 4])
+    pairs, first = torch.zeros(3, 3).double(), torch.zeros(3).double()
+    states = torch.zeros(4, 5, 3).double()
+    for row, length in enumerate(lengths.tolist()):
+        paths, scores = enumerated(model, x[row : row + 1, :length])
+        weights = scores.softmax(0)
+        hot = torch.nn.functional.one_hot(paths, 3).double()
+        first += weights @ hot[:, 0]
+        pairs += torch.einsum("p,pti,ptj->ij", weights, hot[:, :-1], hot[:, 1:])
+        states[row, :length] = torch.einsum("p,ptk->tk", weights, hot)
+    model.iterations = 1
+    model.refine(x, lengths=lengths)
+    torch.testing.assert_close(model.initial, first / 4, rtol=0, atol=1e-12)
+    exact = pairs / pairs.sum(1, keepdim=True)
+    torch.testing.assert_close(model.transition, exact, rtol=0, atol=1e-12)
+    total = states.sum((0, 1))
+    if kind == "categorical":
+        shown = torch.nn.functional.one_hot(x, 4).double()
+        exact = torch.einsum("ntk,nts->ks", states, shown) / total[:, None]
+        torch.testing.assert_close(model.emissions.probabilities, exact, rtol=0, atol=1e-12)
+    else:
+        exact = torch.einsum("ntk,ntd->kd", states, x) / total[:, None]
+        torch.testing.assert_close(model.emissions.means, exact, rtol=0, atol=1e-11)
+
+
+def test_log_space_gives_the_same_expectation() -> None:
+    model = categorical(3, 4)
+    x = model.sample(7, length=12, generator=seeded(1))
+    lengths = torch.tensor([12, 11, 9, 9, 8, 7, 7])
+    values = ends_masked(x.numpy(), lengths.numpy())
+    (tile,) = tiles(values, lengths.numpy(), states=3)
+    chain = Chain(model.initial.numpy(), model.transition.numpy())
+    likelihood, _ = model.emissions.likelihood(tile.x)
+    scaled = scaled_expectation(chain, likelihood, tile.active)
+    logs = log_expectation(chain, model.emissions.log_likelihood(tile.x), tile.active)
+    assert scaled is not None
+    for one, other in (
+        (scaled.log_prob, logs.log_prob),
+        (scaled.states, logs.states),
+        (scaled.pairs, logs.pairs),
+    ):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
 
 
 @every_kind

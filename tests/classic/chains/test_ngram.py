@@ -103,14 +103,14 @@ def test_log_prob_is_the_sum_of_conditionals(
 @pytest.mark.parametrize("order", [1, 2, 3])
 @pytest.mark.parametrize("ends", [True, False])
 def test_the_model_is_its_network(smoothing: str, order: int, ends: bool) -> None:
-    corpus = tensors([[0, 1, 0, 1, 1], [1, 0, 0], [0, 1]])
-    model = NGram(2, order=order, smoothing=SMOOTHINGS[smoothing], ends=ends).fit(corpus)
+    corpus = tensors([[0, 1, 0, 1, 1], [1, 0, 2], [0, 1]])
+    model = NGram(3, order=order, smoothing=SMOOTHINGS[smoothing], ends=ends).fit(corpus)
     network = model.network(3)
-    x = torch.tensor(list(itertools.product(range(2), repeat=3)))
+    x = torch.tensor(list(itertools.product(range(3), repeat=3)))
     values = {f"x{t + 1}": x[:, t] for t in range(3)}
     if ends:
         network = model.network(4)
-        values["x4"] = torch.full((8,), 2)
+        values["x4"] = torch.full((27,), 3)
     torch.testing.assert_close(model.log_prob(x), network.log_prob(values), rtol=0, atol=1e-12)
     if not ends:
         assert model.log_prob(x).exp().sum().item() == pytest.approx(1, abs=1e-12)
