@@ -18,7 +18,7 @@ from ancestral.classic import (
 from ancestral.classic.chains.recursions import Chain, log_expectation, scaled_expectation
 from ancestral.classic.chains.sequences import ends_masked, tiles
 from ancestral.errors import DataError, InferenceError
-from ancestral.networks import joint, query
+from ancestral.networks import query
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -97,8 +97,6 @@ def test_answers_equal_generic_elimination() -> None:
         early = {name: evidence[name] for name in list(evidence)[: t + 1]}
         answer = query(network, [f"z{t + 1}"], given=early).probabilities[f"z{t + 1}"]
         assert model.filter(x)[0, t].tolist() == pytest.approx(list(answer.values()), abs=1e-12)
-    pairs = joint(network, ["z2", "z3"], given=evidence)
-    assert pairs.sum() == pytest.approx(1)
 
 
 def test_probabilities_of_all_sequences_sum_to_one() -> None:
