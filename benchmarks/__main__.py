@@ -19,6 +19,7 @@ COMPARISONS = (
     "sampling_network",
     "inference",
     "counting",
+    "hmm",
 )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ancestral import GAN, KDE, VAE, GaussianMixture, ImageVAE, student_network
+from ancestral.classic import HMM, CategoricalEmissions, MarkovChain
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH, SPANISH = ROOT / "docs" / "en", ROOT / "docs" / "es"
@@ -19,6 +20,8 @@ MODELS = {
     "vae": VAE(2),
     "image-vae": ImageVAE(size=8, classes=10, latent=2, width=4),
     "gan": GAN(2),
+    "markov-chain": MarkovChain(2),
+    "hmm": HMM(CategoricalEmissions(2, symbols=2)),
 }
 _CODE = re.compile(r"^```(bash|python|json|toml|text|\{eval-rst\})\n(.*?)^```", re.M | re.S)
 _COMMENT = re.compile(r"\s+#.*$", re.MULTILINE)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ancestral.data.catalogue import SourceInfo, describe
+    from ancestral.data.conllu import Sentence, read_conllu
     from ancestral.data.dataset import Dataset, Examples, Kind, Loading
     from ancestral.data.intrinsic import intrinsic_dimension
     from ancestral.data.sources import fresh, load, read
@@ -36,6 +37,7 @@ __all__ = [
     "Kind",
     "Levels",
     "Loading",
+    "Sentence",
     "SourceInfo",
     "Transform",
     "build",
@@ -46,6 +48,7 @@ __all__ = [
     "intrinsic_dimension",
     "load",
     "read",
+    "read_conllu",
     "standardise",
     "symmetric",
     "unit_interval",
@@ -55,6 +58,8 @@ __all__ = [
 _HOME = {
     "SourceInfo": "catalogue",
     "describe": "catalogue",
+    "Sentence": "conllu",
+    "read_conllu": "conllu",
     "Dataset": "dataset",
     "Examples": "dataset",
     "Kind": "dataset",

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from ancestral.errors import ConfigError
-from ancestral.networks.bif import read_bif
+from ancestral.networks.formats import read_network
 
 
 def edges_of_file(path: str, columns: Sequence[str]) -> tuple[int, ...]:
-    """Return the edges of a BIF network as positions of columns, parent and child in turn.
+    """Return the edges of a network (bif, xmlbif, uai or net) as positions of columns, parent and child in turn.
 
     Args:
         path: The file.
@@ -17,7 +17,7 @@ def edges_of_file(path: str, columns: Sequence[str]) -> tuple[int, ...]:
         ConfigError: If the nodes are not the columns.
         DataError: If the file cannot be read.
     """
-    graph = read_bif(path).graph
+    graph = read_network(path).graph
     if strange := sorted(set(columns) ^ set(graph.names)):
         where = (
             "the table has no such column" if strange[0] in graph else "the file has no such node"

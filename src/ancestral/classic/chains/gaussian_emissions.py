@@ -1,0 +1,332 @@
+"""Gaussian emissions of a hidden Markov model, with full or diagonal covariances."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from torch import Generator, Tensor, nn
+
+from ancestral.classic.chains.recursions import Array
+from ancestral.classic.chains.sequences import Values
+from ancestral.classic.gaussians import Gaussians
+from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
+from ancestral.errors import DataError
+
+_LOG_2PI = math.log(2 * math.pi)
+_KMEANS_ROUNDS = 10
+
+
+class GaussianEmissions(nn.Module):
+    """Every state shows a Gaussian vector with its own mean and full covariance.
+
+    A row of NaN is a missing observation. A row with some NaN has its other entries' marginal
+    density; ``fit`` refuses it (with :class:`DiagonalGaussianEmissions` it does not).
+
+    Args:
+        states: Number K of hidden states, at least 1.
+        features: Dimension D of an observation, at least 1.
+        least_variance: Least variance of a state in any direction, relative to the data's
+            columns, in (0, 1].
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> GaussianEmissions(3, features=2).covariances.shape
+        torch.Size([3, 2, 2])
+    """
+
+    means: Tensor
+    covariances: Tensor
+    scale: Tensor
+
+    def __init__(self, states: int, *, features: int, least_variance: float = 1e-6) -> None:
+        super().__init__()
+        _check_sizes(states, features, least_variance)
+        self.states, self.event_shape = states, (features,)
+        self.least_variance = least_variance
+        self.register_buffer("means", torch.zeros(states, features, dtype=torch.float64))
+        eye = torch.eye(features, dtype=torch.float64)
+        self.register_buffer("covariances", eye.repeat(states, 1, 1))
+        self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
+
+    def check(self, x: Tensor, *, whole: bool) -> Values:
+        """Return x [N, T, D] as float64; where ``whole``, rows must be all NaN or not at all.
+
+        Raises:
+            ValueError: If x is not [N, T, D].
+            DataError: If a value is infinite, or a row that must be whole is not.
+        """
+        values = _check_values(x, self.event_shape[0])
+        gaps = np.isnan(values)
+        if whole and (gaps.any(axis=2) & ~gaps.all(axis=2)).any():
+            raise DataError(
+                "full covariances learn from rows that are whole or all NaN, got a row with some "
+                "NaN; take DiagonalGaussianEmissions"
+            )
+        return values
+
+    def log_likelihood(self, x: Values) -> Array:
+        """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
+        rows = x.reshape(-1, x.shape[-1])
+        observed = ~np.isnan(rows)
+        found = np.empty((self.states, len(rows)))
+        if observed.all():
+            self._fill(found, rows, slice(None), np.arange(rows.shape[1]))
+        else:
+            patterns, which = np.unique(observed, axis=0, return_inverse=True)
+            for number, pattern in enumerate(patterns):
+                self._fill(found, rows, which.ravel() == number, np.flatnonzero(pattern))
+        return found.reshape(self.states, *x.shape[:-1])
+
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
+        """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
+        return _topped(self.log_likelihood(x))
+
+    def reset(self, x: Values) -> None:
+        """Give every state the mean and the variances of the data [M, D]."""
+        mean, scale = _location(x)
+        self.scale.copy_(scale)
+        self.means.copy_(mean.expand_as(self.means))
+        self.covariances.copy_(torch.diag(self.scale.square()).expand_as(self.covariances))
+
+    def start(self, x: Values, generator: Generator | None) -> None:
+        """Put the states where k-means finds clusters in x [M, D]."""
+        cluster = _clusters(self, x, generator)
+        self.maximise(self.statistics(*cluster))
+
+    def statistics(self, x: Values, weights: Array) -> Array:
+        """Return counts, first and second moments about the present means, [K, 1 + D + D^2]."""
+        rows, flat = x.reshape(-1, x.shape[-1]), weights.reshape(self.states, -1)
+        known = ~np.isnan(rows[:, 0])
+        if not known.all():
+            rows, flat = rows[known], flat[:, known]
+        found = []
+        for weight, mean in zip(flat, self.means.numpy(), strict=True):
+            away = rows - mean
+            pulled = away * weight[:, None]
+            second = pulled.T @ away
+            found.append(np.concatenate(([weight.sum()], pulled.sum(axis=0), second.ravel())))
+        return np.stack(found)
+
+    def maximise(self, statistics: Array, *, alpha: float = 0.0) -> None:
+        """Set weighted means and covariances; a state without examples stays as it is.
+
+        Raising the smaller eigenvalues to the least variance IS the constrained maximum, so EM
+        still never goes down.
+        """
+        del alpha  # Counts of symbols are smoothed, moments are not.
+        some = statistics[:, 0] > 1e-12
+        features = self.event_shape[0]
+        moments = statistics[some, 1:] / statistics[some, :1]
+        shift = moments[:, :features]
+        second = moments[:, features:].reshape(-1, features, features)
+        scale = self.scale.numpy()
+        relative = second - shift[:, :, None] * shift[:, None, :]
+        relative /= scale[:, None] * scale
+        variances, axes = np.linalg.eigh((relative + relative.swapaxes(1, 2)) / 2)
+        variances = np.maximum(variances, self.least_variance)
+        whole = (axes * variances[:, None, :]) @ axes.swapaxes(1, 2) * (scale[:, None] * scale)
+        self.means[torch.from_numpy(some)] += torch.from_numpy(shift)
+        self.covariances[torch.from_numpy(some)] = torch.from_numpy(whole)
+
+    def draw(self, z: NDArray[np.int64], generator: Generator | None) -> Tensor:
+        """Draw a vector for each state [M], [M, D]."""
+        states = torch.from_numpy(z)
+        noise = torch.randn(len(z), *self.event_shape, dtype=torch.float64, generator=generator)
+        triangles = torch.linalg.cholesky(self.covariances)
+        return self.means[states] + (triangles[states] @ noise[:, :, None])[:, :, 0]
+
+    def conditional(self) -> nn.Module:
+        """Return p(x | z) as a module of Gaussians."""
+        return _gaussians(self.means, self.covariances)
+
+    def extra_repr(self) -> str:
+        """Tell the sizes in ``repr``."""
+        return f"states={self.states}, features={self.event_shape[0]}"
+
+    def _fill(
+        self, found: Array, rows: Array, where: slice | NDArray[np.bool_], columns: NDArray[np.int_]
+    ) -> None:
+        """Write the log-density of some columns of some rows, under every state."""
+        part = rows[where][:, columns]
+        for k in range(self.states):
+            mean, whole = self.means[k].numpy(), self.covariances[k].numpy()
+            triangle = np.linalg.cholesky(whole[np.ix_(columns, columns)])
+            away = (part - mean[columns]).T
+            white = solve_triangular(triangle, away, lower=True, check_finite=False)
+            volume = np.log(np.diagonal(triangle)).sum() + 0.5 * len(columns) * _LOG_2PI
+            found[k, where] = -0.5 * np.square(white).sum(axis=0) - volume
+
+
+class DiagonalGaussianEmissions(nn.Module):
+    """Every state shows a Gaussian vector with its own mean and variances, entries independent.
+
+    NaN entries are missing observations, one by one.
+
+    Args:
+        states: Number K of hidden states, at least 1.
+        features: Dimension D of an observation, at least 1.
+        least_variance: Least variance of a state, relative to the data's column, in (0, 1].
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> DiagonalGaussianEmissions(3, features=2).variances.shape
+        torch.Size([3, 2])
+    """
+
+    means: Tensor
+    variances: Tensor
+    scale: Tensor
+
+    def __init__(self, states: int, *, features: int, least_variance: float = 1e-6) -> None:
+        super().__init__()
+        _check_sizes(states, features, least_variance)
+        self.states, self.event_shape = states, (features,)
+        self.least_variance = least_variance
+        self.register_buffer("means", torch.zeros(states, features, dtype=torch.float64))
+        self.register_buffer("variances", torch.ones(states, features, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
+
+    def check(self, x: Tensor, *, whole: bool) -> Values:
+        """Return x [N, T, D] as float64.
+
+        Raises:
+            ValueError: If x is not [N, T, D].
+            DataError: If a value is infinite.
+        """
+        del whole
+        return _check_values(x, self.event_shape[0])
+
+    def log_likelihood(self, x: Values) -> Array:
+        """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
+        found = np.empty((self.states, *x.shape[:-1]))
+        for k in range(self.states):
+            mean, variance = self.means[k].numpy(), self.variances[k].numpy()
+            terms = np.square(x - mean) / variance + (np.log(variance) + _LOG_2PI)
+            found[k] = -0.5 * np.nansum(terms, axis=-1)
+        return found
+
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
+        """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
+        return _topped(self.log_likelihood(x))
+
+    def reset(self, x: Values) -> None:
+        """Give every state the mean and the variances of the data [M, D]."""
+        mean, scale = _location(x)
+        self.scale.copy_(scale)
+        self.means.copy_(mean.expand_as(self.means))
+        self.variances.copy_(self.scale.square().expand_as(self.variances))
+
+    def start(self, x: Values, generator: Generator | None) -> None:
+        """Put the states where k-means finds clusters in x [M, D]."""
+        cluster = _clusters(self, x, generator)
+        self.maximise(self.statistics(*cluster))
+
+    def statistics(self, x: Values, weights: Array) -> Array:
+        """Return counts and two moments about the present means, by column, [K, 3, D]."""
+        rows, flat = x.reshape(-1, x.shape[-1]), weights.reshape(self.states, -1)
+        known = ~np.isnan(rows)
+        found = []
+        for weight, mean in zip(flat, self.means.numpy(), strict=True):
+            away = np.where(known, rows - mean, 0.0)
+            found.append(np.stack((weight @ known, weight @ away, weight @ np.square(away))))
+        return np.stack(found)
+
+    def maximise(self, statistics: Array, *, alpha: float = 0.0) -> None:
+        """Set weighted means and variances; where there are no examples they stay."""
+        del alpha  # Counts of symbols are smoothed, moments are not.
+        some = statistics[:, 0] > 1e-12
+        count = np.where(some, statistics[:, 0], 1.0)
+        shift = np.where(some, statistics[:, 1] / count, 0.0)
+        variances = statistics[:, 2] / count - np.square(shift)
+        least = self.least_variance * np.square(self.scale.numpy())
+        kept = np.where(some, np.maximum(variances, least), self.variances.numpy())
+        self.means += torch.from_numpy(shift)
+        self.variances.copy_(torch.from_numpy(kept))
+
+    def draw(self, z: NDArray[np.int64], generator: Generator | None) -> Tensor:
+        """Draw a vector for each state [M], [M, D]."""
+        states = torch.from_numpy(z)
+        noise = torch.randn(len(z), *self.event_shape, dtype=torch.float64, generator=generator)
+        return self.means[states] + self.variances[states].sqrt() * noise
+
+    def conditional(self) -> nn.Module:
+        """Return p(x | z) as a module of Gaussians."""
+        return _gaussians(self.means, torch.diag_embed(self.variances))
+
+    def extra_repr(self) -> str:
+        """Tell the sizes in ``repr``."""
+        return f"states={self.states}, features={self.event_shape[0]}"
+
+
+def _check_sizes(states: int, features: int, least_variance: float) -> None:
+    for name, count in {"states": states, "features": features}.items():
+        if count < 1:
+            raise ValueError(f"{name} must be at least 1, got {count}")
+    if not 0 < least_variance <= 1:
+        raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
+
+
+def _check_values(x: Tensor, features: int) -> NDArray[np.float64]:
+    if x.ndim != 3 or x.shape[2] != features:
+        raise ValueError(f"x must have shape [N, T, {features}], got {list(x.shape)}")
+    values = x.detach().cpu().numpy().astype(np.float64)
+    if np.isinf(values).any():
+        raise DataError("every value must be finite, or NaN where it is missing, got infinity")
+    return values
+
+
+def _topped(log_likelihood: Array) -> tuple[Array, Array]:
+    top = log_likelihood.max(axis=0)
+    log_likelihood -= top
+    with np.errstate(under="ignore"):
+        return np.exp(log_likelihood, out=log_likelihood), top
+
+
+def _clusters(
+    emissions: GaussianEmissions | DiagonalGaussianEmissions,
+    x: Values,
+    generator: Generator | None,
+) -> tuple[Values, Array]:
+    """Set the scale and the means from x [M, D]; return x [M, 1, D] and who belongs where.
+
+    Raises:
+        DataError: If fewer whole rows are observed than there are states.
+    """
+    whole = x[~np.isnan(x).any(axis=1)]
+    if len(whole) < emissions.states:
+        raise DataError(
+            f"fitting {emissions.states} states needs as many whole observations, got {len(whole)}"
+        )
+    emissions.reset(x)
+    mean, scale = emissions.means[0].clone(), emissions.scale
+    scaled = (torch.from_numpy(whole) - mean) / scale
+    seeds = kmeans_plus_plus(scaled, emissions.states, generator=generator)
+    centres = kmeans(scaled, seeds, rounds=_KMEANS_ROUNDS)
+    emissions.means.copy_(centres * scale + mean)
+    cluster = nearest_centre(scaled, centres).numpy()
+    belongs = (cluster == np.arange(emissions.states)[:, None]).astype(np.float64)
+    return whole[:, None], belongs[:, :, None]
+
+
+def _gaussians(means: Tensor, covariances: Tensor) -> Gaussians:
+    conditional = Gaussians(*means.shape).to(means.dtype)
+    conditional.means.copy_(means)
+    conditional.scale_tril.copy_(torch.linalg.cholesky(covariances))
+    return conditional
+
+
+def _location(x: Values) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation, [D], of what is observed in each column of x [M, D]."""
+    known = ~np.isnan(x)
+    count = np.maximum(known.sum(axis=0), 1)
+    mean = np.where(known, x, 0.0).sum(axis=0) / count
+    away = np.where(known, x - mean, 0.0)
+    scale = np.sqrt(np.square(away).sum(axis=0) / count)
+    # A constant column has no scale of its own.
+    return torch.from_numpy(mean), torch.from_numpy(np.where(scale > 0, scale, 1.0))
