@@ -39,9 +39,9 @@ class GaussianMixture(nn.Module):
         covariance: Of each Gaussian: ``"full"``, ``"diag"`` (independent columns), ``"tied"``
             (the same full one for all) or ``"spherical"`` (one variance).
         least_variance: Least variance of a component in any direction, relative to the data's
-            (per column, constant columns and spheres to the mean of all), in (0, 1]. It keeps a component
-            that closes in on few points from infinite density. None: the one of 1e-6 to 0.3
-            under which a held-out fifth of the examples (of at most 20,000) is most likely.
+            (per column, constant columns and spheres to the mean of all), in (0, 1]. It keeps a
+            component that closes in on few points from infinite density. None: the one of 1e-6
+            to 0.3 under which a held-out fifth of the examples (of at most 20,000) is most likely.
         tolerance: EM ends when the mean log-likelihood rises by less than this, nats.
         iterations: Most sweeps of EM, at least 1.
         restarts: Starts, of which the one of highest likelihood is kept, at least 1.
