@@ -69,7 +69,7 @@ def empirical(config: EmpiricalConfig, shape: Shape) -> nn.Module:
 
 def kde(config: KDEConfig, shape: Shape) -> nn.Module:
     """Return a kernel density estimate, not fitted yet."""
-    return KDE(shape.features, bandwidth=config.bandwidth)
+    return KDE(shape.features, bandwidth=config.bandwidth, kernel=config.kernel)
 
 
 def gmm(config: GMMConfig, shape: Shape) -> nn.Module:
@@ -77,6 +77,7 @@ def gmm(config: GMMConfig, shape: Shape) -> nn.Module:
     return GaussianMixture(
         shape.features,
         components=config.components or 1,
+        covariance=config.covariance,
         least_variance=config.resolved(shape).least_variance or 1.0,
     )
 
@@ -94,6 +95,7 @@ def choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMM
     found = best_components(
         y,
         _COMPONENTS[y.shape[1] >= _MANY_FEATURES],
+        covariance=config.covariance,
         least_variance=config.least_variance or 1.0,
         generator=generator,
     )
