@@ -89,10 +89,13 @@ class LogisticRegression(nn.Module):
         check_examples(x, (self.features,))
         check_labels(label, len(x), self.classes)
         x = x.detach().to(self.weight)
-        centre, scale = x.mean(dim=0), x.std(dim=0, correction=0)
+        centre, variance = x.mean(dim=0), x.var(dim=0, correction=0)
+        # About the curvature of each column, the penalty's part and the examples', is made 1.
+        scale = (variance + 10 * self.penalty / len(x)).sqrt()
         scale = torch.where(scale > 1e-12 * (1 + centre.abs()), scale, 1.0)
         task = _Task((x - centre) / scale, label.long(), len(self.bias), self.penalty / scale**2)
-        found = descend(task.objective, np.zeros(task.size), iterations=iterations)
+        rough = 1e-4 if self.penalty else 1e-8
+        found = descend(task.objective, np.zeros(task.size), iterations=iterations, tolerance=rough)
         if self.penalty:
             found = polish(task.objective, task.curvature, found)
         weight, bias = task.split(found)
