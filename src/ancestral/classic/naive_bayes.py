@@ -48,8 +48,8 @@ class NaiveBayes(nn.Module, Generic[F]):
 
     @property
     def graph(self) -> Mapping[str, DAG]:
-        """The network ``p``: the label and its child x, a vector of independent columns."""
-        return {"p": DAG({"label": (), "x": ("label",)})}
+        """The network ``p``: the label and its child x; x alone where there is one label."""
+        return {"p": DAG({"x": ("label",)} if self.family.states > 1 else {"x": ()})}
 
     @property
     def network(self) -> BayesianNetwork:

@@ -107,6 +107,24 @@ class GMMConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NaiveBayesConfig:
+    """Independent normals given the label.
+
+    Args:
+        smoothing: What is added to every variance, relative to the largest one, above 0.
+    """
+
+    smoothing: float = 1e-6
+
+    def __post_init__(self) -> None:
+        require(self, "smoothing", self.smoothing > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VAEConfig:
     """A variational autoencoder of fully connected layers.
 

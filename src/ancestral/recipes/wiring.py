@@ -8,7 +8,14 @@ from torch import Generator, Tensor, nn
 
 from ancestral.adversarial import GAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
-from ancestral.classic import KDE, Empirical, GaussianMixture, best_components
+from ancestral.classic import (
+    KDE,
+    DiagonalGaussians,
+    Empirical,
+    GaussianMixture,
+    NaiveBayes,
+    best_components,
+)
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import (
     Compose,
@@ -25,6 +32,7 @@ from ancestral.recipes.configs import (
     GMMConfig,
     ImageVAEConfig,
     KDEConfig,
+    NaiveBayesConfig,
     VAEConfig,
 )
 from ancestral.recipes.shape import Shape
@@ -100,6 +108,12 @@ def choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMM
         generator=generator,
     )
     return replace(config, components=found)
+
+
+def naive_bayes(config: NaiveBayesConfig, shape: Shape) -> nn.Module:
+    """Return Gaussian naive Bayes, not fitted yet; without labels, of one label."""
+    states = max(1, shape.labels)
+    return NaiveBayes(DiagonalGaussians(states, shape.features, smoothing=config.smoothing))
 
 
 def vae(config: VAEConfig, shape: Shape) -> nn.Module:
