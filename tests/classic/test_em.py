@@ -13,7 +13,7 @@ def example(n: int = 300, features: int = 3) -> torch.Tensor:
 def start(x: torch.Tensor, components: int) -> tuple[em.Design, em.Mixture]:
     design = em.Design(x)
     statistics = em.assigned(design, torch.arange(len(x)) % components, components)
-    return design, em.maximisation(statistics, design.pairs, least_variance=1e-6)
+    return design, em.maximisation(statistics, design, least_variance=1e-6)
 
 
 def test_the_e_step_equals_the_plain_one() -> None:
@@ -54,7 +54,7 @@ def test_raising_small_eigenvalues_is_the_constrained_maximum() -> None:
     x = example() * torch.tensor([1.0, 0.1, 0.01])
     design = em.Design(x)
     statistics = em.assigned(design, torch.zeros(300, dtype=torch.long), 1)
-    best = em.maximisation(statistics, design.pairs, least_variance=0.05)
+    best = em.maximisation(statistics, design, least_variance=0.05)
     value, _ = em.expectation(design, best)
     generator = torch.Generator().manual_seed(1)
     for _ in range(50):

@@ -3,12 +3,21 @@ from collections.abc import Callable
 
 def test_models_by_what_they_can(cli: Callable) -> None:
     found = {model["name"]: model for model in cli("models", "--json").json["models"]}
-    assert list(found) == ["empirical", "kde", "gmm", "bayes-net", "vae", "image-vae", "gan"]
+    assert list(found) == [
+        "empirical",
+        "kde",
+        "gmm",
+        "bayes-net",
+        "naive-bayes",
+        "vae",
+        "image-vae",
+        "gan",
+    ]
     for name, model in found.items():
         can = model["capabilities"]
         assert "samples" in can
         assert "graph" in can
-        assert ("density" in can) == (name in {"kde", "gmm"})
+        assert ("density" in can) == (name in {"kde", "gmm", "naive-bayes"})
         assert ("bound" in can) == (name in {"vae", "image-vae"})
     assert found["vae"]["settings"]["decoder_std"] == "learned"
     shown = cli("models").out

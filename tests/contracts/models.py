@@ -17,7 +17,14 @@ from torch.distributions import MultivariateNormal
 from ancestral.adversarial import GAN, ConditionalGAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
 from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
-from ancestral.classic import KDE, DiscreteNetwork, Empirical, GaussianMixture
+from ancestral.classic import (
+    KDE,
+    DiagonalGaussians,
+    DiscreteNetwork,
+    Empirical,
+    GaussianMixture,
+    NaiveBayes,
+)
 
 EXAMPLES = 512
 LABELS = 2
@@ -63,6 +70,13 @@ def labelled_bars(n: int, seed: int) -> Batch:
     x[rows, 0, where] = torch.randint(12, 17, (n, 8), generator=generator)
     x = torch.where((label == 1)[:, None, None, None], x.mT, x)
     return Batch(x / 16, {"label": label})
+
+
+def labelled_blobs(n: int, seed: int) -> Batch:
+    """Two round clusters with their labels, [n, 2]."""
+    x = torch.randn(n, 2, generator=Generator().manual_seed(seed))
+    label = torch.arange(n) % LABELS
+    return Batch(0.5 * x + 2 * label[:, None] - 1, {"label": label})
 
 
 def bars(n: int, seed: int) -> Batch:
@@ -119,6 +133,7 @@ class Case:
         return _fitted(self)
 
 
+CLASSIC = "samples density fits graph"
 DEEP = "samples means bound encodes trains graph"
 LOSS_ONLY = "samples means encodes trains graph"
 GAN_LIKE = "samples trains graph"
@@ -126,10 +141,18 @@ GAN_LIKE = "samples trains graph"
 CASES = [
     Case("empirical", lambda: Empirical((2,)), ring, "samples fits graph"),
     Case("empirical-labels", lambda: Empirical((1, 8, 8)), labelled_bars, "samples fits graph"),
-    Case("kde", lambda: KDE(2), ring, "samples density fits graph"),
-    Case("kde-1d", lambda: KDE(1, bandwidth=0.2), line, "samples density fits graph"),
-    Case("gmm", lambda: GaussianMixture(2, components=8), ring, "samples density fits graph"),
-    Case("gmm-1d", lambda: GaussianMixture(1, components=2), line, "samples density fits graph"),
+    Case("kde", lambda: KDE(2), ring, CLASSIC),
+    Case("kde-1d", lambda: KDE(1, bandwidth=0.2), line, CLASSIC),
+    Case("gmm", lambda: GaussianMixture(2, components=8), ring, CLASSIC),
+    Case("gmm-1d", lambda: GaussianMixture(1, components=2), line, CLASSIC),
+    Case(
+        "gmm-diag",
+        lambda: GaussianMixture(2, components=4, covariance="diag"),
+        ring,
+        CLASSIC,
+    ),
+    Case("kde-exponential", lambda: KDE(2, kernel="exponential", bandwidth=0.1), ring, CLASSIC),
+    Case("naive-bayes", lambda: NaiveBayes(DiagonalGaussians(2, 2)), labelled_blobs, CLASSIC),
     Case(
         "bayes-net",
         lambda: DiscreteNetwork(STATES, edges=[(0, 1), (1, 2)], names=["x", "y", "z"]),

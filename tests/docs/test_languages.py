@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ancestral import GAN, KDE, VAE, GaussianMixture, ImageVAE, student_network
-from ancestral.classic import HMM, CategoricalEmissions, MarkovChain
+from ancestral.classic import HMM, CategoricalEmissions, DiagonalGaussians, MarkovChain, NaiveBayes
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH, SPANISH = ROOT / "docs" / "en", ROOT / "docs" / "es"
@@ -17,6 +17,7 @@ PAIRS = [
 MODELS = {
     "kde": KDE(2),
     "gmm": GaussianMixture(2),
+    "naive-bayes": NaiveBayes(DiagonalGaussians(2, 2)),
     "vae": VAE(2),
     "image-vae": ImageVAE(size=8, classes=10, latent=2, width=4),
     "gan": GAN(2),

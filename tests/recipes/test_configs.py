@@ -8,6 +8,7 @@ from ancestral.recipes.configs import (
     GMMConfig,
     ImageVAEConfig,
     KDEConfig,
+    NaiveBayesConfig,
     VAEConfig,
 )
 from ancestral.recipes.shape import Shape
@@ -32,6 +33,7 @@ def test_what_is_given_is_kept() -> None:
     assert VAEConfig(latent=5, hidden=(7,)).resolved(PLANE).latent == 5
     assert VAEConfig(size="tiny").resolved(PLANE).hidden == (32, 32)
     assert GMMConfig(least_variance=0.5).resolved(DIGITS).least_variance == 0.5
+    assert KDEConfig(bandwidth="scott").resolved(PLANE).bandwidth == "scott"
     assert ImageVAEConfig(width=3).resolved(DIGITS).width == 3
     assert GANConfig(latent=9).resolved(DIGITS).latent == 9
 
@@ -40,6 +42,7 @@ def test_what_is_given_is_kept() -> None:
     ("make", "message"),
     [
         (lambda: KDEConfig(bandwidth=0.0), "bandwidth must be above 0, got 0.0"),
+        (lambda: NaiveBayesConfig(smoothing=0.0), "smoothing must be above 0, got 0.0"),
         (lambda: GMMConfig(components=0), "components must be at least 1, got 0"),
         (lambda: GMMConfig(least_variance=2.0), "least_variance must be above 0 and at most 1"),
         (lambda: VAEConfig(hidden=()), "hidden must be one or more numbers of at least 1"),

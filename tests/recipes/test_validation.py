@@ -57,6 +57,14 @@ def test_a_bound_given_the_label_says_so(conditional: bool, unit: str) -> None:
     assert judge.figure.unit == unit
 
 
+def test_a_density_is_judged_without_the_label() -> None:
+    judge = judged("naive-bayes", "digits")
+    judge()
+    assert conditions(judge.units)
+    assert judge.figure is not None
+    assert judge.figure.unit == "nats"
+
+
 def test_labels_are_counted() -> None:
     model, _ = plan("image-vae", "digits", settings={"size": "tiny"}).build()
     labels = load("digits").train.given["label"]

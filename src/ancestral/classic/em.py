@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ancestral.classic.covariance import FORMS, Form
+
 _TILE = 1 << 18  # Numbers in the features of one tile, so that its passes stay in cache.
 _KEPT = 1 << 24  # Features are computed once if there are at most these many (128 MiB).
 _LOG2_E = math.log2(math.e)
@@ -41,11 +43,12 @@ class Design:
 
     Args:
         x: Data, [N, D], float64, best centred and scaled to about unit variance.
+        form: Of the covariances: which products of columns are needed.
     """
 
-    def __init__(self, x: Tensor) -> None:
-        self.x = x
-        self.pairs = torch.triu_indices(x.shape[1], x.shape[1], device=x.device)
+    def __init__(self, x: Tensor, form: Form = FORMS["full"]) -> None:
+        self.x, self.form = x, form
+        self.pairs = form.pairs(x.shape[1]).to(x.device)
         self._width = 1 + x.shape[1] + self.pairs.shape[1]
         self._rows = max(256, _TILE // self._width)
         self._kept: list[Tensor] | None = None
@@ -64,12 +67,15 @@ class Design:
         return self.x.new_empty(self._width * min(self._rows, len(self.x)))
 
     def _fill(self, rows: Tensor, memory: Tensor) -> Tensor:
-        """Write [1, x, x_i x_j for i <= j] of some rows [n, D] into memory, as [F, n]."""
+        """Write [1, x, x_i x_j for the form's pairs] of rows [n, D] into memory, as [F, n]."""
         count, features = rows.shape
         tile = memory[: self._width * count].view(self._width, count)
         tile[0] = 1
         columns = tile[1 : 1 + features].copy_(rows.T)
         start = 1 + features
+        if self.pairs.shape[1] == features:
+            torch.mul(columns, columns, out=tile[start:])
+            return tile
         for i in range(features):  # Products of whole rows: no index is looked up.
             end = start + features - i
             torch.mul(columns[i:], columns[i], out=tile[start:end])
@@ -110,7 +116,7 @@ def assigned(design: Design, cluster: Tensor, components: int) -> Tensor:
 
 
 def maximisation(
-    statistics: Tensor, pairs: Tensor, *, least_variance: float, before: Mixture | None = None
+    statistics: Tensor, design: Design, *, least_variance: float, before: Mixture | None = None
 ) -> Mixture:
     """Return the mixture of highest expected log-likelihood among those allowed.
 
@@ -120,25 +126,24 @@ def maximisation(
 
     Args:
         statistics: From :func:`expectation`, [K, F].
-        pairs: Index pairs of the quadratic features, [2, D(D+1)/2].
+        design: Whose features they are sums of, and whose form the covariances have.
         least_variance: Least eigenvalue, > 0, squared data units.
         before: Where a component without points keeps its place; any is as good.
     """
-    features = int(pairs.max()) + 1
+    pairs, features = design.pairs, design.x.shape[1]
     counts = statistics[:, 0].clamp_min(_LEAST_COUNT)
     moments = statistics[:, 1:] / counts[:, None]
     means = moments[:, :features]
     second = moments.new_zeros(len(counts), features, features)
     second[:, pairs[0], pairs[1]] = moments[:, features:]
     second[:, pairs[1], pairs[0]] = moments[:, features:]
-    variances, axes = torch.linalg.eigh(second - means[:, :, None] * means[:, None, :])
-    variances = variances.clamp_min(least_variance)
     weights = counts / counts.sum()
+    scatter = second - means[:, :, None] * means[:, None, :]
     if before is not None and bool((empty := statistics[:, 0] < 1e-12).any()):
         means = torch.where(empty[:, None], before.means, means)
-        variances = torch.where(empty[:, None], before.variances, variances)
-        axes = torch.where(empty[:, None, None], before.axes, axes)
-    return Mixture(weights, means, variances, axes)
+        scatter = torch.where(empty[:, None, None], before.covariances, scatter)
+    variances, axes = design.form.decompose(scatter, weights)
+    return Mixture(weights, means, variances.clamp_min(least_variance), axes)
 
 
 def climb(
@@ -158,9 +163,7 @@ def climb(
         history.append(value)
         if len(history) > 1 and value - history[-2] < tolerance:
             break
-        mixture = maximisation(
-            statistics, design.pairs, least_variance=least_variance, before=mixture
-        )
+        mixture = maximisation(statistics, design, least_variance=least_variance, before=mixture)
     return mixture, history
 
 

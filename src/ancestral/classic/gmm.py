@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import check_count, check_event, check_examples, refuse_unknown
+from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
@@ -23,7 +24,7 @@ _JUDGED_AT_MOST = 20_000
 
 
 class GaussianMixture(nn.Module):
-    """The network z -> x: ``p(x) = sum_k w_k Normal(x; m_k, S_k)``, full covariances, by EM.
+    """The network z -> x: ``p(x) = sum_k w_k Normal(x; m_k, S_k)``, fitted by EM.
 
     It IS a :class:`~ancestral.networks.bayesian_network.BayesianNetwork`, ``network``, of a table
     and Gaussians: sampling is its ancestral sampling, ``log_prob`` its joint summed over z. The
@@ -35,10 +36,12 @@ class GaussianMixture(nn.Module):
     Args:
         features: Dimension D of the data, at least 1.
         components: Number K of Gaussians, at least 1.
+        covariance: Of each Gaussian: ``"full"``, ``"diag"`` (independent columns), ``"tied"``
+            (the same full one for all) or ``"spherical"`` (one variance).
         least_variance: Least variance of a component in any direction, relative to the data's
-            (per column, constant columns to the mean of all), in (0, 1]. It keeps a component
-            that closes in on few points from infinite density. None: the one of 1e-6 to 0.3
-            under which a held-out fifth of the examples (of at most 20,000) is most likely.
+            (per column, constant columns and spheres to the mean of all), in (0, 1]. It keeps a
+            component that closes in on few points from infinite density. None: the one of 1e-6
+            to 0.3 under which a held-out fifth of the examples (of at most 20,000) is most likely.
         tolerance: EM ends when the mean log-likelihood rises by less than this, nats.
         iterations: Most sweeps of EM, at least 1.
         restarts: Starts, of which the one of highest likelihood is kept, at least 1.
@@ -57,6 +60,7 @@ class GaussianMixture(nn.Module):
         features: int,
         *,
         components: int = 10,
+        covariance: Covariance = "full",
         least_variance: float | None = None,
         tolerance: float = 1e-4,
         iterations: int = 200,
@@ -67,9 +71,12 @@ class GaussianMixture(nn.Module):
         for name, count in {**counts, "iterations": iterations, "restarts": restarts}.items():
             if count < 1:
                 raise ValueError(f"{name} must be at least 1, got {count}")
+        if covariance not in FORMS:
+            raise ValueError(f"covariance must be one of {', '.join(FORMS)}, got {covariance!r}")
         if least_variance is not None and not 0 < least_variance <= 1:
             raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
         self.features, self.components = features, components
+        self.covariance: Covariance = covariance
         self.least_variance, self.tolerance = least_variance, tolerance
         self.iterations, self.restarts = iterations, restarts
         self.history: tuple[float, ...] = ()
@@ -134,7 +141,9 @@ class GaussianMixture(nn.Module):
         centre, scale = x.mean(dim=0), x.std(dim=0, correction=0)
         overall = scale.square().mean().sqrt()
         scale = torch.where(scale > 1e-12 * overall, scale, overall if overall > 0 else 1.0)
-        design = Design((x - centre) / scale)
+        form = FORMS[self.covariance]
+        scale = form.units(scale)
+        design = Design((x - centre) / scale, form)
         least = self.least_variance
         if least is None:
             least = self._choose_least_variance(design.x, generator)
@@ -208,7 +217,10 @@ class GaussianMixture(nn.Module):
 
     def extra_repr(self) -> str:
         """Tell the dimension and the number of components in ``repr``."""
-        return f"features={self.features}, components={self.components}"
+        return (
+            f"features={self.features}, components={self.components}, "
+            f"covariance={self.covariance!r}"
+        )
 
     def _start(self, x: Tensor, generator: Generator | None) -> Tensor:
         seeds = kmeans_plus_plus(x, self.components, generator=generator)
@@ -217,7 +229,8 @@ class GaussianMixture(nn.Module):
     def _choose_least_variance(self, x: Tensor, generator: Generator | None) -> float:
         order = torch.randperm(len(x), generator=generator)[:_JUDGED_AT_MOST].to(x.device)
         cut = len(order) // 5
-        judges, examples = Design(x[order[:cut]]), Design(x[order[cut:]])
+        form = FORMS[self.covariance]
+        judges, examples = Design(x[order[:cut]], form), Design(x[order[cut:]], form)
         if cut == 0 or len(examples.x) < self.components:
             return _LEAST_VARIANCES[-1]  # Too few examples to judge: the most careful.
         start = self._start(examples.x, generator)
@@ -232,7 +245,7 @@ class GaussianMixture(nn.Module):
     ) -> tuple[Mixture, list[float]]:
         """Run EM in scaled columns from the given means, [K, D]."""
         statistics = assigned(design, nearest_centre(design.x, means), self.components)
-        first = maximisation(statistics, design.pairs, least_variance=least_variance)
+        first = maximisation(statistics, design, least_variance=least_variance)
         return climb(
             design,
             first,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, Tensor
 
+from ancestral.classic.covariance import Covariance
 from ancestral.classic.gmm import GaussianMixture
 
 
@@ -12,6 +13,7 @@ def best_components(
     x: Tensor,
     candidates: Sequence[int],
     *,
+    covariance: Covariance = "full",
     held_out: float = 0.2,
     least_variance: float | None = None,
     generator: Generator | None = None,
@@ -23,6 +25,7 @@ def best_components(
     Args:
         x: Data, [N, D].
         candidates: Numbers of components to try.
+        covariance: As in :class:`GaussianMixture`.
         held_out: Share of the examples, at random, that judge and are not fitted, in (0, 1).
         least_variance: As in :class:`GaussianMixture`.
         generator: Source of the split and of the starts; torch's global one if None.
@@ -45,7 +48,9 @@ def best_components(
         raise ValueError(f"candidates must have one of 1 to {len(examples)}, got {candidates}")
 
     def score(count: int) -> float:
-        model = GaussianMixture(x.shape[1], components=count, least_variance=least_variance)
+        model = GaussianMixture(
+            x.shape[1], components=count, covariance=covariance, least_variance=least_variance
+        )
         return float(model.fit(examples, generator=generator).log_prob(judges).mean())
 
     return max(possible, key=score)

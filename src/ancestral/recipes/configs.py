@@ -59,14 +59,20 @@ class KDEConfig:
     """A kernel density estimate.
 
     Args:
-        bandwidth: Standard deviation of the kernel in standardised units, above 0; None: the one
-            under which left-out examples are most likely.
+        bandwidth: Width of the kernel in standardised units, above 0, or a rule of thumb; None:
+            the one under which left-out examples are most likely.
+        kernel: The kernel's shape; the compact ones give probability 0 to what is far from every
+            example.
     """
 
-    bandwidth: float | None = _chosen()
+    bandwidth: float | Literal["scott", "silverman"] | None = _chosen()
+    kernel: Literal["gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"] = (
+        "gaussian"
+    )
 
     def __post_init__(self) -> None:
-        require(self, "bandwidth", self.bandwidth is None or self.bandwidth > 0, "above 0")
+        number = isinstance(self.bandwidth, int | float)
+        require(self, "bandwidth", not number or float(self.bandwidth or 0) > 0, "above 0")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config as it is: the bandwidth is found by ``fit``."""
@@ -75,16 +81,19 @@ class KDEConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GMMConfig:
-    """A mixture of Gaussians with full covariances.
+    """A mixture of Gaussians.
 
     Args:
         components: Number of Gaussians, at least 1; None: the number under which a held-out part
             of the training split is most likely.
+        covariance: Of each Gaussian: ``full``, ``diag`` (independent columns), ``tied`` (the same
+            full one for all) or ``spherical`` (one variance).
         least_variance: Least variance of a component in any direction, relative to the data's, in
             (0, 1]; None: 1e-6, or 0.1 for the many pixels of images.
     """
 
     components: int | None = _chosen()
+    covariance: Literal["full", "diag", "tied", "spherical"] = "full"
     least_variance: float | None = _chosen()
 
     def __post_init__(self) -> None:
@@ -96,6 +105,24 @@ class GMMConfig:
         """Return the config with the least variance; the components wait for the data."""
         least = 0.1 if shape.kind == "images" else 1e-6
         return replace(self, least_variance=self.least_variance or least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NaiveBayesConfig:
+    """Independent normals given the label.
+
+    Args:
+        smoothing: What is added to every variance, relative to the largest one, above 0.
+    """
+
+    smoothing: float = 1e-6
+
+    def __post_init__(self) -> None:
+        require(self, "smoothing", self.smoothing > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is."""
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

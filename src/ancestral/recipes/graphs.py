@@ -7,10 +7,10 @@ from ancestral.networks.formats import read_network
 
 
 def edges_of_file(path: str, columns: Sequence[str]) -> tuple[int, ...]:
-    """Return the edges of a network (bif, xmlbif, uai or net) as positions of columns, parent and child in turn.
+    """Return the edges of a network in a file as positions of columns, parent and child in turn.
 
     Args:
-        path: The file.
+        path: The file: bif, xmlbif, uai or net.
         columns: Names of the columns: the nodes of the network, in any order.
 
     Raises:

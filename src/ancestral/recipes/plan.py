@@ -101,7 +101,7 @@ def plan(
 
     Example:
         >>> plan("gmm", "moons", settings={"components": 8}).config
-        GMMConfig(components=8, least_variance=1e-06)
+        GMMConfig(components=8, covariance='full', least_variance=1e-06)
     """
     recipe = recipe_named(model)
     if seed < 0:

@@ -90,7 +90,7 @@ def given_for(
     if given and not conditions(units):
         raise CapabilityError(
             f"{run.record.model} in {run.folder} has no label to be given; "
-            "image-vae has one where the data have labels"
+            "image-vae and naive-bayes have one where the data have labels"
         )
     return {name: value.to(device) for name, value in label_values(run, given).items()}
 

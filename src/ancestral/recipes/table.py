@@ -100,6 +100,14 @@ RECIPES: dict[str, Recipe] = {
             chosen_by="log_prob",
         ),
         Recipe(
+            name="naive-bayes",
+            paradigm="classic",
+            summary="independent normal columns given the label, by counting",
+            config=configs.NaiveBayesConfig,
+            build=wiring.naive_bayes,
+            chosen_by="log_prob",
+        ),
+        Recipe(
             name="vae",
             paradigm="autoencoders",
             summary="variational autoencoder, fully connected",

@@ -95,7 +95,8 @@ class Judge:
         if self.choice == "loss":
             return Figure(value, se, "nats", "loss")
         bound = self.choice == "elbo" or not self.units.exact
-        unit = "nats given the label" if conditions(self.units) else "nats"
+        given = self.choice == "elbo" and conditions(self.units)
+        unit = "nats given the label" if given else "nats"
         return Figure(value, se, unit, "bound" if bound else "exact")
 
     def _elbo(self) -> tuple[float, float | None]:

@@ -8,7 +8,15 @@ from torch import Generator, Tensor, nn
 
 from ancestral.adversarial import GAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
-from ancestral.classic import KDE, DiscreteNetwork, Empirical, GaussianMixture, best_components
+from ancestral.classic import (
+    KDE,
+    DiagonalGaussians,
+    DiscreteNetwork,
+    Empirical,
+    GaussianMixture,
+    NaiveBayes,
+    best_components,
+)
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import (
     Compose,
@@ -29,6 +37,7 @@ from ancestral.recipes.configs import (
     GMMConfig,
     ImageVAEConfig,
     KDEConfig,
+    NaiveBayesConfig,
     VAEConfig,
 )
 from ancestral.recipes.shape import Shape
@@ -73,7 +82,7 @@ def empirical(config: EmpiricalConfig, shape: Shape) -> nn.Module:
 
 def kde(config: KDEConfig, shape: Shape) -> nn.Module:
     """Return a kernel density estimate, not fitted yet."""
-    return KDE(shape.features, bandwidth=config.bandwidth)
+    return KDE(shape.features, bandwidth=config.bandwidth, kernel=config.kernel)
 
 
 def gmm(config: GMMConfig, shape: Shape) -> nn.Module:
@@ -81,6 +90,7 @@ def gmm(config: GMMConfig, shape: Shape) -> nn.Module:
     return GaussianMixture(
         shape.features,
         components=config.components or 1,
+        covariance=config.covariance,
         least_variance=config.resolved(shape).least_variance or 1.0,
     )
 
@@ -98,6 +108,7 @@ def choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMM
     found = best_components(
         y,
         _COMPONENTS[y.shape[1] >= _MANY_FEATURES],
+        covariance=config.covariance,
         least_variance=config.least_variance or 1.0,
         generator=generator,
     )
@@ -129,6 +140,12 @@ def enough_for_a_distance(config: GANConfig, data: Dataset) -> None:
             "gan is chosen by a distance to the validation split, which must have at least 2 "
             f"examples, got {len(data.validation)}: give more data, or leave gan out"
         )
+
+
+def naive_bayes(config: NaiveBayesConfig, shape: Shape) -> nn.Module:
+    """Return Gaussian naive Bayes, not fitted yet; without labels, of one label."""
+    states = max(1, shape.labels)
+    return NaiveBayes(DiagonalGaussians(states, shape.features, smoothing=config.smoothing))
 
 
 def vae(config: VAEConfig, shape: Shape) -> nn.Module:

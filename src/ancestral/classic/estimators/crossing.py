@@ -1,0 +1,68 @@
+"""From NumPy to torch and back, and from this library's errors to those of scikit-learn."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, is_regressor
+from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from torch import Generator, Tensor
+
+from ancestral.errors import AncestralError
+
+Array: TypeAlias = NDArray[np.float64]
+RandomState: TypeAlias = int | np.random.RandomState | None
+
+_validate: Any = validate_data  # Its annotations are guessed from defaults, and wrong.
+
+
+def new_rows(estimator: BaseEstimator, x: ArrayLike) -> Array:
+    """Return the rows [N, D] of a fit, float64 and finite, at least two; note their columns."""
+    return _validate(estimator, x, dtype=np.float64, ensure_min_samples=2)
+
+
+def new_examples(estimator: BaseEstimator, x: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray]:
+    """Return the rows [N, D] and targets [N] of a fit; numbers, if it is a regressor."""
+    rows, targets = _validate(
+        estimator,
+        x,
+        y,
+        dtype=np.float64,
+        y_numeric=is_regressor(estimator),
+        ensure_min_samples=2,
+    )
+    return rows, targets
+
+
+def rows(estimator: BaseEstimator, x: ArrayLike) -> Tensor:
+    """Return rows [N, D] for a fitted estimator, with the columns it was fitted on."""
+    check_is_fitted(estimator)
+    return tensor(_validate(estimator, x, dtype=np.float64, reset=False))
+
+
+def tensor(x: NDArray) -> Tensor:
+    """Return a copy of an array: a view of memory that may not be written is a warning."""
+    return torch.tensor(x)
+
+
+def array(x: Tensor) -> Array:
+    """Return the values of a tensor."""
+    return x.detach().cpu().numpy()
+
+
+def generator(random_state: RandomState) -> Generator:
+    """Return a generator seeded from scikit-learn's kind of seed."""
+    seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    return Generator().manual_seed(int(seed))
+
+
+@contextmanager
+def value_errors() -> Iterator[None]:
+    """Raise what a user can mend as the ValueError that scikit-learn's tools expect."""
+    try:
+        yield
+    except AncestralError as error:
+        raise ValueError(str(error)) from error

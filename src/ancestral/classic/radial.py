@@ -1,0 +1,214 @@
+"""Kernels of the distance to their centre, other than the Gaussian, in any dimension.
+
+Each has the bandwidth h as its radius or scale, as in scikit-learn, and the normaliser of its own
+dimension: with the volume v_D of the unit ball and the surface D v_D of the unit sphere, the mass
+of ``k(|x|)`` is ``D v_D int k(r) r^(D-1) dr``.
+"""
+
+import math
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Beta, Gamma
+
+from ancestral.networks.sampling import draw
+
+KernelName: TypeAlias = Literal[
+    "gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"
+]
+
+_TILE = 1 << 18
+
+
+class Radial(Protocol):
+    """A kernel as a function of the distance r to its centre, in bandwidths."""
+
+    def log_mass(self, features: int) -> float:
+        """Return the log of its integral over all of D dimensions, at h = 1."""
+        ...
+
+    def deviation(self, features: int) -> float:
+        """Return its standard deviation in each coordinate, at h = 1."""
+        ...
+
+    def log_sum(self, r: Tensor) -> Tensor:
+        """Return the log of the sum of the kernels, [b], for distances r [b, N]."""
+        ...
+
+    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
+        """Draw n distances of points from their centre in D dimensions, float64 [n]."""
+        ...
+
+
+class Tophat:
+    """1 within the radius."""
+
+    def log_mass(self, features: int) -> float:
+        """Return the log of the ball's volume."""
+        return log_ball(features)
+
+    def deviation(self, features: int) -> float:
+        """Return the root of E r^2 / D = 1 / (D + 2)."""
+        return (features + 2) ** -0.5
+
+    def log_sum(self, r: Tensor) -> Tensor:
+        """Return the log of the number of centres within the radius."""
+        # Zero times the distance keeps a gradient, which is zero.
+        return ((r < 1).to(r) + 0 * r).sum(dim=1).log()
+
+    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
+        """Return U^(1/D)."""
+        return _beta(features, 1, n, generator)
+
+
+class Epanechnikov:
+    """1 - r^2 within the radius."""
+
+    def log_mass(self, features: int) -> float:
+        """Return log v_D 2 / (D + 2)."""
+        return log_ball(features) + math.log(2 / (features + 2))
+
+    def deviation(self, features: int) -> float:
+        """Return the root of E r^2 / D = 1 / (D + 4)."""
+        return (features + 4) ** -0.5
+
+    def log_sum(self, r: Tensor) -> Tensor:
+        """Return the log of the sum over the centres within the radius."""
+        return (1 - r.square()).clamp_min(0).sum(dim=1).log()
+
+    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
+        """Return roots of Beta(D / 2, 2)."""
+        return _beta(features / 2, 2, n, generator).sqrt()
+
+
+class Linear:
+    """1 - r within the radius."""
+
+    def log_mass(self, features: int) -> float:
+        """Return log v_D / (D + 1)."""
+        return log_ball(features) - math.log(features + 1)
+
+    def deviation(self, features: int) -> float:
+        """Return the root of E r^2 / D = (D + 1) / ((D + 2) (D + 3))."""
+        return math.sqrt((features + 1) / ((features + 2) * (features + 3)))
+
+    def log_sum(self, r: Tensor) -> Tensor:
+        """Return the log of the sum over the centres within the radius."""
+        return (1 - r).clamp_min(0).sum(dim=1).log()
+
+    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
+        """Return Beta(D, 2)."""
+        return _beta(features, 2, n, generator)
+
+
+class Cosine:
+    """cos(pi r / 2) within the radius."""
+
+    def log_mass(self, features: int) -> float:
+        """Return the log of D v_D int cos(pi r / 2) r^(D-1) dr."""
+        return log_ball(features) + math.log(features * _cosine_moment(features - 1))
+
+    def deviation(self, features: int) -> float:
+        """Return the root of E r^2 / D."""
+        square = _cosine_moment(features + 1) / _cosine_moment(features - 1)
+        return math.sqrt(square / features)
+
+    def log_sum(self, r: Tensor) -> Tensor:
+        """Return the log of the sum over the centres within the radius."""
+        return torch.cos(r.clamp_max(1) * (math.pi / 2)).masked_fill(r >= 1, 0).sum(dim=1).log()
+
+    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
+        """Draw by rejection from 1 - r^2, which lies above and at most 4 / pi times as high."""
+        kept = torch.empty(0, dtype=torch.float64)
+        while len(kept) < n:
+            r = Epanechnikov().radii(2 * n, features, generator)
+            share = torch.cos(r * (math.pi / 2)) / (1 - r.square())
+            uniform = torch.rand(2 * n, generator=generator, dtype=torch.float64)
+            kept = torch.cat((kept, r[uniform < share]))
+        return kept[:n]
+
+
+class Exponential:
+    """exp(-r), without an end."""
+
+    def log_mass(self, features: int) -> float:
+        """Return log D v_D (D - 1)!, which is v_D D!."""
+        return log_ball(features) + math.lgamma(features + 1)
+
+    def deviation(self, features: int) -> float:
+        """Return the root of E r^2 / D = D + 1."""
+        return math.sqrt(features + 1)
+
+    def log_sum(self, r: Tensor) -> Tensor:
+        """Return the log of the sum over all centres."""
+        return torch.logsumexp(-r, dim=1)
+
+    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
+        """Return Gamma(D, 1)."""
+        one = torch.ones((), dtype=torch.float64)
+        return draw(Gamma(features * one, one, validate_args=False), (n,), generator)
+
+
+RADIAL: dict[str, Radial] = {
+    "tophat": Tophat(),
+    "epanechnikov": Epanechnikov(),
+    "exponential": Exponential(),
+    "linear": Linear(),
+    "cosine": Cosine(),
+}
+"""The kernels by name; the Gaussian has its own, faster road in ``kernels``."""
+
+
+def log_radial_mean(kernel: Radial, x: Tensor, data: Tensor, bandwidth: float) -> Tensor:
+    """Return the log of the mean kernel between each point and the data, nats.
+
+    Args:
+        kernel: The profile.
+        x: Points, [B, D], float64; gradients flow to them.
+        data: Centres, [N, D], float64.
+        bandwidth: Radius or scale h, > 0, data units.
+
+    Returns:
+        [B]; -inf where no kernel reaches.
+    """
+    features = data.shape[1]
+    normaliser = math.log(len(data)) + kernel.log_mass(features) + features * math.log(bandwidth)
+    rows = max(1, _TILE // len(data))
+    exact = "donot_use_mm_for_euclid_dist"  # A product would lose small distances.
+    sums = [
+        kernel.log_sum(torch.cdist(part, data, compute_mode=exact) / bandwidth)
+        for part in x.split(rows)
+    ]
+    return torch.cat(sums) - normaliser if len(x) else x.new_empty(0)
+
+
+def radial_noise(
+    kernel: Radial, n: int, features: int, *, generator: Generator | None = None
+) -> Tensor:
+    """Draw n points from the kernel at 0 with h = 1, float64 [n, D]."""
+    normal = torch.randn(n, features, generator=generator, dtype=torch.float64)
+    directions = normal / normal.norm(dim=1, keepdim=True)
+    return directions * kernel.radii(n, features, generator)[:, None]
+
+
+def log_ball(features: int) -> float:
+    """Return the log of the volume of the unit ball in D dimensions."""
+    return features / 2 * math.log(math.pi) - math.lgamma(features / 2 + 1)
+
+
+def _cosine_moment(power: int) -> float:
+    """Return int_0^1 cos(pi r / 2) r^power dr.
+
+    By Gauss-Legendre nodes, exact for polynomials of degree power + 60; integration by parts
+    gives an alternating sum that cancels in many dimensions.
+    """
+    nodes, weights = np.polynomial.legendre.leggauss(power // 2 + 31)
+    r = (nodes + 1) / 2
+    return float(weights @ (np.cos(np.pi * r / 2) * r**power) / 2)
+
+
+def _beta(a: float, b: float, n: int, generator: Generator | None) -> Tensor:
+    one = torch.ones((), dtype=torch.float64)
+    return draw(Beta(a * one, b * one, validate_args=False), (n,), generator)
