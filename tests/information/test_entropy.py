@@ -159,35 +159,6 @@ def test_divergence_is_not_symmetric_and_has_no_triangle_inequality() -> None:
     assert float(kl(p, q)) > float(kl(p, r)) + float(kl(r, q))  # E-M12
 
 
-# IT-06
-def test_one_direction_covers_the_modes_and_the_other_seeks_one() -> None:
-    p = bimodal()
-    grid = torch.linspace(-15, 15, 6001, dtype=torch.float64)
-    log_p = p.log_prob(grid)
-    centre, log_scale = (torch.tensor(v, dtype=torch.float64) for v in (1.0, 0.0))
-    found = {}
-    for direction in ("cover", "seek"):
-        parameters = [centre.clone().requires_grad_(), log_scale.clone().requires_grad_()]
-        optimizer = torch.optim.LBFGS(parameters, max_iter=200, line_search_fn="strong_wolfe")
-
-        def loss(parameters=parameters, optimizer=optimizer, direction=direction):  # noqa: ANN001, ANN202
-            optimizer.zero_grad()
-            log_q = Normal(parameters[0], parameters[1].exp()).log_prob(grid)
-            terms = (
-                (log_p.exp() * -log_q) if direction == "cover" else log_q.exp() * (log_q - log_p)
-            )
-            value = terms.sum() * (grid[1] - grid[0])
-            value.backward()
-            return value
-
-        optimizer.step(loss)
-        found[direction] = [parameters[0].item(), parameters[1].exp().item()]
-    # Covering is matching the moments: mean 0, variance 3^2 + 0.7^2.
-    assert found["cover"] == pytest.approx([0.0, math.sqrt(9.49)], abs=1e-3)
-    assert abs(found["seek"][0]) == pytest.approx(3.0, abs=0.1)
-    assert found["seek"][1] == pytest.approx(0.7, abs=0.1)
-
-
 def test_independent_coordinates_add_up() -> None:
     p, q = (
         Independent(Bernoulli(torch.tensor([0.0, 0.5])), 1),

@@ -166,6 +166,9 @@ def test_axes_of_the_contours_are_the_eigenvectors() -> None:
     root = math.sqrt(2)
     values, vectors = torch.linalg.eigh(TILTED)  # E-M08: the eigenvalues change too.
     torch.testing.assert_close(values, torch.tensor([2 - root, 2 + root]).double())
+    # The long axis is turned by half the angle of (s_xx - s_yy, 2 s_xy): 22.5 degrees.
+    angle = math.degrees(math.atan(vectors[1, 1].item() / vectors[0, 1].item()))
+    assert angle == pytest.approx(22.5)
     p = MultivariateNormal(MEAN, TILTED)
     ends = MEAN + values.sqrt()[:, None] * vectors.T
     # One standard deviation along each axis: the density falls by exactly 1/2 nat.

@@ -93,7 +93,7 @@ def update_normal(prior: Normal, x: Tensor, *, scale: float | Tensor) -> Normal:
         >>> round(posterior.loc.item(), 4), round(posterior.variance.item(), 4)
         (1.0, 0.5)
     """
-    scale = torch.as_tensor(scale)
+    scale = torch.as_tensor(scale, dtype=prior.loc.dtype)  # A float would become float32.
     if not bool((scale > 0).all()):
         raise ValueError(f"scale must be above 0, got {scale.tolist()}")
     precision = 1 / prior.variance + len(x) / scale.square()

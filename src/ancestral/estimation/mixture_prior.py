@@ -94,6 +94,11 @@ class TwoGaussians:
             path.append(logit)
         return torch.sigmoid(torch.stack(path))
 
+    def losses(self, x: Tensor, path: Tensor) -> Tensor:
+        """Return -(1/K) log p(D), in nats, at every r of a path, the same shape."""
+        # Row by row: all examples at all epochs may not fit in memory.
+        return torch.stack([-self.log_prob(x, row.logit()).mean(dim=0) for row in path])
+
     def climb(self, x: Tensor, *, iterations: int, start: float = 0.5) -> Tensor:
         """Return r after 0, 1, ... iterations of expectation-maximisation, [iterations + 1].
 
@@ -158,11 +163,13 @@ class LearningRateStudy:
     Args:
         learning_rates: The grid.
         paths: Estimates, [epochs + 1, rates].
+        losses: Minus the mean log-likelihood at each, nats, [epochs + 1, rates].
         optimum: The maximum-likelihood r.
     """
 
     learning_rates: tuple[float, ...]
     paths: Tensor
+    losses: Tensor
     optimum: float
 
     def verdicts(self, *, tolerance: float = 1e-3, window: int = 100) -> tuple[str, ...]:
@@ -218,4 +225,5 @@ def learning_rate_study(
     """
     mixture = mixture or TwoGaussians()
     paths = mixture.descend(x, learning_rate=list(learning_rates), epochs=epochs)
-    return LearningRateStudy(tuple(learning_rates), paths, mixture.maximise(x).item())
+    optimum = mixture.maximise(x).item()
+    return LearningRateStudy(tuple(learning_rates), paths, mixture.losses(x, paths), optimum)

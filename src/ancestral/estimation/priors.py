@@ -57,8 +57,8 @@ def weight_decay(precision: float, examples: int) -> float:
     """Return the ``weight_decay`` of SGD or Adam that is a prior Normal(0, 1 / precision).
 
     The loss being the MEAN over K examples, log-likelihood and prior are both divided by K: lambda
-    / K (E-M13). Not for AdamW, whose decay acts beside the gradient: its fixed point is no
-    maximum of a posterior, for it changes with the scale of the gradient.
+    / K (E-M13). Not for AdamW, whose decay acts beside a gradient that is divided by its own size:
+    no amount of data changes the balance of the two, as it changes that of likelihood and prior.
 
     Args:
         precision: lambda, inverse variance of the prior, >= 0.

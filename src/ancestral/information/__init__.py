@@ -30,6 +30,7 @@ from ancestral.information.normals import (
     sum_of_normals,
 )
 from ancestral.information.parabola import ParabolicDensity
+from ancestral.information.projection import closest_normal
 from ancestral.information.quantity import Quantity
 from ancestral.information.tables import (
     chain_factors,
@@ -59,6 +60,7 @@ __all__ = [
     "chain_factors",
     "chain_product",
     "check_simplex",
+    "closest_normal",
     "conditional",
     "conditional_normal",
     "covariance",

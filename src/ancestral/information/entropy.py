@@ -78,7 +78,8 @@ def self_information(
     """
     unit = 1.0 if base is None else log_base(base)
     if x is None:
-        probability = torch.as_tensor(p)
+        # A float would become float32.
+        probability = p if isinstance(p, Tensor) else torch.tensor(p, dtype=torch.float64)
         if not bool(((probability >= 0) & (probability <= 1)).all()):
             raise ValueError(f"a probability must be in [0, 1], got {p}")
         return -probability.log().div(unit) + 0.0  # Adding 0 turns -0 into 0.
