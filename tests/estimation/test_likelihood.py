@@ -149,3 +149,9 @@ def test_mistakes_are_named() -> None:
         fit_poisson(t([0.5]))
     with pytest.raises(DataError, match="exponential"):
         fit_exponential(t([-1.0]))
+
+
+def test_whole_numbers_are_numbers() -> None:
+    assert fit_normal(torch.tensor([1, 3])).loc.item() == 2.0
+    assert fit_exponential(torch.tensor([1, 3])).rate.item() == 0.5
+    assert fit_multivariate_normal(torch.tensor([[0, 1], [1, 0], [2, 5]])).loc.tolist() == [1, 2]

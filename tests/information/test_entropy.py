@@ -15,7 +15,13 @@ from torch.distributions import (
     Uniform,
 )
 
-from ancestral.information import cross_entropy, entropy, kl, self_information
+from ancestral.information import (
+    TOTAL_VARIATION,
+    cross_entropy,
+    entropy,
+    kl,
+    self_information,
+)
 
 
 def tables(seed: int, count: int, size: int = 6) -> torch.Tensor:
@@ -204,3 +210,31 @@ def test_laws_that_cannot_be_compared_are_refused() -> None:
         entropy(torch.tensor([0.5, 0.6]))
     with pytest.raises(ValueError, match="p must be a law"):
         self_information(0.5, torch.tensor([0]))
+
+
+# PR-03
+def test_information_is_exact_inside_other_laws() -> None:
+    pixels = Independent(Bernoulli(torch.tensor([0.0, 1.0, 0.5], dtype=torch.float64)), 1)
+    x = torch.tensor([[0.0, 1.0, 1.0], [1.0, 1.0, 1.0]], dtype=torch.float64)
+    assert self_information(pixels, x, base=2).tolist() == [1.0, math.inf]
+    hot = OneHotCategorical(torch.tensor([1.0, 0.0]))
+    assert self_information(hot, torch.eye(2)).tolist() == [0.0, math.inf]
+
+
+def test_what_is_no_state_has_no_probability() -> None:
+    p = torch.tensor([0.5, 0.5])
+    assert self_information(p, torch.tensor([0.5, 2.0, -1.0])).tolist() == 3 * [math.inf]
+    assert self_information(p, torch.tensor([1.0]), base=2).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("measure", [kl, cross_entropy, TOTAL_VARIATION])
+def test_estimates_broadcast_over_batches(measure: object) -> None:
+    p = StudentT(torch.tensor(4.0))
+    q = Normal(torch.tensor([[0.0], [1.0]]), torch.tensor([1.0, 2.0, 3.0]))
+    generator = torch.Generator().manual_seed(0)
+    got = measure(p, q, draws=2000, generator=generator)  # type: ignore[operator]
+    assert got.value.shape == got.se.shape == (2, 3)
+    one = measure(p, Normal(1.0, 3.0), draws=2000, generator=generator)  # type: ignore[operator]
+    assert abs(got.value[1, 2] - one.value) < 4 * (got.se[1, 2] ** 2 + one.se**2).sqrt()
+    with pytest.raises(ValueError, match="one event shape"):
+        measure(p, Independent(Normal(torch.zeros(2), 1.0), 1))  # type: ignore[operator]

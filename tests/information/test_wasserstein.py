@@ -112,3 +112,10 @@ def test_mistakes_are_named() -> None:
         wasserstein(Normal(torch.zeros(2), 1.0), Normal(0.0, 1.0))
     with pytest.raises(ValueError, match="function is missing: StudentT and Beta"):
         wasserstein(StudentT(t(3.0)), Beta(t(1.0), t(1.0)))
+
+
+def test_laws_of_single_precision() -> None:
+    assert float(wasserstein(Normal(0.0, 1.0), Normal(1.0, 1.0))) == pytest.approx(1, abs=1e-6)
+    one = torch.tensor(1.0)
+    assert float(wasserstein(Gamma(one, one), Gamma(one, 0.5 * one))) == pytest.approx(1, abs=1e-4)
+    assert float(wasserstein(Exponential(1.0), Uniform(0.0, 1.0))) == pytest.approx(0.5, abs=1e-3)

@@ -33,6 +33,7 @@ def fit_normal(x: Tensor) -> Normal:
         (2.0, 1.0)
     """
     check_data(x)
+    x = _real(x)
     scale = x.std(dim=0, correction=0)
     if bool((scale == 0).any()):
         raise DataError("a normal law needs values that differ: the likelihood has no maximum")
@@ -56,6 +57,7 @@ def fit_multivariate_normal(x: Tensor) -> MultivariateNormal:
     check_data(x)
     if x.ndim != 2:
         raise ValueError(f"x must be [K, D], got shape {list(x.shape)}")
+    x = _real(x)
     centred = x - x.mean(dim=0)
     covariance = centred.mT @ centred / len(x)
     # A Cholesky factor of a singular matrix may pass by rounding; the rank does not.
@@ -115,6 +117,7 @@ def fit_exponential(x: Tensor) -> Exponential:
         DataError: If there is no row, a value is negative or not finite, or all are 0.
     """
     check_data(x)
+    x = _real(x)
     mean = x.mean(dim=0)
     if bool((x < 0).any()) or bool((mean == 0).any()):
         raise DataError("an exponential law needs values of at least 0, not all of them 0")

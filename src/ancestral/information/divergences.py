@@ -12,7 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from ancestral.information.entropy import Law, kl, log_table
+from ancestral.information.entropy import Law, comparable, kl, log_tables
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
 
 
@@ -53,14 +53,10 @@ class FDivergence:
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
         """
-        log_p, log_q = log_table(p), log_table(q)
+        log_p, log_q = log_tables(p, q)
         if log_p is not None and log_q is not None:
-            if log_p.shape[-1] != log_q.shape[-1]:
-                sizes = f"{log_p.shape[-1]} and {log_q.shape[-1]}"
-                raise ValueError(f"p and q must have as many states, got {sizes}")
             return exact(self._terms(log_p, log_q).sum(dim=-1))
-        if not isinstance(p, Distribution) or not isinstance(q, Distribution):
-            raise ValueError("a table of probabilities can only be compared with a finite law")
+        p, q = comparable(p, q)
         with torch.no_grad():
             halves = [self._over_middle(p, q, draw(law, draws, generator)) for law in (p, q)]
         means = [mean_of(half) for half in halves]

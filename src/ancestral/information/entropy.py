@@ -85,13 +85,23 @@ def self_information(
         return -probability.log().div(unit) + 0.0  # Adding 0 turns -0 into 0.
     if not isinstance(p, Tensor | Distribution):
         raise ValueError(f"p must be a law where x is given, got {p}")
-    log_p = None if isinstance(p, OneHotCategorical) else log_table(p)
+    return _information_at(p, x).div(unit) + 0.0
+
+
+def _information_at(p: Law, x: Tensor) -> Tensor:
+    if isinstance(p, Independent):
+        return _sum_last(_information_at(p.base_dist, x), p.reinterpreted_batch_ndims)
+    log_p = log_table(p)
     if log_p is None:
-        return -log_prob(_sampled(p), x).div(unit) + 0.0
-    states = x.long()
+        return -log_prob(_sampled(p), x)
+    if isinstance(p, OneHotCategorical):
+        x = x.argmax(dim=-1)
+    states, count = x.long(), log_p.shape[-1]
+    inside = (states == x) & (states >= 0) & (states < count)
     shape = torch.broadcast_shapes(states.shape, log_p.shape[:-1])
-    table = log_p.expand(*shape, log_p.shape[-1])
-    return -table.gather(-1, states.expand(shape)[..., None])[..., 0].div(unit) + 0.0
+    states = states.where(inside, 0).expand(shape)[..., None]
+    found = log_p.expand(*shape, count).gather(-1, states)[..., 0]
+    return -found.masked_fill(~inside.expand(shape), -math.inf)
 
 
 def entropy(
@@ -149,14 +159,14 @@ def cross_entropy(
         >>> cross_entropy(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]), base=4).value.item()
         0.6037...
     """
-    log_p, log_q = _tables(p, q)
+    log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
         return exact(expected(log_p, -log_q)).in_base(base)
     own, between = _exact_entropy(p), _exact_kl(p, q)
     if own is not None and between is not None:
         return exact(own + between).in_base(base)
-    x = draw(_sampled(p), draws, generator)
-    return mean_of(-log_prob(_sampled(q), x)).in_base(base)
+    p, q = comparable(p, q)
+    return mean_of(-log_prob(q, draw(p, draws, generator))).in_base(base)
 
 
 def kl(
@@ -196,8 +206,24 @@ def kl(
     value = _exact_kl(p, q)
     if value is not None:
         return exact(value).in_base(base)
-    x = draw(_sampled(p), draws, generator)
-    return mean_of(log_prob(_sampled(p), x) - log_prob(_sampled(q), x)).in_base(base)
+    p, q = comparable(p, q)
+    x = draw(p, draws, generator)
+    return mean_of(log_prob(p, x) - log_prob(q, x)).in_base(base)
+
+
+def comparable(p: Law, q: Law) -> tuple[Distribution, Distribution]:
+    """Return two laws of one space with one batch shape, so that draws of one suit the other.
+
+    Raises:
+        ValueError: If one is a table, or their event shapes differ.
+    """
+    p, q = _sampled(p), _sampled(q)
+    if p.event_shape != q.event_shape:
+        shapes = f"{list(p.event_shape)} and {list(q.event_shape)}"
+        raise ValueError(f"p and q must have one event shape, got {shapes}")
+    shape = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+    p, q = (law if law.batch_shape == shape else law.expand(shape) for law in (p, q))
+    return p, q
 
 
 def _sampled(p: Law) -> Distribution:
@@ -206,7 +232,12 @@ def _sampled(p: Law) -> Distribution:
     return p
 
 
-def _tables(p: Law, q: Law) -> tuple[Tensor | None, Tensor | None]:
+def log_tables(p: Law, q: Law) -> tuple[Tensor | None, Tensor | None]:
+    """Return :func:`log_table` of both.
+
+    Raises:
+        ValueError: If they have a different number of states.
+    """
     log_p, log_q = log_table(p), log_table(q)
     if log_p is not None and log_q is not None and log_p.shape[-1] != log_q.shape[-1]:
         raise ValueError(
@@ -234,7 +265,7 @@ def _exact_kl(p: Law, q: Law) -> Tensor | None:
         if count == q.reinterpreted_batch_ndims:
             inner = _exact_kl(p.base_dist, q.base_dist)
             return None if inner is None else _sum_last(inner, count)
-    log_p, log_q = _tables(p, q)
+    log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
         return expected(log_p, log_p - log_q)
     try:
