@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.distributions import (
@@ -32,6 +32,7 @@ def t(values: object) -> torch.Tensor:
 
 
 # ML-02
+@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**31), st.floats(0.01, 30))
 def test_outputs_obey_their_constraints_whatever_the_weights(seed: int, size: float) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal, Normal, StudentT
@@ -73,6 +73,7 @@ def test_tails_and_masses_of_a_heavy_tailed_law(
 
 
 # PD-04
+@settings(max_examples=50, deadline=None)
 @given(st.integers(2, 8), st.integers(0, 2**31))
 def test_detailed_balance_is_exact_on_a_discrete_chain(size: int, seed: int) -> None:
     generator = Generator().manual_seed(seed)

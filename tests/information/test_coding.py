@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ancestral.information import cross_entropy, entropy, huffman_code, huffman_lengths
@@ -15,6 +15,7 @@ def law(weights: list[int]) -> torch.Tensor:
     return p / p.sum()
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 1000), min_size=2, max_size=40))
 def test_a_huffman_code_is_within_one_bit_of_the_entropy(weights: list[int]) -> None:
     p = law(weights)
@@ -26,6 +27,7 @@ def test_a_huffman_code_is_within_one_bit_of_the_entropy(weights: list[int]) -> 
     assert (0.5**lengths).sum().item() == 1
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(0, 100), min_size=2, max_size=5).filter(any))
 def test_no_other_prefix_code_is_shorter(weights: list[int]) -> None:
     p = law(weights)
@@ -41,6 +43,7 @@ def test_no_other_prefix_code_is_shorter(weights: list[int]) -> None:
     assert (p * huffman_lengths(p)).sum().item() == pytest.approx(best, abs=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 50), min_size=2, max_size=20))
 def test_no_word_begins_with_another(weights: list[int]) -> None:
     p = law(weights)

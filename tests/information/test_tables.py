@@ -36,6 +36,7 @@ def random_joint(shape: list[int], seed: int, *, zeros: bool = False) -> torch.T
 
 
 # PR-02
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(-80, 80, width=32), min_size=1, max_size=50))
 def test_softmax_is_always_on_the_simplex(logits: list[float]) -> None:
     for dtype in (torch.float32, torch.float64):
@@ -74,6 +75,7 @@ def test_categorical_draws_follow_their_vector(r: list[float]) -> None:
 
 
 # PR-12
+@settings(max_examples=50, deadline=None)
 @given(st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4)), SEEDS)
 def test_slices_of_a_joint_table_renormalise(shape: tuple[int, int, int], seed: int) -> None:
     joint = random_joint(list(shape), seed)
@@ -104,6 +106,7 @@ def test_coin_and_die_are_one_in_twelve() -> None:
 
 
 # PR-14
+@settings(max_examples=50, deadline=None)
 @given(SHAPES, SEEDS, st.randoms())
 def test_marginals_are_sums_in_the_order_asked(shape: list[int], seed: int, rng: object) -> None:
     joint = random_joint(shape, seed)
@@ -143,7 +146,7 @@ def test_an_observation_that_nothing_explains_is_refused() -> None:
 
 
 # PR-16
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(SHAPES, SEEDS, st.booleans())
 def test_a_joint_factorises_in_every_order(shape: list[int], seed: int, zeros: bool) -> None:
     joint = random_joint(shape, seed, zeros=zeros)
@@ -155,6 +158,7 @@ def test_a_joint_factorises_in_every_order(shape: list[int], seed: int, zeros: b
 
 
 # PR-18
+@settings(max_examples=50, deadline=None)
 @given(SEEDS)
 def test_identities_of_expectation(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -183,6 +187,7 @@ def test_identities_of_expectation(seed: int) -> None:
 
 
 # PR-18
+@settings(max_examples=50, deadline=None)
 @given(SEEDS)
 def test_independent_expectations_multiply_and_the_converse_fails(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)

@@ -1,6 +1,6 @@
 """Probability and information: what is known of laws, and how far they are from each other.
 
-Laws are torch distributions or tensors of probabilities. Read ``entropy`` first; a
+Laws are torch distributions or tensors of probabilities. Read ``shannon`` first; a
 :class:`Quantity` says whether it is exact or an estimate with a standard error.
 """
 
@@ -20,7 +20,6 @@ from ancestral.information.divergences import (
     mutual_information_of_samples,
     total_variation,
 )
-from ancestral.information.entropy import Law, cross_entropy, entropy, kl, self_information
 from ancestral.information.moments import covariance, monte_carlo, pearson, variance
 from ancestral.information.normals import (
     affine_normal,
@@ -32,6 +31,7 @@ from ancestral.information.normals import (
 from ancestral.information.parabola import ParabolicDensity
 from ancestral.information.projection import closest_normal
 from ancestral.information.quantity import Quantity
+from ancestral.information.shannon import Law, cross_entropy, entropy, kl, self_information
 from ancestral.information.tables import (
     chain_factors,
     chain_product,
@@ -42,7 +42,7 @@ from ancestral.information.tables import (
     marginal,
     posterior,
 )
-from ancestral.information.wasserstein import wasserstein, wasserstein_of_samples
+from ancestral.information.transport import wasserstein, wasserstein_of_samples
 
 __all__ = [
     "CHI_SQUARE",

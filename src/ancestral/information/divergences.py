@@ -12,8 +12,8 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from ancestral.information.entropy import Law, comparable, kl, log_tables
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
+from ancestral.information.shannon import Law, comparable, kl, log_tables
 
 
 @dataclass(frozen=True, slots=True)

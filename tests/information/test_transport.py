@@ -8,6 +8,7 @@ from torch.distributions import (
     Beta,
     Binomial,
     Categorical,
+    Cauchy,
     Distribution,
     Exponential,
     Gamma,
@@ -119,3 +120,11 @@ def test_laws_of_single_precision() -> None:
     one = torch.tensor(1.0)
     assert float(wasserstein(Gamma(one, one), Gamma(one, 0.5 * one))) == pytest.approx(1, abs=1e-4)
     assert float(wasserstein(Exponential(1.0), Uniform(0.0, 1.0))) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_an_infinite_distance_is_not_passed_off_as_a_number() -> None:
+    got = wasserstein(Cauchy(t(0.0), t(1.0)), Cauchy(t(0.0), t(2.0)))
+    assert float(got.se) > 0.3 * float(got)
+    shifted = wasserstein(Cauchy(t(0.0), t(1.0)), Cauchy(t(2.0), t(1.0)))
+    assert float(shifted) == pytest.approx(2.0, abs=1e-9)
+    assert float(shifted.se) < 1e-9
