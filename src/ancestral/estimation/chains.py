@@ -1,0 +1,121 @@
+"""What chains of dependent draws are worth: R-hat, effective sample size, honest errors."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ancestral.information import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Chains:
+    """Draws of several chains that ran side by side.
+
+    Args:
+        draws: [S, C, *event]: S steps of C chains.
+        acceptance: Share of proposals that each chain accepted, [C].
+
+    Example:
+        >>> chains = Chains(torch.randn(200, 4, 2), torch.ones(4))
+        >>> chains.effective_size().shape
+        torch.Size([2])
+    """
+
+    draws: Tensor
+    acceptance: Tensor
+
+    def r_hat(self) -> Tensor:
+        """Return :func:`r_hat` of the draws, [*event]."""
+        return r_hat(self.draws)
+
+    def effective_size(self) -> Tensor:
+        """Return :func:`effective_size` of the draws, [*event]."""
+        return effective_size(self.draws)
+
+    def flat(self) -> Tensor:
+        """Return the draws of all chains, [S * C, *event]."""
+        return self.draws.flatten(0, 1)
+
+    def mean(self, f: Callable[[Tensor], Tensor] | None = None) -> Quantity:
+        """Return the mean of f(x), x itself if None, with its error sd / sqrt(effective size).
+
+        Args:
+            f: Maps draws [S, C, *event] to values [S, C, *F].
+        """
+        values = (self.draws if f is None else f(self.draws)).double()
+        spread = values.flatten(0, 1).std(dim=0)
+        return Quantity(values.mean(dim=(0, 1)), spread / effective_size(values).sqrt(), "estimate")
+
+
+def r_hat(draws: Tensor) -> Tensor:
+    """Return the split potential scale reduction: near 1 if the chains agree, above 1.01 if not.
+
+    Each chain is cut in half, so that one chain that drifts disagrees with itself.
+
+    Source: Gelman et al. 2013, Bayesian Data Analysis, sec. 11.4; Vehtari et al. 2021,
+    arXiv:1903.08008, eq. 3 (without ranks).
+
+    Args:
+        draws: [S, C, *event], S >= 4.
+
+    Returns:
+        For each coordinate, [*event]; NaN where all draws are equal, +inf where every half stands
+        still at its own value.
+
+    Raises:
+        ValueError: If S < 4.
+
+    Example:
+        >>> bool(r_hat(torch.randn(1000, 4)) < 1.02)
+        True
+    """
+    halves = _halves(draws)
+    n = len(halves)
+    within = halves.var(dim=0).mean(dim=0)
+    between = halves.mean(dim=0).var(dim=0)
+    return (((n - 1) / n * within + between) / within).sqrt().reshape(draws.shape[2:])
+
+
+def effective_size(draws: Tensor) -> Tensor:
+    """Return how many independent draws give a mean of the same error.
+
+    Autocorrelations of all lags by Fourier transform, summed while neighbouring pairs are
+    positive, and kept from rising (Geyer's initial monotone sequence).
+
+    Source: Geyer 1992, Practical Markov chain Monte Carlo; Vehtari et al. 2021, arXiv:1903.08008,
+    eq. 10-13.
+
+    Args:
+        draws: [S, C, *event], S >= 4.
+
+    Returns:
+        For each coordinate, [*event], at most S C log10(S C); NaN where all draws are equal.
+
+    Raises:
+        ValueError: If S < 4.
+    """
+    halves = _halves(draws)
+    n, m = halves.shape[:2]
+    centred = halves - halves.mean(dim=0)
+    spectrum = torch.fft.rfft(centred, n=2 * n, dim=0).abs().square()
+    covariances = torch.fft.irfft(spectrum, n=2 * n, dim=0)[:n].mean(dim=1) / n
+    within = covariances[0] * n / (n - 1)
+    total = covariances[0] + halves.mean(dim=0).var(dim=0)
+    correlations = 1 - (within - covariances) / total
+    correlations[0] = 1.0
+    pairs = correlations[: n // 2 * 2].unflatten(0, (n // 2, 2)).sum(dim=1)
+    pairs = pairs.cummin(dim=0).values * (pairs > 0).cumprod(dim=0)
+    time = (2 * pairs.sum(dim=0) - 1).clamp(min=1 / math.log10(n * m))
+    return (n * m / time.where(total > 0, math.nan)).reshape(draws.shape[2:])
+
+
+def _halves(draws: Tensor) -> Tensor:
+    """Return both halves of every chain as chains, [S // 2, 2 C, D], float64."""
+    if draws.ndim < 2 or len(draws) < 4:
+        raise ValueError(f"draws must be [S, C, ...] with S >= 4, got shape {list(draws.shape)}")
+    length = len(draws) // 2
+    flat = draws.double().reshape(*draws.shape[:2], -1)
+    return torch.cat((flat[:length], flat[-length:]), dim=1)

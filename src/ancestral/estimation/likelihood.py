@@ -1,0 +1,171 @@
+"""Maximum likelihood in closed form: the law of a family under which the data are most likely.
+
+Every function takes data [K, ...] and returns a torch distribution.
+"""
+
+import torch
+from torch import Tensor
+from torch.distributions import (
+    Bernoulli,
+    Categorical,
+    Distribution,
+    Exponential,
+    MultivariateNormal,
+    Normal,
+    Poisson,
+)
+
+from ancestral.errors import DataError
+
+
+def fit_normal(x: Tensor) -> Normal:
+    """Return the most likely normal law: the mean, and the variance with divisor K, not K - 1.
+
+    Args:
+        x: Values, [K, *B]; the batch is fitted entry by entry.
+
+    Raises:
+        DataError: If there is no row, a value is not finite, or all values are equal.
+
+    Example:
+        >>> law = fit_normal(torch.tensor([1.0, 3.0]))
+        >>> (law.loc.item(), law.scale.item())
+        (2.0, 1.0)
+    """
+    check_data(x)
+    x = _real(x)
+    scale = x.std(dim=0, correction=0)
+    if bool((scale == 0).any()):
+        raise DataError("a normal law needs values that differ: the likelihood has no maximum")
+    return Normal(x.mean(dim=0), scale)
+
+
+def fit_multivariate_normal(x: Tensor) -> MultivariateNormal:
+    """Return the most likely multivariate normal law, covariance with divisor K.
+
+    Args:
+        x: Rows, [K, D].
+
+    Raises:
+        ValueError: If x is not [K, D].
+        DataError: If there is no row, a value is not finite, or the rows lie in a hyperplane.
+
+    Example:
+        >>> fit_multivariate_normal(torch.randn(10, 3)).event_shape
+        torch.Size([3])
+    """
+    check_data(x)
+    if x.ndim != 2:
+        raise ValueError(f"x must be [K, D], got shape {list(x.shape)}")
+    x = _real(x)
+    centred = x - x.mean(dim=0)
+    covariance = centred.mT @ centred / len(x)
+    # A Cholesky factor of a singular matrix may pass by rounding; the rank does not.
+    if _rank(centred) < x.shape[1]:
+        raise DataError(
+            f"{x.shape[1]} columns need rows that span them: the likelihood has no maximum"
+        )
+    return MultivariateNormal(x.mean(dim=0), covariance)
+
+
+def fit_bernoulli(x: Tensor) -> Bernoulli:
+    """Return the most likely Bernoulli law: the share of ones, which may be 0 or 1.
+
+    Args:
+        x: Values 0 or 1, [K, *B].
+
+    Raises:
+        DataError: If there is no row or a value is neither 0 nor 1.
+
+    Example:
+        >>> fit_bernoulli(torch.tensor([1, 1, 0, 1])).probs.item()
+        0.75
+    """
+    check_data(x)
+    if not bool(((x == 0) | (x == 1)).all()):
+        raise DataError(f"a Bernoulli law needs values 0 or 1, got {_first_other(x)}")
+    return Bernoulli(_real(x).mean(dim=0))
+
+
+def fit_categorical(x: Tensor, states: int) -> Categorical:
+    """Return the most likely categorical law: the share of each state.
+
+    Args:
+        x: States, integers in [0, states), [K].
+        states: Number of states N.
+
+    Raises:
+        ValueError: If x is not integers [K].
+        DataError: If there is no row or a state is out of range.
+
+    Example:
+        >>> fit_categorical(torch.tensor([0, 2, 2, 1]), 4).probs.tolist()
+        [0.25, 0.25, 0.5, 0.0]
+    """
+    check_data(x)
+    if x.ndim != 1 or x.is_floating_point():
+        raise ValueError(f"x must be integers [K], got {x.dtype} {list(x.shape)}")
+    if int(x.min()) < 0 or int(x.max()) >= states:
+        raise DataError(f"states must be in [0, {states}), got {int(x.min())} to {int(x.max())}")
+    return Categorical(_real(x.bincount(minlength=states)) / len(x))
+
+
+def fit_exponential(x: Tensor) -> Exponential:
+    """Return the most likely exponential law: rate 1 / mean, of values >= 0, [K, *B].
+
+    Raises:
+        DataError: If there is no row, a value is negative or not finite, or all are 0.
+    """
+    check_data(x)
+    x = _real(x)
+    mean = x.mean(dim=0)
+    if bool((x < 0).any()) or bool((mean == 0).any()):
+        raise DataError("an exponential law needs values of at least 0, not all of them 0")
+    return Exponential(1 / mean)
+
+
+def fit_poisson(x: Tensor) -> Poisson:
+    """Return the most likely Poisson law: the mean of counts, [K, *B].
+
+    Raises:
+        DataError: If there is no row or a value is negative or not whole.
+    """
+    check_data(x)
+    x = _real(x)
+    if bool((x < 0).any()) or bool((x != x.round()).any()):
+        raise DataError("a Poisson law needs counts: whole numbers of at least 0")
+    return Poisson(x.mean(dim=0))
+
+
+def log_likelihood(law: Distribution, x: Tensor) -> Tensor:
+    """Return sum_k log p(x^k) of independent examples [K, *B, *event], in nats, [*B].
+
+    May exceed 0 for densities (E-M28).
+    """
+    return law.log_prob(x).sum(dim=0)
+
+
+def check_data(x: Tensor) -> None:
+    """Check data [K, ...] for an estimate.
+
+    Raises:
+        DataError: If there is no row or a value is not finite.
+    """
+    if x.ndim == 0 or len(x) == 0:
+        raise DataError(f"an estimate needs at least 1 row, got shape {list(x.shape)}")
+    if x.is_floating_point() and not bool(x.isfinite().all()):
+        row = int((~x.isfinite()).reshape(len(x), -1).any(dim=1).nonzero()[0])
+        raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
+
+
+def _real(x: Tensor) -> Tensor:
+    return x if x.is_floating_point() else x.double()
+
+
+def _rank(centred: Tensor) -> int:
+    scale = centred.abs().amax(dim=0).clamp(min=torch.finfo(centred.dtype).tiny)
+    return int(torch.linalg.matrix_rank(centred / scale))  # No unit makes a column count less.
+
+
+def _first_other(x: Tensor) -> float:
+    return float(x[(x != 0) & (x != 1)].flatten()[0])

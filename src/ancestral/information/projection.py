@@ -1,0 +1,88 @@
+"""The normal law closest to another, in either direction of the Kullback-Leibler divergence.
+
+The data of the book's figure 38: one direction covers all modes, the other seeks one.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Distribution, Normal
+
+from ancestral.errors import CapabilityError
+
+_NODES = 200
+
+
+def closest_normal(
+    p: Distribution, direction: Literal["cover", "seek"], *, start: Normal | None = None
+) -> Normal:
+    """Return the normal law q that is closest to a density p on the line.
+
+    ``"cover"`` minimises KL(p || q), which is infinite where q is 0 and p is not: q has the mean
+    and the variance of p and spans its modes. ``"seek"`` minimises KL(q || p), which is infinite
+    where p is 0 and q is not: q sits on one mode. The first is what maximum likelihood does, the
+    second what variational inference does.
+
+    Source: Bishop 2006, Pattern Recognition and Machine Learning, sec. 10.1.2.
+
+    Args:
+        p: A law of one real number, batch shape [].
+        direction: Which of the two.
+        start: Where the search for ``"seek"`` begins, which decides between minima; the moments of
+            p if None. A search from a mode finds that mode.
+
+    Raises:
+        ValueError: If p is batched or multivariate, or the direction is unknown.
+        CapabilityError: If p has no finite mean and variance, and a start is needed.
+
+    Example:
+        >>> from torch.distributions import Categorical, MixtureSameFamily
+        >>> modes = Normal(torch.tensor([-3.0, 3.0]).double(), 0.7)
+        >>> p = MixtureSameFamily(Categorical(torch.ones(2).double()), modes)
+        >>> round(closest_normal(p, "cover").scale.item(), 2)
+        3.08
+        >>> q = closest_normal(p, "seek", start=Normal(2.0, 1.0))
+        >>> round(q.loc.item(), 2), round(q.scale.item(), 2)
+        (3.0, 0.7)
+    """
+    if p.batch_shape or p.event_shape:
+        shape = [*p.batch_shape, *p.event_shape]
+        raise ValueError(f"p must be a law of one real number, got shape {shape}")
+    if direction not in ("cover", "seek"):
+        raise ValueError(f"direction must be 'cover' or 'seek', got {direction!r}")
+    if direction == "cover":
+        return _moments(p)
+    return _seek(p, start or _moments(p))
+
+
+def _moments(p: Distribution) -> Normal:
+    mean, variance = p.mean, p.variance
+    if not bool(mean.isfinite() & variance.isfinite() & (variance > 0)):
+        raise CapabilityError(f"{type(p).__name__} has no finite mean and variance; give a start")
+    return Normal(mean, variance.sqrt())
+
+
+def _seek(p: Distribution, start: Normal) -> Normal:
+    # Gauss-Hermite: expectations under q are sums over fixed nodes, and so is their gradient.
+    nodes, weights = (
+        torch.from_numpy(values) for values in np.polynomial.hermite_e.hermegauss(_NODES)
+    )
+    weights = weights / weights.sum()
+    loc = start.loc.detach().double().clone().requires_grad_()
+    log_scale = start.scale.detach().double().log().requires_grad_()
+    optimizer = torch.optim.LBFGS(
+        [loc, log_scale], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe"
+    )
+
+    def divergence() -> Tensor:
+        optimizer.zero_grad()
+        # Minus the entropy of q is minus log scale, and a constant.
+        loss = -log_scale - (weights * p.log_prob(loc + log_scale.exp() * nodes)).sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(divergence)
+    return Normal(loc.detach(), log_scale.detach().exp())

@@ -1,0 +1,118 @@
+"""What a measure of information is: a value, how sure it is, and in which unit."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Distribution
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A value that says whether it is exact.
+
+    Args:
+        value: The value, [*B].
+        se: Its standard error, [*B], same unit; 0 where the value is exact.
+        kind: ``"exact"`` (a closed form or a finite sum) or ``"estimate"`` (Monte Carlo, or a
+            numerical integral, whose ``se`` is then the estimated error).
+
+    Example:
+        >>> from ancestral.information import entropy
+        >>> entropy(torch.tensor([0.5, 0.5]), base=2)
+        1 (exact)
+    """
+
+    value: Tensor
+    se: Tensor
+    kind: Literal["exact", "estimate"]
+
+    def __float__(self) -> float:
+        """Return the value; only where it is a single number."""
+        return float(self.value)
+
+    def __repr__(self) -> str:
+        if self.value.ndim:
+            return f"Quantity({self.kind}, shape {list(self.value.shape)})"
+        error = "exact" if self.kind == "exact" else f"± {float(self.se):.2g}"
+        return f"{float(self.value):.6g} ({error})"
+
+    def scaled(self, factor: float) -> "Quantity":
+        """Return the quantity times a positive factor."""
+        return Quantity(self.value * factor, self.se * factor, self.kind)
+
+    def in_base(self, base: float | None) -> "Quantity":
+        """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats.
+
+        Raises:
+            ValueError: If base <= 1.
+        """
+        return self if base is None else self.scaled(1 / log_base(base))
+
+
+def log_base(base: float) -> float:
+    """Return the nats in one unit of this base.
+
+    Raises:
+        ValueError: If base <= 1.
+    """
+    if not base > 1:
+        raise ValueError(f"base must be greater than 1, got {base}")
+    return math.log(base)
+
+
+def exact(value: Tensor) -> Quantity:
+    """Return a quantity without error."""
+    return Quantity(value, torch.zeros_like(value), "exact")
+
+
+def mean_of(values: Tensor) -> Quantity:
+    """Return the mean over the first axis of independent values, [N, *B], with sd / sqrt(N).
+
+    An infinite mean has no error: one infinite term among the draws makes it so.
+
+    Raises:
+        ValueError: If N < 2, when there is no standard error.
+    """
+    if len(values) < 2:
+        raise ValueError(f"draws must be at least 2, got {len(values)}")
+    value = values.mean(dim=0)
+    se = values.std(dim=0) / math.sqrt(len(values))
+    return Quantity(value, se.where(value.isfinite(), torch.zeros_like(se)), "estimate")
+
+
+@torch.no_grad()
+def draw(p: Distribution, draws: int, generator: Generator | None) -> Tensor:
+    """Draw from a torch distribution, [draws, *B, *event], with a generator of our own.
+
+    torch.distributions takes none: its global state is forked and seeded from the generator.
+
+    Raises:
+        ValueError: If draws < 2.
+    """
+    if draws < 2:
+        raise ValueError(f"draws must be at least 2, got {draws}")
+    if generator is None:
+        return p.sample(torch.Size([draws]))
+    seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return p.sample(torch.Size([draws]))
+
+
+@torch.no_grad()
+def log_prob(p: Distribution, x: Tensor) -> Tensor:
+    """Return log p(x) in nats with -inf outside the support, where torch would refuse x."""
+    try:
+        inside = p.support.check(x) if p.support is not None else None
+    except NotImplementedError:
+        inside = None
+    if inside is None or bool(inside.all()):
+        return p.log_prob(x)
+    lead = x.shape[: x.ndim - len(p.batch_shape) - len(p.event_shape)]
+    # Any point inside will do: its density is thrown away.
+    mask = inside.reshape(*inside.shape, *[1] * (x.ndim - inside.ndim))
+    density = p.log_prob(torch.where(mask, x, p.sample(lead).to(x.dtype)))
+    return density.masked_fill(~inside, -math.inf)

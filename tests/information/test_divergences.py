@@ -1,0 +1,207 @@
+"""IT-07, PN-21, PR-21."""
+
+import math
+
+import pytest
+import torch
+from torch.distributions import Bernoulli, Normal, Uniform
+
+from ancestral.information import (
+    CHI_SQUARE,
+    HELLINGER,
+    JENSEN_SHANNON,
+    KL,
+    REVERSE_KL,
+    TOTAL_VARIATION,
+    FDivergence,
+    entropy,
+    jensen_shannon,
+    jensen_shannon_distance,
+    kl,
+    mutual_information,
+    mutual_information_of_samples,
+    pearson,
+    total_variation,
+)
+
+ALL = [KL, REVERSE_KL, JENSEN_SHANNON, CHI_SQUARE, HELLINGER, TOTAL_VARIATION]
+
+
+def tables(seed: int, count: int, size: int = 5) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    p = torch.rand(count, size, generator=generator, dtype=torch.float64) ** 2 + 1e-6
+    return p / p.sum(dim=-1, keepdim=True)
+
+
+def closed_form(divergence: FDivergence, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    m = (p + q) / 2
+    forms = {
+        "KL": p * (p / q).log(),
+        "reverse KL": q * (q / p).log(),
+        "Jensen-Shannon": (p * (p / m).log() + q * (q / m).log()) / 2,
+        "chi-square": (p - q).square() / q,
+        "squared Hellinger": (p.sqrt() - q.sqrt()).square() / 2,
+        "total variation": (p - q).abs() / 2,
+    }
+    return forms[divergence.name].sum(dim=-1)
+
+
+# PN-21
+@pytest.mark.parametrize("divergence", ALL, ids=lambda f: f.name)
+def test_divergences_equal_their_closed_forms(divergence: FDivergence) -> None:
+    p, q = tables(0, 200), tables(1, 200)
+    got = divergence(p, q)
+    assert got.kind == "exact"
+    torch.testing.assert_close(got.value, closed_form(divergence, p, q), rtol=1e-10, atol=1e-12)
+    assert bool((got.value >= -1e-15).all())
+    torch.testing.assert_close(
+        divergence(p, p).value, torch.zeros(200, dtype=torch.float64), rtol=0, atol=1e-15
+    )
+
+
+# PN-21
+@pytest.mark.parametrize("divergence", ALL, ids=lambda f: f.name)
+def test_the_conjugate_bounds_from_below_and_the_slope_attains_it(divergence: FDivergence) -> None:
+    p, q = tables(2, 1)[0], tables(3, 1)[0]
+    value = divergence(p, q).value
+    critic = divergence.slope(p / q)
+
+    def bound(t: torch.Tensor) -> torch.Tensor:
+        return (p * t).sum() - (q * divergence.conjugate(t)).sum()
+
+    torch.testing.assert_close(bound(critic), value, rtol=1e-10, atol=1e-12)
+    for _ in range(100):
+        assert bound(critic + 0.3 * torch.randn(5, dtype=torch.float64)) <= value + 1e-12
+
+
+# PN-21
+@pytest.mark.parametrize("divergence", ALL, ids=lambda f: f.name)
+def test_the_conjugate_is_the_supremum(divergence: FDivergence) -> None:
+    u = torch.logspace(-8, 8, 400_001, dtype=torch.float64)
+    critics = divergence.slope(torch.tensor([0.1, 0.5, 0.9, 1.5, 4.0], dtype=torch.float64))
+    for t in critics:
+        supremum = (t * u - divergence.generator(u)).max()
+        assert divergence.conjugate(t).item() == pytest.approx(supremum.item(), abs=1e-7)
+
+
+# PN-21
+def test_jensen_shannon_case_is_the_value_of_the_gan_game() -> None:
+    p, q = tables(4, 1)[0], tables(5, 1)[0]
+    discriminator = p / (p + q)
+    # GA-03: (E_p log D + E_q log (1 - D)) / 2 at the best D is JS - log 2.
+    game = ((p * discriminator.log()).sum() + (q * (1 - discriminator).log()).sum()) / 2
+    assert float(jensen_shannon(p, q)) - math.log(2) == pytest.approx(game.item(), abs=1e-12)
+    critic = (math.log(2) + discriminator.log()) / 2
+    torch.testing.assert_close(critic, JENSEN_SHANNON.slope(p / q))
+
+
+# PN-21
+def test_the_bound_over_draws_is_below_the_divergence() -> None:
+    p, q = Normal(0.5, 1.0), Normal(0.0, 1.0)
+    x, y = p.sample(torch.Size([100_000])).double(), q.sample(torch.Size([100_000])).double()
+    best = KL.bound(1 + (p.log_prob(x) - q.log_prob(x)), 1 + (p.log_prob(y) - q.log_prob(y)))
+    # The terms have standard deviation 0.5 each: 4 s.e. are 0.01.
+    assert best.item() == pytest.approx(0.125, abs=0.01)
+    assert KL.bound(0.5 * x, 0.5 * y) < best
+
+
+@pytest.mark.parametrize(
+    ("divergence", "apart"),
+    [
+        (KL, math.inf),
+        (REVERSE_KL, math.inf),
+        (JENSEN_SHANNON, math.log(2)),
+        (CHI_SQUARE, math.inf),
+        (HELLINGER, 1.0),
+        (TOTAL_VARIATION, 1.0),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_laws_that_share_nothing(divergence: FDivergence, apart: float) -> None:
+    p, q = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 1.0, 0.0])
+    assert float(divergence(p, q)) == pytest.approx(apart)
+    estimated = divergence(Uniform(0.0, 1.0), Uniform(2.0, 3.0))
+    assert float(estimated) == pytest.approx(apart)
+
+
+@pytest.mark.parametrize("divergence", ALL, ids=lambda f: f.name)
+def test_estimates_agree_with_quadrature(divergence: FDivergence) -> None:
+    zero, one = (torch.tensor(value, dtype=torch.float64) for value in (0.0, 1.0))
+    p, q = Normal(zero, one), Normal(0.6 * one, 1.2 * one)
+    x = torch.linspace(-12, 12, 24_001, dtype=torch.float64)
+    wanted = closed_form(divergence, p.log_prob(x).exp(), q.log_prob(x).exp()) * 1e-3
+    generator = torch.Generator().manual_seed(0)
+    got = divergence(p, q, draws=40_000, generator=generator)
+    assert got.kind == "estimate"
+    assert abs(got.value - wanted) < 4 * got.se
+    assert got.se < 0.02
+
+
+# IT-07
+def test_jensen_shannon_distance_is_a_metric_on_ten_thousand_triples() -> None:
+    p, q, r = (tables(seed, 10_000) for seed in (6, 7, 8))
+    pq, qr, pr = (jensen_shannon_distance(*pair).value for pair in ((p, q), (q, r), (p, r)))
+    torch.testing.assert_close(pq, jensen_shannon_distance(q, p).value, rtol=0, atol=1e-12)
+    assert bool((pr <= pq + qr).all())
+    assert bool((pq <= math.sqrt(math.log(2))).all())
+    ends = torch.eye(2)
+    assert float(jensen_shannon_distance(ends[0], ends[1])) == pytest.approx(math.sqrt(math.log(2)))
+    assert float(jensen_shannon_distance(ends[0], ends[0])) == 0
+
+
+def test_total_variation_is_the_largest_difference_of_an_event() -> None:
+    p, q = tables(9, 1)[0], tables(10, 1)[0]
+    events = torch.cartesian_prod(*5 * [torch.tensor([0.0, 1.0], dtype=torch.float64)])
+    assert float(total_variation(p, q)) == pytest.approx((events @ (p - q)).abs().max().item())
+    assert float(total_variation(Bernoulli(0.2), Bernoulli(0.5))) == pytest.approx(0.3)
+    # Between N(0, 1) and N(m, 1): 2 Phi(m / 2) - 1.
+    got = total_variation(Normal(0.0, 1.0), Normal(1.0, 1.0), generator=torch.Generator())
+    assert abs(float(got) - math.erf(0.5 / math.sqrt(2))) < 4 * float(got.se)
+
+
+def test_mutual_information_of_a_table() -> None:
+    joint = tables(11, 1, size=12)[0].reshape(3, 4)
+    x, y = joint.sum(dim=1), joint.sum(dim=0)
+    by_entropies = float(entropy(x)) + float(entropy(y)) - float(entropy(joint.flatten()))
+    assert float(mutual_information(joint)) == pytest.approx(by_entropies, abs=1e-12)
+    assert float(mutual_information(x[:, None] * y)) == pytest.approx(0, abs=1e-15)
+    with pytest.raises(ValueError, match=r"joint must be \[N, M\]"):
+        mutual_information(x)
+
+
+def test_mutual_information_of_samples_finds_that_of_the_table() -> None:
+    joint = torch.tensor([[0.4, 0.1], [0.1, 0.4]], dtype=torch.float64)
+    draws = torch.multinomial(joint.flatten(), 100_000, replacement=True)
+    got = mutual_information_of_samples(draws // 2, draws % 2, base=2)
+    assert abs(float(got) - float(mutual_information(joint, base=2))) < 4 * float(got.se)
+    with pytest.raises(ValueError, match="bins must be at least 2, got 1"):
+        mutual_information_of_samples(draws, draws, bins=1)
+    with pytest.raises(ValueError, match="must both be"):
+        mutual_information_of_samples(draws, draws[:-1])
+
+
+# PR-21
+def test_the_circle_is_uncorrelated_and_dependent() -> None:
+    n = 20_000
+    angle = 2 * torch.pi * torch.rand(n, dtype=torch.float64)
+    x, y = angle.cos(), angle.sin()
+    product = x * y
+    assert abs((product.mean() - x.mean() * y.mean()).item()) < 4 * product.std() / math.sqrt(n)
+    assert abs(pearson(x, y).item()) < 4 / math.sqrt(n)
+    got = mutual_information_of_samples(x, y, bins=20)
+    # Independent variables give (20 - 1)^2 / 2n = 0.009 nats of bias.
+    assert float(got) > 0.5
+    shuffled = mutual_information_of_samples(x, y[torch.randperm(n)], bins=20)
+    assert float(shuffled) < 0.02
+
+
+def test_a_table_and_a_density_are_refused() -> None:
+    with pytest.raises(ValueError, match="only be compared with a finite law"):
+        HELLINGER(torch.tensor([1.0]), Normal(0.0, 1.0))
+    with pytest.raises(ValueError, match="as many states, got 2 and 3"):
+        total_variation(torch.full((2,), 0.5), torch.full((3,), 1 / 3))
+
+
+def test_kl_as_an_f_divergence_equals_kl() -> None:
+    p, q = tables(12, 50), tables(13, 50)
+    torch.testing.assert_close(KL(p, q).value, kl(p, q).value, rtol=1e-12, atol=1e-14)
