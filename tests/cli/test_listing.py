@@ -8,7 +8,7 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         can = model["capabilities"]
         assert "samples" in can
         assert "graph" in can
-        assert ("density" in can) == (name in {"kde", "gmm"})
+        assert ("density" in can) == (name in {"kde", "gmm", "bayes-net"})
         assert ("bound" in can) == (name in {"vae", "image-vae"})
     assert found["vae"]["settings"]["decoder_std"] == "learned"
     shown = cli("models").out
