@@ -17,7 +17,8 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         can = model["capabilities"]
         assert "samples" in can
         assert "graph" in can
-        assert ("density" in can) == (name in {"kde", "gmm", "naive-bayes"})
+        exact = {"kde", "gmm", "bayes-net", "naive-bayes"}
+        assert ("density" in can) == (name in exact)
         assert ("bound" in can) == (name in {"vae", "image-vae"})
     assert found["vae"]["settings"]["decoder_std"] == "learned"
     shown = cli("models").out
