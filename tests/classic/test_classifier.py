@@ -8,6 +8,8 @@ from torch import nn
 
 from ancestral.capabilities import Batch, Trains
 from ancestral.classic.classifier import Classifier
+from ancestral.data import load
+from ancestral.errors import AncestralError
 
 
 def digits() -> Batch:
@@ -47,6 +49,24 @@ def test_training_passes_the_floor_of_a_double_softmax() -> None:
     label, probability = model.predict(examples.x)
     assert (label == examples.given["label"]).double().mean() > 0.95
     torch.testing.assert_close(probability, model(examples.x).probs.amax(1))
+
+
+@pytest.mark.slow
+def test_the_books_classifier_on_fashion_mnist() -> None:
+    try:
+        data = load("fashion-mnist")
+    except AncestralError as error:
+        pytest.skip(str(error))
+    model = Classifier((1, 28, 28), 10, hidden=(4,))
+    examples = Batch(data.train.x.float() / 255, data.train.given)
+    train(model.players(), examples, steps=1500, learning_rate=1e-3)
+    held_out = Batch(data.test.x.float() / 255, data.test.given)
+    with torch.no_grad():
+        loss = model.loss(held_out)
+    # NN-15: below log 10, and below what the book's double softmax can reach.
+    assert loss.total.item() / loss.weight < 1.2 < math.log(1 + 9 / math.e)
+    label, _ = model.predict(held_out.x)
+    assert (label == held_out.given["label"]).double().mean() > 0.6
 
 
 def test_the_loss_is_the_cross_entropy_of_the_logits() -> None:
