@@ -21,6 +21,7 @@ from torch.distributions import (
     Uniform,
     VonMises,
     Weibull,
+    kl_divergence,
 )
 
 from ancestral.information import kl
@@ -122,3 +123,8 @@ def test_full_and_diagonal_gaussians() -> None:
             assert float(got) == pytest.approx(float(wanted), abs=1e-12)
     laplace = Independent(Laplace(torch.zeros(2), torch.ones(2)), 1)
     assert kl(full, laplace, generator=torch.Generator()).kind == "estimate"
+
+
+def test_torchs_registry_is_left_alone() -> None:
+    with pytest.raises(NotImplementedError):
+        kl_divergence(HalfNormal(t(1.7)), Exponential(t(0.7)))

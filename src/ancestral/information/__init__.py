@@ -4,7 +4,6 @@ Laws are torch distributions or tensors of probabilities. Read ``shannon`` first
 :class:`Quantity` says whether it is exact or an estimate with a standard error.
 """
 
-from ancestral.information import pairs as _pairs  # noqa: F401 - registers its closed forms
 from ancestral.information.coding import huffman_code, huffman_lengths
 from ancestral.information.divergences import (
     CHI_SQUARE,

@@ -20,6 +20,7 @@ from torch.distributions import (
 )
 from torch.nn.functional import logsigmoid
 
+from ancestral.information.pairs import closed_form
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
 from ancestral.information.tables import check_simplex
 
@@ -268,10 +269,12 @@ def _exact_kl(p: Law, q: Law) -> Tensor | None:
     log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
         return expected(log_p, log_p - log_q)
-    try:
-        return kl_divergence(_sampled(p), _sampled(q))
-    except NotImplementedError:
-        return None
+    for form in (closed_form, kl_divergence):
+        try:
+            return form(_sampled(p), _sampled(q))
+        except NotImplementedError:
+            continue
+    return None
 
 
 def _sum_last(x: Tensor, count: int) -> Tensor:
