@@ -100,7 +100,7 @@ class Engine:
         """
         groups = by_pattern(rows)
         if len(groups) > _PATTERNS and self._one_serves_all(nodes, rows, targets, len(groups)):
-            groups = [((rows >= 0).all(axis=1), np.arange(rows.shape[1]))]
+            groups = [(np.asarray((rows >= 0).all(axis=1)), np.arange(rows.shape[1]))]
         for known, members in groups:
             case, mixed = self._case_of(nodes, rows[:, members], known)
             program = self.program(self.question(case, targets), limit)
@@ -114,7 +114,7 @@ class Engine:
 
     def _case_of(self, nodes: Sequence[int], rows: Array, known: Array) -> tuple[Case, list[int]]:
         """Return the evidence nodes of a group of rows, and the nodes known in some rows only."""
-        seen = (rows >= 0).any(axis=1)
+        seen = np.asarray((rows >= 0).any(axis=1))
         case = Case([0] * len(self.tables.sizes))
         case.observed = sum(1 << node for node, all_ in zip(nodes, known, strict=True) if all_)
         mixed = [node for node, some, all_ in zip(nodes, seen, known, strict=True) if some > all_]
@@ -124,7 +124,7 @@ class Engine:
     def _one_serves_all(
         self, nodes: Sequence[int], rows: Array, targets: Iterable[int] | None, groups: int
     ) -> bool:
-        case, _ = self._case_of(nodes, rows, (rows >= 0).all(axis=1))
+        case, _ = self._case_of(nodes, rows, np.asarray((rows >= 0).all(axis=1)))
         question = self.question(case, targets)
         entries = Structure(self.tables, question, math.inf).cost.entries
         return entries * rows.shape[1] < groups * _COMPILING
