@@ -74,8 +74,9 @@ def r_hat(draws: Tensor) -> Tensor:
     """
     halves = _halves(draws)
     n = len(halves)
-    within = halves.var(dim=0).mean(dim=0)
-    between = halves.mean(dim=0).var(dim=0)
+    rounding = _rounding(halves)
+    within = _above(halves.var(dim=0).mean(dim=0), rounding)
+    between = _above(halves.mean(dim=0).var(dim=0), rounding)
     return (((n - 1) / n * within + between) / within).sqrt().reshape(draws.shape[2:])
 
 
@@ -103,13 +104,22 @@ def effective_size(draws: Tensor) -> Tensor:
     spectrum = torch.fft.rfft(centred, n=2 * n, dim=0).abs().square()
     covariances = torch.fft.irfft(spectrum, n=2 * n, dim=0)[:n].mean(dim=1) / n
     within = covariances[0] * n / (n - 1)
-    total = covariances[0] + halves.mean(dim=0).var(dim=0)
+    total = _above(covariances[0] + halves.mean(dim=0).var(dim=0), _rounding(halves))
     correlations = 1 - (within - covariances) / total
     correlations[0] = 1.0
     pairs = correlations[: n // 2 * 2].unflatten(0, (n // 2, 2)).sum(dim=1)
     pairs = pairs.cummin(dim=0).values * (pairs > 0).cumprod(dim=0)
     time = (2 * pairs.sum(dim=0) - 1).clamp(min=1 / math.log10(n * m))
     return (n * m / time.where(total > 0, math.nan)).reshape(draws.shape[2:])
+
+
+def _rounding(halves: Tensor) -> Tensor:
+    """Return the variance, [D], below which draws vary by rounding only."""
+    return (1e-13 * halves.abs().amax(dim=(0, 1))).square()
+
+
+def _above(variance: Tensor, rounding: Tensor) -> Tensor:
+    return variance.where(variance > rounding, 0.0)
 
 
 def _halves(draws: Tensor) -> Tensor:
