@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ancestral.adversarial import GAN
     from ancestral.autoencoders import VAE, ImageVAE
-    from ancestral.classic import KDE, Empirical, GaussianMixture
+    from ancestral.classic import (
+        HMM,
+        KDE,
+        Classifier,
+        Empirical,
+        GaussianMixture,
+        LinearRegression,
+        LogisticRegression,
+        MarkovChain,
+        NaiveBayes,
+        NGram,
+    )
     from ancestral.data import Dataset, Loading, load
     from ancestral.errors import AncestralError
     from ancestral.evaluation import Figure, Setting, evaluate
@@ -22,15 +33,21 @@ if TYPE_CHECKING:
         DAG,
         BayesianNetwork,
         Deterministic,
+        Inference,
         LinearGaussian,
         Node,
         StandardNormal,
         Table,
         elbo,
         estimate_log_prob,
+        gaussian_query,
+        gibbs,
+        likelihood_weighting,
         query,
         read_bif,
+        read_network,
         student_network,
+        write_network,
     )
     from ancestral.networks.units import InDataUnits
     from ancestral.recipes import (
@@ -52,11 +69,13 @@ __version__ = "0.1.0"
 __all__ = [
     "DAG",
     "GAN",
+    "HMM",
     "KDE",
     "VAE",
     "AncestralError",
     "BayesianNetwork",
     "Budget",
+    "Classifier",
     "Dataset",
     "Deterministic",
     "Empirical",
@@ -64,8 +83,14 @@ __all__ = [
     "GaussianMixture",
     "ImageVAE",
     "InDataUnits",
+    "Inference",
     "LinearGaussian",
+    "LinearRegression",
     "Loading",
+    "LogisticRegression",
+    "MarkovChain",
+    "NGram",
+    "NaiveBayes",
     "Node",
     "Options",
     "Run",
@@ -79,21 +104,37 @@ __all__ = [
     "evaluate",
     "evaluate_run",
     "fit",
+    "gaussian_query",
+    "gibbs",
     "interpolate_run",
+    "likelihood_weighting",
     "load",
     "plan",
     "query",
     "read_bif",
+    "read_network",
     "resume",
     "sample_run",
     "start",
     "student_network",
+    "write_network",
 ]
 
 _HOME = {
     "adversarial": ("GAN",),
     "autoencoders": ("VAE", "ImageVAE"),
-    "classic": ("KDE", "Empirical", "GaussianMixture"),
+    "classic": (
+        "HMM",
+        "KDE",
+        "Classifier",
+        "Empirical",
+        "GaussianMixture",
+        "LinearRegression",
+        "LogisticRegression",
+        "MarkovChain",
+        "NGram",
+        "NaiveBayes",
+    ),
     "data": ("Dataset", "Loading", "load"),
     "errors": ("AncestralError",),
     "evaluation": ("Figure", "Setting", "evaluate"),
