@@ -7,9 +7,11 @@ larger than memory are counted chunk by chunk.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -24,8 +26,6 @@ Columns: TypeAlias = Mapping[str, "NDArray[np.integer] | Tensor | Sequence[int]"
 
 MOST_ENTRIES = 2**28
 """Largest table that is counted: 2 GiB of float64."""
-
-_PAIRED_ENTRIES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +279,13 @@ def count(
             index *= narrow.type(size)
             # The states are checked: a signed column fits, whatever its width.
             np.add(index, column, out=index, casting="unsafe")
-    if weights is None and index.dtype == np.uint8 and entries <= _PAIRED_ENTRIES:
-        counts = _count_pairs(index, entries)
-    else:
+    if weights is not None:
         counts = np.bincount(index, weights, minlength=entries)
+    elif index.dtype == np.uint8:
+        counts = _count_bytes(index, entries)
+    else:  # torch's loop does not make a wide copy first.
+        wide = index if index.dtype.kind == "i" else index.astype(np.int32)
+        counts = _bincount(wide, entries)
     return counts.astype(np.float64).reshape(sizes)
 
 
@@ -309,15 +312,27 @@ def normalise(counts: Array) -> Array:
     return np.where(seen, counts / np.where(seen, total, 1.0), 1.0 / counts.shape[-1])
 
 
-def _count_pairs(index: NDArray[np.integer], entries: int) -> NDArray[np.intp]:
-    """Count two rows at a time: half the additions, and fewer that wait for one another."""
-    even = len(index) // 2 * 2
-    pairs = np.ascontiguousarray(index[:even]).view(np.uint16)
-    both = np.bincount(pairs, minlength=256 * entries).reshape(entries, 256)
-    counts = both.sum(0)[:entries] + both.sum(1)
-    if even < len(index):
-        counts[index[-1]] += 1
-    return counts
+def _count_bytes(index: NDArray[np.integer], entries: int) -> NDArray[np.integer]:
+    """Count in as many lanes as a byte has room for: neighbours then seldom wait for one another.
+
+    Columns are often nearly constant, and an addition to the entry that was just added to must
+    wait for it.
+    """
+    lanes = max(256 // (1 << (entries - 1).bit_length()), 1)
+    if lanes > 1:
+        index = index + _lanes(len(index), lanes)
+    return _bincount(index, 256).reshape(lanes, 256 // lanes).sum(0)[:entries]
+
+
+def _bincount(index: NDArray[np.integer], entries: int) -> NDArray[np.int64]:
+    # What torch cannot share (read-only, backwards) is copied.
+    plain = np.require(index, requirements=["C", "W"])
+    return torch.bincount(torch.from_numpy(plain), minlength=entries).numpy()
+
+
+@lru_cache(maxsize=8)
+def _lanes(rows: int, lanes: int) -> NDArray[np.uint8]:
+    return np.resize(np.arange(0, 256, 256 // lanes, dtype=np.uint8), rows)
 
 
 def _check_states(name: str, array: NDArray[np.integer], size: int, least: int) -> None:
