@@ -205,3 +205,11 @@ def test_a_table_and_a_density_are_refused() -> None:
 def test_kl_as_an_f_divergence_equals_kl() -> None:
     p, q = tables(12, 50), tables(13, 50)
     torch.testing.assert_close(KL(p, q).value, kl(p, q).value, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("divergence", [JENSEN_SHANNON, HELLINGER, TOTAL_VARIATION])
+def test_bounded_divergences_of_laws_far_apart_are_their_bounds(divergence: FDivergence) -> None:
+    one = torch.ones((), dtype=torch.float64)
+    found = divergence(Normal(0 * one, one), Normal(60 * one, one))
+    apart = divergence(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]))
+    assert found.value.item() == pytest.approx(float(apart.value), rel=1e-6)

@@ -1,11 +1,12 @@
 """Checks at the door of the classic models: what is fitted, and what is given."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Size, Tensor
 
 from ancestral.capabilities import Given
-from ancestral.errors import CapabilityError, DataError
+from ancestral.errors import CapabilityError, DataError, InferenceError
 
 
 def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
@@ -23,6 +24,24 @@ def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -
         if name not in nodes:
             takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"
             raise CapabilityError(f"{model} cannot be conditioned on {name!r}: {takes}")
+
+
+def in_type_of(x: Tensor, value: Tensor) -> Tensor:
+    """Return a value in the type of x where that has fractions, else as it is."""
+    return value.to(x.dtype) if x.is_floating_point() else value
+
+
+def check_possible(log_joint: Tensor, what: str) -> Tensor:
+    """Return log p(state, x), [B, K], where each row is possible under some state.
+
+    Raises:
+        InferenceError: If a row has probability 0 under all; it is named.
+    """
+    impossible = (log_joint == -math.inf).all(dim=1)
+    if bool(impossible.any()):
+        row = int(impossible.nonzero()[0, 0]) + 1
+        raise InferenceError(f"row {row} has probability 0 under every {what}")
+    return log_joint
 
 
 def check_examples(x: Tensor, event_shape: Sequence[int]) -> None:

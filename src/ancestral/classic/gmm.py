@@ -7,7 +7,13 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count, check_event, check_examples, refuse_unknown
+from ancestral.classic.arguments import (
+    check_count,
+    check_event,
+    check_examples,
+    in_type_of,
+    refuse_unknown,
+)
 from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
@@ -169,11 +175,11 @@ class GaussianMixture(nn.Module):
         """
         refuse_unknown(given, "gmm", ["z"])
         if not given:
-            return torch.cat([part.logsumexp(1) for part in self._log_joint(x)]).to(x.dtype)
+            return in_type_of(x, torch.cat([part.logsumexp(1) for part in self._log_joint(x)]))
         z = torch.as_tensor(given["z"], device=x.device).long().expand(len(x))
         log_prior = self.weights.log()
         conditional = torch.cat([part - log_prior for part in self._log_joint(x)])
-        return conditional.gather(1, z[:, None])[:, 0].to(x.dtype)
+        return in_type_of(x, conditional.gather(1, z[:, None])[:, 0])
 
     def responsibilities(self, x: Tensor) -> Tensor:
         """Return the exact posterior p(z | x), [B, K], for x [B, D]; rows sum to 1.
@@ -181,7 +187,7 @@ class GaussianMixture(nn.Module):
         Raises:
             ValueError: If x is not [B, D].
         """
-        return torch.cat([part.softmax(dim=1) for part in self._log_joint(x)]).to(x.dtype)
+        return in_type_of(x, torch.cat([part.softmax(dim=1) for part in self._log_joint(x)]))
 
     @torch.no_grad()
     def sample(

@@ -12,6 +12,7 @@ from ancestral.classic.arguments import (
     check_event,
     check_examples,
     check_fitted,
+    in_type_of,
     refuse_unknown,
 )
 from ancestral.classic.bandwidth import Rule, leave_one_out, rule_of_thumb
@@ -114,6 +115,7 @@ class KDE(nn.Module):
             width = self.bandwidth
         if self.kernel != "gaussian" and not isinstance(self.bandwidth, int | float):
             width = width / RADIAL[self.kernel].deviation(self.features)
+        x = x if x.is_floating_point() else x.double()
         self.data = x.clone(memory_format=torch.contiguous_format)
         self.width = self.width.new_tensor(width)
         return self
@@ -134,14 +136,14 @@ class KDE(nn.Module):
             value = log_radial_mean(
                 RADIAL[self.kernel], x.double(), self.data.double(), float(self.width)
             )
-            return value.to(x.dtype)
+            return in_type_of(x, value)
         width, data, points = float(self.width), self.data.double(), x.detach().double()
         value = log_kernel_mean(points, data, width)
         if torch.is_grad_enabled() and x.requires_grad:
             # The score is known in closed form; autograd would keep every kernel, [B, N].
             score = kernel_score(points, data, width).to(x.dtype)
             return value.to(x.dtype) + (score * (x - x.detach())).sum(dim=1)
-        return value.to(x.dtype)
+        return in_type_of(x, value)
 
     @torch.no_grad()
     def sample(

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from ancestral.classic.arguments import check_event, check_examples
+from ancestral.classic.arguments import check_event, check_examples, in_type_of
 from ancestral.errors import DataError
 from ancestral.networks.dag import DAG
 
@@ -72,8 +72,8 @@ class LinearRegression(nn.Module):
         """
         if x.shape[-1:] != (self.features,):
             raise ValueError(f"x must end in {self.features} columns, got {list(x.shape)}")
-        mean = (x.to(self.weight) @ self.weight + self.bias).to(x.dtype)
-        return Normal(mean, self.scale.to(x.dtype), validate_args=False)
+        mean = in_type_of(x, x.to(self.weight) @ self.weight + self.bias)
+        return Normal(mean, self.scale.to(mean), validate_args=False)
 
     @torch.no_grad()
     def fit(self, x: Tensor, y: Tensor) -> Self:

@@ -8,7 +8,12 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count, check_examples, refuse_unknown
+from ancestral.classic.arguments import (
+    check_count,
+    check_examples,
+    check_possible,
+    refuse_unknown,
+)
 from ancestral.classic.families import TableFamily
 from ancestral.errors import ConfigError
 from ancestral.networks.bayesian_network import BayesianNetwork
@@ -137,8 +142,9 @@ class MixtureOf(nn.Module, Generic[F]):
         Raises:
             ValueError: If x is not [B, D].
             DataError: If a value is not of the family.
+            InferenceError: If a row has probability 0 under every component.
         """
-        return self._log_joint(x).softmax(dim=1)
+        return check_possible(self._log_joint(x), "component").softmax(dim=1)
 
     @torch.no_grad()
     def sample(

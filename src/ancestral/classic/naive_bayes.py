@@ -8,7 +8,12 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count, check_examples, refuse_unknown
+from ancestral.classic.arguments import (
+    check_count,
+    check_examples,
+    check_possible,
+    refuse_unknown,
+)
 from ancestral.classic.families import Family
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -111,8 +116,10 @@ class NaiveBayes(nn.Module, Generic[F]):
         Raises:
             ValueError: If x is not [B, D].
             DataError: If a value is not of the family.
+            InferenceError: If a row has probability 0 under every label.
         """
-        return Categorical(logits=self.log_joint(x), validate_args=False)
+        logits = check_possible(self.log_joint(x), "label")
+        return Categorical(logits=logits, validate_args=False)
 
     @torch.no_grad()
     def sample(

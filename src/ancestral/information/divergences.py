@@ -76,8 +76,13 @@ class FDivergence:
         """Return q f(p / q) at each state, with its limits where p or q is 0."""
         log_p, log_q = torch.broadcast_tensors(log_p, log_q)
         no_p, no_q = log_p == -math.inf, log_q == -math.inf
-        ratio = (log_p - log_q).masked_fill(no_p | no_q, 0).exp()
-        terms = log_q.exp() * self.generator(ratio)
+        gap = (log_p - log_q).masked_fill(no_p | no_q, 0)
+        # Beyond the largest number q f(p / q) is p times the slope at infinity, where it has one.
+        far = (gap > 0.9 * math.log(torch.finfo(gap.dtype).max)) & math.isfinite(
+            self.slope_at_infinity
+        )
+        terms = log_q.exp() * self.generator(gap.masked_fill(far, 0).exp())
+        terms = torch.where(far, log_p.exp() * self.slope_at_infinity, terms)
         terms = torch.where(no_p & ~no_q, log_q.exp() * self.at_zero, terms)
         terms = torch.where(no_q & ~no_p, log_p.exp() * self.slope_at_infinity, terms)
         return terms.masked_fill(no_p & no_q, 0)

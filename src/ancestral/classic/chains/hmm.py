@@ -287,9 +287,11 @@ class HMM(nn.Module):
     def _read(
         self, x: Tensor, lengths: Tensor | None, *, whole: bool = False
     ) -> tuple[Values, NDArray[np.int64]]:
-        values = self.emissions.check(x, whole=whole)
         steps = check_lengths(x, lengths)
-        return ends_masked(values, steps), steps
+        if lengths is not None:  # What stands after the ends is nobody's business.
+            after = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
+            x = x.masked_fill(after.reshape(*after.shape, *[1] * (x.ndim - 2)), 0)
+        return ends_masked(self.emissions.check(x, whole=whole), steps), steps
 
     def _set(self, initial: Array, transition: Array) -> None:
         self.initial.copy_(torch.from_numpy(initial))
