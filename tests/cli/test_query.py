@@ -126,3 +126,40 @@ def test_too_large_says_so_and_offers_an_estimate(cli: Callable, real_data: Path
     line = cli("query", path, "--memory", "0.001").line
     assert "GiB" in line or "MiB" in line
     assert "likelihood" in line
+
+
+def test_a_blank_line_of_one_column_is_a_row(cli: Callable, tmp_path: Path) -> None:
+    rows = tmp_path / "one.csv"
+    rows.write_text("x2\n1\n\n0\n")
+    answer = cli("query", "student", "x1", "--rows", rows, "--json").json
+    assert [line[1] for line in answer["posteriors"]] == pytest.approx(
+        [0.675 / 0.695, 0.9, 0.225 / 0.305]
+    )
+    rows.write_text("x2,x2\n1,0\n")
+    assert "two columns are called 'x2'" in cli("query", "student", "--rows", rows).line
+
+
+def test_a_target_named_twice_counts_once(cli: Callable) -> None:
+    twice = cli("query", "student", "x1", "x1", "x2", "--mpe", "--given", "x4=0", "--json").json
+    once = cli("query", "student", "x1", "x2", "--mpe", "--given", "x4=0", "--json").json
+    assert twice == once
+
+
+def test_evidence_that_contradicts_itself_is_refused(cli: Callable) -> None:
+    line = cli("query", "student", "x1", "--given", "x4=1", "--given", "x4=0").line
+    assert "--given x4 is given twice: '1' and '0'" in line
+
+
+def test_a_joint_has_no_picture(cli: Callable, tmp_path: Path) -> None:
+    assert "--joint" in cli("query", "student", "--joint", "--out", tmp_path / "a.svg").line
+
+
+def test_impossible_rows_name_file_and_row(cli: Callable, tmp_path: Path) -> None:
+    network, rows = tmp_path / "n.bif", tmp_path / "rows.csv"
+    network.write_text(
+        "network n {}\nvariable a { type discrete [2] {yes, no}; }\n"
+        "probability (a) { table 1.0, 0.0; }\n"
+    )
+    rows.write_text("a\nyes\nno\n")
+    line = cli("query", network, "--rows", rows).line
+    assert "rows.csv: row 2: " in line

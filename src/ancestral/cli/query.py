@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from ancestral.cli import console
 from ancestral.cli.answers import show_estimate, show_joint, show_posterior, show_states
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.errors import ConfigError, DataError
+from ancestral.errors import ConfigError, DataError, InferenceError
 
 if TYPE_CHECKING:
     from ancestral.networks import BayesianNetwork, Inference
@@ -113,6 +113,8 @@ def query(
     asking.check(given)
     common.apply()
     Destination(out=out, overwrite=overwrite).check()
+    if out is not None and asking.joint:
+        raise ConfigError("--out is a picture or the table of --rows, --joint has neither")
     if out is not None and asking.rows is None and out.suffix.lower() != ".svg":
         raise ConfigError(f"--out must end in .svg, got {str(out)!r}")
     opened = _open(network)
@@ -218,7 +220,10 @@ def _rows(words: _Words, engine: "Inference", path: Path, out: Path | None) -> i
 
     rows = read_evidence(words.opened, path)
     targets = list(words.targets or (name for name in words.opened.nodes if name not in rows))
-    found = engine.query_rows(rows, targets)
+    try:
+        found = engine.query_rows(rows, targets)
+    except InferenceError as error:
+        raise InferenceError(f"{path}: {error}") from None
     header = [f"{name}={state}" for name in targets for state in words.opened.states(name)]
     lines = [
         [*(p for name in targets for p in found.probabilities[name][i].tolist()), log_evidence]

@@ -45,10 +45,10 @@ def nearest(name: str, names: Iterable[str], *, otherwise: int = 0) -> str:
 
 
 def parse_pairs(pairs: Iterable[str], *, option: str = "--set") -> dict[str, str]:
-    """Split ``key=value`` texts; a later one wins.
+    """Split ``key=value`` texts; of settings a later one wins.
 
     Raises:
-        ConfigError: If a text has no ``=`` or no key.
+        ConfigError: If a text has no ``=`` or no key, or what is not a setting is said twice.
     """
     found = {}
     for pair in pairs:
@@ -58,6 +58,10 @@ def parse_pairs(pairs: Iterable[str], *, option: str = "--set") -> dict[str, str
         name = key.strip()
         if option == "--set":
             name = _setting(name.replace("-", "_"), value)
+        if option != "--set" and found.get(name, value.strip()) != value.strip():
+            raise ConfigError(
+                f"{option} {name} is given twice: {found[name]!r} and {value.strip()!r}"
+            )
         found[name] = value.strip()
     return found
 

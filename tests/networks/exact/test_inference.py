@@ -110,7 +110,7 @@ def test_impossible_evidence_names_a_smallest_conflict() -> None:
     message = r"probability 0: b=1, c=low; these cannot hold together"
     with pytest.raises(InferenceError, match=message):
         Inference(network).query(given={"a": 0, "c": "low", "b": 1})
-    with pytest.raises(InferenceError, match=r"row 2: .*b=1, c=low"):
+    with pytest.raises(InferenceError, match=r"row 3: .*b=1, c=low"):
         Inference(network).query_rows({"b": [0, -1, 1], "c": [0, 1, 0]})
     with pytest.raises(InferenceError, match="c=low, the likelihood of b"):
         Inference(network).query(given={"c": "low"}, likelihood={"b": [0, 1]})

@@ -158,7 +158,7 @@ class Engine:
             if state >= 0:
                 case.values[node] = state
                 case.observed |= 1 << node
-        self.refuse(case, limit, f"row {row}: ")
+        self.refuse(case, limit, f"row {row + 1}: ")
 
     def refuse(self, case: Case, limit: float, where: str = "") -> NoReturn:
         """Say which evidence conflicts.

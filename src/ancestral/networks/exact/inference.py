@@ -221,7 +221,7 @@ class Inference:
         """
         tables = self._engine().tables
         case = read_case(tables, given)
-        nodes = _nodes(tables, names)
+        nodes = list(dict.fromkeys(_nodes(tables, names)))
         for node in nodes:
             if case.observed >> node & 1:
                 raise InferenceError(f"{tables.names[node]!r} is given: its state is known")

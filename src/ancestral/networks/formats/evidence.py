@@ -1,5 +1,6 @@
 """Rows of evidence from a table: one column a node, state names in the cells, blanks missing."""
 
+from csv import reader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,10 +44,13 @@ def read_evidence(network: BayesianNetwork, path: str | Path) -> dict[str, NDArr
     if not table.num_rows or not table.num_columns:
         raise DataError(f"{path}: the table has no rows of evidence")
     found = {}
+    if twice := [name for name in table.column_names if table.column_names.count(name) > 1]:
+        raise DataError(f"{path}: two columns are called {twice[0]!r}")
     for name in table.column_names:
         if name not in network.nodes:
             near = ", ".join(list(network.nodes)[:8])
-            raise DataError(f"{path}: column {name!r} is no node; the nodes are {near}, ...")
+            more = ", ..." if len(network.nodes) > 8 else ""
+            raise DataError(f"{path}: column {name!r} is no node; the nodes are {near}{more}")
         found[name] = _codes(path, name, table.column(name), network.states(name))
     return found
 
@@ -62,13 +66,16 @@ def _read(path: Path) -> "pa.Table":
         if suffix == ".parquet":
             return parquet.read_table(path)
         delimiter = "\t" if suffix == ".tsv" else ","
-        with path.open(encoding="utf-8-sig") as file:
-            header = next(iter(file), "").rstrip("\r\n").split(delimiter)
-        names = [name.strip().strip('"') for name in header]
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(reader(file, delimiter=delimiter), [])
+        names = [name.strip() for name in header]
+        if len(set(names)) < len(names):  # Told by the caller; the reader would mix them up.
+            return pa.table([[None]] * len(names), names=names)
         return csv.read_csv(
             path,
             csv.ReadOptions(column_names=names, skip_rows=1),
-            csv.ParseOptions(delimiter=delimiter),
+            # Of one column a blank line is a missing cell.
+            csv.ParseOptions(delimiter=delimiter, ignore_empty_lines=len(names) > 1),
             csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
             ),

@@ -100,6 +100,8 @@ class _Reader:
             raise DataError(
                 f"{name}, line {error.lineno}: expected well-formed XML, got: {message}"
             ) from None
+        except LookupError as error:  # An encoding that Python does not know.
+            raise DataError(f"{name}, line 1: {error}") from None
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         if not self.path and tag != "BIF":

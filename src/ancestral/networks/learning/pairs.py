@@ -27,6 +27,9 @@ class Found:
     moves: int
 
 
+MOST_STATES = 2**13
+
+
 @dataclass(frozen=True, slots=True)
 class Variables:
     """Columns whose structure is to be learned.
@@ -54,6 +57,12 @@ class Variables:
         if states is not None:
             return cls(arrays, {name: tuple(states[name]) for name in wanted})
         tops = {name: int(array.max()) + 1 for name, array in arrays.items()}
+        if sum(tops.values()) > MOST_STATES:  # The counts of all pairs are a square of them.
+            name = max(tops, key=tops.__getitem__)
+            raise DataError(
+                f"all columns together may have {MOST_STATES:,} states, got "
+                f"{sum(tops.values()):,}; {name!r} alone has {tops[name]:,}"
+            )
         return cls(arrays, {n: tuple(map(str, range(top))) for n, top in tops.items()})
 
     @property

@@ -107,10 +107,13 @@ def _csv(path: Path, names: list[str], chunk_rows: int) -> Iterator["pa.RecordBa
     with path.open(encoding="utf-8-sig") as file:
         header = next(iter(file), "").strip().split(",")
     _check_names(path, names, [name.strip().strip('"') for name in header])
+    # Of one column a blank line is an empty cell, which is refused with its row.
+    blank = csv.ParseOptions(ignore_empty_lines=len(header) > 1)
     words = pa.dictionary(pa.int32(), pa.string())
     with csv.open_csv(
         path,
         csv.ReadOptions(block_size=_CSV_BLOCK_BYTES),
+        blank,
         convert_options=csv.ConvertOptions(
             column_types=dict.fromkeys(names, words), include_columns=names
         ),
@@ -120,6 +123,8 @@ def _csv(path: Path, names: list[str], chunk_rows: int) -> Iterator["pa.RecordBa
 
 def _check_names(path: Path, names: list[str], found: list[str]) -> None:
     for name in names:
+        if found.count(name) > 1:
+            raise DataError(f"{path}: two columns are called {name!r}")
         if name not in found:
             near = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
             raise DataError(f"{path}: no column {name!r}; there is {near}")
