@@ -287,10 +287,12 @@ class HMM(nn.Module):
     def _read(
         self, x: Tensor, lengths: Tensor | None, *, whole: bool = False
     ) -> tuple[Values, NDArray[np.int64]]:
+        if lengths is None:
+            return self.emissions.check(x, whole=whole), check_lengths(x, None)
         steps = check_lengths(x, lengths)
-        if lengths is not None:  # What stands after the ends is nobody's business.
-            after = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
-            x = x.masked_fill(after.reshape(*after.shape, *[1] * (x.ndim - 2)), 0)
+        # What stands after the ends is nobody's business.
+        after = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
+        x = x.masked_fill(after.reshape(*after.shape, *[1] * (x.ndim - 2)), 0)
         return ends_masked(self.emissions.check(x, whole=whole), steps), steps
 
     def _set(self, initial: Array, transition: Array) -> None:
