@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from torch import Size, Tensor
 
 from ancestral.capabilities import Given
-from ancestral.errors import CapabilityError, DataError, InferenceError
+from ancestral.errors import CapabilityError, ConfigError, DataError, InferenceError
 
 
 def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
@@ -29,6 +29,18 @@ def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -
 def in_type_of(x: Tensor, value: Tensor) -> Tensor:
     """Return a value in the type of x where that has fractions, else as it is."""
     return value.to(x.dtype) if x.is_floating_point() else value
+
+
+def check_components(components: int, examples: int) -> None:
+    """Refuse more components than examples.
+
+    Raises:
+        ConfigError: If there are.
+    """
+    if components > examples:
+        raise ConfigError(
+            f"components must be at most the number of examples, {examples}, got {components}"
+        )
 
 
 def check_possible(log_joint: Tensor, what: str) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
+    check_components,
     check_count,
     check_event,
     check_examples,
@@ -18,7 +19,6 @@ from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
-from ancestral.errors import ConfigError
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -135,11 +135,7 @@ class GaussianMixture(nn.Module):
         """
         del given
         check_examples(x, (self.features,))
-        if self.components > len(x):
-            raise ConfigError(
-                f"components must be at most the number of examples, {len(x)}, "
-                f"got {self.components}"
-            )
+        check_components(self.components, len(x))
         if means is not None and means.shape != (self.components, self.features):
             wanted = [self.components, self.features]
             raise ValueError(f"means must have shape {wanted}, got {list(means.shape)}")

@@ -183,10 +183,9 @@ def _most_probable(words: _Words, engine: "Inference", out: Path | None) -> int:
     targets, given = list(words.targets), words.evidence
     found = engine.marginal_map(targets, given) if targets else engine.most_probable(given)
     if out is not None:
-        sure = {name: {state: 1.0} for name, state in found.states.items()}
         values = {
-            name: {state: p.get(state, 0.0) for state in words.opened.states(name)}
-            for name, p in sure.items()
+            name: {state: float(state == best) for state in words.opened.states(name)}
+            for name, best in found.states.items()
         }
         _draw(words.opened, values, given, out)
     if words.common.json:

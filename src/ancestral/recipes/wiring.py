@@ -17,6 +17,7 @@ from ancestral.classic import (
     NaiveBayes,
     best_components,
 )
+from ancestral.classic.arguments import check_components
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import (
     Compose,
@@ -121,11 +122,8 @@ def enough_for_components(config: GMMConfig, data: Dataset) -> None:
     Raises:
         ConfigError: If there are.
     """
-    count = len(data.train)
-    if config.components is not None and config.components > count:
-        raise ConfigError(
-            f"components must be at most the number of examples, {count}, got {config.components}"
-        )
+    if config.components is not None:
+        check_components(config.components, len(data.train))
 
 
 def enough_for_a_distance(config: GANConfig, data: Dataset) -> None:
