@@ -48,6 +48,12 @@ def escape(app, what, name, obj, options, lines):  # noqa: ARG001 - Sphinx's sig
     lines[:] = "".join(found).split("\n")
 
 
+def skip(app, what, name, obj, leave_out, options):  # noqa: ARG001 - Sphinx's signature
+    """Leave out the methods that scikit-learn writes into every estimator."""
+    return leave_out or (getattr(obj, "__module__", None) or "").startswith("sklearn.")
+
+
 def setup(app):
+    app.connect("autodoc-skip-member", skip)
     # Before napoleon, which comes at 500.
     app.connect("autodoc-process-docstring", escape, priority=400)

@@ -1,5 +1,7 @@
 """Build the site, one tree a language, in docs/_build; warnings are errors.
 
+Every page is read anew: a page taken from the last build would keep its warnings to itself.
+
 MathJax is copied into the pages, so that they work offline: it comes from the npm registry when
 the site is built. Without npm the pages load it from the network, and this script says so.
 """
@@ -44,7 +46,7 @@ def main() -> int:
         print("MathJax could not be fetched: formulas will need the network", file=sys.stderr)
     for language in ("en", "es"):
         out = DOCS / "_build" / "html" / language
-        command = [sys.executable, "-m", "sphinx", "-W", "-q", "-b", "html", "-c", str(DOCS)]
+        command = [sys.executable, "-m", "sphinx", "-W", "-q", "-E", "-b", "html", "-c", str(DOCS)]
         command += ["-D", f"language={language}"]
         if vendored:
             command += ["-D", "mathjax_path=mathjax/tex-mml-chtml.js"]
