@@ -34,7 +34,9 @@ def fetch_mathjax(folder: Path) -> bool:
         if subprocess.run(command, cwd=scratch, check=False, capture_output=True).returncode:
             return False
         with tarfile.open(next(Path(scratch).glob("*.tgz"))) as archive:
-            archive.extractall(scratch, filter="data")
+            # The filter came with Python 3.11.4; MathJax's own archive needs none.
+            safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            archive.extractall(scratch, **safely)
         shutil.copytree(Path(scratch) / "package" / "es5", folder)
     return True
 
