@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from ancestral.errors import ConfigError
 
-Kind: TypeAlias = Literal["vectors", "images", "tables"]
+if TYPE_CHECKING:
+    from ancestral.data.text.corpus import Corpus
+
+Kind: TypeAlias = Literal["vectors", "images", "tables", "text"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,7 +20,8 @@ class Examples:
     """Examples of one split, in the user's units.
 
     Args:
-        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D].
+        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D];
+            text: windows of token ids, int32 [N, T + 1], of which T are predicted.
         given: What is known of each example, ``{"label": int64 [N]}`` or empty.
 
     Example:
@@ -44,7 +48,7 @@ class Dataset:
     Args:
         name: A source's name, or a file's stem.
         source: What the user wrote, a name or an absolute path.
-        kind: ``"vectors"``, ``"images"``, or ``"tables"`` of states.
+        kind: ``"vectors"``, ``"images"``, ``"tables"`` of states, or ``"text"``.
         train: The training split; the only one that transforms and models are fitted on.
         validation: Chooses the best weights.
         test: Seen by evaluation only.
@@ -56,6 +60,7 @@ class Dataset:
         duplicates_removed: Examples dropped because an equal one stands in another split.
         fingerprint: SHA-256 of contents and splits, hexadecimal.
         notes: What was inferred or changed, one sentence each, to be said aloud.
+        corpus: Text: the documents of the splits and their tokenizer; None for others.
     """
 
     name: str
@@ -72,11 +77,45 @@ class Dataset:
     duplicates_removed: int = 0
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    corpus: "Corpus | None" = None
 
     @property
     def event_shape(self) -> torch.Size:
-        """Shape of one example: [D] or [C, H, W]."""
+        """Shape of one example: [D], [C, H, W] or [T + 1]."""
         return self.train.x.shape[1:]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextLoading:
+    """How text becomes tokens and windows.
+
+    Args:
+        tokenizer: ``bpe``: pieces of bytes, learned; ``word``: the book's; ``character``.
+        pieces: Vocabulary of ``bpe``, the special tokens included, at least 260 + 1.
+        window: Tokens that a window predicts, T, at least 2.
+        batching: ``packed``: documents one after the other, nothing cut away; ``padded``: one
+            document a window, cut or filled, as in the book.
+        documents: What a document is: a line, a paragraph (between blank lines) or a file;
+            ``auto`` tells by the text.
+
+    Raises:
+        ConfigError: If a value is outside its range.
+
+    Example:
+        >>> TextLoading(tokenizer="word").window
+        256
+    """
+
+    tokenizer: Literal["bpe", "word", "character"] = "bpe"
+    pieces: int = 4096
+    window: int = 256
+    batching: Literal["packed", "padded"] = "packed"
+    documents: Literal["auto", "lines", "paragraphs", "files"] = "auto"
+
+    def __post_init__(self) -> None:
+        for name, least in (("pieces", 261), ("window", 2)):
+            if getattr(self, name) < least:
+                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +130,7 @@ class Loading:
             test split is kept instead.
         label: Column of a table that is the label; None for no label.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
+        text: How text becomes tokens.
 
     Raises:
         ConfigError: If a value is outside its range.
@@ -105,6 +145,7 @@ class Loading:
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
     discrete: bool = False
+    text: TextLoading = TextLoading()
 
     def __post_init__(self) -> None:
         if self.seed < 0:

@@ -13,12 +13,13 @@ class Shape:
     """The kind and the sizes of the data.
 
     Args:
-        kind: vectors, images or tables.
+        kind: vectors, images, tables or text.
         event: Shape of one example in the user's units.
         labels: Number of labels, 0 without.
         levels: Grey levels of images, else 0.
         columns: Names of the columns of tables.
         states: Names of the states of each of them.
+        vocabulary: Tokens of text, the special ones included, else 0.
 
     Example:
         >>> Shape(kind="images", event=Size((1, 8, 8)), labels=10, levels=17).features
@@ -31,6 +32,7 @@ class Shape:
     levels: int = 0
     columns: tuple[str, ...] = ()
     states: tuple[tuple[str, ...], ...] = ()
+    vocabulary: int = 0
 
     @property
     def features(self) -> int:

@@ -1,0 +1,1 @@
+"""Sequences, token by token: the full chain, its factors tied."""

@@ -1,0 +1,1 @@
+"""From the distribution of the next token to text: rules, searches and the loop that generates."""
