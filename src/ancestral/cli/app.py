@@ -11,8 +11,8 @@ from ancestral.errors import AncestralError
 
 _HELP = """Generative models of every paradigm, fitted to your data, compared honestly.
 
-DATA is a name (ancestral datasets), a table (csv, parquet, npy, npz), a folder of images or
-of IDX files. A run is a folder."""
+DATA is a name (ancestral datasets), a table (csv, parquet, npy, npz), a text (txt), a folder of
+images, of texts or of IDX files. A run is a folder."""
 
 _EXAMPLE = "Example:  ancestral compare swiss-roll --models kde,gmm,vae,gan --budget 30s"
 
@@ -54,6 +54,12 @@ _COMMANDS = (
         "latent:encode",
         "Write the latents of data, mean and standard deviation, to a table.",
         "runs/first my_table.csv --out latents.csv",
+    ),
+    (
+        "score",
+        "score:score",
+        "Say how surprised a run is by each row, image or token.",
+        "runs/story my_story.txt --out surprise.csv",
     ),
     (
         "query",

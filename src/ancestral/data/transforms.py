@@ -133,6 +133,30 @@ class States(Transform):
         return {"kind": "states"}
 
 
+class Tokens(Transform):
+    """Token ids as they are: the tokenizer stands between them and the user's text.
+
+    Example:
+        >>> Tokens()(torch.zeros(5, 3, dtype=torch.int32)).dtype
+        torch.int64
+    """
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the ids, int64, and zeros."""
+        del generator  # Nothing is drawn.
+        return x.long(), torch.zeros(len(x), dtype=torch.float64, device=x.device)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return the ids, int32 [B, T]."""
+        return y.int()
+
+    def spec(self) -> Spec:
+        """Return the kind."""
+        return {"kind": "tokens"}
+
+
 class Levels(Transform):
     """Grey levels 0..levels-1 laid evenly on [low, high], without noise.
 
@@ -363,6 +387,8 @@ def build(spec: Mapping[str, Any]) -> Transform:
             return Affine(torch.zeros(shape), torch.ones(shape))
         case {"kind": "states"}:
             return States()
+        case {"kind": "tokens"}:
+            return Tokens()
         case {"kind": "levels", "levels": levels, "low": low, "high": high}:
             return Levels(levels, low=low, high=high)
         case {"kind": "dequantise", "levels": levels}:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from ancestral.evaluation.measures import Estimate
 from ancestral.evaluation.quality import Bench, Fresh, Stage, stages
 from ancestral.evaluation.setting import LEAST, Setting
 from ancestral.networks.units import InDataUnits
+
+if TYPE_CHECKING:
+    from ancestral.evaluation.text.passages import Passages
 
 Progress: TypeAlias = Callable[[str, float], None]
 """(what is being done, share done so far)."""
@@ -37,6 +40,7 @@ class Evaluation:
         definitions: One sentence for each figure, with the sizes used.
         notes: What went wrong, one sentence each; to be shown beside the figures.
         seconds: Wall-clock time.
+        passages: Of text: samples to read, in place of ``samples``.
     """
 
     figures: Mapping[str, Figure | None]
@@ -47,6 +51,7 @@ class Evaluation:
     definitions: Mapping[str, str]
     notes: tuple[str, ...]
     seconds: float
+    passages: "Passages | None" = None
 
 
 def evaluate(

@@ -6,7 +6,7 @@ after a default has changed.
 """
 
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol, Self, TypeAlias
+from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
 from ancestral.recipes.graphs import edges_of_file
 from ancestral.recipes.settings import require
@@ -40,7 +40,17 @@ class Config(Protocol):
         ...
 
 
-def _chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
+@runtime_checkable
+class HasRate(Protocol):
+    """A config whose networks come in sizes that want learning rates of their own."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Return the peak rate."""
+        ...
+
+
+def chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
     """Return a field that is None by default, written as ``word``."""
     return field(default=None, metadata={"none": word})
 
@@ -65,7 +75,7 @@ class KDEConfig:
             example.
     """
 
-    bandwidth: float | Literal["scott", "silverman"] | None = _chosen()
+    bandwidth: float | Literal["scott", "silverman"] | None = chosen()
     kernel: Literal["gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"] = (
         "gaussian"
     )
@@ -92,9 +102,9 @@ class GMMConfig:
             (0, 1]; None: 1e-6, or 0.1 for the many pixels of images.
     """
 
-    components: int | None = _chosen()
+    components: int | None = chosen()
     covariance: Literal["full", "diag", "tied", "spherical"] = "full"
-    least_variance: float | None = _chosen()
+    least_variance: float | None = chosen()
 
     def __post_init__(self) -> None:
         require(self, "components", self.components is None or self.components >= 1, "at least 1")
@@ -140,9 +150,9 @@ class VAEConfig:
     """
 
     size: Size = "small"
-    latent: int | None = _chosen()
-    hidden: tuple[int, ...] | None = _chosen()
-    decoder_std: float | None = _chosen("learned")
+    latent: int | None = chosen()
+    hidden: tuple[int, ...] | None = chosen()
+    decoder_std: float | None = chosen("learned")
     prior: Literal["mixture", "normal"] = "mixture"
     components: int = 50
     frequencies: int = 0
@@ -179,8 +189,8 @@ class ImageVAEConfig:
     """
 
     size: Size = "small"
-    latent: int | None = _chosen()
-    width: int | None = _chosen()
+    latent: int | None = chosen()
+    width: int | None = chosen()
     decoder: Literal["transposed", "resize", "book"] = "transposed"
     likelihood: Literal["logistic", "cross-entropy"] = "logistic"
     conditional: bool = True
@@ -213,8 +223,8 @@ class GANConfig:
     """
 
     size: Size = "small"
-    latent: int | None = _chosen()
-    hidden: tuple[int, ...] | None = _chosen()
+    latent: int | None = chosen()
+    hidden: tuple[int, ...] | None = chosen()
     loss: Literal["non-saturating", "saturating"] = "non-saturating"
     prior: Literal["normal", "uniform"] = "normal"
     penalty: float = 0.02
@@ -251,7 +261,7 @@ class BayesNetConfig:
     """
 
     structure: str = "hill-climb"
-    edges: tuple[int, ...] | None = _chosen()
+    edges: tuple[int, ...] | None = chosen()
     pseudo_count: float = 1.0
     max_parents: int = 4
 

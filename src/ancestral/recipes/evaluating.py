@@ -13,6 +13,7 @@ from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
 from ancestral.evaluation.figures import figures_to_json
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.setting import Setting
+from ancestral.evaluation.text import evaluate_text
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.reporting import Shown, is_toy, model_entry, report_run, section_of
 from ancestral.recipes.runs import Run
@@ -100,6 +101,8 @@ def measure(
     progress: Progress | None = None,
 ) -> Evaluation:
     """Measure a model; toy sets are told from which source fresh points come."""
+    if data.kind == "text":
+        return evaluate_text(units, data, setting=setting, progress=progress)
 
     def draw(n: int, seed: int) -> Tensor:
         points = fresh(data.source, n, seed=seed)

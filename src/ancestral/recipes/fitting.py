@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Generator, nn
 
-from ancestral.capabilities import Batch, Fits, Trains
+from ancestral.capabilities import Fits, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.errors import AncestralError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.feeding import examples_of, lengths_of, on_device
 from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, store
 from ancestral.recipes.plan import Plan, build_model, plan
@@ -27,15 +28,19 @@ from ancestral.recipes.runs import (
     free_name,
     make_folder,
     save_record,
+    save_tokenizer,
     save_weights,
 )
-from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge, conditions
+from ancestral.recipes.text_validation import TextJudge
+from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge
 from ancestral.training.budget import Budget
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
-from ancestral.training.loop import Prepare, Report, Validation, train
+from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
+
+AnyJudge: TypeAlias = Judge | TextJudge
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,7 @@ class Fitting:
         plan_ = self.plan
         wall, cpu = time.perf_counter(), time.process_time()
         generator = Generator(plan_.device).manual_seed(seed_of(plan_.seed, "fit"))
-        examples = _on_device(plan_.data, plan_.device)
+        examples = on_device(plan_.data, plan_.device)
         y = self.units.transform(examples.x, generator)
         record = self.run.record
         if plan_.recipe.choose is not None:
@@ -210,6 +215,8 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         result=Result(parameters=_parameters(model)),
     )
     make_folder(folder, overwrite=overwrite)
+    if plan.data.corpus is not None:
+        save_tokenizer(folder, plan.data.corpus.tokenizer)
     return Fitting(plan, save_record(folder, record), units, game)
 
 
@@ -311,15 +318,21 @@ def _game(plan_: Plan, model: nn.Module) -> Game | None:
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
 
 
-def _judge(plan_: Plan, units: InDataUnits) -> Judge | None:
+def _judge(plan_: Plan, units: InDataUnits) -> AnyJudge | None:
     choice = plan_.recipe.chosen_by
     if choice is None:
         return None
+    if choice == "bits_per_char":
+        return TextJudge(units, plan_.data, device=plan_.device)
     return Judge(choice, units, plan_.data, seed=plan_.seed, device=plan_.device)
 
 
 def _reports(
-    plan_: Plan, units: InDataUnits, game: Game, judge: Judge | None, progress: Progress | None
+    plan_: Plan,
+    units: InDataUnits,
+    game: Game,
+    judge: Judge | TextJudge | None,
+    progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:
         raise TypeError("training needs a budget")
@@ -329,7 +342,7 @@ def _reports(
         validation = Validation(
             run=judge, figure=judge.choice, higher_is_better=higher, tolerance=judge.tolerance
         )
-    examples, prepare = _examples(plan_, units)
+    examples, prepare = examples_of(plan_, units)
     return train(
         game,
         examples,
@@ -337,26 +350,8 @@ def _reports(
         validation=validation,
         state=progress,
         prepare=prepare,
+        lengths=lengths_of(plan_),
     )
-
-
-def _examples(plan_: Plan, units: InDataUnits) -> tuple[Batch, Prepare | None]:
-    """Return the training split, and what makes a batch of it for the model."""
-    examples = _on_device(plan_.data, plan_.device)
-    given = dict(examples.given) if conditions(units) else {}
-    transform = units.transform
-    if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
-        return Batch(transform(examples.x), given), None
-
-    def prepare(batch: Batch, generator: Generator) -> Batch:
-        return Batch(transform(batch.x, generator), batch.given)
-
-    return Batch(examples.x, given), prepare
-
-
-def _on_device(data: Dataset, device: str) -> Batch:
-    given = {name: value.to(device) for name, value in data.train.given.items()}
-    return Batch(data.train.x.to(device), given)
 
 
 def _position(run: Run, game: Game) -> Position:

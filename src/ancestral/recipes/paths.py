@@ -48,7 +48,7 @@ def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Late
     """
     run = run if isinstance(run, Run) else Run.open(run)
     units = _encoder(run, device)
-    examples = _examples(run, data)
+    examples = examples_for(run, data)
     means, stds = [], []
     for start in range(0, len(examples), _CHUNK):
         q = _encode(units, examples[start : start + _CHUNK], device)
@@ -114,8 +114,13 @@ def _encode(units: InDataUnits, examples: Examples, device: str) -> Distribution
     return units.encode(examples.x.to(device), given=given if conditions(units) else None)
 
 
-def _examples(run: Run, source: str) -> Examples:
-    """Read all examples of a source and check that the run's model takes them."""
+def examples_for(run: Run, source: str) -> Examples:
+    """Read all examples of a source, in its order, and check that the run's model takes them.
+
+    Raises:
+        RunError: If it does not.
+        DataError: If they cannot be read.
+    """
     mine = run.record.data
     loading = mine.loading
     if mine.kind == "images":
@@ -132,7 +137,7 @@ def _examples(run: Run, source: str) -> Examples:
 
 def _one(run: Run, end: str) -> Examples:
     if Path(end).exists():
-        examples = _examples(run, end)
+        examples = examples_for(run, end)
         if len(examples) != 1:
             raise DataError(f"{end} must hold one example, it holds {len(examples)}")
         return examples

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ancestral.data.dataset import Dataset, Loading
+from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
@@ -31,6 +31,9 @@ _LOADING = {
 }
 """Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
 the size of a network, and ``pixels`` cannot be mistaken."""
+
+_TEXT = tuple(hints(TextLoading))
+"""Settings of text, fields of ``TextLoading``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,13 +124,16 @@ def plan(
             f"got {loading.size}: "
             "pixels are of images"
         )
+    if loaded.kind != "text" and loading.text != TextLoading():
+        names = ", ".join(_TEXT)
+        raise ConfigError(f"{names} are settings of text, {loaded.name} holds {loaded.kind}")
     config = chosen.make_config(recipe).resolved(DataRecord.of(loaded, loading).shape)
     if recipe.check is not None:
         recipe.check(config, loaded)
     return Plan(
         recipe=recipe,
         config=config,
-        options=chosen.make_options(recipe, loaded),
+        options=chosen.make_options(recipe, config, loaded),
         budget=(end or recipe.budget[loaded.kind]) if recipe.trains else None,
         seed=seed,
         device=device,
@@ -169,10 +175,10 @@ class _Chosen:
                 found.config[name] = value
             elif name in training:
                 found.options[name] = value
-            elif name in _LOADING:
+            elif name in _LOADING or name in _TEXT:
                 found.loading[name] = value
             else:
-                known = [*own, *training, *_LOADING]
+                known = [*own, *training, *_LOADING, *_TEXT]
                 raise ConfigError(
                     f"unknown setting {name!r} of {recipe.name}{nearest(name, known, otherwise=99)}"
                 )
@@ -192,27 +198,31 @@ class _Chosen:
             hint = ", or a whole number of pixels for images" if whole else ""
             raise ConfigError(f"{error}{hint}") from None
 
-    def make_options(self, recipe: Recipe, data: Dataset) -> Options | None:
+    def make_options(self, recipe: Recipe, config: Config, data: Dataset) -> Options | None:
         if not recipe.trains:
             return None
-        return settings.build(Options, self.options, base=recipe.options[data.kind])
+        return settings.build(Options, self.options, base=recipe.options_of(config, data.kind))
 
 
 def loading_of(chosen: Mapping[str, object]) -> Loading:
-    """Return how to load, from the settings of the data: size, label, fractions, split_seed.
+    """Return how to load, from the settings of the data: size, label, fractions, tokenizer ...
 
     Raises:
         ConfigError: If one is unknown or out of range.
     """
     kinds = hints(Loading)
-    values = {}
+    values, text = {}, {}
     for name, value in chosen.items():
-        if name not in _LOADING:
+        if name in _TEXT:
+            text[name] = value
+        elif name in _LOADING:
+            values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
+        else:
+            known = [*_LOADING, *_TEXT]
             raise ConfigError(
-                f"unknown setting {name!r} of data{nearest(name, _LOADING, otherwise=9)}"
+                f"unknown setting {name!r} of data{nearest(name, known, otherwise=9)}"
             )
-        values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
-    return replace(Loading(), **values)
+    return replace(Loading(text=settings.build(TextLoading, text)), **values)
 
 
 def _pixels(value: object) -> bool:

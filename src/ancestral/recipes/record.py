@@ -12,7 +12,7 @@ import torch
 from torch import Size
 
 from ancestral import __version__
-from ancestral.data.dataset import Dataset, Kind, Loading
+from ancestral.data.dataset import Dataset, Kind, Loading, TextLoading
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.recipes import settings
@@ -61,7 +61,7 @@ class DataRecord:
     Args:
         name: A short name.
         source: What loads it.
-        kind: vectors, images or tables.
+        kind: vectors, images, tables or text.
         fingerprint: Of contents and split.
         event_shape: Of one example.
         train: Examples in the training split.
@@ -69,6 +69,7 @@ class DataRecord:
         labels: Names of the labels; empty if there are none.
         levels: Grey levels of images, else 0.
         states: Names of the states of each column of tables.
+        vocabulary: Tokens of text, else 0.
         loading: Everything that changes what is loaded.
     """
 
@@ -82,6 +83,7 @@ class DataRecord:
     labels: tuple[str, ...] = ()
     levels: int = 0
     states: tuple[tuple[str, ...], ...] = ()
+    vocabulary: int = 0
     loading: Loading = field(default_factory=Loading)
 
     @property
@@ -94,6 +96,7 @@ class DataRecord:
             levels=self.levels,
             columns=self.columns if self.states else (),
             states=self.states,
+            vocabulary=self.vocabulary,
         )
 
     @classmethod
@@ -110,6 +113,7 @@ class DataRecord:
             labels=tuple(data.labels),
             levels=data.levels,
             states=data.states,
+            vocabulary=data.corpus.tokenizer.vocabulary if data.corpus else 0,
             loading=loading,
         )
 
@@ -117,6 +121,8 @@ class DataRecord:
         """Return what TOML can hold."""
         found = asdict(replace(self, loading=Loading()))
         loading = asdict(self.loading)
+        if self.kind != "text":
+            del loading["text"]
         found["loading"] = {key: value for key, value in loading.items() if value is not None}
         return found
 
@@ -126,6 +132,7 @@ class DataRecord:
         values = dict(found)
         loading = dict(values.pop("loading"))
         loading["fractions"] = tuple(loading["fractions"])
+        loading["text"] = TextLoading(**loading.pop("text", {}))
         for name in ("event_shape", "columns", "labels"):
             values[name] = tuple(values[name])
         values["states"] = tuple(tuple(names) for names in values.get("states", ()))

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph
-from ancestral.data.dataset import Dataset
+from ancestral.data.dataset import Dataset, TextLoading
 from ancestral.data.sources import fresh
 from ancestral.evaluation import drawing
 from ancestral.evaluation.evaluate import Evaluation
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.evaluation.space import Space
+from ancestral.evaluation.text import Passages, show_text
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.record import Record
@@ -44,6 +45,7 @@ class Shown:
         given: What they were conditioned on.
         nearest: Training examples nearest to the first of them.
         notes: Remarks.
+        passages: Generated texts.
     """
 
     figures: Mapping[str, Figure | None] = field(default_factory=dict)
@@ -51,6 +53,7 @@ class Shown:
     given: Mapping[str, Tensor] = field(default_factory=dict)
     nearest: Tensor | None = None
     notes: Sequence[str] = ()
+    passages: Passages | None = None
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "Shown":
@@ -62,6 +65,7 @@ class Shown:
             given=evaluation.given,
             nearest=evaluation.nearest if some else None,
             notes=evaluation.notes,
+            passages=evaluation.passages,
         )
 
     @classmethod
@@ -69,6 +73,8 @@ class Shown:
     def draw(cls, units: InDataUnits, data: Dataset, *, seed: int) -> "Shown":
         """Return samples only, without measuring anything."""
         try:
+            if data.kind == "text":
+                return cls(passages=show_text(units, data, seed=seed))
             drawn = drawing.draw(units, data, drawing.SHOWN[data.kind], seed=seed)
             samples, given = drawing.show(units, data, drawn, seed=seed)
         except (ArithmeticError, ValueError) as error:
@@ -125,6 +131,7 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         samples=shown.samples,
         sample_labels=shown.given.get("label"),
         nearest=shown.nearest,
+        passages=shown.passages,
         log_density=density,
         log_density_kind=kind,
         repeat=repeat_command(record),
@@ -176,7 +183,7 @@ def _changed(record: Record) -> dict[str, object]:
         key: value for key, value in settings.plain(record.config).items() if value != usual[key]
     }
     if record.options is not None:
-        usual = settings.plain(recipe.options[record.data.kind])
+        usual = settings.plain(recipe.options_of(record.config, record.data.kind))
         chosen = settings.plain(record.options)
         found |= {key: value for key, value in chosen.items() if value != usual[key]}
     loading = record.data.loading
@@ -186,6 +193,8 @@ def _changed(record: Record) -> dict[str, object]:
         found["label"] = loading.label
     if loading.seed:
         found["split_seed"] = loading.seed
+    usual = settings.plain(TextLoading())
+    found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
     return found
 
 

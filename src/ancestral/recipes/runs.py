@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ancestral.data.dataset import Dataset
 from ancestral.data.discrete import recode
 from ancestral.data.sources import load
+from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
@@ -22,7 +23,7 @@ from ancestral.recipes.table import Recipe, recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
-METRICS, REPORT = "metrics.jsonl", "report.html"
+METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,21 @@ class Run:
         _load(transform, tensors, "transform.", path)
         return InDataUnits(model.to(device).eval(), transform.to(device))
 
+    def tokenizer(self) -> Tokenizer:
+        """Return the tokenizer of a run on text.
+
+        Raises:
+            RunError: If the run is of other data.
+            DamagedFileError: If it cannot be read.
+        """
+        path = self.folder / TOKENIZER
+        if self.record.data.kind != "text":
+            raise RunError(f"{self.folder} models {self.record.data.kind}: it has no tokenizer")
+        try:
+            return Tokenizer.load(path)
+        except (OSError, ValueError) as error:
+            raise DamagedFileError(f"{path} cannot be read: {error}") from None
+
     def data(self) -> Dataset:
         """Load the data of the run again, and check that they are the same.
 
@@ -141,6 +157,15 @@ def save_weights(
     save_tensors(run.folder / WEIGHTS, tensors, words)
 
 
+def save_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
+    """Write the tokenizer of a run on text.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    write_text(folder / TOKENIZER, tokenizer.to_json())
+
+
 def save_record(folder: Path, record: Record) -> Run:
     """Write ``run.toml`` and return the run.
 
@@ -160,7 +185,7 @@ def make_folder(folder: Path, *, overwrite: bool) -> None:
     """
     check_free(folder, overwrite=overwrite)
     with disk_errors(folder):
-        for name in (RECORD, WEIGHTS, METRICS, REPORT):
+        for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER):
             (folder / name).unlink(missing_ok=True)
         if (folder / CHECKPOINT).is_dir():
             shutil.rmtree(folder / CHECKPOINT)

@@ -1,7 +1,7 @@
 """The one table of models: a name, what it needs, how it is built and how it is trained."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from torch import Generator, Tensor, nn
@@ -9,13 +9,13 @@ from torch import Generator, Tensor, nn
 from ancestral.data.dataset import Dataset, Kind
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
-from ancestral.recipes import configs, wiring
+from ancestral.recipes import configs, text_configs, text_wiring, wiring
 from ancestral.recipes.settings import nearest
 from ancestral.recipes.shape import Shape
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
-Choice: TypeAlias = Literal["elbo", "log_prob", "loss", "sliced_wasserstein"]
+Choice: TypeAlias = Literal["elbo", "log_prob", "loss", "sliced_wasserstein", "bits_per_char"]
 """Figures, on the validation split, by which weights can be chosen."""
 
 
@@ -58,6 +58,13 @@ class Recipe:
     def trains(self) -> bool:
         """Whether it is trained by gradients; else a closed form or EM fits it."""
         return bool(self.options)
+
+    def options_of(self, config: configs.Config, kind: Kind) -> Options:
+        """Return the default settings of the training of a model of this size."""
+        options = self.options[kind]
+        if isinstance(config, configs.HasRate):
+            return replace(options, learning_rate=config.learning_rate)
+        return options
 
 
 RECIPES: dict[str, Recipe] = {
@@ -163,6 +170,67 @@ RECIPES: dict[str, Recipe] = {
             },
             budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
         ),
+        Recipe(
+            name="bigram",
+            paradigm="classic",
+            summary="counts of pairs of tokens",
+            config=text_configs.BigramConfig,
+            build=text_wiring.ngram,
+            transform=text_wiring.tokens,
+            kinds=("text",),
+            chosen_by="bits_per_char",
+        ),
+        Recipe(
+            name="ngram",
+            paradigm="classic",
+            summary="counts of the last tokens, with the smoothing of your choice",
+            config=text_configs.NGramConfig,
+            build=text_wiring.ngram,
+            transform=text_wiring.tokens,
+            kinds=("text",),
+            chosen_by="bits_per_char",
+        ),
+        Recipe(
+            name="kneser-ney",
+            paradigm="classic",
+            summary="trigrams under interpolated modified Kneser-Ney smoothing",
+            config=text_configs.KneserNeyConfig,
+            build=text_wiring.ngram,
+            transform=text_wiring.tokens,
+            kinds=("text",),
+            chosen_by="bits_per_char",
+        ),
+        *(
+            Recipe(
+                name=name,
+                paradigm="autoregressive",
+                summary=summary,
+                config=text_configs.RecurrentConfig,
+                build=build,
+                transform=text_wiring.tokens,
+                kinds=("text",),
+                chosen_by="bits_per_char",
+                options={"text": text_wiring.OPTIONS},
+                budget={"text": Budget(epochs=10)},
+            )
+            for name, summary, build in (
+                ("rnn", "Elman's recurrent network, the book's", text_wiring.elman),
+                ("lstm", "recurrent network with gated memory", text_wiring.lstm),
+                ("gru", "recurrent network with two gates", text_wiring.gru),
+            )
+        ),
+        Recipe(
+            name="gpt",
+            paradigm="autoregressive",
+            summary="Transformer that predicts the next token, the book's by default",
+            config=text_configs.GPTConfig,
+            build=text_wiring.gpt,
+            transform=text_wiring.tokens,
+            kinds=("text",),
+            chosen_by="bits_per_char",
+            options={"text": text_wiring.OPTIONS},
+            budget={"text": Budget(epochs=10)},
+        ),
     )
 }
 """Every model that ``ancestral fit`` knows."""
@@ -171,6 +239,7 @@ DEFAULTS: dict[Kind, tuple[str, ...]] = {
     "vectors": ("kde", "gmm", "vae", "gan"),
     "images": ("kde", "gmm", "image-vae", "gan"),
     "tables": ("bayes-net",),
+    "text": ("bigram", "kneser-ney", "gru", "gpt"),
 }
 """The models that ``ancestral compare`` fits if none is named."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 
 from ancestral.capabilities import Batch
 from ancestral.training.budget import Budget
@@ -74,6 +74,7 @@ def train(
     validation: Validation | None = None,
     state: Progress | None = None,
     prepare: Prepare | None = None,
+    lengths: Tensor | None = None,
 ) -> Iterator[Report]:
     """Play steps until the budget is spent, and yield a report after each.
 
@@ -89,6 +90,7 @@ def train(
         validation: Run every ``validate_every`` steps and after the last one.
         state: Where to go on from; the game has loaded its own state.
         prepare: Applied to each micro-batch with a generator of its own.
+        lengths: Of the examples, [N], where batches should hold examples of like length.
 
     Yields:
         One report a step; none where ``state`` is that of a finished run.
@@ -97,7 +99,7 @@ def train(
         DivergenceError: If a loss is not finite, before the update.
         KeyError: If ``validation.run`` does not return its figure.
     """
-    feed = _Feed(game, examples, prepare)
+    feed = _Feed(game, examples, prepare, lengths)
     total = budget.total_steps(len(examples.x), feed.per_step)
     now = state or Progress()
     while _end(game, budget, total, now) is None:
@@ -131,9 +133,13 @@ def train(
 class _Feed:
     """This rank's micro-batches of any step."""
 
-    def __init__(self, game: Game, examples: Batch, prepare: Prepare | None) -> None:
+    def __init__(
+        self, game: Game, examples: Batch, prepare: Prepare | None, lengths: Tensor | None
+    ) -> None:
         self.game, self.examples, self.prepare = game, examples, prepare
-        self.order = Order(len(examples.x), game.options.batch_size, seed=game.seed)
+        self.order = Order(
+            len(examples.x), game.options.batch_size, seed=game.seed, lengths=lengths
+        )
         self.per_round = game.options.accumulate * game.world
         self.per_step = game.rounds * self.per_round * self.order.batch_size
         self.generator = Generator(game.device)

@@ -11,6 +11,9 @@ from hashlib import blake2b
 import torch
 from torch import Generator, Tensor
 
+_BUCKET = 50
+"""Batches whose examples are sorted together by length."""
+
 
 def seed_of(seed: int, *purpose: int | str) -> int:
     """Return a seed in [0, 2**63) for one purpose; different purposes are independent.
@@ -34,6 +37,31 @@ def order(n: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(n, generator=generator)
 
 
+def by_length(permutation: Tensor, lengths: Tensor, bucket: int) -> Tensor:
+    """Bring examples of like length together: each bucket of a permutation, sorted by length.
+
+    Every other bucket runs from long to short, so that lengths do not jump between buckets. A
+    bucket is a random sample of the data, so batches stay nearly as random as they were.
+
+    Args:
+        permutation: Of the examples, int64 [n].
+        lengths: Of the examples, [n].
+        bucket: Examples that are sorted together, at least 1.
+
+    Returns:
+        A permutation, int64 [n].
+
+    Example:
+        >>> by_length(torch.tensor([0, 1, 2, 3]), torch.tensor([5, 1, 2, 7]), bucket=2)
+        tensor([1, 0, 3, 2])
+    """
+    parts = [
+        part[lengths[part].argsort(stable=True, descending=number % 2 == 1)]
+        for number, part in enumerate(permutation.split(bucket))
+    ]
+    return torch.cat(parts)
+
+
 class Order:
     """The endless stream of examples, epoch after epoch, cut into batches of one size.
 
@@ -44,16 +72,20 @@ class Order:
         n: Examples in the training split.
         batch_size: Examples per batch; more than n is cut to n.
         seed: The run's seed.
+        lengths: Of the examples, [n], where batches should hold examples of like length.
 
     Example:
         >>> Order(10, 4, seed=0).batch(3).shape
         torch.Size([4])
     """
 
-    def __init__(self, n: int, batch_size: int, *, seed: int) -> None:
+    def __init__(
+        self, n: int, batch_size: int, *, seed: int, lengths: Tensor | None = None
+    ) -> None:
         if n < 1 or batch_size < 1:
             raise ValueError(f"n and batch_size must be at least 1, got {n} and {batch_size}")
         self.n, self.batch_size, self.seed = n, min(n, batch_size), seed
+        self.lengths = lengths
         self._known: dict[int, Tensor] = {}
 
     def batch(self, index: int) -> Tensor:
@@ -67,7 +99,10 @@ class Order:
         if epoch not in self._known:
             # Two are enough: a batch lies across two epochs at most.
             self._known = {e: p for e, p in self._known.items() if e == epoch - 1}
-            self._known[epoch] = order(self.n, self.seed, epoch)
+            found = order(self.n, self.seed, epoch)
+            if self.lengths is not None:
+                found = by_length(found, self.lengths, _BUCKET * self.batch_size)
+            self._known[epoch] = found
         return self._known[epoch]
 
 

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from ancestral.data.dataset import Dataset
     from ancestral.evaluation.figures import Figure
+    from ancestral.evaluation.text.passages import Passages
     from ancestral.networks.dag import DAG
 
 
@@ -37,6 +38,7 @@ class ModelEntry:
         sample_labels: Value of ``label`` each sample was drawn for, int64 [N].
         samples_are_means: The samples are means of p(x | z), and are labelled so.
         nearest: Nearest training example of each of the first samples, same units, [M, *event].
+        passages: Generated texts, with copies of the training marked.
         log_density: For 2-D data: maps points [M, 2] in the user's units to log p(x) in nats [M].
         log_density_kind: What ``log_density`` is; a bound or an estimate is labelled so.
         repeat: The command that repeats this run.
@@ -65,6 +67,7 @@ class ModelEntry:
     sample_labels: "Tensor | None" = None
     samples_are_means: bool = False
     nearest: "Tensor | None" = None
+    passages: "Passages | None" = None
     log_density: "Callable[[Tensor], Tensor] | None" = None
     log_density_kind: Literal["exact", "bound", "estimate"] = "exact"
     repeat: str = ""

@@ -110,6 +110,7 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "plane": plane.plane_of(section, colors),
         "marginals": plane.marginals_of(section, colors),
         "galleries": galleries.galleries_of(section),
+        "texts": [entry for entry in section.entries if entry.passages is not None],
         "large": max(section.data.event_shape) > galleries.LARGE,
         "nearest": galleries.nearest_of(section),
         "nearest_rows": galleries.nearest_rows(section),
@@ -126,7 +127,7 @@ def facts_of(data: "Dataset") -> list[tuple[str, str]]:
         ("training", parts[0]),
         ("validation", parts[1]),
         ("held out (test)", f"{parts[2]}, {held_out}"),
-        ("shape", " × ".join(str(n) for n in data.event_shape)),
+        _size(data),
     ]
     if data.levels:
         facts.append(("grey levels" if data.event_shape[0] == 1 else "levels", str(data.levels)))
@@ -137,6 +138,13 @@ def facts_of(data: "Dataset") -> list[tuple[str, str]]:
     facts.append(("duplicates removed", f"{data.duplicates_removed:,} across splits"))
     facts.append(("fingerprint", data.fingerprint))
     return facts
+
+
+def _size(data: "Dataset") -> tuple[str, str]:
+    if data.corpus is None:
+        return ("shape", " × ".join(str(n) for n in data.event_shape))
+    tokenizer = data.corpus.tokenizer
+    return ("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")
 
 
 def _measured(section: Section, rows: list[table.Row]) -> list[tuple[str, str]]:
@@ -181,10 +189,13 @@ def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, 
     """Return the few charts that a reader looks at first: title, note, picture."""
     coded = sum(entry.figures.get("bits_per_dim") is not None for entry in section.entries)
     likelihood = ("bits_per_dim",) if section.data.kind == "images" and coded else LIKELIHOODS
+    if section.data.kind == "text":
+        likelihood = ("bits_per_char",)
     wanted = (
         ("Held-out likelihood", likelihood),
         ("Distance to held-out data", ("sliced_wasserstein",)),
         ("Coverage of held-out data", ("coverage",)),
+        ("Copied from the training text", ("memorised_fraction",)),
     )
     found = []
     for heading, names in wanted:

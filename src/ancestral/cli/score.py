@@ -1,0 +1,78 @@
+"""``ancestral score``: how surprised a run is by each row, image or token."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ancestral.cli import console
+from ancestral.cli.options import Common, Destination
+
+if TYPE_CHECKING:
+    from ancestral.recipes import Run
+
+Table = tuple[list[str], list[list[object]]]
+
+
+def score(
+    run: Path,
+    data: str,
+    /,
+    *,
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Write the surprise, minus log p in nats, of each row, image or token, in the file's order.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        A name, a file or a folder; of a language model, a text.
+    """
+    from ancestral.recipes import Run
+    from ancestral.recipes.files import write_text
+
+    common.apply()
+    to.check()
+    opened = Run.open(run)
+    answer: dict[str, object] = {"run": str(run), "data": data, "unit": "nats"}
+    if opened.record.data.kind == "text":
+        columns, rows = _text(opened, data, answer, common)
+    else:
+        columns, rows = _rows(opened, data, answer, common)
+    if to.out is not None:
+        to.out.parent.mkdir(parents=True, exist_ok=True)
+        write_text(to.out, console.csv_text(columns, rows))
+        answer["out"] = str(to.out)
+        if not common.json:
+            console.write(str(to.out))
+    elif common.json:
+        answer |= {"columns": list(columns), "rows": rows}
+    else:
+        console.csv(columns, rows)
+    if common.json:
+        console.emit(answer)
+    return 0
+
+
+def _rows(run: "Run", data: str, answer: dict[str, object], common: Common) -> Table:
+    from ancestral.recipes.scoring import score_rows
+
+    found = score_rows(run, data, seed=common.seed_or_default, device=common.device_or_default)
+    answer |= {"kind": found.kind, "n": len(found.surprise)}
+    if found.kind == "bound":
+        console.say("of a lower bound on the likelihood: the true surprise is at most this")
+    return ["row", "surprise"], [[i, value] for i, value in enumerate(found.surprise.tolist())]
+
+
+def _text(run: "Run", data: str, answer: dict[str, object], common: Common) -> Table:
+    from ancestral.recipes.scoring import score_text
+
+    documents = score_text(run, data, device=common.device_or_default)
+    answer |= {"kind": "exact", "n": len(documents)}
+    rows: list[list[object]] = [
+        [number, token, surprise]
+        for number, document in enumerate(documents)
+        for token, surprise in zip(document.tokens, document.surprise.tolist(), strict=True)
+    ]
+    return ["document", "token", "surprise"], rows

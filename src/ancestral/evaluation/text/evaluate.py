@@ -1,0 +1,261 @@
+"""Evaluate a language model on held-out documents."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Generator, Tensor
+
+from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
+from ancestral.data.dataset import Dataset
+from ancestral.data.text import Corpus, Documents
+from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.evaluate import Evaluation
+from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.measures.estimate import Estimate, mean_of
+from ancestral.evaluation.setting import Setting
+from ancestral.evaluation.text.distinct import distinct_pairs
+from ancestral.evaluation.text.likelihood import document_log_probs
+from ancestral.evaluation.text.memorised import Memory, memorised_fraction
+from ancestral.evaluation.text.passages import Passages, most_copied, passage
+from ancestral.networks.units import InDataUnits
+
+SCORED = 200_000
+"""Tokens of held-out documents that are scored; whole documents, in a random order."""
+
+TEXTS = 100
+"""Texts generated, and stretches of held-out documents that they are compared with."""
+
+SHOWN = 8
+
+
+def evaluate_text(
+    model: InDataUnits,
+    data: Dataset,
+    *,
+    setting: Setting | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> Evaluation:
+    """Measure a language model against the test documents, which training never saw.
+
+    Args:
+        model: Of tokens.
+        data: Text.
+        setting: ``samples`` (at most 100 texts) and the seed count.
+        progress: Told what is being done.
+
+    Raises:
+        ValueError: If the data are not text.
+    """
+    if data.corpus is None:
+        raise ValueError(f"{data.name} holds no text")
+    began, attempts = time.perf_counter(), Attempts()
+    setting, tell = setting or Setting(), progress or (lambda _title, _share: None)
+    training = model.model.training
+    model.model.eval()
+    try:
+        with torch.no_grad():
+            tell("held-out likelihood", 0.0)
+            found, texts = _likelihoods(model, data.corpus, setting, attempts)
+            tell("generating", 0.4)
+            n = min(TEXTS, setting.samples)
+            drawn = attempts("samples", lambda: _generate(model, n, setting.seed))
+    finally:
+        model.model.train(training)
+    tell("memorisation", 0.8)
+    passages = None
+    figures: dict[str, Figure | None] = {**found, "distinct_2": None, "memorised_fraction": None}
+    if drawn:
+        measured = attempts("memorisation", lambda: _variety(drawn, data.corpus))
+        if measured is not None:
+            figures |= measured[0]
+            passages = measured[1]
+            texts |= _definitions(len(drawn), measured[1].least)
+    return Evaluation(
+        figures=figures,
+        samples=data.train.x[:0],
+        given={},
+        means=None,
+        nearest=data.train.x[:0],
+        passages=passages,
+        definitions={name: texts[name] for name in figures if name in texts},
+        notes=tuple(attempts.notes),
+        seconds=time.perf_counter() - began,
+    )
+
+
+@torch.no_grad()
+def show_text(model: InDataUnits, data: Dataset, *, seed: int) -> Passages:
+    """Return a few generated texts, copies marked, without measuring anything else.
+
+    Raises:
+        ValueError: If the data are not text or the model generates none.
+    """
+    if data.corpus is None:
+        raise ValueError(f"{data.name} holds no text")
+    memory = Memory(data.corpus.train.tokens.numpy())
+    drawn = _generate(model, SHOWN, seed)
+    made = tuple(passage(text, memory, data.corpus.tokenizer) for text in drawn)
+    return Passages(made, most_copied(made), (), memory.least)
+
+
+def _likelihoods(
+    model: InDataUnits, corpus: Corpus, setting: Setting, attempts: Attempts
+) -> tuple[dict[str, Figure | None], dict[str, str]]:
+    """Return the figures of code length, and what each is."""
+    names = ("log_prob", "perplexity", "bits_per_char", "bits_per_byte")
+    chosen = _chosen_documents(corpus.test, setting.seed)
+    scores = attempts("log_prob", lambda: _score(model, corpus.test, chosen))
+    if scores is None:
+        return dict.fromkeys(names), {}
+    lengths = (corpus.test.starts[1:] - corpus.test.starts[:-1] - 1)[chosen].double()
+    nats = -scores
+    bits = nats / math.log(2)
+    tokens = _ratio(nats, lengths)
+    figures: dict[str, Figure | None] = {
+        "log_prob": _mean(scores),
+        "perplexity": _exponential(tokens),
+        "bits_per_char": _figure(_ratio(bits, corpus.test.characters[chosen].double()), "bits"),
+        "bits_per_byte": _figure(_ratio(bits, corpus.test.bytes[chosen].double()), "bits"),
+    }
+    n = f"{len(chosen):,} held-out documents, {int(lengths.sum()):,} tokens with their ends"
+    return figures, {
+        "log_prob": f"Mean log-probability of a document; {n}.",
+        "perplexity": f"Of a token; {n}.",
+        "bits_per_char": f"Comparable across tokenizers; {n}{_unknown(corpus, chosen)}.",
+        "bits_per_byte": f"Comparable across tokenizers; {n}.",
+    }
+
+
+def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
+    network = model.model
+    if not isinstance(network, LanguageModel):
+        raise ValueError(f"{type(network).__name__} does not predict tokens")
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    streams = [_document(documents, int(i)).to(device) for i in chosen]
+    found = document_log_probs(network, streams).cpu()
+    if not bool(found.isfinite().all()):
+        bad = int((~found.isfinite()).sum())
+        raise ArithmeticError(f"{bad:,} of {len(found):,} test documents have no finite value")
+    return found
+
+
+def _document(documents: Documents, index: int) -> Tensor:
+    start, stop = documents.starts[index], documents.starts[index + 1]
+    return documents.tokens[start:stop].long()
+
+
+def _chosen_documents(documents: Documents, seed: int) -> Tensor:
+    """Return whole documents in a random order, about ``SCORED`` tokens of them, at least 2."""
+    order = torch.randperm(len(documents), generator=Generator().manual_seed(seed))
+    lengths = (documents.starts[1:] - documents.starts[:-1])[order]
+    enough = int((lengths.cumsum(0) < SCORED).sum()) + 1
+    return order[: max(2, enough)]
+
+
+def _unknown(corpus: Corpus, chosen: Tensor) -> str:
+    unk = corpus.tokenizer.special.unk
+    found = sum(int((_document(corpus.test, int(i)) == unk).sum()) for i in chosen)
+    return f"; {found:,} of them unknown words, whose spelling costs nothing here" if found else ""
+
+
+def _generate(model: InDataUnits, n: int, seed: int) -> list[NDArray[np.int64]]:
+    """Return generated texts without special tokens."""
+    network = model.model
+    if not isinstance(network, LanguageModel) or not isinstance(network, Samples):
+        raise ValueError(f"{type(network).__name__} does not generate tokens")
+    device = next((p.device for p in network.parameters()), torch.device("cpu"))
+    generator = Generator(device).manual_seed(seed)
+    drawn = network.sample(n, generator=generator).cpu().numpy()
+    return [_plain(row, network.vocabulary) for row in drawn]
+
+
+def _plain(row: NDArray[np.int64], vocabulary: int) -> NDArray[np.int64]:
+    """Return a row up to its end, without the special tokens."""
+    special = SpecialTokens.of(vocabulary)
+    ends = np.flatnonzero((row == special.eos) | (row == special.pad))
+    row = row[: ends[0]] if len(ends) else row
+    return row[row < special.bos]
+
+
+def _human(corpus: Corpus, lengths: Sequence[int]) -> list[NDArray[np.int64]]:
+    """Return stretches of held-out documents of the given lengths, spread over all of them."""
+    text = corpus.test.tokens.numpy()
+    text = text[text < corpus.tokenizer.special.bos].astype(np.int64)
+    total = sum(lengths)
+    gap = max(0.0, (len(text) - total) / max(1, len(lengths)))
+    found, at = [], 0.0
+    for length in lengths:
+        found.append(text[int(at) : int(at) + length])
+        at += length + gap
+    return [one for one in found if len(one)]
+
+
+def _variety(
+    drawn: list[NDArray[np.int64]], corpus: Corpus
+) -> tuple[dict[str, Figure | None], Passages]:
+    """Return how varied and how copied the texts are, beside as much human text."""
+    memory = Memory(corpus.train.tokens.numpy())
+    human = _human(corpus, [len(text) for text in drawn])
+    mine, theirs = memorised_fraction(memory, drawn), memorised_fraction(memory, human)
+    decode = corpus.tokenizer.decode
+    pairs = distinct_pairs([decode(text.tolist()) for text in drawn])
+    real = distinct_pairs([decode(text.tolist()) for text in human])
+    made = [passage(text, memory, corpus.tokenizer) for text in drawn]
+    copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
+    figures: dict[str, Figure | None] = {
+        "distinct_2": pairs and Figure(pairs, None, "share", "estimate", floor=real),
+        "memorised_fraction": Figure(
+            mine.value,
+            mine.se,
+            "share",
+            "estimate",
+            floor=theirs.value,
+            p_value=_p_value(mine, theirs),
+        ),
+    }
+    return figures, Passages(tuple(made[:SHOWN]), most_copied(made), copied, memory.least)
+
+
+def _p_value(mine: Estimate, theirs: Estimate) -> float:
+    """Return the one-sided p-value of "no more is copied than by humans", by a normal."""
+    se = math.hypot(mine.se, theirs.se)
+    if se == 0:
+        return 1.0 if mine.value <= theirs.value else 0.0
+    return 0.5 * math.erfc((mine.value - theirs.value) / (se * math.sqrt(2)))
+
+
+def _definitions(texts: int, least: int) -> dict[str, str]:
+    return {
+        "distinct_2": f"Of {texts:,} generated texts, beside as much held-out human text.",
+        "memorised_fraction": f"Share of the tokens of {texts:,} generated texts inside stretches "
+        f"of at least {least} tokens that stand verbatim in the training documents, beside the "
+        "same of as much held-out human text; p is of the hypothesis that no more is copied.",
+    }
+
+
+def _ratio(total: Tensor, size: Tensor) -> Estimate:
+    """Return sum(total) / sum(size) and its standard error over documents (Cochran 1977, 2.11)."""
+    share = (total.sum() / size.sum()).item()
+    n = len(total)
+    spread = (total - share * size).square().sum().item() * n / max(1, n - 1)
+    return Estimate(share, math.sqrt(spread) / size.sum().item())
+
+
+def _mean(values: Tensor) -> Figure:
+    found = mean_of(values)
+    return Figure(found.value, found.se, "nats", "exact")
+
+
+def _figure(found: Estimate, unit: str) -> Figure:
+    return Figure(found.value, found.se, unit, "exact")
+
+
+def _exponential(nats: Estimate) -> Figure | None:
+    if nats.value > 700:  # Its exponential is no number.
+        return None
+    value = math.exp(nats.value)
+    return Figure(value, value * nats.se, "", "exact")

@@ -1,0 +1,94 @@
+"""How much of a text stands verbatim in the training corpus, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ancestral.evaluation.measures.estimate import Estimate
+from ancestral.evaluation.text.suffix_array import SuffixArray
+
+LEAST = 20
+"""Fewest tokens of a match that count as memorised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A stretch of a text that stands verbatim in the corpus.
+
+    Args:
+        start: Its first token in the text.
+        stop: The token after its last.
+    """
+
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+class Memory:
+    """The training corpus, ready to be asked.
+
+    Args:
+        corpus: The training documents as one stream of token ids, [N]. Special tokens between
+            the documents keep matches inside one document.
+        least: Fewest tokens of a match, at least 1.
+
+    Example:
+        >>> memory = Memory(np.arange(100), least=3)
+        >>> memory.matches(np.array([5, 6, 7, 8, 50, 51, 70, 71, 72]))
+        [Match(start=0, stop=4), Match(start=6, stop=9)]
+    """
+
+    def __init__(self, corpus: NDArray[np.integer], *, least: int = LEAST) -> None:
+        if least < 1:
+            raise ValueError(f"least must be at least 1, got {least}")
+        self.least = least
+        self._suffixes = SuffixArray(corpus)
+
+    def matches(self, text: NDArray[np.integer]) -> list[Match]:
+        """Return the longest stretches of a text [T] that stand in the corpus, in order.
+
+        Stretches may overlap; one that lies inside another is left out.
+        """
+        lengths = self._suffixes.longest_matches(text)
+        stops = np.arange(len(text)) + lengths
+        # A stretch is inside the one before it unless it reaches further.
+        before = np.concatenate(([-1], np.maximum.accumulate(stops)[:-1])) if len(text) else stops
+        found = np.flatnonzero((lengths >= self.least) & (stops > before))
+        return [Match(int(start), int(stops[start])) for start in found]
+
+    def covered(self, text: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Return which tokens of a text [T] lie inside a match, bool [T]."""
+        inside = np.zeros(len(text), dtype=bool)
+        for match in self.matches(text):
+            inside[match.start : match.stop] = True
+        return inside
+
+
+def memorised_fraction(memory: Memory, texts: Sequence[NDArray[np.integer]]) -> Estimate:
+    """Return the share of all tokens that lie inside verbatim matches with the corpus.
+
+    The standard error is that of a ratio over texts as they come, for tokens of one text are not
+    independent: the root of sum (c_i - r n_i)^2 / (1 - 1/m) over the tokens, of c_i covered among
+    n_i in m texts.
+
+    Source: Cochran 1977, Sampling Techniques, sec. 2.11 (ratio estimator).
+
+    Args:
+        memory: The training corpus.
+        texts: Token ids without special tokens, at least 2 texts with a token among them.
+
+    Raises:
+        ValueError: If there are fewer than 2 texts, or no token.
+    """
+    counts = np.array([len(text) for text in texts], dtype=float)
+    if len(texts) < 2 or counts.sum() == 0:
+        raise ValueError(f"need at least 2 texts with tokens, got {len(texts)}")
+    covered = np.array([memory.covered(text).sum() for text in texts], dtype=float)
+    share = covered.sum() / counts.sum()
+    spread = np.square(covered - share * counts).sum() * len(texts) / (len(texts) - 1)
+    return Estimate(float(share), float(np.sqrt(spread) / counts.sum()))

@@ -1,0 +1,109 @@
+"""How surprised a run is: by each row of a table, each image, or each token of a text."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+
+from ancestral.capabilities import HasBound, HasDensity, LanguageModel
+from ancestral.data.text import tokenise_documents
+from ancestral.errors import CapabilityError
+from ancestral.evaluation.figures import Kind
+from ancestral.evaluation.text import token_log_probs
+from ancestral.recipes.paths import examples_for
+from ancestral.recipes.runs import Run
+from ancestral.training.order import seed_of
+
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowScores:
+    """Surprise of rows or images.
+
+    Args:
+        surprise: Minus log p(x) of each, in nats, float64 [N].
+        kind: Exact, or a bound: the true surprise is then at most this.
+    """
+
+    surprise: Tensor
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenScores:
+    """Surprise of the tokens of one document.
+
+    Args:
+        tokens: The pieces of the text in order; the last one is its end, ``<EOS>``.
+        surprise: Minus log p of each given those before it, in nats, float64 [T].
+    """
+
+    tokens: tuple[str, ...]
+    surprise: Tensor
+
+
+@torch.no_grad()
+def score_rows(
+    run: Run | str | Path, data: str, *, seed: int = 0, device: str = "cpu"
+) -> RowScores:
+    """Return the surprise of every example of DATA, in the order of the file.
+
+    Args:
+        run: The run, or its folder.
+        data: A name, a file or a folder.
+        seed: Of the noise of a bound.
+        device: Where to compute.
+
+    Raises:
+        CapabilityError: If the model has neither density nor bound, or is of text.
+        RunError: If the data do not fit the run.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    units = run.model(device=device)
+    if run.record.data.kind == "text":
+        raise CapabilityError(f"{run.folder} models text: score_text scores it")
+    if not (units.can(HasDensity) or units.can(HasBound)):
+        raise CapabilityError(f"{run.record.model} has no density and no bound to score with")
+    x = examples_for(run, data).x
+    generator = Generator(device).manual_seed(seed_of(seed, "score"))
+    measure = units.log_prob if units.can(HasDensity) else units.elbo
+    parts = [
+        -measure(part.to(device), generator=generator).double().cpu() for part in x.split(_CHUNK)
+    ]
+    exact = units.can(HasDensity) and units.exact
+    return RowScores(surprise=torch.cat(parts), kind="exact" if exact else "bound")
+
+
+@torch.no_grad()
+def score_text(run: Run | str | Path, data: str, *, device: str = "cpu") -> list[TokenScores]:
+    """Return the surprise of every token of every document of a text.
+
+    Args:
+        run: The run, or its folder.
+        data: A text file, or a folder of text files.
+        device: Where to compute.
+
+    Raises:
+        RunError: If the run is not of text.
+        DataError: If the text cannot be read.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    tokenizer = run.tokenizer()
+    model = run.model(device=device).model
+    if not isinstance(model, LanguageModel):
+        raise CapabilityError(f"{run.record.model} does not predict tokens")
+    documents = tokenise_documents(
+        Path(data), tokenizer, documents=run.record.data.loading.text.documents
+    )
+    found = []
+    for start, stop in zip(documents.starts[:-1], documents.starts[1:], strict=True):
+        ids = documents.tokens[start:stop].long()
+        surprise = -token_log_probs(model, ids.to(device)).cpu()
+        found.append(
+            TokenScores(
+                tokens=tuple(tokenizer.token(i) for i in ids[1:].tolist()), surprise=surprise
+            )
+        )
+    return found

@@ -1,0 +1,174 @@
+"""What can be set for language models; see :mod:`ancestral.recipes.configs`."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self, TypeAlias
+
+from ancestral.recipes.configs import chosen
+from ancestral.recipes.settings import require
+from ancestral.recipes.shape import Shape
+
+TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
+
+_HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
+_LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
+_HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 64, "medium": 64, "large": 64}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NGramConfig:
+    """Counts of the last tokens.
+
+    Args:
+        order: Tokens that a count spans, the predicted one included, at least 1.
+        smoothing: How what was never seen gets its share.
+        k: What ``add-k`` adds to every count, above 0.
+    """
+
+    order: int = 3
+    smoothing: Literal["add-k", "witten-bell", "kneser-ney"] = "kneser-ney"
+    k: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(self, "order", self.order >= 1, "at least 1")
+        require(self, "k", self.k > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BigramConfig:
+    """Counts of pairs.
+
+    Args:
+        k: What is added to every count, above 0.
+    """
+
+    k: float = 0.01
+
+    def __post_init__(self) -> None:
+        require(self, "k", self.k > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KneserNeyConfig:
+    """Counts under interpolated modified Kneser-Ney smoothing.
+
+    Args:
+        order: Tokens that a count spans, the predicted one included, at least 2.
+    """
+
+    order: int = 3
+
+    def __post_init__(self) -> None:
+        require(self, "order", self.order >= 2, "at least 2")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config as it is."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecurrentConfig:
+    """A recurrent network.
+
+    Args:
+        size: One dial: it sets layers, width and learning rate. ``medium`` has the book's width.
+        layers: Recurrent layers, at least 1; None: by ``size``.
+        width: Of embeddings and states, at least 1; None: by ``size``.
+        dropout: Share of features put to zero in training, in [0, 1).
+    """
+
+    size: TextSize = "small"
+    layers: int | None = chosen()
+    width: int | None = chosen()
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "width"):
+            value = getattr(self, name)
+            require(self, name, value is None or value >= 1, "at least 1")
+        require(self, "dropout", 0 <= self.dropout < 1, "in [0, 1)")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config with its layers and its width."""
+        return replace(
+            self,
+            layers=self.layers or (1 if self.size in {"tiny", "small"} else 2),
+            width=self.width or _HEADS[self.size] * _HEAD_WIDTH[self.size],
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """The peak rate: wide networks take smaller steps."""
+        return rate_of_width(self.width or _HEADS[self.size] * _HEAD_WIDTH[self.size])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GPTConfig:
+    """A GPT. By default the book's: its parts are options of the same class.
+
+    Args:
+        size: One dial: it sets layers, width, heads and learning rate. ``medium`` is the book's.
+        layers: Blocks, at least 1; None: by ``size``.
+        width: Of embeddings, at least 1, a multiple of ``heads``; None: by ``size``.
+        heads: Attention heads, at least 1; None: by ``size``.
+        groups: Heads of keys and values, a divisor of ``heads``; None: as many as ``heads``.
+        positions: ``learned`` as in the book, or ``rotary``.
+        norm: ``layer`` as in the book, or ``rms``.
+        feed_forward: ``gelu`` as in the book, or ``swiglu``.
+        qk_norm: Normalise queries and keys.
+        tied: The head shares the embedding's weights.
+        dropout: Share of features put to zero in training, in [0, 1).
+        attention_dropout: The same of the attention matrix, which costs a fifth of the speed.
+    """
+
+    size: TextSize = "small"
+    layers: int | None = chosen()
+    width: int | None = chosen()
+    heads: int | None = chosen()
+    groups: int | None = chosen()
+    positions: Literal["learned", "rotary"] = "learned"
+    norm: Literal["layer", "rms"] = "layer"
+    feed_forward: Literal["gelu", "swiglu"] = "gelu"
+    qk_norm: bool = False
+    tied: bool = False
+    dropout: float = 0.1
+    attention_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("layers", "width", "heads", "groups"):
+            value = getattr(self, name)
+            require(self, name, value is None or value >= 1, "at least 1")
+        for name in ("dropout", "attention_dropout"):
+            require(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config with its layers, width and heads."""
+        heads = self.heads or _HEADS[self.size]
+        width = self.width or heads * _HEAD_WIDTH[self.size]
+        require(self, "width", width % heads == 0, f"a multiple of heads = {heads}")
+        groups = self.groups or heads
+        require(self, "groups", heads % groups == 0, f"a divisor of heads = {heads}")
+        layers = self.layers or _LAYERS[self.size]
+        return replace(self, layers=layers, width=width, heads=heads, groups=groups)
+
+    @property
+    def learning_rate(self) -> float:
+        """The peak rate: wide networks take smaller steps."""
+        return rate_of_width(self.width or _HEADS[self.size] * _HEAD_WIDTH[self.size])
+
+
+def rate_of_width(width: int) -> float:
+    """Return a peak learning rate for AdamW: 1e-3 at 384 features, falling with their root.
+
+    Example:
+        >>> rate_of_width(384)
+        0.001
+    """
+    return min(5e-3, 1e-3 * (384 / width) ** 0.5)
