@@ -221,7 +221,9 @@ def _kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
         found = kl_divergence(q, p)
     except NotImplementedError:  # torch knows no closed form for this pair.
         return q.log_prob(value) - p.log_prob(value)
-    if found.shape != torch.broadcast_shapes(q.batch_shape, p.batch_shape):
+    # A prior has no batch of its own: no shapes need to be broadcast to see that this is right.
+    plain = not p.batch_shape and found.shape == q.batch_shape
+    if not plain and found.shape != torch.broadcast_shapes(q.batch_shape, p.batch_shape):
         # A class that was registered for scalars only and is used for vectors.
         pair = f"{type(q).__name__} and {type(p).__name__}"
         raise TypeError(f"the KL of {pair} has shape {tuple(found.shape)}, not one a draw")
