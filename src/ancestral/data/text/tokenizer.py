@@ -223,7 +223,7 @@ class Tokenizer:
 
     @cached_property
     def _spelled(self) -> list[bytes]:
-        names = [self._library.id_to_token(index) for index in range(self.vocabulary)]
+        names = [self._library.id_to_token(index) or "" for index in range(self.vocabulary)]
         if self.kind == "bpe":
             byte = _byte_letters()
             pieces = [bytes([byte[letter] for letter in name]) for name in names[:-4]]
