@@ -1,0 +1,287 @@
+"""Where the documents of text files begin and end; the files stay on the disk."""
+
+import codecs
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ancestral.data.files import reason, shown
+from ancestral.errors import DataError
+
+DocumentUnit: TypeAlias = Literal["lines", "paragraphs", "files"]
+
+CHUNK = 1 << 24
+"""Bytes that are looked at together."""
+
+ENOUGH = 10
+"""Fewer files or paragraphs are not taken for documents unless asked for."""
+
+_BLANK = b" \t\r\n\v\f"
+_WRAP = range(40, 200)
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class Source:
+    """The bytes of one text file, mapped into memory and checked to be UTF-8.
+
+    Raises:
+        DataError: If the file cannot be read, is binary or in another encoding; byte and line are
+            named.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.bytes: mmap.mmap | bytes = b""
+        try:
+            with path.open("rb") as file:
+                if path.stat().st_size:
+                    self.bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except OSError as error:
+            raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
+        self.first = len(_UTF8_MARK) if self.bytes[:3] == _UTF8_MARK else 0
+        self._check()
+
+    def __len__(self) -> int:
+        return len(self.bytes)
+
+    def chunks(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the bytes in order, each part with the place where it begins."""
+        for start in range(0, len(self), CHUNK):
+            yield start, self.bytes[start : start + CHUNK]
+
+    def _check(self) -> None:
+        if self.bytes[:2] in _UTF16_MARKS:
+            raise DataError(f"{shown(self.path)}: must be UTF-8, but begins as UTF-16 does")
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for start, part in self.chunks():
+            if (place := part.find(0)) >= 0:
+                raise DataError(f"{shown(self.path)}: this is no text: byte {start + place} is NUL")
+            held = len(decoder.getstate()[0])
+            try:
+                decoder.decode(part, final=start + len(part) == len(self))
+            except UnicodeDecodeError as error:
+                self._refuse(start - held + error.start)
+
+    def _refuse(self, place: int) -> None:
+        line = 1 + sum(part[: max(place - start, 0)].count(b"\n") for start, part in self.chunks())
+        raise DataError(
+            f"{shown(self.path)}: must be UTF-8, but byte {place} (line {line}) is "
+            f"0x{self.bytes[place]:02x}; convert it, as by iconv -f latin1 -t utf-8"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """Documents as spans of files.
+
+    Args:
+        sources: The files.
+        file: Index of the file of each document, int64 [N].
+        start: Its first byte, int64 [N].
+        end: The byte after its last, int64 [N].
+        unit: What a document is.
+        notes: What was inferred, one sentence each.
+    """
+
+    sources: tuple[Source, ...]
+    file: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    unit: DocumentUnit
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.file)
+
+    def raw(self, index: int) -> bytes:
+        """Return the bytes of a document."""
+        source = self.sources[int(self.file[index])]
+        return source.bytes[int(self.start[index]) : int(self.end[index])]
+
+    def text(self, index: int) -> str:
+        """Return the text of a document."""
+        return self.raw(index).decode("utf-8")
+
+    def select(self, index: NDArray[np.int64] | NDArray[np.bool_]) -> "Found":
+        """Return the documents at positions [M] or of a mask [N], in that order."""
+        return replace(self, file=self.file[index], start=self.start[index], end=self.end[index])
+
+
+def open_sources(path: Path) -> tuple[Source, ...]:
+    """Map a file, or all ``.txt`` files below a folder, and check that they are UTF-8.
+
+    Raises:
+        DataError: If there is no such file, or it is not UTF-8.
+    """
+    return tuple(Source(file) for file in text_files(path))
+
+
+def find_documents(
+    path: Path,
+    unit: Literal["auto", "lines", "paragraphs", "files"] = "auto",
+    sources: tuple[Source, ...] | None = None,
+) -> Found:
+    """Find the documents of a text file, or of all ``.txt`` files below a folder.
+
+    Lines that hold nothing are no documents; the end of a line belongs to none. A paragraph ends
+    at an empty line, and in text wrapped at one width at a line that leaves a quarter of it free.
+    ``auto`` takes files where there are at least 10, else paragraphs of several lines where there
+    are at least 10, else lines.
+
+    Args:
+        path: A file in UTF-8 or a folder; hidden files are passed over.
+        unit: What a document is.
+        sources: What ``open_sources`` gave for the path; None opens them.
+
+    Raises:
+        DataError: If there is no text, or it is not UTF-8.
+
+    Example:
+        >>> import tempfile
+        >>> path = Path(tempfile.mkdtemp()) / "rhymes.txt"
+        >>> _ = path.write_text("uno, dos\\n\\ntres\\n")
+        >>> found = find_documents(path)
+        >>> [found.text(i) for i in range(len(found))], found.notes
+        (['uno, dos', 'tres'], ('each line is a document',))
+    """
+    sources = open_sources(path) if sources is None else sources
+    if unit == "files" or (unit == "auto" and len(sources) >= ENOUGH):
+        return _whole(path, sources, unit)
+    lines = [_Lines.of(source) for source in sources]
+    if not any(line.filled.any() for line in lines):
+        raise DataError(f"{shown(path)}: there is no text in it")
+    wrapped = _wrap_width(lines)
+    cuts = [line.paragraphs(wrapped) for line in lines]
+    if unit == "auto":
+        unit, note = _choose(lines, cuts)
+    else:
+        note = f"each {unit[:-1]} is a document, as asked"
+    if unit == "lines":
+        spans = [(line.start[line.filled], line.end[line.filled]) for line in lines]
+    else:
+        spans = cuts
+        note += f"; lines are wrapped at {wrapped} bytes" if wrapped else ""
+    return Found(
+        sources=sources,
+        file=np.repeat(np.arange(len(spans)), [len(start) for start, _ in spans]),
+        start=np.concatenate([start for start, _ in spans]),
+        end=np.concatenate([end for _, end in spans]),
+        unit=unit,
+        notes=(note,),
+    )
+
+
+def text_files(path: Path) -> list[Path]:
+    """Return the file itself, or all ``.txt`` files below a folder, sorted; none may be none.
+
+    Raises:
+        DataError: If there is no such file.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.suffix.lower() == ".txt"
+        and file.is_file()
+        and not any(part.startswith(".") for part in file.relative_to(path).parts)
+    )
+    if not files:
+        raise DataError(f"{shown(path)}: the folder holds no .txt file")
+    return files
+
+
+def _whole(path: Path, sources: tuple[Source, ...], asked: str) -> Found:
+    """Make each file that is not blank a document."""
+    kept = [index for index, source in enumerate(sources) if _holds_text(source)]
+    if not kept:
+        raise DataError(f"{shown(path)}: there is no text in it")
+    note = "each file is a document" + (", as asked" if asked == "files" else "")
+    if len(kept) < len(sources):
+        note += f"; {len(sources) - len(kept)} without text are passed over"
+    return Found(
+        sources=sources,
+        file=np.array(kept, dtype=np.int64),
+        start=np.array([sources[index].first for index in kept], dtype=np.int64),
+        end=np.array([len(sources[index]) for index in kept], dtype=np.int64),
+        unit="files",
+        notes=(note,),
+    )
+
+
+def _holds_text(source: Source) -> bool:
+    return any(part.lstrip(_UTF8_MARK).strip(_BLANK) for _, part in source.chunks())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lines:
+    """Lines of a file: first byte, end without the line's own, and whether there is text [N]."""
+
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    filled: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, source: Source) -> "_Lines":
+        """Find all lines; memory is that of the places, whatever a line's length."""
+        visible = np.ones(256, dtype=bool)
+        visible[list(_BLANK)] = False
+        breaks, counts, total = [], [], 0
+        for start, part in source.chunks():
+            letters = np.frombuffer(part, dtype=np.uint8)
+            seen = visible[letters]
+            seen[: source.first if start == 0 else 0] = False
+            places = np.flatnonzero(letters == ord("\n"))
+            # The letters seen between two line ends: of a sum over the whole, its differences.
+            sums = np.add.reduceat(seen, places, dtype=np.int64) if len(places) else places
+            if len(places):
+                before = total + int(seen[: places[0]].sum())
+                counts.append(before + np.concatenate(([0], np.cumsum(sums)[:-1])))
+            breaks.append(start + places)
+            total += int(seen.sum())
+        end = np.concatenate([*breaks, [len(source)]]).astype(np.int64)
+        upto = np.concatenate([*counts, [total]]).astype(np.int64)
+        start = np.concatenate(([source.first], end[:-1] + 1))
+        letters = np.frombuffer(source.bytes, dtype=np.uint8)
+        last = np.maximum(end - 1, 0)
+        returns = (end > start) & (letters[last] == ord("\r")) if len(source) else end > start
+        return cls(start, end - returns, np.diff(upto, prepend=0) > 0)
+
+    def paragraphs(self, wrapped: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return first byte and end of each run of filled lines; short ones end a wrapped one."""
+        starts = self.filled & ~np.concatenate(([False], self.filled[:-1]))
+        if wrapped:
+            short = self.end - self.start < 0.75 * wrapped
+            starts |= self.filled & np.concatenate(([False], short[:-1]))
+        begins = np.flatnonzero(starts)
+        if not len(begins):
+            return self.start[:0], self.end[:0]
+        filled = np.flatnonzero(self.filled)
+        # The last filled line before the next paragraph begins.
+        following = np.searchsorted(filled, np.concatenate((begins[1:], [len(self.filled)])))
+        return self.start[begins], self.end[filled[following - 1]]
+
+
+def _wrap_width(lines: list[_Lines]) -> int:
+    """Return the width in bytes at which the text is wrapped; 0 where it is not."""
+    lengths = np.concatenate([(line.end - line.start)[line.filled] for line in lines])
+    width = int(np.quantile(lengths, 0.95))
+    # Wrapped lines are nearly all nearly full; sentences and names are of all lengths.
+    full = float((lengths >= 0.75 * width).mean())
+    return width if width in _WRAP and full >= 0.6 and len(lengths) >= ENOUGH else 0
+
+
+def _choose(
+    lines: list[_Lines], cuts: list[tuple[NDArray[np.int64], NDArray[np.int64]]]
+) -> tuple[DocumentUnit, str]:
+    filled = sum(int(line.filled.sum()) for line in lines)
+    paragraphs = sum(len(start) for start, _ in cuts)
+    if paragraphs >= ENOUGH and filled >= 1.5 * paragraphs:
+        return "paragraphs", "each paragraph is a document, for most have several lines"
+    return "lines", "each line is a document"
