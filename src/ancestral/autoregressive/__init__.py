@@ -1,1 +1,16 @@
 """Sequences, token by token: the full chain, its factors tied."""
+
+from ancestral.autoregressive.cross_entropy import linear_cross_entropy, token_cross_entropy
+from ancestral.autoregressive.gpt import GPT, GPTParts, GPTShape, attention_maps
+from ancestral.autoregressive.recurrent import RecurrentLM, RecurrentState
+
+__all__ = [
+    "GPT",
+    "GPTParts",
+    "GPTShape",
+    "RecurrentLM",
+    "RecurrentState",
+    "attention_maps",
+    "linear_cross_entropy",
+    "token_cross_entropy",
+]

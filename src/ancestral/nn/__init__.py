@@ -1,16 +1,27 @@
 """Layers: no probability, no training."""
 
+from ancestral.nn.attention import CausalSelfAttention, Sight
+from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.fourier import FourierFeatures
+from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.label_planes import LabelPlanesConv2d
 from ancestral.nn.mlp import MLP
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
+from ancestral.nn.rotary import rotary_tables, rotate
 
 __all__ = [
     "MLP",
+    "CausalSelfAttention",
     "ConvDecoder",
     "ConvEncoder",
+    "FeedForward",
     "FourierFeatures",
+    "KeyValueCache",
     "LabelPlanesConv2d",
+    "Sight",
+    "SwiGLU",
     "Upsampling",
     "halvings",
+    "rotary_tables",
+    "rotate",
 ]

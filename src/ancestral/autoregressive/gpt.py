@@ -1,0 +1,346 @@
+"""GPT: a Transformer that reads from left to right, the book's or with modern parts."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ancestral.autoregressive.token_chain import Objective, TokenChain
+from ancestral.nn.attention import CausalSelfAttention, Sight
+from ancestral.nn.feed_forward import FeedForward, SwiGLU
+from ancestral.nn.key_value_cache import KeyValueCache
+from ancestral.nn.rotary import rotary_tables
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GPTShape:
+    """Sizes of a GPT; the defaults are the book's.
+
+    Args:
+        window: Tokens T that it sees.
+        width: Features D of a token.
+        layers: Blocks L.
+        heads: Heads H of queries in each.
+        head_width: Features P of a head; D / H if None.
+        key_value_heads: Heads of keys and values, a divisor of H; H if None.
+        expansion: Width of the feed-forward layers over D. ``swiglu`` has two thirds of it, in
+            steps of 8, and so about as many parameters.
+
+    Raises:
+        ValueError: If a number is below 1, or H does not divide D and ``head_width`` is None.
+
+    Example:
+        >>> GPTShape().features_of_a_head
+        64
+    """
+
+    window: int = 256
+    width: int = 384
+    layers: int = 6
+    heads: int = 6
+    head_width: int | None = None
+    key_value_heads: int | None = None
+    expansion: int = 4
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ValueError(f"{name} must be at least 1, got {value}")
+        if self.head_width is None and self.width % self.heads:
+            raise ValueError(
+                f"heads must divide the width {self.width} unless head_width is given, "
+                f"got {self.heads}"
+            )
+
+    @property
+    def features_of_a_head(self) -> int:
+        """P."""
+        return self.head_width or self.width // self.heads
+
+    @property
+    def heads_of_keys(self) -> int:
+        """Heads of keys and values."""
+        return self.key_value_heads or self.heads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GPTParts:
+    """What a GPT is made of; the defaults are the book's.
+
+    Args:
+        positions: ``learned`` vectors added to the embeddings, or ``rotary``: angles.
+        norm: ``layer`` (mean and variance, gain and offset) or ``rms`` (gain).
+        feed_forward: ``gelu`` or ``swiglu``.
+        tied: The head is the matrix of the embeddings.
+        qk_norm: Queries and keys are normed before they meet.
+
+    Raises:
+        ValueError: If a name is unknown.
+
+    Example:
+        >>> GPTParts(positions="rotary", norm="rms", feed_forward="swiglu").tied
+        False
+    """
+
+    positions: Literal["learned", "rotary"] = "learned"
+    norm: Literal["layer", "rms"] = "layer"
+    feed_forward: Literal["gelu", "swiglu"] = "gelu"
+    tied: bool = False
+    qk_norm: bool = False
+
+    def __post_init__(self) -> None:
+        for name, allowed in _PARTS.items():
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+
+
+_PARTS = {
+    "positions": ("learned", "rotary"),
+    "norm": ("layer", "rms"),
+    "feed_forward": ("gelu", "swiglu"),
+}
+
+
+class Block(nn.Module):
+    """``y = x + attention(norm(x)); y + feed_forward(norm(y))``, with dropout of what is added.
+
+    Source: Xiong et al. 2020, On layer normalization in the Transformer, arXiv:2002.04745.
+
+    Args:
+        shape: Sizes.
+        parts: What it is made of.
+        dropout: Of what is added to the tokens.
+        attention_dropout: Of the attention matrices.
+
+    Example:
+        >>> block = Block(GPTShape(width=8, heads=2), GPTParts())
+        >>> block(torch.zeros(2, 5, 8), Sight()).shape
+        torch.Size([2, 5, 8])
+    """
+
+    def __init__(
+        self,
+        shape: GPTShape,
+        parts: GPTParts,
+        *,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.attention_norm = _norm(shape, parts)
+        self.attention = CausalSelfAttention(
+            shape.width,
+            heads=shape.heads,
+            key_value_heads=shape.heads_of_keys,
+            head_width=shape.features_of_a_head,
+            dropout=attention_dropout,
+            qk_norm=parts.qk_norm,
+        )
+        self.feed_forward_norm = _norm(shape, parts)
+        hidden = shape.expansion * shape.width
+        if parts.feed_forward == "swiglu":
+            self.feed_forward = SwiGLU(shape.width, hidden=8 * math.ceil(hidden / 12))
+        else:
+            self.feed_forward = FeedForward(shape.width, hidden=hidden)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:
+        """Map x [B, S, D] to [B, S, D]; ``layer`` tells which part of the state is ours."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), sight, layer))
+        return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
+
+
+class GPT(TokenChain):
+    """A Transformer over tokens: each sees itself and those before it in its document.
+
+    With the defaults it is the book's: blocks that norm first, learned positions, linear layers
+    without biases, GELU, dropout of embeddings, attention matrices and of what is added, and a head
+    of its own. At V = 60,198 it has 56,957,184 parameters.
+
+    Source: Radford et al. 2019, Language models are unsupervised multitask learners (GPT-2; initial
+    weights as there); modern parts as in Touvron et al. 2023, LLaMA, arXiv:2302.13971.
+
+    Args:
+        vocabulary: Number V of tokens; the last four are the special ones.
+        shape: Sizes.
+        parts: What it is made of.
+        dropout: In training, in [0, 1).
+        attention_dropout: Of the attention matrices; as ``dropout`` if None. 0 is much faster.
+        objective: What is averaged in training.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> model = GPT(100, shape=GPTShape(window=16, width=32, layers=2, heads=4))
+        >>> model(torch.zeros(2, 16, dtype=torch.int64)).shape
+        torch.Size([2, 16, 100])
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        *,
+        shape: GPTShape | None = None,
+        parts: GPTParts | None = None,
+        dropout: float = 0.1,
+        attention_dropout: float | None = None,
+        objective: Objective = "tokens",
+    ) -> None:
+        shape, parts = shape or GPTShape(), parts or GPTParts()
+        super().__init__(vocabulary, window=shape.window, objective=objective)
+        attention_dropout = dropout if attention_dropout is None else attention_dropout
+        for name, p in {"dropout": dropout, "attention_dropout": attention_dropout}.items():
+            if not 0 <= p < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {p}")
+        self.shape = shape
+        self.tokens = nn.Embedding(vocabulary, shape.width)
+        learned = parts.positions == "learned"
+        self.positions = nn.Embedding(shape.window, shape.width) if learned else None
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            Block(shape, parts, dropout=dropout, attention_dropout=attention_dropout)
+            for _ in range(shape.layers)
+        )
+        self.norm = _norm(shape, parts)
+        self.output = None if parts.tied else nn.Linear(shape.width, vocabulary, bias=False)
+        self._tables: tuple[Tensor, Tensor] | None = None
+        if not learned:
+            self._tables = rotary_tables(shape.window, shape.features_of_a_head)
+        _initialise(self, shape.layers)
+
+    def unembedding(self) -> tuple[Tensor, Tensor | None]:
+        """Return the matrix [V, D] of the head; it has no bias."""
+        return (self.tokens if self.output is None else self.output).weight, None
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """Return the normed features [B, T, D] after each of the tokens [B, T].
+
+        Rows are packed windows: a BOS begins a new document, which sees nothing of those before it
+        and whose positions begin at 0. PAD may only follow the last token.
+
+        Raises:
+            ValueError: If there are more tokens than the window, or a token outside [0, V).
+        """
+        tokens = self._checked(tokens)
+        x, sight = self.embed(tokens)
+        for block in self.blocks:
+            x = block(x, sight)
+        return self.norm(x)
+
+    def embed(self, tokens: Tensor) -> tuple[Tensor, Sight]:
+        """Return what enters the first block, [B, T, D], and what the tokens [B, T] see."""
+        places = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        begins = self._begins(tokens)
+        if begins is None:
+            return self._at(tokens, places), Sight(rotation=self._rotation(places))
+        starts = (places * begins).cummax(1).values
+        hidden = (starts[:, :, None] != starts[:, None]) | (places[:, :, None] < places[:, None])
+        x = self._at(tokens, places - starts)
+        mask = torch.zeros(hidden.shape, dtype=x.dtype, device=x.device)
+        mask = mask.masked_fill_(hidden, -torch.inf)[:, None]
+        return x, Sight(mask=mask, causal=False, rotation=self._rotation(places - starts))
+
+    def start(self, rows: int, *, length: int) -> KeyValueCache:
+        """Return a state that has read nothing, with room for ``length`` tokens a row.
+
+        Raises:
+            ValueError: If ``length`` is more than the window.
+        """
+        shape = self.shape
+        if not 1 <= length <= shape.window:
+            raise ValueError(f"length must lie between 1 and the window {shape.window}: {length}")
+        sizes = (shape.layers, 2, rows, shape.heads_of_keys, length, shape.features_of_a_head)
+        return KeyValueCache.empty(sizes, self.tokens.weight)
+
+    @torch.no_grad()
+    def advance(
+        self, tokens: Tensor, state: KeyValueCache, *, counts: Tensor | None = None
+    ) -> Tensor:
+        """Read tokens [B, S] into the state, and return the features after each, [B, S, D].
+
+        No gradient flows through a state.
+
+        Args:
+            tokens: One document a row: a BOS does not begin a new one here.
+            state: Of B rows; it is changed.
+            counts: How many of each row's S tokens are real, int64 [B], from 0 to S; the others,
+                at the end, are neither read nor counted. All if None.
+
+        Raises:
+            ValueError: If a row would hold more tokens than the state has room for, or a token
+                lies outside [0, V).
+        """
+        tokens = self._checked(tokens)
+        if len(tokens) != len(state.lengths):
+            raise ValueError(f"the state has {len(state.lengths)} rows, got {len(tokens)}")
+        slots = state.reserve(tokens.shape[1], counts)
+        places = slots.positions.to(tokens.device)
+        x = self._at(tokens, places.clamp(max=self.shape.window - 1))
+        causal = slots.even and slots.end == tokens.shape[1]
+        mask = None if causal else slots.mask(x.dtype)
+        rotation = self._rotation(places.clamp(max=self.shape.window - 1))
+        sight = Sight(mask=mask, causal=causal, rotation=rotation, slots=slots)
+        for layer, block in enumerate(self.blocks):
+            x = block(x, sight, layer)
+        state.commit(slots)
+        return self.norm(x)
+
+    def _at(self, tokens: Tensor, places: Tensor) -> Tensor:
+        x = self.tokens(tokens)
+        if self.positions is not None:
+            x = x + self.positions(places)
+        return self.dropout(x)
+
+    def _rotation(self, places: Tensor) -> tuple[Tensor, Tensor] | None:
+        if self._tables is None:
+            return None
+        cosine, sine = (table.to(places.device)[places][:, None] for table in self._tables)
+        return cosine, sine
+
+
+@torch.no_grad()
+def attention_maps(model: GPT, tokens: Tensor) -> list[Tensor]:
+    """Return every attention matrix for tokens [B, T]: for each layer [B, H, T, T].
+
+    They are made anew from what enters each layer, without dropout; normal passes never hold them.
+    Entry (i, j) is how much token i takes from token j; rows sum to 1.
+
+    Raises:
+        ValueError: If there are more tokens than the window, or a token outside [0, V).
+
+    Example:
+        >>> model = GPT(100, shape=GPTShape(window=16, width=32, layers=2, heads=4))
+        >>> [maps.shape for maps in attention_maps(model, torch.zeros(1, 5, dtype=torch.int64))]
+        [torch.Size([1, 4, 5, 5]), torch.Size([1, 4, 5, 5])]
+    """
+    training = model.training
+    model.eval()
+    try:
+        x, sight = model.embed(model._checked(tokens))
+        found = []
+        for block in model.blocks:
+            assert isinstance(block, Block)
+            found.append(block.attention.weights(block.attention_norm(x), sight))
+            x = block(x, sight)
+    finally:
+        model.train(training)
+    return found
+
+
+def _norm(shape: GPTShape, parts: GPTParts) -> nn.Module:
+    return nn.RMSNorm(shape.width, eps=1e-6) if parts.norm == "rms" else nn.LayerNorm(shape.width)
+
+
+@torch.no_grad()
+def _initialise(model: GPT, layers: int) -> None:
+    """Draw all matrices from Normal(0, 0.02), those that add to the tokens smaller by sqrt(2 L)."""
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2:
+            adds = name.endswith(".out.weight")
+            nn.init.normal_(parameter, std=0.02 / math.sqrt(2 * layers) if adds else 0.02)

@@ -1,0 +1,179 @@
+"""What a Transformer keeps of the tokens that it has read: their keys and values."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Room that was reserved for the coming tokens of each row.
+
+    Args:
+        data: Of the cache, [L, 2, B, H, C, P].
+        positions: Place of each coming token, int64 [B or 1, S].
+        counts: Real tokens of each row, int64 [B].
+        end: Places that are in use once they are written, at least 1.
+        even: All rows are equally long and all tokens real.
+    """
+
+    data: Tensor
+    positions: Tensor
+    counts: Tensor
+    end: int
+    even: bool
+
+    def store(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Write keys and values [B, H, S, P]; return those of all places, [B, H, K, P]."""
+        held = self.data[layer]
+        if self.even:
+            start = self.end - keys.shape[2]
+            held[0, :, :, start : self.end] = keys
+            held[1, :, :, start : self.end] = values
+        else:
+            steps = torch.arange(keys.shape[2])
+            row, step = (steps < self.counts[:, None]).nonzero(as_tuple=True)
+            place = self.positions[row, step]
+            held[0, row, :, place] = keys[row, :, step].to(held.dtype)
+            held[1, row, :, place] = values[row, :, step].to(held.dtype)
+        return held[0, :, :, : self.end], held[1, :, :, : self.end]
+
+    def mask(self, dtype: torch.dtype) -> Tensor | None:
+        """Return what to add to the scores, [B or 1, 1, S, K]; None where nothing is hidden.
+
+        A token sees the places up to its own. Of tokens that are not real only this holds: they
+        see something, so that nothing becomes NaN.
+        """
+        if self.even and self.positions.shape[1] == 1:
+            return None
+        places = torch.arange(self.end, device=self.data.device)
+        hidden = places > self.positions.to(places.device)[:, None, :, None]
+        return torch.zeros(hidden.shape, dtype=dtype, device=places.device).masked_fill_(
+            hidden, -torch.inf
+        )
+
+
+class KeyValueCache:
+    """Keys and values of B rows of different lengths, in one tensor: a state of a Transformer.
+
+    Args:
+        data: Keys and values, [L, 2, B, H, C, P]: layers, which of both, rows, heads, places,
+            features. What was never written is 0.
+        lengths: Tokens that each row holds, int64 [B] on the CPU.
+
+    Example:
+        >>> cache = KeyValueCache.empty((6, 2, 3, 4, 128, 64), torch.zeros(()))
+        >>> cache.lengths, cache.room
+        (tensor([0, 0, 0]), 128)
+    """
+
+    def __init__(self, data: Tensor, lengths: Tensor) -> None:
+        self.data, self._lengths = data, lengths
+
+    @classmethod
+    def empty(cls, shape: tuple[int, int, int, int, int, int], like: Tensor) -> Self:
+        """Return a cache [L, 2, B, H, C, P] that holds nothing, of the type and device of one."""
+        data = torch.zeros(shape, dtype=like.dtype, device=like.device)
+        return cls(data, torch.zeros(shape[2], dtype=torch.int64))
+
+    @property
+    def lengths(self) -> Tensor:
+        """Return how many tokens each row holds, int64 [B] on the CPU."""
+        return self._lengths
+
+    @property
+    def room(self) -> int:
+        """Return how many tokens a row can hold, C."""
+        return self.data.shape[4]
+
+    def reserve(self, steps: int, counts: Tensor | None) -> Slots:
+        """Return the slots of the next ``steps`` tokens; nothing is written or counted yet.
+
+        Args:
+            steps: Tokens S of each row.
+            counts: How many of them are real, int64 [B]; all if None.
+
+        Raises:
+            ValueError: If a count lies outside [0, S] or a row would outgrow its room.
+        """
+        rows = len(self._lengths)
+        real = checked_counts(counts, rows, steps)
+        ends = self._lengths + real
+        end = int(ends.max()) if rows else 0
+        if end > self.room:
+            raise ValueError(
+                f"a row would hold {end} tokens, and the state has room for {self.room}"
+            )
+        even = counts is None or bool((real == steps).all())
+        even = even and rows > 0 and bool((self._lengths == self._lengths[0]).all())
+        starts = self._lengths[:1] if even else self._lengths
+        positions = starts[:, None] + torch.arange(steps)
+        return Slots(self.data, positions, real, max(end, 1), even and end > 0)
+
+    def commit(self, slots: Slots) -> None:
+        """Count the tokens whose keys and values were stored."""
+        self._lengths.add_(slots.counts)
+
+    def select(self, rows: Tensor) -> "KeyValueCache":
+        """Return a copy of the rows at positions int64 [R], in that order; rows may repeat."""
+        lengths = self._lengths[rows.cpu()]
+        used = int(lengths.max()) if len(lengths) else 0
+        layers, two, _, heads, _, width = self.data.shape
+        data = self.data.new_zeros(layers, two, len(lengths), heads, self.room, width)
+        data[..., :used, :] = self.data[..., :used, :].index_select(2, rows.to(self.data.device))
+        return KeyValueCache(data, lengths)
+
+    def first(self, rows: int) -> "KeyValueCache":
+        """Return the first rows as a view: what is read into it is read into this cache."""
+        return KeyValueCache(self.data[:, :, :rows], self._lengths[:rows])
+
+    def put(self, rows: Tensor, other: "KeyValueCache") -> None:
+        """Write all rows of ``other`` over the rows at positions int64 [R].
+
+        Raises:
+            ValueError: If a row of ``other`` is longer than this cache has room for.
+        """
+        used = int(other.lengths.max()) if len(other.lengths) else 0
+        if used > self.room:
+            raise ValueError(f"a row holds {used} tokens, and the state has room for {self.room}")
+        self.data[:, :, rows.to(self.data.device), :, :used] = other.data[..., :used, :]
+        self._lengths[rows.cpu()] = other.lengths
+
+    def rewind(self, lengths: Tensor) -> None:
+        """Forget all but the first ``lengths`` [B] tokens of each row.
+
+        Raises:
+            ValueError: If a row is shorter than that.
+        """
+        check_rewind(lengths, self._lengths)
+        self._lengths.copy_(lengths)
+
+
+def checked_counts(counts: Tensor | None, rows: int, steps: int) -> Tensor:
+    """Return how many tokens of each row are real, int64 [B] on the CPU.
+
+    Raises:
+        ValueError: If a count lies outside [0, S], or there is not one a row.
+    """
+    if counts is None:
+        return torch.full((rows,), steps)
+    counts = counts.to("cpu", torch.int64)
+    if counts.shape != (rows,):
+        raise ValueError(f"counts must be one number for each of {rows} rows, got {counts.shape}")
+    if bool(((counts < 0) | (counts > steps)).any()):
+        raise ValueError(f"counts must lie between 0 and {steps}, got {counts.tolist()}")
+    return counts
+
+
+def check_rewind(lengths: Tensor, held: Tensor) -> None:
+    """Refuse to rewind rows to more tokens than they hold.
+
+    Raises:
+        ValueError: If a length is below 0 or above what is held.
+    """
+    if lengths.shape != held.shape or bool((lengths.cpu() > held).any() | (lengths < 0).any()):
+        raise ValueError(
+            f"rows of {held.tolist()} tokens cannot be rewound to {lengths.tolist()} tokens"
+        )
