@@ -197,6 +197,31 @@ class NGram(nn.Module):
             found[tokens[event]] += weights[start:end][event]
         return torch.from_numpy(found)
 
+    def conditional(self, contexts: Whole, tokens: Whole) -> Array:
+        """Return p(token | context) of M pairs, [M].
+
+        Args:
+            contexts: Tokens before, the latest last, [M, order - 1]; V + 1 is the begin, and -1
+                stands where nothing is known.
+            tokens: [M], 0 to E - 1.
+
+        Raises:
+            CapabilityError: If the model is not fitted.
+        """
+        levels = self._levels()
+        found = even = np.full(len(tokens), 1 / self.events)
+        for n, (keys, weights, backoffs) in enumerate(levels, start=1):
+            past = np.zeros(len(tokens), dtype=np.int64)
+            used = contexts[:, self.order - n :]
+            for (below, _, _), token in zip(levels, used.T, strict=False):
+                known = (past >= 0) & (token >= 0)
+                past = np.where(known, find(below, past * self._base + token), -1)
+            gram = np.where(past >= 0, find(keys, past * self._base + tokens), -1)
+            lower = found if self.smoothing.interpolates else even
+            mixed = taken(weights, gram, 0.0) + taken(backoffs, past, 1.0) * lower
+            found = np.where((used >= 0).all(1), mixed, found)
+        return found
+
     @torch.no_grad()
     def sample(
         self,
