@@ -5,19 +5,22 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.autoregressive.cross_entropy import linear_cross_entropy, token_cross_entropy
-from ancestral.capabilities import Batch, Given, Loss, Player, SpecialTokens
+from ancestral.autoregressive.decoding.generate import collect, generate
+from ancestral.autoregressive.decoding.settings import Decoding, row_generators
+from ancestral.capabilities import Batch, Given, Loss, Player, SpecialTokens, TokenState
 from ancestral.networks.dag import DAG
 
 Objective: TypeAlias = Literal["tokens", "sequences"]
 """``tokens``: the mean over all tokens. ``sequences``: the book's, a mean over sequences of the sum
 over a sequence's tokens divided by its length, BOS included: a token of a short one weighs more."""
 
+_SAMPLED = 256  # Most tokens of a sample.
 _SHOWN = 5  # Tokens of the drawn network.
 
 
@@ -54,6 +57,14 @@ class TokenChain(nn.Module, ABC):
         """
 
     @abstractmethod
+    def start(self, rows: int, *, length: int) -> TokenState:
+        """Return a state that has read nothing; see :class:`LanguageModel`."""
+
+    @abstractmethod
+    def advance(self, tokens: Tensor, state: Any, *, counts: Tensor | None = None) -> Tensor:  # noqa: ANN401 - its own state
+        """Read tokens into the state and return the features; see :class:`LanguageModel`."""
+
+    @abstractmethod
     def unembedding(self) -> tuple[Tensor, Tensor | None]:
         """Return matrix [V, D] and bias [V] (or None) of the head."""
 
@@ -83,6 +94,38 @@ class TokenChain(nn.Module, ABC):
         matrix, bias = self.unembedding()
         features = self.features(tokens)
         return -token_cross_entropy(features, matrix, targets, bias=bias).sum(1)
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw n texts token by token from the model's own distribution; PAD follows their EOS.
+
+        Args:
+            n: Number of texts, at least 1.
+            given: ``prompt``, int64 [T] from BOS on, which all of them continue.
+            generator: Source of randomness; torch's global one if None.
+
+        Returns:
+            Token ids from BOS on, int64 [n, at most the prompt and 256].
+
+        Raises:
+            ValueError: If n < 1, or something else is given.
+        """
+        if n < 1 or (given and set(given) != {"prompt"}):
+            raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")
+        prompt = given["prompt"].tolist() if given else [self.special.bos]
+        seed = torch.randint(2**62, (), generator=generator, device=_device_of(generator))
+        drawn = collect(
+            generate(
+                self,
+                [prompt] * n,
+                Decoding.plain(),
+                max_tokens=_SAMPLED,
+                generators=row_generators(int(seed), n),
+            )
+        )
+        return _rows([[*prompt, *text.tokens] for text in drawn], self.special.pad)
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers -log p(x), see :data:`Objective`."""
@@ -143,3 +186,13 @@ class TokenChain(nn.Module, ABC):
         begins = tokens == self.special.bos
         begins[:, :1] = True
         return begins if bool(begins[:, 1:].any()) else None
+
+
+def _device_of(generator: Generator | None) -> torch.device:
+    return generator.device if generator is not None else torch.device("cpu")
+
+
+def _rows(texts: Sequence[Sequence[int]], pad: int) -> Tensor:
+    """Return texts of any lengths as rows, int64 [n, T]."""
+    parts = [torch.tensor(text) for text in texts]
+    return nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=pad)

@@ -26,6 +26,7 @@ from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_ima
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.tables import load_parquet
+from ancestral.data.text.corpus import load_corpus
 from ancestral.errors import DataError
 
 _DEFAULT = Loading()
@@ -41,8 +42,9 @@ FILES: dict[str, Callable[[Path, Loading], Contents]] = {
 
 _TABLES = frozenset((".csv", ".tsv", ".parquet", ".npy", ".npz"))
 
+TEXT = ".txt"
+
 _LATER = {
-    ".txt": "this is text, which arrives with language models; no model here reads it yet",
     ".bif": "this is a Bayesian network, not data; ask it with `ancestral query`",
 }
 
@@ -51,10 +53,11 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
     """Load data by name, from a file, or from a folder.
 
     Args:
-        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, a folder of
-            IDX files or a folder of images. A name wins over a file that is called the same.
+        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, txt, a folder
+            of IDX files, of images or of texts. A name wins over a file that is called the same.
         loading: Seed of the split, size of images, label column.
-        progress: Called while a folder of images is decoded, with the number done and the total.
+        progress: Called while images are decoded or documents are tokenised, with the number done
+            and the total.
 
     Returns:
         The data in the user's units, split in three.
@@ -66,6 +69,11 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
         >>> load("moons").event_shape
         torch.Size([2])
     """
+    if (path := _text(source)) is not None:
+        try:
+            return load_corpus(path, loading, progress=progress)
+        except OSError as error:
+            raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
 
@@ -115,6 +123,16 @@ def fresh(name: str, n: int, *, seed: int) -> Tensor | None:
         torch.Size([5, 2])
     """
     return toys.draw(name, n, 1, seed) if name in toys.TOYS else None
+
+
+def _text(source: str) -> Path | None:
+    """Return the path if it is a text file, or a folder that holds any."""
+    path = Path(source).expanduser()
+    if not source or source in NAMES:
+        return None
+    if path.suffix.lower() == TEXT and path.is_file():
+        return path
+    return path if path.is_dir() and any(path.rglob(f"*{TEXT}")) else None
 
 
 def _find(source: str, loading: Loading, progress: Progress | None) -> tuple[Contents, str, str]:
@@ -207,10 +225,10 @@ def _unreadable(path: Path, suffix: str) -> NoReturn:
         raise DataError(f"{shown(path)}: {_LATER[suffix]}")
     if suffix in SUFFIXES:
         raise DataError(f"{shown(path)}: one image is not a set; name the folder that holds it")
-    known = ", ".join(ending[1:] for ending in FILES)
+    known = ", ".join(ending[1:] for ending in (*FILES, TEXT))
     raise DataError(
         f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, IDX files "
-        "(...-ubyte) and folders of images"
+        "(...-ubyte) and folders of images or of texts"
     )
 
 

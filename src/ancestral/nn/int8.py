@@ -1,4 +1,4 @@
-"""Linear layers with weights of eight bits: a quarter of the memory to read, and integer products."""
+"""Linear layers with weights of eight bits: a quarter of the memory to read, integer products."""
 
 import copy
 from typing import TypeVar

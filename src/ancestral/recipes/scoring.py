@@ -98,8 +98,8 @@ def score_text(run: Run | str | Path, data: str, *, device: str = "cpu") -> list
         Path(data), tokenizer, documents=run.record.data.loading.text.documents
     )
     found = []
-    for start, stop in zip(documents.starts[:-1], documents.starts[1:], strict=True):
-        ids = documents.tokens[start:stop].long()
+    for index in range(len(documents)):
+        ids = documents.ids(index)
         surprise = -token_log_probs(model, ids.to(device)).cpu()
         found.append(
             TokenScores(

@@ -175,7 +175,7 @@ RECIPES: dict[str, Recipe] = {
             paradigm="classic",
             summary="counts of pairs of tokens",
             config=text_configs.BigramConfig,
-            build=text_wiring.ngram,
+            build=text_wiring.bigram,
             transform=text_wiring.tokens,
             kinds=("text",),
             chosen_by="bits_per_char",
@@ -195,7 +195,7 @@ RECIPES: dict[str, Recipe] = {
             paradigm="classic",
             summary="trigrams under interpolated modified Kneser-Ney smoothing",
             config=text_configs.KneserNeyConfig,
-            build=text_wiring.ngram,
+            build=text_wiring.kneser_ney,
             transform=text_wiring.tokens,
             kinds=("text",),
             chosen_by="bits_per_char",
@@ -214,9 +214,9 @@ RECIPES: dict[str, Recipe] = {
                 budget={"text": Budget(epochs=10)},
             )
             for name, summary, build in (
-                ("rnn", "Elman's recurrent network, the book's", text_wiring.elman),
-                ("lstm", "recurrent network with gated memory", text_wiring.lstm),
-                ("gru", "recurrent network with two gates", text_wiring.gru),
+                ("rnn", "Elman's recurrent network, the book's", text_wiring.recurrent("elman")),
+                ("lstm", "recurrent network with gated memory", text_wiring.recurrent("lstm")),
+                ("gru", "recurrent network with two gates", text_wiring.recurrent("gru")),
             )
         ),
         Recipe(

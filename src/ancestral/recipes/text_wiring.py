@@ -1,7 +1,23 @@
 """How language models are built from their configs; see :mod:`ancestral.recipes.wiring`."""
 
+from collections.abc import Callable
+
+from torch import nn
+
+from ancestral.autoregressive import GPT, GPTParts, GPTShape, RecurrentLM
+from ancestral.autoregressive.recurrent import Cell
+from ancestral.classic.chains.language import NGramLanguageModel
+from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import Tokens, Transform
+from ancestral.recipes.shape import Shape
+from ancestral.recipes.text_configs import (
+    BigramConfig,
+    GPTConfig,
+    KneserNeyConfig,
+    NGramConfig,
+    RecurrentConfig,
+)
 from ancestral.training.options import Options
 
 OPTIONS = Options(
@@ -20,3 +36,63 @@ def tokens(data: Dataset) -> Transform:
     """Return the transform of text: token ids stay as they are."""
     del data  # There is nothing to fit.
     return Tokens()
+
+
+def bigram(config: BigramConfig, shape: Shape) -> nn.Module:
+    """Return a model of pairs, not fitted yet."""
+    return NGramLanguageModel(shape.vocabulary, order=2, smoothing=AddK(config.k))
+
+
+def ngram(config: NGramConfig, shape: Shape) -> nn.Module:
+    """Return a model of n-grams, not fitted yet."""
+    smoothing: Smoothing = KneserNey()
+    if config.smoothing == "add-k":
+        smoothing = AddK(config.k)
+    elif config.smoothing == "witten-bell":
+        smoothing = WittenBell()
+    return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=smoothing)
+
+
+def kneser_ney(config: KneserNeyConfig, shape: Shape) -> nn.Module:
+    """Return a model of n-grams under Kneser-Ney, not fitted yet."""
+    return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=KneserNey())
+
+
+def recurrent(cell: Cell) -> Callable[[RecurrentConfig, Shape], nn.Module]:
+    """Return what builds a recurrent network of a kind of cells."""
+
+    def build(config: RecurrentConfig, shape: Shape) -> nn.Module:
+        config = config.resolved(shape)
+        return RecurrentLM(
+            shape.vocabulary,
+            cell=cell,
+            width=config.width or 1,
+            layers=config.layers or 1,
+            dropout=config.dropout,
+        )
+
+    return build
+
+
+def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
+    """Return a GPT whose window is that of the data."""
+    config = config.resolved(shape)
+    return GPT(
+        shape.vocabulary,
+        shape=GPTShape(
+            window=shape.event[0] - 1,
+            width=config.width or 1,
+            layers=config.layers or 1,
+            heads=config.heads or 1,
+            key_value_heads=config.groups,
+        ),
+        parts=GPTParts(
+            positions=config.positions,
+            norm=config.norm,
+            feed_forward=config.feed_forward,
+            tied=config.tied,
+            qk_norm=config.qk_norm,
+        ),
+        dropout=config.dropout,
+        attention_dropout=config.attention_dropout,
+    )

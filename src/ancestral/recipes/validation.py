@@ -27,6 +27,7 @@ HIGHER_IS_BETTER: dict[Choice, bool] = {
     "log_prob": True,
     "loss": False,
     "sliced_wasserstein": False,
+    "bits_per_char": False,
 }
 
 

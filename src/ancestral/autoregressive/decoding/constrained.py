@@ -15,8 +15,8 @@ from ancestral.errors import ConfigError
 class Grammar:
     """Holds what is generated to a grammar, by the library ``llguidance``.
 
-    Made by :meth:`regex` or :meth:`json`; give it to ``generate(..., constraint=)``. It composes with
-    every rule: its mask comes first.
+    Made by :meth:`regex` or :meth:`json`; give it to ``generate(..., constraint=)``. It composes
+    with every rule: its mask comes first.
 
     Example:
         >>> pieces = [b"a", b"b", b"ab", b"", b"", b"", b""]

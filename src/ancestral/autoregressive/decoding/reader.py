@@ -108,15 +108,15 @@ class Reader:
 @contextmanager
 def reading(model: LanguageModel) -> Iterator[None]:
     """Without gradients and dropout."""
-    training = isinstance(model, nn.Module) and model.training
-    if training:
-        model.eval()
+    module = model if isinstance(model, nn.Module) and model.training else None
+    if module is not None:
+        module.eval()
     try:
         with torch.inference_mode():
             yield
     finally:
-        if training:
-            model.train()
+        if module is not None:
+            module.train()
 
 
 def on_cpu(logits: Tensor) -> Tensor:

@@ -1,6 +1,6 @@
 """n-gram models as language models: the contract that every way to generate asks for."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -10,7 +10,9 @@ from torch import Generator, Tensor, nn
 from ancestral.capabilities import Given, SpecialTokens
 from ancestral.classic.chains.ngram import NGram
 from ancestral.classic.chains.smoothing import Smoothing
+from ancestral.networks.dag import DAG
 
+_SAMPLED = 256  # Most tokens of a sample.
 _KEPT = 512  # Contexts whose distributions are kept.
 
 
@@ -137,6 +139,35 @@ class NGramLanguageModel(nn.Module):
         found[real] = torch.from_numpy(self._log_probs(contexts, targets[real].numpy()))
         return found.sum(1)
 
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw n texts; PAD follows their EOS.
+
+        Args:
+            n: Number of texts, at least 1.
+            given: ``prompt``, int64 [T] from BOS on, which all of them continue.
+            generator: Source of randomness; torch's global one if None.
+
+        Returns:
+            Token ids from BOS on, int64 [n, the prompt and 256].
+
+        Raises:
+            ValueError: If n < 1, or something else is given.
+        """
+        if n < 1 or (given and set(given) != {"prompt"}):
+            raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")
+        prompt = given["prompt"] if given else torch.tensor([self.special.bos])
+        tokens, begin = self._context(prompt.tolist())
+        drawn = self.chain.sample(
+            n, length=_SAMPLED, context=tokens, begin=begin, generator=generator
+        )
+        ended = (drawn == self.special.eos).cumsum(1)
+        after = (ended > 0) & ((drawn != self.special.eos) | (ended > 1))
+        drawn = drawn.masked_fill(after, self.special.pad)
+        return torch.cat((prompt.expand(n, -1), drawn), dim=1)
+
     def features(self, tokens: Tensor) -> Tensor:
         """Return the last order - 1 tokens at each of the tokens [B, T], int64 [B, T, order - 1].
 
@@ -183,6 +214,11 @@ class NGramLanguageModel(nn.Module):
         begun = (last == self.special.bos).flip(-1).cumsum(-1).flip(-1)
         begun = begun - (last == self.special.bos).to(begun.dtype)  # A BOS itself is seen.
         return last.masked_fill((places < 0) | (begun > 0), -1)
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The network ``p`` of the first tokens: the order - 1 before each are its parents."""
+        return self.chain.graph
 
     def _documents(self, x: Tensor) -> Iterator[Tensor]:
         for row in x.to(torch.int64):

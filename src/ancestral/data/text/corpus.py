@@ -61,6 +61,16 @@ class Documents:
         """Yield the text of each document."""
         return (self.found.text(index) for index in range(len(self)))
 
+    @property
+    def sizes(self) -> Tensor:
+        """Tokens of each document with its BOS and its EOS, int64 [N]."""
+        return self.starts.diff(append=torch.tensor([len(self.tokens)]))
+
+    def ids(self, index: int) -> Tensor:
+        """Return the tokens of a document from BOS to EOS, int64 [T]."""
+        start = int(self.starts[index])
+        return self.tokens[start : start + int(self.sizes[index])].long()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Corpus:

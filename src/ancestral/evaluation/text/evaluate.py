@@ -50,7 +50,8 @@ def evaluate_text(
     Raises:
         ValueError: If the data are not text.
     """
-    if data.corpus is None:
+    corpus = data.corpus
+    if corpus is None:
         raise ValueError(f"{data.name} holds no text")
     began, attempts = time.perf_counter(), Attempts()
     setting, tell = setting or Setting(), progress or (lambda _title, _share: None)
@@ -59,7 +60,7 @@ def evaluate_text(
     try:
         with torch.no_grad():
             tell("held-out likelihood", 0.0)
-            found, texts = _likelihoods(model, data.corpus, setting, attempts)
+            found, texts = _likelihoods(model, corpus, setting, attempts)
             tell("generating", 0.4)
             n = min(TEXTS, setting.samples)
             drawn = attempts("samples", lambda: _generate(model, n, setting.seed))
@@ -69,7 +70,7 @@ def evaluate_text(
     passages = None
     figures: dict[str, Figure | None] = {**found, "distinct_2": None, "memorised_fraction": None}
     if drawn:
-        measured = attempts("memorisation", lambda: _variety(drawn, data.corpus))
+        measured = attempts("memorisation", lambda: _variety(drawn, corpus))
         if measured is not None:
             figures |= measured[0]
             passages = measured[1]
@@ -111,7 +112,7 @@ def _likelihoods(
     scores = attempts("log_prob", lambda: _score(model, corpus.test, chosen))
     if scores is None:
         return dict.fromkeys(names), {}
-    lengths = (corpus.test.starts[1:] - corpus.test.starts[:-1] - 1)[chosen].double()
+    lengths = (corpus.test.sizes - 1)[chosen].double()
     nats = -scores
     bits = nats / math.log(2)
     tokens = _ratio(nats, lengths)
@@ -135,7 +136,7 @@ def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
     if not isinstance(network, LanguageModel):
         raise ValueError(f"{type(network).__name__} does not predict tokens")
     device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    streams = [_document(documents, int(i)).to(device) for i in chosen]
+    streams = [documents.ids(int(i)).to(device) for i in chosen]
     found = document_log_probs(network, streams).cpu()
     if not bool(found.isfinite().all()):
         bad = int((~found.isfinite()).sum())
@@ -143,22 +144,16 @@ def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
     return found
 
 
-def _document(documents: Documents, index: int) -> Tensor:
-    start, stop = documents.starts[index], documents.starts[index + 1]
-    return documents.tokens[start:stop].long()
-
-
 def _chosen_documents(documents: Documents, seed: int) -> Tensor:
     """Return whole documents in a random order, about ``SCORED`` tokens of them, at least 2."""
     order = torch.randperm(len(documents), generator=Generator().manual_seed(seed))
-    lengths = (documents.starts[1:] - documents.starts[:-1])[order]
-    enough = int((lengths.cumsum(0) < SCORED).sum()) + 1
+    enough = int((documents.sizes[order].cumsum(0) < SCORED).sum()) + 1
     return order[: max(2, enough)]
 
 
 def _unknown(corpus: Corpus, chosen: Tensor) -> str:
     unk = corpus.tokenizer.special.unk
-    found = sum(int((_document(corpus.test, int(i)) == unk).sum()) for i in chosen)
+    found = sum(int((corpus.test.ids(int(i)) == unk).sum()) for i in chosen)
     return f"; {found:,} of them unknown words, whose spelling costs nothing here" if found else ""
 
 
@@ -207,7 +202,9 @@ def _variety(
     made = [passage(text, memory, corpus.tokenizer) for text in drawn]
     copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
     figures: dict[str, Figure | None] = {
-        "distinct_2": pairs and Figure(pairs, None, "share", "estimate", floor=real),
+        "distinct_2": (
+            None if pairs is None else Figure(pairs, None, "share", "estimate", floor=real)
+        ),
         "memorised_fraction": Figure(
             mine.value,
             mine.se,
