@@ -7,15 +7,18 @@ from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag, Pairs
 from ancestral.cli.written import deliver
+from ancestral.cli.written_text import TextOptions, write_texts
+from ancestral.errors import CapabilityError
 
 
 def sample(
     run: Path,
     /,
     *,
-    n: Annotated[int, Parameter(name=["-n", "--n"])] = 16,
+    n: Annotated[int | None, Parameter(name=["-n", "--n"])] = None,
     given: Pairs = None,
     means: Flag = False,
+    text: TextOptions = TextOptions(),  # noqa: B008 - frozen
     to: Destination = Destination(),  # noqa: B008 - frozen
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -26,7 +29,7 @@ def sample(
     run
         A run folder.
     n
-        Number of draws.
+        Number of draws; 16 if not given, of text 1.
     given
         label=NAME, of a conditional model.
     means
@@ -38,6 +41,12 @@ def sample(
     common.apply()
     to.check()
     opened = Run.open(run)
+    if opened.record.data.kind == "text":
+        if given or means:
+            raise CapabilityError("--given and --means are not of language models; try --prompt")
+        return write_texts(opened, 1 if n is None else n, text, to, common)
+    text.refuse(opened)
+    n = 16 if n is None else n
     x = sample_run(
         opened,
         n,
