@@ -185,7 +185,5 @@ def test_starts_are_finite() -> None:
         MixtureOf(Bernoullis(2, 2)).fit(bits, start=torch.full((4, 2), torch.nan))
     with pytest.raises(ValueError, match="means must be finite"):
         GaussianMixture(2, components=2).fit(bits, means=torch.full((2, 2), torch.inf))
-    with pytest.raises(
-        ValueError, match="family must be of tables, got DiagonalGaussians: .*GaussianMixture"
-    ):
+    with pytest.raises(ValueError, match="family must be of tables, got DiagonalGaussians"):
         MixtureOf(DiagonalGaussians(2, 2))

@@ -66,7 +66,7 @@ def test_mistakes_are_value_errors() -> None:
         NaiveBayesClassifier(smoothing=np.inf).fit(x, y)
     with pytest.raises(ValueError, match="C must be a number, got 'a'"):
         LogisticClassifier("a").fit(x, y)
-    with pytest.raises(ValueError, match="(?i)sample.weight.* non-zero"):
+    with pytest.raises(ValueError, match=r"(?i)sample.weight.* non-zero"):
         NaiveBayesClassifier().fit(x, y, np.zeros(len(x)))
     with pytest.raises(ValueError, match="C must be above 0, got 0"):
         LogisticClassifier(C=0).fit(x, y)
