@@ -137,10 +137,7 @@ def check_possible(log_joint: Tensor, what: str) -> Tensor:
         InferenceError: If a row has probability 0 under all; it is named.
         DataError: If a row is NaN under any, as values that are not finite are.
     """
-    unknown = log_joint.isnan().any(dim=1)
-    if bool(unknown.any()):
-        row = int(unknown.nonzero()[0, 0]) + 1
-        raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
+    _refuse_not_finite(log_joint.isnan())
     impossible = (log_joint == -math.inf).all(dim=1)
     if bool(impossible.any()):
         row = int(impossible.nonzero()[0, 0]) + 1
@@ -158,8 +155,14 @@ def check_examples(x: Tensor, event_shape: Sequence[int]) -> None:
     check_event(x, event_shape)
     if len(x) == 0:
         raise DataError("fitting needs at least 1 row, got 0")
-    if x.is_floating_point() and not bool(x.isfinite().all()):
-        row = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
+    if x.is_floating_point():
+        _refuse_not_finite(~x.isfinite())
+
+
+def _refuse_not_finite(wrong: Tensor) -> None:
+    """Name the first row, counted from 1, where anything of ``wrong`` [N, *event] is true."""
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0, 0]) + 1
         raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
 
 
