@@ -58,8 +58,6 @@ def test_what_stands_after_the_ends_is_not_read() -> None:
         (lambda value: Multinomials(2, 2, smoothing=value), "smoothing"),
         (lambda value: LinearRegression(2, penalty=value), "penalty"),
         (lambda value: LogisticRegression(2, 2, penalty=value), "penalty"),
-        (lambda value: GaussianMixture(2, tolerance=value), "tolerance"),
-        (lambda value: MixtureOf(Bernoullis(2, 2), tolerance=value), "tolerance"),
     ],
 )
 def test_a_number_is_a_number_and_finite(make: Callable[[object], object], message: str) -> None:
@@ -187,3 +185,16 @@ def test_starts_are_finite() -> None:
         GaussianMixture(2, components=2).fit(bits, means=torch.full((2, 2), torch.inf))
     with pytest.raises(ValueError, match="family must be of tables, got DiagonalGaussians"):
         MixtureOf(DiagonalGaussians(2, 2))
+
+
+def test_a_tolerance_is_a_number_and_below_0_runs_every_sweep() -> None:
+    x = (torch.arange(12).reshape(6, 2) % 5 > 2).double()
+    for make in (
+        lambda tolerance: GaussianMixture(2, components=2, tolerance=tolerance, iterations=9),
+        lambda tolerance: MixtureOf(Bernoullis(2, 2), tolerance=tolerance, iterations=9),
+    ):
+        with pytest.raises(ValueError, match="tolerance must be finite, got nan"):
+            make(float("nan"))
+        with pytest.raises(ValueError, match="tolerance must be a number, got 'a'"):
+            make("a")
+        assert len(make(-float("inf")).fit(x).history) == 9

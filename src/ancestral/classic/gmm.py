@@ -1,5 +1,6 @@
 """Gaussian mixtures: the network z -> x with a discrete latent, fitted by EM."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Self, cast
 
@@ -80,7 +81,8 @@ class GaussianMixture(nn.Module):
         counts = {"features": features, "components": components}
         for name, count in {**counts, "iterations": iterations, "restarts": restarts}.items():
             check_whole(name, count)
-        check_number("tolerance", tolerance)
+        # Below 0, all sweeps are run.
+        check_number("tolerance", tolerance, least=-math.inf, finite=False)
         if covariance not in tuple(FORMS):
             raise ValueError(f"covariance must be one of {', '.join(FORMS)}, got {covariance!r}")
         if least_variance is not None:

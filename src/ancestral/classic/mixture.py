@@ -1,5 +1,6 @@
 """Mixtures of probability tables: naive Bayes whose label was not seen, fitted by EM."""
 
+import math
 from collections.abc import Mapping
 from typing import Generic, Self, TypeVar
 
@@ -62,7 +63,8 @@ class MixtureOf(nn.Module, Generic[F]):
         super().__init__()
         for name, count in (("iterations", iterations), ("restarts", restarts)):
             check_whole(name, count)
-        check_number("tolerance", tolerance)
+        # Below 0, all sweeps are run.
+        check_number("tolerance", tolerance, least=-math.inf, finite=False)
         if not hasattr(family, "log_prior"):
             raise ValueError(
                 f"family must be of tables, got {type(family).__name__}: a mixture of Gaussians "
