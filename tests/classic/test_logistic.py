@@ -70,5 +70,5 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match=r"label must have shape \[2\], got \[3\]"):
         LogisticRegression(2, 2).fit(torch.zeros(2, 2), torch.tensor([0, 1, 1]))
     x = torch.tensor([[0.0], [torch.nan]])
-    with pytest.raises(DataError, match="NaN or infinity in row 1"):
+    with pytest.raises(DataError, match="NaN or infinity in row 2"):
         LogisticRegression(1, 2).fit(x, torch.tensor([0, 1]))

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 
+import torch
 from torch import Size, Tensor
 
 from ancestral.capabilities import Given
@@ -24,6 +26,91 @@ def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -
         if name not in nodes:
             takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"
             raise CapabilityError(f"{model} cannot be conditioned on {name!r}: {takes}")
+
+
+def check_number(
+    name: str, value: object, *, least: float = 0, above: bool = False, finite: bool = True
+) -> None:
+    """Check a setting that is a number.
+
+    Args:
+        name: Of the argument, for the message.
+        value: What the caller gave.
+        least: The least number that is allowed.
+        above: Whether it must be above that, and not just at least that.
+        finite: Whether infinity is refused.
+
+    Raises:
+        ValueError: If it is not a number, too low, or not finite.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    if number < least or (above and number == least):
+        raise ValueError(f"{name} must be {'above' if above else 'at least'} {least}, got {value}")
+    if math.isnan(number) or (finite and math.isinf(number)):
+        raise ValueError(f"{name} must be finite, got {value}")
+
+
+def check_whole(name: str, value: object, *, least: int = 1) -> None:
+    """Check a setting that counts something.
+
+    Raises:
+        ValueError: If it is not a whole number, or too low.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if int(value) < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
+
+
+def states_of(name: str, value: object, n: int, states: int, *, given: bool = True) -> Tensor:
+    """Return the states of a discrete node, [n], whole and in their range.
+
+    Args:
+        name: Of the node, for the messages.
+        value: One state for all rows, or [n]; of any type that holds whole numbers.
+        n: Number of rows.
+        states: Number of states.
+        given: Whether it is a condition, where one for all will do; else it must be [n].
+
+    Raises:
+        ValueError: If the shape is another, or a value is not a whole number from 0 below states.
+    """
+    try:
+        found = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"{name} must hold whole numbers, got {value!r}") from None
+    if found.shape != (n,) and not (given and found.ndim == 0):
+        wanted = f"given {name!r} must have shape [] or" if given else f"{name} must have shape"
+        raise ValueError(f"{wanted} [{n}], got {list(found.shape)}")
+    wrong = found[~((found >= 0) & (found < states))]
+    if wrong.numel():
+        raise ValueError(f"{name} must be from 0 to {states - 1}, got {wrong[0].item():g}")
+    state = found.long()
+    parts = found[state != found]
+    if parts.numel():
+        raise ValueError(f"{name} must hold whole numbers, got {parts[0].item():g}")
+    return state.expand(n)
+
+
+def check_weights(weights: Tensor | None, x: Tensor) -> Tensor:
+    """Return the weight of each row of x, float64 [N]; 1 where None are given.
+
+    Raises:
+        ValueError: If they are not [N], not finite, negative, or all 0.
+    """
+    if weights is None:
+        return torch.ones(len(x), dtype=torch.float64, device=x.device)
+    if weights.shape != x.shape[:1]:
+        raise ValueError(f"weights must have shape [{len(x)}], got {list(weights.shape)}")
+    weights = weights.to(x.device, torch.float64)
+    wrong = weights[~((weights >= 0) & weights.isfinite())]
+    if wrong.numel():
+        raise ValueError(f"weights must be finite and at least 0, got {wrong[0].item():g}")
+    if not bool((weights > 0).any()):
+        raise ValueError("weights must not all be 0")
+    return weights
 
 
 def in_type_of(x: Tensor, value: Tensor) -> Tensor:
@@ -48,7 +135,9 @@ def check_possible(log_joint: Tensor, what: str) -> Tensor:
 
     Raises:
         InferenceError: If a row has probability 0 under all; it is named.
+        DataError: If a row is NaN under any, as values that are not finite are.
     """
+    _refuse_not_finite(log_joint.isnan())
     impossible = (log_joint == -math.inf).all(dim=1)
     if bool(impossible.any()):
         row = int(impossible.nonzero()[0, 0]) + 1
@@ -66,8 +155,14 @@ def check_examples(x: Tensor, event_shape: Sequence[int]) -> None:
     check_event(x, event_shape)
     if len(x) == 0:
         raise DataError("fitting needs at least 1 row, got 0")
-    if x.is_floating_point() and not bool(x.isfinite().all()):
-        row = int((~x.isfinite()).flatten(1).any(1).nonzero()[0])
+    if x.is_floating_point():
+        _refuse_not_finite(~x.isfinite())
+
+
+def _refuse_not_finite(wrong: Tensor) -> None:
+    """Name the first row, counted from 1, where anything of ``wrong`` [N, *event] is true."""
+    if bool(wrong.any()):
+        row = int(wrong.nonzero()[0, 0]) + 1
         raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
 
 
@@ -77,6 +172,8 @@ def check_event(x: Tensor, event_shape: Sequence[int]) -> None:
     Raises:
         ValueError: If it is not.
     """
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x must be a tensor, got {type(x).__name__}")
     if x.shape[1:] != Size(event_shape) or x.ndim == 0:
         wanted = ("B", *event_shape)
         raise ValueError(f"x must have shape [{', '.join(map(str, wanted))}], got {list(x.shape)}")
@@ -86,10 +183,9 @@ def check_count(n: int) -> None:
     """Check a number of draws.
 
     Raises:
-        ValueError: If n < 1.
+        ValueError: If it is not a whole number of at least 1.
     """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
+    check_whole("n", n)
 
 
 def check_fitted(rows: Tensor, model: str) -> None:

@@ -8,6 +8,7 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Batch, Loss, Player
+from ancestral.classic.arguments import check_whole, states_of
 from ancestral.networks.dag import DAG
 from ancestral.nn.mlp import MLP
 
@@ -41,8 +42,11 @@ class Classifier(nn.Module):
         self, event_shape: Sequence[int], classes: int, *, hidden: Sequence[int] = (64,)
     ) -> None:
         super().__init__()
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
+        check_whole("classes", classes, least=2)
+        if isinstance(hidden, str) or not isinstance(hidden, Sequence):
+            raise ValueError(f"hidden must be a sequence of widths, got {hidden!r}")
+        for width in hidden:
+            check_whole("hidden", width)
         self.event_shape, self.classes = tuple(event_shape), classes
         self.network = MLP(math.prod(self.event_shape), classes, hidden=hidden)
 
@@ -60,7 +64,8 @@ class Classifier(nn.Module):
         if x.shape[1:] != self.event_shape:
             wanted = ", ".join(map(str, ("B", *self.event_shape)))
             raise ValueError(f"x must have shape [{wanted}], got {list(x.shape)}")
-        return Categorical(logits=self.network(x.flatten(start_dim=1)), validate_args=False)
+        x = x.to(next(self.parameters()).dtype).flatten(start_dim=1)
+        return Categorical(logits=self.network(x), validate_args=False)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,10 +81,10 @@ class Classifier(nn.Module):
         """Return the sum of -log p(label | x), nats, over the batch; ``given`` has the labels.
 
         Raises:
-            ValueError: If there is no label.
+            ValueError: If there is no label, or one is no class.
         """
         del generator  # Nothing is drawn.
         if "label" not in batch.given:
             raise ValueError(f"given must have the label of each row, got {list(batch.given)}")
-        label = batch.given["label"].long()
+        label = states_of("label", batch.given["label"], len(batch.x), self.classes, given=False)
         return Loss(-self(batch.x).log_prob(label).sum(), len(batch.x))

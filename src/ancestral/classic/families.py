@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from ancestral.classic.arguments import check_event
+from ancestral.classic.arguments import check_event, check_number, check_whole
 from ancestral.errors import DataError
 from ancestral.networks.nodes import Node, Table
 
@@ -64,13 +64,11 @@ def check_sizes(states: int, features: int, smoothing: float) -> None:
     """Check what every family takes.
 
     Raises:
-        ValueError: If there is no state or no column, or the smoothing is negative.
+        ValueError: If there is no state or no column, or the smoothing is negative or not finite.
     """
     for name, value in (("states", states), ("features", features)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if not smoothing >= 0:
-        raise ValueError(f"smoothing must be at least 0, got {smoothing}")
+        check_whole(name, value)
+    check_number("smoothing", smoothing)
 
 
 class DiagonalGaussians(nn.Module):
@@ -236,8 +234,8 @@ class Categoricals(nn.Module):
     def __init__(self, states: int, sizes: Sequence[int], *, smoothing: float = 1.0) -> None:
         super().__init__()
         check_sizes(states, len(sizes), smoothing)
-        if min(sizes) < 1:
-            raise ValueError(f"sizes must be at least 1, got {tuple(sizes)}")
+        for size in sizes:
+            check_whole("sizes", size)
         self.states, self.features, self.smoothing = states, len(sizes), smoothing
         self.sizes = tuple(sizes)
         # The tables lie side by side, [K, S_1 + ... + S_D].
@@ -275,7 +273,7 @@ class Categoricals(nn.Module):
         """Check that x is [B, D] of whole numbers below the sizes."""
         check_event(x, (self.features,))
         sizes = torch.tensor(self.sizes, device=x.device)
-        wrong = (x < 0) | (x >= sizes) | (x != x.round())
+        wrong = (x < 0) | (x >= sizes) | (x != x.long())
         if bool(wrong.any()):
             row, column = wrong.nonzero()[0].tolist()
             rule = f"column {column} must hold whole numbers from 0 to {self.sizes[column] - 1}"
@@ -316,8 +314,7 @@ class Multinomials(nn.Module):
     ) -> None:
         super().__init__()
         check_sizes(states, features, smoothing)
-        if total < 1:
-            raise ValueError(f"total must be at least 1, got {total}")
+        check_whole("total", total)
         self.states, self.features = states, features
         self.smoothing, self.total = smoothing, total
         even = torch.full((states, features), 1 / features, dtype=torch.float64)

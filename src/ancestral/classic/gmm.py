@@ -1,5 +1,6 @@
 """Gaussian mixtures: the network z -> x with a discrete latent, fitted by EM."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Self, cast
 
@@ -12,8 +13,12 @@ from ancestral.classic.arguments import (
     check_count,
     check_event,
     check_examples,
+    check_number,
+    check_possible,
+    check_whole,
     in_type_of,
     refuse_unknown,
+    states_of,
 )
 from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
@@ -75,10 +80,13 @@ class GaussianMixture(nn.Module):
         super().__init__()
         counts = {"features": features, "components": components}
         for name, count in {**counts, "iterations": iterations, "restarts": restarts}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
-        if covariance not in FORMS:
+            check_whole(name, count)
+        # Below 0, all sweeps are run.
+        check_number("tolerance", tolerance, least=-math.inf, finite=False)
+        if covariance not in tuple(FORMS):
             raise ValueError(f"covariance must be one of {', '.join(FORMS)}, got {covariance!r}")
+        if least_variance is not None:
+            check_number("least_variance", least_variance)
         if least_variance is not None and not 0 < least_variance <= 1:
             raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
         self.features, self.components = features, components
@@ -139,6 +147,8 @@ class GaussianMixture(nn.Module):
         if means is not None and means.shape != (self.components, self.features):
             wanted = [self.components, self.features]
             raise ValueError(f"means must have shape {wanted}, got {list(means.shape)}")
+        if means is not None and not bool(means.isfinite().all()):
+            raise ValueError("means must be finite, got NaN or infinity")
         x = x.detach().to(self.gaussians.means.device, torch.float64)
         centre, scale = x.mean(dim=0), x.std(dim=0, correction=0)
         overall = scale.square().mean().sqrt()
@@ -172,7 +182,7 @@ class GaussianMixture(nn.Module):
         refuse_unknown(given, "gmm", ["z"])
         if not given:
             return in_type_of(x, torch.cat([part.logsumexp(1) for part in self._log_joint(x)]))
-        z = torch.as_tensor(given["z"], device=x.device).long().expand(len(x))
+        z = states_of("z", given["z"], len(x), self.components).to(x.device)
         log_prior = self.weights.log()
         conditional = torch.cat([part - log_prior for part in self._log_joint(x)])
         return in_type_of(x, conditional.gather(1, z[:, None])[:, 0])
@@ -182,8 +192,11 @@ class GaussianMixture(nn.Module):
 
         Raises:
             ValueError: If x is not [B, D].
+            DataError: If a value is not finite.
+            InferenceError: If a row is too far from every component for any density.
         """
-        return in_type_of(x, torch.cat([part.softmax(dim=1) for part in self._log_joint(x)]))
+        log_joint = check_possible(torch.cat([*self._log_joint(x)]), "component")
+        return in_type_of(x, log_joint.softmax(dim=1))
 
     @torch.no_grad()
     def sample(
@@ -204,13 +217,11 @@ class GaussianMixture(nn.Module):
         refuse_unknown(given, "gmm", ["z"])
         # Every draw carries its own [D, D] factor, so many are drawn in parts.
         rows = max(1, _TILE // self.features**2)
-        z = torch.as_tensor((given or {}).get("z", 0))
-        if z.ndim and z.shape != (n,):
-            raise ValueError(f"given 'z' must have shape [] or [{n}], got {list(z.shape)}")
+        z = states_of("z", (given or {}).get("z", 0), n, self.components)
         parts = [
             self.network.sample(
                 min(rows, n - start),
-                given={"z": z[start : start + rows] if z.ndim else z} if given else None,
+                given={"z": z[start : start + rows]} if given else None,
                 generator=generator,
             )["x"]
             for start in range(0, n, rows)

@@ -12,6 +12,8 @@ from ancestral.classic.arguments import (
     check_event,
     check_examples,
     check_fitted,
+    check_number,
+    check_whole,
     in_type_of,
     refuse_unknown,
 )
@@ -63,13 +65,13 @@ class KDE(nn.Module):
         kernel: KernelName = "gaussian",
     ) -> None:
         super().__init__()
-        if features < 1:
-            raise ValueError(f"features must be at least 1, got {features}")
-        known = bandwidth in (None, "scott", "silverman")
-        if not known and (isinstance(bandwidth, str) or not bandwidth > 0):
+        check_whole("features", features)
+        if isinstance(bandwidth, str) and bandwidth not in get_args(Rule):
             raise ValueError(
                 f"bandwidth must be positive, 'scott', 'silverman' or None, got {bandwidth!r}"
             )
+        if not isinstance(bandwidth, str | None):
+            check_number("bandwidth", bandwidth, above=True)
         if kernel not in get_args(KernelName):
             names = ", ".join(get_args(KernelName))
             raise ValueError(f"kernel must be one of {names}, got {kernel!r}")

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from ancestral.classic.arguments import check_event, check_examples, in_type_of
+from ancestral.classic.arguments import (
+    check_event,
+    check_examples,
+    check_number,
+    check_weights,
+    check_whole,
+    in_type_of,
+)
 from ancestral.errors import DataError
 from ancestral.networks.dag import DAG
 
@@ -45,10 +52,8 @@ class LinearRegression(nn.Module):
 
     def __init__(self, features: int, *, penalty: float = 0.0, intercept: bool = True) -> None:
         super().__init__()
-        if features < 1:
-            raise ValueError(f"features must be at least 1, got {features}")
-        if not penalty >= 0:
-            raise ValueError(f"penalty must be at least 0, got {penalty}")
+        check_whole("features", features)
+        check_number("penalty", penalty)
         self.features, self.penalty, self.intercept = features, penalty, intercept
         self.register_buffer("weight", torch.zeros(features, dtype=torch.float64))
         self.register_buffer("bias", torch.zeros((), dtype=torch.float64))
@@ -76,15 +81,16 @@ class LinearRegression(nn.Module):
         return Normal(mean, self.scale.to(mean), validate_args=False)
 
     @torch.no_grad()
-    def fit(self, x: Tensor, y: Tensor) -> Self:
+    def fit(self, x: Tensor, y: Tensor, *, weights: Tensor | None = None) -> Self:
         """Set w, b, and s as the root mean square of the residuals (divisor N); return self.
 
         Args:
             x: [N, D].
             y: [N].
+            weights: How often each row counts, [N], at least 0; None: each once.
 
         Raises:
-            ValueError: If the shapes differ from these.
+            ValueError: If the shapes differ from these, or the weights are negative or all 0.
             DataError: If there is no row, or a value is not finite.
         """
         check_examples(x, (self.features,))
@@ -94,13 +100,17 @@ class LinearRegression(nn.Module):
         x, y = x.to(self.weight), y.to(self.weight)
         if not bool(y.isfinite().all()):
             raise DataError("every y must be finite, got NaN or infinity")
-        centre = x.mean(dim=0) if self.intercept else torch.zeros_like(x[0])
-        level = y.mean() if self.intercept else torch.zeros_like(y[0])
-        self.weight.copy_(least_squares(x - centre, y - level, penalty=self.penalty))
+        counts = check_weights(weights, x)
+        share = counts / counts.sum()
+        centre = share @ x if self.intercept else torch.zeros_like(x[0])
+        level = share @ y if self.intercept else torch.zeros_like(y[0])
+        root = counts.sqrt()
+        rows, values = (x - centre) * root[:, None], (y - level) * root
+        self.weight.copy_(least_squares(rows, values, penalty=self.penalty))
         self.bias.copy_(level - centre @ self.weight)
         residuals = y - x @ self.weight - self.bias
-        spread = y.square().mean().sqrt().clamp_min(_LEAST_SCALE)
-        self.scale.copy_(residuals.square().mean().sqrt().clamp_min(_LEAST_SCALE * spread))
+        spread = (share @ y.square()).sqrt().clamp_min(_LEAST_SCALE)
+        self.scale.copy_((share @ residuals.square()).sqrt().clamp_min(_LEAST_SCALE * spread))
         return self
 
     def extra_repr(self) -> str:

@@ -8,7 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from ancestral.classic.arguments import check_examples
+from ancestral.classic.arguments import (
+    check_examples,
+    check_number,
+    check_weights,
+    check_whole,
+    states_of,
+)
 from ancestral.classic.optimum import Product, Vector, descend, polish
 from ancestral.networks.dag import DAG
 
@@ -43,12 +49,9 @@ class LogisticRegression(nn.Module):
 
     def __init__(self, features: int, classes: int, *, penalty: float = 1.0) -> None:
         super().__init__()
-        if features < 1:
-            raise ValueError(f"features must be at least 1, got {features}")
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
-        if not penalty >= 0:
-            raise ValueError(f"penalty must be at least 0, got {penalty}")
+        check_whole("features", features)
+        check_whole("classes", classes, least=2)
+        check_number("penalty", penalty)
         self.features, self.classes, self.penalty = features, classes, penalty
         logits = 1 if classes == 2 else classes
         self.register_buffer("weight", torch.zeros(logits, features, dtype=torch.float64))
@@ -73,7 +76,9 @@ class LogisticRegression(nn.Module):
         return Categorical(logits=logits, validate_args=False)
 
     @torch.no_grad()
-    def fit(self, x: Tensor, label: Tensor, *, iterations: int = 1000) -> Self:
+    def fit(
+        self, x: Tensor, label: Tensor, *, iterations: int = 1000, weights: Tensor | None = None
+    ) -> Self:
         """Set W and b to the mode of their posterior; return self.
 
         Args:
@@ -81,19 +86,25 @@ class LogisticRegression(nn.Module):
                 optimum.
             label: [N], from 0.
             iterations: Most steps.
+            weights: How often each row counts, [N], at least 0; None: each once.
 
         Raises:
             ValueError: If the shapes differ from these or a label is no class.
             DataError: If there is no row, or a value is not finite.
         """
         check_examples(x, (self.features,))
-        check_labels(label, len(x), self.classes)
+        label = states_of("label", label, len(x), self.classes, given=False)
+        check_whole("iterations", iterations)
         x = x.detach().to(self.weight)
-        centre, variance = x.mean(dim=0), x.var(dim=0, correction=0)
+        counts = check_weights(weights, x)
+        share = counts / counts.sum()
+        centre = share @ x
+        variance = share @ (x - centre).square()
         # About the curvature of each column, the penalty's part and the examples', is made 1.
-        scale = (variance + 10 * self.penalty / len(x)).sqrt()
+        scale = (variance + 10 * self.penalty / counts.sum()).sqrt()
         scale = torch.where(scale > 1e-12 * (1 + centre.abs()), scale, 1.0)
-        task = _Task((x - centre) / scale, label.long(), len(self.bias), self.penalty / scale**2)
+        penalty = self.penalty / counts.sum() / scale**2
+        task = _Task((x - centre) / scale, label, len(self.bias), share, penalty)
         rough = 1e-4 if self.penalty else 1e-8
         found = descend(task.objective, np.zeros(task.size), iterations=iterations, tolerance=rough)
         if self.penalty:
@@ -113,9 +124,11 @@ class LogisticRegression(nn.Module):
 class _Task:
     """The mean of -log p(label | x) plus the penalty, in scaled columns, and its derivatives."""
 
-    def __init__(self, x: Tensor, label: Tensor, logits: int, penalty: Tensor) -> None:
-        self.x, self.label, self.logits = x, label, logits
-        self.penalty = penalty / len(x)
+    def __init__(
+        self, x: Tensor, label: Tensor, logits: int, share: Tensor, penalty: Tensor
+    ) -> None:
+        self.x, self.label, self.share = x, label, share[:, None]
+        self.logits, self.penalty = logits, penalty
         self.size = logits * (x.shape[1] + 1)
 
     def split(self, point: Vector) -> tuple[Tensor, Tensor]:
@@ -128,7 +141,7 @@ class _Task:
         weight, bias = self.split(point)
         logits = self._all(self.x @ weight.T + bias)
         log_p = logits.log_softmax(dim=1)
-        value = -log_p.gather(1, self.label[:, None]).mean()
+        value = -(self.share * log_p.gather(1, self.label[:, None])).sum()
         value = value + 0.5 * (self.penalty * weight.square()).sum()
         slope = log_p.exp()
         slope[torch.arange(len(slope)), self.label] -= 1
@@ -152,19 +165,7 @@ class _Task:
 
     def _join(self, by_logit: Tensor, weight: Tensor) -> Vector:
         """Return [L, D + 1] as a vector: sums over examples, and the penalty's part."""
-        across = by_logit.T @ self.x / len(self.x) + self.penalty * weight
-        both = torch.cat((across, by_logit.mean(dim=0)[:, None]), dim=1)
+        by_logit = by_logit * self.share
+        across = by_logit.T @ self.x + self.penalty * weight
+        both = torch.cat((across, by_logit.sum(dim=0)[:, None]), dim=1)
         return both.flatten().cpu().numpy()
-
-
-def check_labels(label: Tensor, n: int, classes: int) -> None:
-    """Check labels for fitting.
-
-    Raises:
-        ValueError: If they are not [N], or one is no class.
-    """
-    if label.shape != (n,):
-        raise ValueError(f"label must have shape [{n}], got {list(label.shape)}")
-    wrong = label[(label < 0) | (label >= classes)]
-    if wrong.numel():
-        raise ValueError(f"label must be from 0 to {classes - 1}, got {int(wrong[0])}")

@@ -1,5 +1,6 @@
 """Mixtures of probability tables: naive Bayes whose label was not seen, fitted by EM."""
 
+import math
 from collections.abc import Mapping
 from typing import Generic, Self, TypeVar
 
@@ -9,13 +10,16 @@ from torch.distributions import Categorical
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
+    check_components,
     check_count,
     check_examples,
+    check_number,
     check_possible,
+    check_whole,
     refuse_unknown,
+    states_of,
 )
 from ancestral.classic.families import TableFamily
-from ancestral.errors import ConfigError
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -58,8 +62,14 @@ class MixtureOf(nn.Module, Generic[F]):
     ) -> None:
         super().__init__()
         for name, count in (("iterations", iterations), ("restarts", restarts)):
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+            check_whole(name, count)
+        # Below 0, all sweeps are run.
+        check_number("tolerance", tolerance, least=-math.inf, finite=False)
+        if not hasattr(family, "log_prior"):
+            raise ValueError(
+                f"family must be of tables, got {type(family).__name__}: a mixture of Gaussians "
+                'with independent columns is GaussianMixture(..., covariance="diag")'
+            )
         self.family: F = family
         self.tolerance, self.iterations, self.restarts = tolerance, iterations, restarts
         self.history: tuple[float, ...] = ()
@@ -103,12 +113,11 @@ class MixtureOf(nn.Module, Generic[F]):
         check_examples(x, (self.family.features,))
         self.family.check(x)
         shape = (len(x), self.family.states)
-        if self.family.states > len(x):
-            raise ConfigError(
-                f"components must be at most the number of examples, {len(x)}, got {shape[1]}"
-            )
+        check_components(self.family.states, len(x))
         if start is not None and start.shape != shape:
             raise ValueError(f"start must have shape {list(shape)}, got {list(start.shape)}")
+        if start is not None and not bool(((start >= 0) & start.isfinite()).all()):
+            raise ValueError("start must be finite and at least 0")
         x = x.detach()
         best: tuple[float, dict[str, Tensor]] | None = None
         for _ in range(1 if start is not None else self.restarts):
@@ -126,14 +135,14 @@ class MixtureOf(nn.Module, Generic[F]):
         """Return log p(x), nats, float64 [B], for x [B, D]; log p(x | z) where ``z`` is given.
 
         Raises:
-            ValueError: If x is not [B, D].
+            ValueError: If x is not [B, D], or a component is no state.
             DataError: If a value is not of the family.
             CapabilityError: If anything but ``z`` is given.
         """
         refuse_unknown(given, "a mixture", ["z"])
         if not given:
             return self._log_joint(x).logsumexp(dim=1)
-        z = torch.as_tensor(given["z"], device=self.weights.device).long().expand(len(x))
+        z = self._components(given, len(x))
         return self.family.log_prob(x).gather(1, z[:, None])[:, 0]
 
     def responsibilities(self, x: Tensor) -> Tensor:
@@ -158,13 +167,13 @@ class MixtureOf(nn.Module, Generic[F]):
             generator: Source of randomness; torch's global one if None.
 
         Raises:
-            ValueError: If n < 1.
+            ValueError: If n < 1, or a component is no state.
             CapabilityError: If anything but ``z`` is given.
         """
         check_count(n)
         refuse_unknown(given, "a mixture", ["z"])
         if given:
-            z = torch.as_tensor(given["z"], device=self.weights.device).long().expand(n)
+            z = self._components(given, n)
         else:
             z = draw(Categorical(probs=self.weights, validate_args=False), (n,), generator)
         return draw(self.family(z), (), generator).to(self.weights.dtype)
@@ -172,6 +181,9 @@ class MixtureOf(nn.Module, Generic[F]):
     def extra_repr(self) -> str:
         """Tell the number of components and of columns in ``repr``."""
         return f"components={self.family.states}, features={self.family.features}"
+
+    def _components(self, given: Given, n: int) -> Tensor:
+        return states_of("z", given["z"], n, self.family.states).to(self.weights.device)
 
     def _log_joint(self, x: Tensor) -> Tensor:
         return self.family.log_prob(x) + self.weights.log()

@@ -12,7 +12,9 @@ from ancestral.classic.arguments import (
     check_count,
     check_examples,
     check_possible,
+    check_weights,
     refuse_unknown,
+    states_of,
 )
 from ancestral.classic.families import Family
 from ancestral.networks.bayesian_network import BayesianNetwork
@@ -63,7 +65,12 @@ class NaiveBayes(nn.Module, Generic[F]):
 
     @torch.no_grad()
     def fit(
-        self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        weights: Tensor | None = None,
     ) -> Self:
         """Set p(label) to the labels' frequencies and p(x | label) in closed form; return self.
 
@@ -71,9 +78,11 @@ class NaiveBayes(nn.Module, Generic[F]):
             x: Examples, [N, D].
             given: ``label``, [N], from 0; it may be left out of a family of one state.
             generator: Not used: nothing is drawn.
+            weights: How often each row counts, [N], at least 0; None: each once.
 
         Raises:
-            ValueError: If x is not [N, D], or the labels are not [N] or not states.
+            ValueError: If x is not [N, D], or the labels or weights are not [N], not states,
+                or negative.
             DataError: If there is no row, a value is not finite, or not of the family.
             CapabilityError: If anything else is given.
         """
@@ -81,9 +90,10 @@ class NaiveBayes(nn.Module, Generic[F]):
         check_examples(x, (self.family.features,))
         self.family.check(x)
         label = self._labels(given, len(x))
-        weights = nn.functional.one_hot(label, self.family.states).to(self.prior)
-        self.prior.copy_(weights.mean(dim=0))
-        self.family.estimate(x.detach(), weights)
+        counts = check_weights(weights, x)
+        hot = nn.functional.one_hot(label, self.family.states).to(self.prior) * counts[:, None]
+        self.prior.copy_(hot.sum(dim=0) / counts.sum())
+        self.family.estimate(x.detach(), hot)
         return self
 
     def log_joint(self, x: Tensor) -> Tensor:
@@ -154,12 +164,5 @@ class NaiveBayes(nn.Module, Generic[F]):
         refuse_unknown(given, "naive-bayes", ["label"])
         if "label" not in (given or {}) and self.family.states > 1:
             raise ValueError(f"given must have the label of each row, got {list(given or {})}")
-        label = torch.as_tensor((given or {}).get("label", 0), device=self.prior.device).long()
-        if label.shape not in ((), (n,)):
-            raise ValueError(f"given 'label' must have shape [] or [{n}], got {list(label.shape)}")
-        wrong = label[(label < 0) | (label >= self.family.states)]
-        if wrong.numel():
-            raise ValueError(
-                f"label must be from 0 to {self.family.states - 1}, got {int(wrong.flatten()[0])}"
-            )
-        return label.expand(n)
+        label = (given or {}).get("label", 0)
+        return states_of("label", label, n, self.family.states).to(self.prior.device)

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_non_negative
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
+from ancestral.classic.arguments import check_number, check_whole
 from ancestral.classic.classifier import Classifier
 from ancestral.classic.estimators.crossing import (
     Array,
@@ -24,6 +25,7 @@ from ancestral.classic.estimators.crossing import (
     rows,
     tensor,
     value_errors,
+    words,
 )
 from ancestral.classic.families import (
     Bernoullis,
@@ -47,7 +49,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the log-probability of each label for each row of X [N, D], nats, [N, K]."""
-        x = rows(self, X)
+        x = self._rows(X)
         with value_errors(), torch.no_grad():
             return array(self._posterior(x).logits)
 
@@ -63,14 +65,16 @@ class _Classifier(ClassifierMixin, BaseEstimator):
     def _posterior(self, x: Tensor) -> Categorical:
         return self.model_(x)
 
-    def _examples(self, x: ArrayLike, y: ArrayLike, least: int = 1) -> tuple[Tensor, Tensor]:
-        """Return the rows, and the labels as numbers from 0."""
-        found, targets = new_examples(self, x, y)
+    def _rows(self, x: ArrayLike) -> Tensor:
+        return rows(self, x)
+
+    def _labels(self, targets: NDArray, least: int = 1) -> Tensor:
+        """Return the labels as numbers from 0."""
         check_classification_targets(targets)
         self.classes_, label = np.unique(targets, return_inverse=True)
         if len(self.classes_) < least:
             raise ValueError(f"y must have at least {least} classes, got 1 class")
-        return tensor(found), tensor(label)
+        return tensor(label)
 
 
 class NaiveBayesClassifier(_Classifier):
@@ -78,8 +82,8 @@ class NaiveBayesClassifier(_Classifier):
 
     Args:
         family: Of the columns: ``"gaussian"``; ``"bernoulli"``, of whether a value is above 0;
-            ``"multinomial"``, counts; ``"categorical"``, any values, where one that was not seen
-            in the fit counts as a category of its own.
+            ``"multinomial"``, counts; ``"categorical"``, numbers or words, where a value that was
+            not seen in the fit counts as a category of its own.
         smoothing: Of the family; None: 1e-9 of the largest variance, or 1 count.
 
     Example:
@@ -92,18 +96,22 @@ class NaiveBayesClassifier(_Classifier):
         self.family: FamilyName = family
         self.smoothing = smoothing
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit by counting to X [N, D] and labels y [N]; return self."""
-        x, label = self._examples(X, y)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit by counting to X [N, D] and labels y [N], weighted by [N]; return self."""
+        categorical = self.family == "categorical"
+        x, targets, weight = new_examples(self, X, y, sample_weight, words=categorical)
+        label = self._labels(targets)
         if self.family == "multinomial":
-            check_non_negative(array(x), "NaiveBayesClassifier (input X)")
-        if self.family == "categorical":
+            check_non_negative(x, "NaiveBayesClassifier (input X)")
+        if categorical:
             self.encoder_ = OrdinalEncoder(
                 handle_unknown="use_encoded_value", unknown_value=-1
-            ).fit(array(x))
+            ).fit(x)
+        weights = None if weight is None else tensor(weight)
         with value_errors():
-            family = self._family(x.shape[1])
-            self.model_ = NaiveBayes(family).fit(self._coded(x), given={"label": label})
+            model = NaiveBayes(self._family(x.shape[1]))
+            given = {"label": label}
+            self.model_ = model.fit(self._coded(x), given=given, weights=weights)
         return self
 
     def __sklearn_tags__(self) -> Tags:
@@ -115,7 +123,12 @@ class NaiveBayesClassifier(_Classifier):
         return tags
 
     def _posterior(self, x: Tensor) -> Categorical:
-        return self.model_.posterior(self._coded(x))
+        return self.model_.posterior(x)
+
+    def _rows(self, x: ArrayLike) -> Tensor:
+        if self.family == "categorical":
+            return self._coded(words(self, x))
+        return self._coded(array(rows(self, x)))
 
     def _family(self, features: int) -> Family:
         """Return the unfitted family."""
@@ -136,21 +149,21 @@ class NaiveBayesClassifier(_Classifier):
             f"got {self.family!r}"
         )
 
-    def _coded(self, x: Tensor) -> Tensor:
+    def _coded(self, x: NDArray) -> Tensor:
         """Return rows as the family has them."""
         if self.family == "bernoulli":
-            return (x > 0).to(x)
+            return tensor((x > 0).astype(np.float64))
         if self.family == "categorical":
             # The category 0 is for what was not seen.
-            return tensor(self.encoder_.transform(array(x))).long() + 1
-        return x
+            return tensor(self.encoder_.transform(x)).long() + 1
+        return tensor(x)
 
 
 class LogisticClassifier(_Classifier):
     """:class:`~ancestral.classic.logistic.LogisticRegression` for scikit-learn.
 
     Args:
-        C: One over the penalty, > 0.
+        C: One over the penalty, > 0; infinite for none.
 
     Example:
         >>> X, y = np.array([[0.0], [1.0], [4.0], [5.0]]), ["a", "a", "b", "b"]
@@ -161,17 +174,23 @@ class LogisticClassifier(_Classifier):
     def __init__(self, C: float = 1.0) -> None:
         self.C = C
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit to the optimum for X [N, D] and labels y [N]; return self."""
-        if not self.C > 0:
-            raise ValueError(f"C must be above 0, got {self.C}")
-        x, label = self._examples(X, y, least=2)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to the optimum for X [N, D] and labels y [N], weighted by [N]; return self."""
+        check_number("C", self.C, above=True, finite=False)
+        x, targets, weight = new_examples(self, X, y, sample_weight)
+        label = self._labels(targets, least=2)
+        weights = None if weight is None else tensor(weight)
         with value_errors():
             model = LogisticRegression(x.shape[1], len(self.classes_), penalty=1 / self.C)
-            self.model_ = model.fit(x, label)
+            self.model_ = model.fit(tensor(x), label, weights=weights)
         self.coef_ = array(self.model_.weight)
         self.intercept_ = array(self.model_.bias)
         return self
+
+    def decision_function(self, X: ArrayLike) -> Array:
+        """Return the logits of X [N, D]: [N, K], or [N], the log-odds of the second of two."""
+        logits = array(self._rows(X)) @ self.coef_.T + self.intercept_
+        return logits[:, 0] if len(self.classes_) == 2 else logits
 
 
 class MLPClassifier(_Classifier):
@@ -207,7 +226,10 @@ class MLPClassifier(_Classifier):
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train on X [N, D] and labels y [N]; return self."""
-        x, label = self._examples(X, y, least=2)
+        check_number("alpha", self.alpha)
+        check_whole("iterations", self.iterations)
+        found, targets, _ = new_examples(self, X, y)
+        x, label = tensor(found), self._labels(targets, least=2)
         self.centre_, scale = array(x.mean(dim=0)), x.std(dim=0, correction=0)
         self.scale_ = array(torch.where(scale > 0, scale, 1.0))
         with torch.random.fork_rng(devices=[]):
@@ -215,8 +237,8 @@ class MLPClassifier(_Classifier):
             model = Classifier(x.shape[1:], len(self.classes_), hidden=self.hidden).double()
         objective = _objective(model, self._scaled(x), label, self.alpha / len(x))
         start = nn.utils.parameters_to_vector(model.parameters())
-        found = descend(objective, array(start), iterations=self.iterations, tolerance=1e-6)
-        nn.utils.vector_to_parameters(torch.from_numpy(found), model.parameters())
+        end = descend(objective, array(start), iterations=self.iterations, tolerance=1e-6)
+        nn.utils.vector_to_parameters(torch.from_numpy(end), model.parameters())
         self.model_ = model.requires_grad_(False)
         return self
 

@@ -8,7 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_regressor
-from sklearn.utils.validation import check_is_fitted, check_random_state, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_random_state,
+    validate_data,
+)
 from torch import Generator, Tensor
 
 from ancestral.errors import AncestralError
@@ -16,7 +21,9 @@ from ancestral.errors import AncestralError
 Array: TypeAlias = NDArray[np.float64]
 RandomState: TypeAlias = int | np.random.RandomState | None
 
-_validate: Any = validate_data  # Its annotations are guessed from defaults, and wrong.
+# Annotations of both are guessed from defaults, and wrong.
+_validate: Any = validate_data
+_weigh: Any = _check_sample_weight
 
 
 def new_rows(estimator: BaseEstimator, x: ArrayLike) -> Array:
@@ -24,23 +31,43 @@ def new_rows(estimator: BaseEstimator, x: ArrayLike) -> Array:
     return _validate(estimator, x, dtype=np.float64, ensure_min_samples=2)
 
 
-def new_examples(estimator: BaseEstimator, x: ArrayLike, y: ArrayLike) -> tuple[Array, NDArray]:
-    """Return the rows [N, D] and targets [N] of a fit; numbers, if it is a regressor."""
+def new_examples(
+    estimator: BaseEstimator,
+    x: ArrayLike,
+    y: ArrayLike,
+    weight: ArrayLike | None = None,
+    *,
+    words: bool = False,
+) -> tuple[NDArray, NDArray, Array | None]:
+    """Return the rows [N, D], targets [N] and weights [N] of a fit, without rows of weight 0.
+
+    Targets are numbers for a regressor; rows are numbers, or as they are where they may be words.
+    """
     rows, targets = _validate(
         estimator,
         x,
         y,
-        dtype=np.float64,
+        dtype=None if words else np.float64,
         y_numeric=is_regressor(estimator),
         ensure_min_samples=2,
     )
-    return rows, targets
+    if weight is None:
+        return rows, targets, None
+    weights = _weigh(weight, rows, dtype=np.float64, ensure_non_negative=True)
+    kept = weights > 0
+    return rows[kept], targets[kept], weights[kept]
 
 
 def rows(estimator: BaseEstimator, x: ArrayLike) -> Tensor:
     """Return rows [N, D] for a fitted estimator, with the columns it was fitted on."""
     check_is_fitted(estimator)
     return tensor(_validate(estimator, x, dtype=np.float64, reset=False))
+
+
+def words(estimator: BaseEstimator, x: ArrayLike) -> NDArray:
+    """Return the same as they are: numbers or words."""
+    check_is_fitted(estimator)
+    return _validate(estimator, x, dtype=None, reset=False)
 
 
 def tensor(x: NDArray) -> Tensor:

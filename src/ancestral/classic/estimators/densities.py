@@ -6,7 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
+from torch.distributions import Categorical
 
+from ancestral.classic.arguments import check_count
 from ancestral.classic.bandwidth import Rule
 from ancestral.classic.covariance import Covariance
 from ancestral.classic.estimators.crossing import (
@@ -22,6 +24,7 @@ from ancestral.classic.estimators.crossing import (
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
 from ancestral.classic.radial import KernelName
+from ancestral.networks.sampling import draw
 
 
 class _Density(DensityMixin, BaseEstimator):
@@ -95,9 +98,27 @@ class GaussianMixtureEstimator(_Density):
         factors = self.model_.gaussians.scale_tril
         self.weights_ = array(self.model_.weights)
         self.means_ = array(self.model_.gaussians.means)
-        self.covariances_ = array(factors @ factors.mT)
-        self.n_iter_ = len(self.model_.history)
+        self.covariances_ = _in_form(array(factors @ factors.mT), self.covariance_type)
+        history = self.model_.history
+        self.n_iter_, self.lower_bound_ = len(history), history[-1]
+        self.converged_ = len(history) > 1 and history[-1] - history[-2] < self.tol
         return self
+
+    def bic(self, X: ArrayLike) -> float:
+        """Return the Bayesian information criterion on X [N, D], nats; lower is better."""
+        values = self.score_samples(X)
+        return float(-2 * values.sum() + self._parameters() * np.log(len(values)))
+
+    def aic(self, X: ArrayLike) -> float:
+        """Return Akaike's information criterion on X [N, D], nats; lower is better."""
+        return float(-2 * self.score_samples(X).sum() + 2 * self._parameters())
+
+    def _parameters(self) -> int:
+        """Return how many numbers are free: weights but one, means and covariances."""
+        count, columns = self.means_.shape
+        square = columns * (columns + 1) // 2
+        form = {"full": count * square, "tied": square, "diag": count * columns}
+        return count - 1 + count * columns + form.get(self.covariance_type, count)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Return the posterior of the component of each row of X [N, D], [N, K]."""
@@ -108,10 +129,25 @@ class GaussianMixtureEstimator(_Density):
         """Return the likeliest component of each row of X [N, D], [N]."""
         return self.predict_proba(X).argmax(axis=1)
 
-    def sample(self, n_samples: int = 1) -> Array:
-        """Return draws, [n_samples, D]."""
+    def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
+        """Return draws [n_samples, D] and the component of each, [n_samples]."""
         check_is_fitted(self)
-        return array(self.model_.sample(n_samples, generator=generator(self.random_state)))
+        check_count(n_samples)
+        source = generator(self.random_state)
+        weights = Categorical(probs=self.model_.weights, validate_args=False)
+        z = draw(weights, (n_samples,), source)
+        x = self.model_.sample(n_samples, given={"z": z}, generator=source)
+        return array(x), z.numpy()
+
+
+def _in_form(matrices: Array, covariance: Covariance) -> Array:
+    """Return covariances [K, D, D] as scikit-learn has them: [D, D], [K, D] or [K] where fewer."""
+    if covariance == "tied":
+        return matrices[0]
+    if covariance == "full":
+        return matrices
+    diagonals = np.diagonal(matrices, axis1=1, axis2=2).copy()
+    return diagonals if covariance == "diag" else diagonals[:, 0]
 
 
 class KernelDensityEstimator(_Density):
@@ -119,7 +155,9 @@ class KernelDensityEstimator(_Density):
 
     Args:
         bandwidth: Width of the kernels, > 0, ``"scott"``, ``"silverman"``, or None: the one under
-            which left-out rows are most likely.
+            which left-out rows are most likely. A rule is multiplied by the root of the mean
+            variance of the columns, and by one over the kernel's standard deviation;
+            scikit-learn's is neither: N^(-1/(D+4)) in any units.
         kernel: ``"gaussian"``, ``"tophat"``, ``"epanechnikov"``, ``"exponential"``, ``"linear"``
             or ``"cosine"``.
         random_state: Seed of the choice of the bandwidth, for many rows, and of draws.

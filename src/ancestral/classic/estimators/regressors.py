@@ -27,11 +27,15 @@ class _Linear(RegressorMixin, BaseEstimator):
         x = rows(self, X)
         return array(self.model_(x).mean)
 
-    def _fit(self, x: ArrayLike, y: ArrayLike, penalty: float, intercept: bool) -> Self:
-        found, values = new_examples(self, x, y)
+    def _fit(
+        self, x: ArrayLike, y: ArrayLike, penalty: float, intercept: bool, weight: ArrayLike | None
+    ) -> Self:
+        found, values, weight = new_examples(self, x, y, weight)
+        weights = None if weight is None else tensor(weight)
         with value_errors():
             model = LinearRegression(found.shape[1], penalty=penalty, intercept=intercept)
-            self.model_ = model.fit(tensor(found), tensor(np.asarray(values, dtype=np.float64)))
+            target = tensor(np.asarray(values, dtype=np.float64))
+            self.model_ = model.fit(tensor(found), target, weights=weights)
         self.coef_ = array(self.model_.weight)
         self.intercept_ = float(self.model_.bias)
         return self
@@ -52,9 +56,9 @@ class LinearRegressor(_Linear):
     def __init__(self, *, fit_intercept: bool = True) -> None:
         self.fit_intercept = fit_intercept
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit by least squares to X [N, D] and y [N]; return self."""
-        return self._fit(X, y, 0.0, self.fit_intercept)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit by least squares to X [N, D] and y [N], weighted by [N]; return self."""
+        return self._fit(X, y, 0.0, self.fit_intercept, sample_weight)
 
 
 class RidgeRegressor(_Linear):
@@ -74,6 +78,6 @@ class RidgeRegressor(_Linear):
         self.alpha = alpha
         self.fit_intercept = fit_intercept
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Fit by penalised least squares to X [N, D] and y [N]; return self."""
-        return self._fit(X, y, self.alpha, self.fit_intercept)
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit by penalised least squares to X [N, D] and y [N], weighted by [N]; return self."""
+        return self._fit(X, y, self.alpha, self.fit_intercept, sample_weight)
