@@ -153,3 +153,12 @@ def test_an_empty_last_cell_does_not_make_commas_decimal(tmp_path: Path) -> None
     path.write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(20)) + "7,\n")
     with pytest.raises(DataError, match=r"row 21 .*column 'b': the cell is empty"):
         load(str(path))
+
+
+def test_blank_lines_above_one_column_are_no_gaps(tmp_path: Path) -> None:
+    assert read(tmp_path, "\n\na\n" + BODY.replace(",", "\n")).columns == ("a",)
+
+
+def test_a_name_is_not_given_twice(tmp_path: Path) -> None:
+    rows = "".join(f"{i + 0.5},{i},{-i}\n" for i in range(20))
+    assert read(tmp_path, ",x1,x2\n" + rows).columns == ("_1", "x1", "x2")
