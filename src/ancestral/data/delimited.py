@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ancestral.data.dataset import Loading
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
-from ancestral.data.tables import check_columns, label_index, table_contents
+from ancestral.data.tables import check_columns, label_hint, label_index, table_contents
 from ancestral.errors import DataError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -271,7 +271,7 @@ def _read_slowly(
                 if not labels[-1]:
                     raise DataError(f"{where}, column {column!r}: the label is missing")
             elif number is None or not math.isfinite(number):
-                raise DataError(f"{where}, column {column!r}: {_problem(cell, at)}")
+                raise DataError(f"{where}, column {column!r}: {_problem(cell, column, at)}")
             else:
                 numbers.append(number)
         values.append(numbers)
@@ -279,7 +279,7 @@ def _read_slowly(
     return np.array(values).reshape(len(values), width), None if at is None else labels
 
 
-def _problem(cell: str, at: int | None) -> str:
+def _problem(cell: str, column: str, label: int | None) -> str:
     text = cell.strip()
     if not text:
         return "the cell is empty"
@@ -287,7 +287,7 @@ def _problem(cell: str, at: int | None) -> str:
         return f"the value is missing ({text!r})"
     if _NOT_FINITE.fullmatch(text) or _NUMBER.fullmatch(text):
         return f"{text!r} is not finite"
-    hint = "" if at is not None else "; only the label column may hold words"
+    hint = "" if label is not None else f"; {label_hint(column)}"
     return f"{text[:40]!r} is not a number{hint}"
 
 
