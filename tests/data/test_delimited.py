@@ -102,7 +102,11 @@ def test_row_numbers_are_pointed_out(tmp_path: Path) -> None:
         (TABLE.replace(CELL, "inf"), "row 7 (line 8 of the file), column 'b': 'inf' is not finite"),
         (TABLE.replace(CELL, "1e999"), "column 'b': '1e999' is not finite"),
         (BODY.replace(CELL, "abc"), "row 7 (line 7 of the file), column 'x2': 'abc'"),
-        (LABELLED, "row 1 (line 2 of the file), column 'kind': 'a' is not a number; if it holds labels, give --set label=kind"),
+        (
+            LABELLED,
+            "row 1 (line 2 of the file), column 'kind': 'a' is not a number; "
+            "if it holds labels, give --set label=kind",
+        ),
         (TABLE + "1,2\n", "row 13 (line 14 of the file) has 2 cells, expected 3"),
         (TABLE + "1,2,3,4\n", "row 13 (line 14 of the file) has 4 cells, expected 3"),
         ("v\n1.5\n\n" + "2.5\n" * 20, "row 2 (line 3 of the file), column 'v': the cell is empty"),
