@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 from scipy.special import gammaln, xlogy
 
 from ancestral.errors import DataError
-from ancestral.networks.arguments import check_number
+from ancestral.networks.arguments import check_number, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.learning.counting import Array, Columns, Counts, Structure, summarize
 
@@ -50,7 +50,7 @@ def log_likelihood(network: BayesianNetwork, data: Columns | Counts) -> float:
     """
     counts = _counts(network, data)
     terms = (
-        xlogy(table, network.table(name).probabilities.cpu().numpy()).sum()
+        xlogy(table, to_numpy(network.table(name).probabilities)).sum()
         for name, table in counts.tables.items()
     )
     return math.fsum(terms)
