@@ -94,7 +94,10 @@ def test_rows_of_evidence(cli: Callable, tmp_path: Path) -> None:
     answer = cli("query", "student", "x1", "--rows", rows, "--json").json
     assert answer["rows"] == 3
     rows.write_text("x2,x4\n1,maybe\n")
-    assert "row 1: no state 'maybe'" in cli("query", "student", "--rows", rows).line
+    assert (
+        "row 1, column 'x4': 'maybe' is no state; the states are 0, 1"
+        in cli("query", "student", "--rows", rows).line
+    )
 
 
 @pytest.mark.parametrize("method", ["likelihood-weighting", "rejection", "gibbs", "loopy"])
@@ -136,7 +139,9 @@ def test_a_blank_line_of_one_column_is_a_row(cli: Callable, tmp_path: Path) -> N
         [0.675 / 0.695, 0.9, 0.225 / 0.305]
     )
     rows.write_text("x2,x2\n1,0\n")
-    assert "two columns are called 'x2'" in cli("query", "student", "--rows", rows).line
+    assert (
+        "two columns have the name 'x2'; rename one" in cli("query", "student", "--rows", rows).line
+    )
 
 
 def test_a_target_named_twice_counts_once(cli: Callable) -> None:

@@ -102,7 +102,11 @@ def test_row_numbers_are_pointed_out(tmp_path: Path) -> None:
         (TABLE.replace(CELL, "inf"), "row 7 (line 8 of the file), column 'b': 'inf' is not finite"),
         (TABLE.replace(CELL, "1e999"), "column 'b': '1e999' is not finite"),
         (BODY.replace(CELL, "abc"), "row 7 (line 7 of the file), column 'x2': 'abc'"),
-        (LABELLED, "row 1 (line 2 of the file), column 'kind': 'a' is not a number; only the"),
+        (
+            LABELLED,
+            "row 1 (line 2 of the file), column 'kind': 'a' is not a number; "
+            "if it holds labels, give --set label=kind",
+        ),
         (TABLE + "1,2\n", "row 13 (line 14 of the file) has 2 cells, expected 3"),
         (TABLE + "1,2,3,4\n", "row 13 (line 14 of the file) has 4 cells, expected 3"),
         ("v\n1.5\n\n" + "2.5\n" * 20, "row 2 (line 3 of the file), column 'v': the cell is empty"),
@@ -153,3 +157,20 @@ def test_an_empty_last_cell_does_not_make_commas_decimal(tmp_path: Path) -> None
     path.write_text("a,b\n" + "".join(f"{i},{2 * i}\n" for i in range(20)) + "7,\n")
     with pytest.raises(DataError, match=r"row 21 .*column 'b': the cell is empty"):
         load(str(path))
+
+
+def test_blank_lines_above_one_column_are_no_gaps(tmp_path: Path) -> None:
+    assert read(tmp_path, "\n\na\n" + BODY.replace(",", "\n")).columns == ("a",)
+
+
+def test_a_name_is_not_given_twice(tmp_path: Path) -> None:
+    rows = "".join(f"{i + 0.5},{i},{-i}\n" for i in range(20))
+    assert read(tmp_path, ",x1,x2\n" + rows).columns == ("_1", "x1", "x2")
+
+
+def test_a_column_of_words_tells_how_to_make_it_the_label(tmp_path: Path) -> None:
+    for name, words in {"label": "label=label", "the kind": "'label=the kind'"}.items():
+        with pytest.raises(DataError, match=f"if it holds labels, give --set {words}"):
+            read(tmp_path, LABELLED.replace("kind", name, 1))
+    with pytest.raises(DataError, match=r"'a' is not a number$"):
+        read(tmp_path, LABELLED.replace("a,b", "a,w", 1), "a")

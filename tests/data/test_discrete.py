@@ -80,7 +80,7 @@ def test_recoding_keeps_the_names(states_csv: Path) -> None:
         ("a,b\nx,1\n,2\n", "row 2, column 'a': the cell is empty"),
         ("a,a\n" + "x,1\n" * 12, "two columns have the name 'a'"),
         ("a\n" + "\n".join(f"w{i}" for i in range(30)), "'a' has 30 distinct values in 30 rows"),
-        ("a,b\nx,1\ny\n", "cannot be read as a table"),
+        ("a,b\nx,1\ny\n", r"row 2 \(line 3 of the file\) has 1 cells, expected 2"),
     ],
 )
 def test_what_is_no_table_of_states_is_refused(tmp_path: Path, text: str, message: str) -> None:

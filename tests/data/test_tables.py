@@ -57,7 +57,11 @@ def test_labels_of_numbers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("columns", "label", "message"),
     [
-        ({"a": NUMBERS, "b": ["x"] * N, "c": ["y"] * N}, None, "are not numbers: b, c"),
+        (
+            {"a": NUMBERS, "b": ["x"] * N, "c": ["y"] * N},
+            None,
+            "are not numbers: b, c; remove them; if it holds labels, give --set label=b",
+        ),
         ({"a": [1.0, None, *NUMBERS]}, None, "row 2, column 'a': the cell is empty"),
         ({"a": [1.0, 2.0, np.nan, *NUMBERS]}, None, "row 3, column 'a': nan is not finite"),
         ({"a": [np.inf, *NUMBERS]}, None, "row 1, column 'a': inf is not finite"),

@@ -1,14 +1,22 @@
 """The iterator of a fit: stopped, abandoned, diverged, resumed; and the Python road to it."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from ancestral.data import load
-from ancestral.errors import ConfigError, DivergenceError, RunError
-from ancestral.recipes import Fitting, Run, fit, plan, resume, start
+from ancestral.data import Dataset, Examples, Loading, load
+from ancestral.errors import (
+    AncestralError,
+    CapabilityError,
+    ConfigError,
+    DataError,
+    DivergenceError,
+    RunError,
+)
+from ancestral.recipes import Fitting, Run, fit, plan, resume, sample_run, start
 from ancestral.training import Budget, load_tensors
 
 TINY = {"size": "tiny", "batch_size": 64, "validate_every": 10}
@@ -121,3 +129,61 @@ def test_the_clock_is_repeated_by_steps(tmp_path: Path, moons: object) -> None:
     assert shares == sorted(shares)
     assert fitting.stopped == "budget"
     assert fitting.run.record.result.steps == len(shares)
+
+
+@pytest.mark.parametrize("model", ["kde", "gmm", "naive-bayes", "bayes-net"])
+def test_an_estimator_that_fails_leaves_nothing(
+    model: str, tmp_path: Path, moons: Dataset, states_csv: Path
+) -> None:
+    discrete = model == "bayes-net"
+    good = load(str(states_csv), Loading(discrete=True)) if discrete else moons
+    x = good.train.x.clone()
+    x[3, 1] = 77 if discrete else float("nan")  # No state, no number.
+    bad = replace(good, train=Examples(x, good.train.given))
+    states_csv.unlink()
+    with pytest.raises(AncestralError, match=r"too large|states 0 to 1"):
+        fit(model, bad, out=tmp_path / "runs" / "one")
+    assert list(tmp_path.iterdir()) == []
+    fitting = start(plan(model, good), tmp_path / "runs" / "one")
+    fitting.plan = plan(model, bad)
+    (tmp_path / "runs" / "mine.txt").write_text("kept")
+    with pytest.raises(AncestralError):
+        list(fitting)
+    assert [path.name for path in tmp_path.rglob("*")] == ["runs", "mine.txt"]
+
+
+def test_a_bandwidth_that_cannot_be_chosen_says_what_to_set(tmp_path: Path, moons: Dataset) -> None:
+    same = replace(moons, train=Examples(torch.ones_like(moons.train.x)))
+    with pytest.raises(DataError, match="give --set bandwidth=NUMBER"):
+        fit("kde", same, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    run = fit("kde", same, settings={"bandwidth": 0.5}, out=tmp_path / "run")
+    assert run.record.result.status == "finished"
+
+
+def test_a_failed_resume_keeps_the_run(tmp_path: Path, moons: Dataset) -> None:
+    start(plan("kde", moons), tmp_path / "run")
+    fitting = resume(tmp_path / "run")
+    same = replace(moons, train=Examples(torch.ones_like(moons.train.x)))
+    fitting.plan = plan("kde", same)
+    with pytest.raises(DataError):
+        list(fitting)
+    assert Run.open(tmp_path / "run").record.result.status == "failed"
+
+
+@pytest.mark.parametrize("model", ["naive-bayes", "kde"])
+def test_the_only_label_can_be_given(tmp_path: Path, model: str) -> None:
+    path = tmp_path / "one.csv"
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.rand(40, 2, generator=generator).tolist()
+    path.write_text("a,b,label\n" + "".join(f"{a},{b},yes\n" for a, b in rows))
+    run = fit(model, path, settings={"label": "label"}, out=tmp_path / "run")
+    assert torch.equal(sample_run(run, 5, given={"label": "yes"}), sample_run(run, 5))
+    with pytest.raises(ConfigError, match="unknown label 'no'"):
+        sample_run(run, 5, given={"label": "no"})
+
+
+def test_data_without_labels_say_how_to_have_one(tmp_path: Path) -> None:
+    run = fit("naive-bayes", "moons", out=tmp_path / "run")
+    with pytest.raises(CapabilityError, match=r"its data have none: .* --set label=COLUMN"):
+        sample_run(run, 5, given={"label": "yes"})

@@ -36,7 +36,7 @@ def rule_of_thumb(x: Tensor, rule: Rule) -> float:
     if not scale > 0:
         raise DataError(
             f"choosing a bandwidth needs at least 2 distinct rows, got {n} equal to each other; "
-            "set bandwidth"
+            "give --set bandwidth=NUMBER"
         )
     count = n if rule == "scott" else n * (features + 2) / 4
     return scale * count ** (-1 / (features + 4))

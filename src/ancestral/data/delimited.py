@@ -5,10 +5,11 @@ it refuses is read again by a slow parser, which knows the row, the line and the
 """
 
 import csv
+import io
 import itertools
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from ancestral.data.dataset import Loading
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
-from ancestral.data.tables import check_columns, label_index, table_contents
+from ancestral.data.tables import check_columns, label_hint, label_index, table_contents
 from ancestral.errors import DataError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _NOT_FINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
 _MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?"))
+_BLANK = re.compile(r"\r\n|\r|\n")
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_ROWS = 50
 
@@ -38,6 +40,7 @@ class Dialect:
         decimal: The decimal mark, a point or a comma.
         header: The first row names the columns.
         columns: Their names; x1, x2, ... without a header.
+        blank: Empty lines before the first row.
         notes: What was inferred.
     """
 
@@ -46,6 +49,7 @@ class Dialect:
     decimal: str
     header: bool
     columns: tuple[str, ...]
+    blank: int
     notes: tuple[str, ...]
 
 
@@ -66,24 +70,23 @@ def load_csv(path: Path, loading: Loading) -> Contents:
     return table_contents(path, columns, values, label, notes)
 
 
-def sniff(path: Path) -> Dialect:
+def sniff(path: Path, *, expected: Collection[str] = ()) -> Dialect:
     """Find out how a file is written from its first 50 rows.
 
+    Args:
+        path: A file of text.
+        expected: Names of columns. If there are any, the first row is a header, read in the way
+            that finds most of them, and a column without a name keeps none.
+
     Raises:
-        DataError: If it is not text, or holds no cells.
+        DataError: If it cannot be opened, is not text, or holds no cells.
     """
     encoding, text = _sample(path)
-    rows, delimiter, decimal = max(
-        (
-            _try(text, *style)
-            for style in ((",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","))
-        ),
-        key=lambda attempt: _merit(*attempt),
-    )
+    rows, delimiter, decimal = _best(text, path.suffix.lower() == ".tsv", expected)
     if not rows:
         raise DataError(f"{shown(path)}: the file holds no cells")
     first = rows[0]
-    header = not _is_data(first, decimal)
+    header = bool(expected) or not _is_data(first, decimal)
     notes = []
     if delimiter != ",":
         notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else 'semicolons'}")
@@ -91,8 +94,10 @@ def sniff(path: Path) -> Dialect:
         notes.append("the decimal mark is a comma")
     if encoding == "cp1252":
         notes.append("the text is not UTF-8; read as Windows-1252")
-    if header:
-        columns = tuple(name.strip() or f"x{index}" for index, name in enumerate(first, start=1))
+    if expected:
+        columns = tuple(name.strip() for name in first)
+    elif header:
+        columns = _named(first)
     else:
         columns = tuple(f"x{index}" for index in range(1, len(first) + 1))
         notes.append(f"no header, columns are named x1 to x{len(first)}")
@@ -102,15 +107,26 @@ def sniff(path: Path) -> Dialect:
         decimal=decimal,
         header=header,
         columns=columns,
+        blank=len(_BLANK.findall(text[: len(text) - len(text.lstrip("\r\n"))])),
         notes=tuple(notes),
     )
 
 
+def _named(header: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of columns; those without one are called by their place."""
+    names = [name.strip() for name in header]
+    free = "x" if not any(f"x{i}" in names for i, name in enumerate(names, 1) if not name) else "_"
+    return tuple(name or f"{free}{index}" for index, name in enumerate(names, start=1))
+
+
 def _sample(path: Path) -> tuple[str, str]:
     """Return the encoding and the beginning of a file, up to its last whole line."""
-    with path.open("rb") as file:
-        content = file.read(_SAMPLE_BYTES)
-        whole = not file.read(1)
+    try:
+        with path.open("rb") as file:
+            content = file.read(_SAMPLE_BYTES)
+            whole = not file.read(1)
+    except OSError as error:
+        raise DataError(f"{shown(path)}: cannot be read as a table: {reason(error)}") from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
         content = content[: len(content) // 2 * 2]
@@ -127,22 +143,42 @@ def _sample(path: Path) -> tuple[str, str]:
     return encoding, content.decode(encoding, errors="replace")
 
 
-def _try(text: str, delimiter: str, decimal: str) -> tuple[list[list[str]], str, str]:
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+def _best(text: str, tabs: bool, expected: Collection[str]) -> tuple[list[list[str]], str, str]:
+    """Return the first rows, the delimiter and the decimal mark of the best way to read a text."""
+    styles = [(",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ",")]
+    if tabs:  # In doubt the suffix tells: the first of equals is taken.
+        styles = styles[3:] + styles[:3]
+    ways = [(_first_rows(text, mark, strict=True), mark, point) for mark, point in styles]
+    if not any(rows for rows, _, _ in ways):  # Quotes stand where none should in every way.
+        ways = [(_first_rows(text, mark, strict=False), mark, point) for mark, point in styles]
+    return max(ways, key=lambda way: _merit(way[0], way[2], expected))
+
+
+def _first_rows(text: str, delimiter: str, *, strict: bool) -> list[list[str]]:
+    # Lines end as csv says: str.splitlines would also cut cells at \x85 or \u2028.
+    lines = io.StringIO(text, newline="")
+    reader = csv.reader(lines, delimiter=delimiter, strict=strict)
     try:
-        rows = list(itertools.islice((row for row in reader if row), _SAMPLE_ROWS))
+        return list(itertools.islice((row for row in reader if row), _SAMPLE_ROWS))
     except csv.Error:
-        rows = []
-    return rows, delimiter, decimal
+        return []
 
 
-def _merit(rows: list[list[str]], delimiter: str, decimal: str) -> tuple[float, bool, int]:
-    """Order ways to read: most numbers below the header, rows of one length, most columns."""
-    del delimiter
-    if not rows or (decimal == "," and _joins_names(rows[0])):
-        return (0.0, False, 0)
+def _merit(
+    rows: list[list[str]], decimal: str, expected: Collection[str]
+) -> tuple[float, bool, int]:
+    """Order ways to read: most numbers below the header, rows of one length, most columns.
+
+    Columns that are expected count before all numbers.
+    """
+    if not rows:
+        return (-1.0, False, 0)
+    if _joins_names(rows[0]) and rows[0][0].strip() not in expected:
+        return (0.0, False, 1)
     body = [cell for row in rows[1:] or rows for cell in row]
     share = sum(_parse(cell, decimal) is not None for cell in body) / max(1, len(body))
+    if expected:
+        share = sum(name.strip() in expected for name in rows[0])
     return (share, len({len(row) for row in rows}) == 1, len(rows[0]))
 
 
@@ -189,6 +225,7 @@ def _read_fast(
             path,
             arrow_csv.ReadOptions(
                 column_names=dialect.columns,
+                skip_rows=dialect.blank,
                 skip_rows_after_names=int(dialect.header),
                 encoding="utf8" if dialect.encoding == "utf-8-sig" else dialect.encoding,
             ),
@@ -234,7 +271,7 @@ def _read_slowly(
                 if not labels[-1]:
                     raise DataError(f"{where}, column {column!r}: the label is missing")
             elif number is None or not math.isfinite(number):
-                raise DataError(f"{where}, column {column!r}: {_problem(cell, at)}")
+                raise DataError(f"{where}, column {column!r}: {_problem(cell, column, at)}")
             else:
                 numbers.append(number)
         values.append(numbers)
@@ -242,7 +279,7 @@ def _read_slowly(
     return np.array(values).reshape(len(values), width), None if at is None else labels
 
 
-def _problem(cell: str, at: int | None) -> str:
+def _problem(cell: str, column: str, label: int | None) -> str:
     text = cell.strip()
     if not text:
         return "the cell is empty"
@@ -250,7 +287,7 @@ def _problem(cell: str, at: int | None) -> str:
         return f"the value is missing ({text!r})"
     if _NOT_FINITE.fullmatch(text) or _NUMBER.fullmatch(text):
         return f"{text!r} is not finite"
-    hint = "" if at is not None else "; only the label column may hold words"
+    hint = "" if label is not None else f"; {label_hint(column)}"
     return f"{text[:40]!r} is not a number{hint}"
 
 
@@ -261,7 +298,7 @@ def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
             reader = csv.reader(file, delimiter=dialect.delimiter)
             single = len(dialect.columns) == 1
             number = -1 if dialect.header else 0
-            for cells in reader:
+            for cells in itertools.islice(reader, dialect.blank, None):
                 # An empty line is a gap in a table of one column, and nothing in a wider one.
                 if not cells and not single:
                     continue

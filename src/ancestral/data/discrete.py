@@ -3,21 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples, Loading
-from ancestral.data.delimited import sniff
-from ancestral.data.files import reason, shown
+from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
-from ancestral.data.tables import check_columns, label_order, refuse_cell
+from ancestral.data.tables import label_order, refuse_cell
+from ancestral.data.words import distinct, open_words
 from ancestral.errors import DataError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+_Words: TypeAlias = tuple[list[str], NDArray[np.integer]]
+"""The different words of a part of a column, and each cell's place in them."""
 
 MOST_STATES = 256
 """Most states of a column: a cell is kept in a byte."""
@@ -35,20 +36,23 @@ def load_states(path: Path, loading: Loading) -> Contents:
     """
     if loading.label is not None:
         raise DataError(f"{shown(path)}: a table of states has no label: leave out label")
-    table, notes = _read(path)
-    columns = [str(name) for name in table.column_names]
-    check_columns(path, columns)
+    table = open_words(path)
+    columns = table.columns
     if not columns:
         raise DataError(f"{shown(path)}: the table has no columns")
-    coded = [_encode(path, name, table.column(index)) for index, name in enumerate(columns)]
+    parts: dict[str, list[_Words]] = {name: [] for name in columns}
+    for batch in table.batches():
+        for name, found in parts.items():
+            found.append(_words(path, name, batch.column(name)))
+    coded = [_encode(path, name, found) for name, found in parts.items()]
     states = tuple(names for _, names in coded)
     said = f"every cell is a state: {sum(map(len, states))} states in {len(columns)} columns"
     return Contents(
         kind="tables",
         examples=Examples(torch.stack([codes for codes, _ in coded], dim=1)),
-        columns=tuple(columns),
+        columns=columns,
         states=states,
-        notes=(*notes, said),
+        notes=(*(table.dialect.notes if table.dialect else ()), said),
     )
 
 
@@ -80,35 +84,11 @@ def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
     )
 
 
-def _read(path: Path) -> tuple["pa.Table", tuple[str, ...]]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    suffix = path.suffix.lower()
-    try:
-        if suffix == ".parquet":
-            return parquet.read_table(path), ()
-        if suffix not in {".csv", ".tsv"}:
-            raise DataError(f"{shown(path)}: a table of states must be csv, tsv or parquet")
-        style = sniff(path)
-        table = csv.read_csv(
-            path,
-            csv.ReadOptions(
-                column_names=style.columns,
-                skip_rows_after_names=int(style.header),
-                encoding="utf8" if style.encoding == "utf-8-sig" else style.encoding,
-            ),
-            csv.ParseOptions(delimiter=style.delimiter, newlines_in_values=True),
-            csv.ConvertOptions(column_types=dict.fromkeys(style.columns, pa.string())),
-        )
-    except (pa.ArrowException, UnicodeError, OSError) as error:
-        raise DataError(f"{shown(path)}: cannot be read as a table: {reason(error)}") from error
-    return table, style.notes
-
-
-def _encode(path: Path, name: str, column: "pa.ChunkedArray") -> tuple[Tensor, tuple[str, ...]]:
-    """Return the states of a column as numbers, uint8 [N], and their names."""
-    import pyarrow as pa
+def _words(
+    path: Path,
+    name: str,
+    column: Any,  # noqa: ANN401 - pyarrow's classes have no types
+) -> _Words:
     from pyarrow import types
 
     if types.is_floating(column.type):
@@ -116,18 +96,27 @@ def _encode(path: Path, name: str, column: "pa.ChunkedArray") -> tuple[Tensor, t
             f"{shown(path)}: column {name!r} holds {column.type}, not names of states; "
             "cut it into intervals, or write its values as text"
         )
-    texts = column.cast(pa.string()).to_pylist()
-    words = ["" if text is None else text.strip() for text in texts]
-    if "" in words:
-        refuse_cell(path, words.index("") + 1, name, "the cell is empty")
-    distinct, inverse = np.unique(np.asarray(words, dtype=object), return_inverse=True)
-    count = len(distinct)
-    if count > MOST_STATES or (len(words) >= 20 and 2 * count > len(words)):
+    words, codes = distinct(path, name, column)
+    return [word.strip() for word in words], codes
+
+
+def _encode(path: Path, name: str, parts: list[_Words]) -> tuple[Tensor, tuple[str, ...]]:
+    """Return the states of a column as numbers, uint8 [N], and their names."""
+    seen = {words[code] for words, codes in parts for code in np.unique(codes)}
+    rows = sum(len(codes) for _, codes in parts)
+    count = len(seen)
+    if "" not in seen and (count > MOST_STATES or (rows >= 20 and 2 * count > rows)):
         raise DataError(
-            f"{shown(path)}: column {name!r} has {count} distinct values in {len(words)} rows; "
+            f"{shown(path)}: column {name!r} has {count} distinct values in {rows} rows; "
             f"a column of states has few, and at most {MOST_STATES}"
         )
-    names = sorted(map(str, distinct), key=label_order)
+    names = sorted(seen - {""}, key=label_order)
     place = {word: number for number, word in enumerate(names)}
-    rank = torch.tensor([place[str(word)] for word in distinct], dtype=torch.uint8)
-    return rank[torch.from_numpy(inverse)], tuple(names)
+    found, first = [], 1
+    for words, codes in parts:
+        empty = np.array([word == "" for word in words], dtype=bool)[codes]
+        if empty.any():
+            refuse_cell(path, first + int(np.argmax(empty)), name, "the cell is empty")
+        found.append(np.array([place.get(word, 0) for word in words], dtype=np.uint8)[codes])
+        first += len(codes)
+    return torch.from_numpy(np.concatenate(found)), tuple(names)

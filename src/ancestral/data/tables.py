@@ -1,6 +1,7 @@
 """Tables: what the readers of files share, and parquet."""
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,16 @@ def label_index(path: Path, columns: Sequence[str], label: str | None) -> int | 
     if len(columns) < 2:
         raise DataError(f"{shown(path)}: the table has no column beside the label {label!r}")
     return columns.index(label)
+
+
+def label_hint(column: str) -> str:
+    """Return what to do about a column that is not of numbers, where no label is asked for.
+
+    Example:
+        >>> label_hint("kind of flower")
+        "if it holds labels, give --set 'label=kind of flower'"
+    """
+    return f"if it holds labels, give --set {shlex.quote(f'label={column}')}"
 
 
 def table_contents(
@@ -157,8 +168,8 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
     wrong = [name for name in numeric if not _numeric(table.schema.field(name).type)]
     if wrong:
         raise DataError(
-            f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; "
-            "remove them, or make one of them the label"
+            f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; remove them"
+            + (f"; {label_hint(wrong[0])}" if at is None else "")
         )
     if not numeric:
         raise DataError(f"{shown(path)}: the table has no columns")

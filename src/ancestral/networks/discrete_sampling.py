@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 
 BLOCK = 8192
@@ -48,7 +49,7 @@ def sample_tables(
     numbers = np.random.Generator(np.random.SFC64(seed))
     steps = _steps(network, fixed)
     columns = {name: np.empty(n, dtype=np.int64) for name in network.nodes if name not in fixed}
-    known = {name: value.long().numpy() for name, value in fixed.items()}
+    known = {name: to_numpy(value.long()) for name, value in fixed.items()}
     widest = max((len(network.states(name)) for name in network.nodes), default=1)
     small = np.uint8 if widest <= 256 else np.int64
     states = np.empty((len(network.nodes), min(BLOCK, n)), dtype=small)
@@ -118,7 +119,7 @@ def _steps(network: BayesianNetwork, fixed: Mapping[str, Tensor]) -> list[_Step]
     for name, node in network.nodes.items():
         if name in fixed:
             continue
-        table = network.table(name).probabilities.numpy()
+        table = to_numpy(network.table(name).probabilities)
         parents = [
             (where[parent], size) for parent, size in zip(node.parents, table.shape, strict=False)
         ]

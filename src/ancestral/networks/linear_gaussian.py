@@ -61,8 +61,9 @@ def gaussian_query(
 
     Raises:
         CapabilityError: If a node is not a linear Gaussian, or there are inputs.
-        InferenceError: If a name is unknown or both target and evidence, or the evidence has no
-            density because its covariance is singular in float64.
+        InferenceError: If a name is unknown or both target and evidence, a value is not finite,
+            batches do not broadcast, or the evidence has no density because its covariance is
+            singular in float64.
 
     Example:
         >>> x = Node("x", LinearGaussian())
@@ -71,7 +72,7 @@ def gaussian_query(
         >>> round(answer.mean.item(), 6), round(answer.covariance.item(), 6)
         (1.0, 0.5)
     """
-    given = {name: torch.as_tensor(v, dtype=torch.float64) for name, v in (given or {}).items()}
+    given = {name: _evidence(name, value) for name, value in (given or {}).items()}
     _check_names(network, targets or (), given)
     wanted = [n for n in network.nodes if n not in given] if targets is None else list(targets)
     roots = [*wanted, *given]
@@ -83,7 +84,7 @@ def gaussian_query(
     if not e:
         whole = covariance[t][:, t]
         return GaussianPosterior(tuple(wanted), mean[t], whole, mean.new_zeros(()))
-    residual = torch.stack(torch.broadcast_tensors(*given.values()), dim=-1) - mean[e]
+    residual = torch.stack(_batched(given), dim=-1) - mean[e]
     factor, failed = torch.linalg.cholesky_ex(covariance[e][:, e])
     if bool(failed):
         raise InferenceError(
@@ -170,14 +171,37 @@ def _check_names(
         raise InferenceError(f"{both[0]!r} is given: it cannot be a target")
 
 
+def _evidence(name: str, value: Tensor | float) -> Tensor:
+    try:
+        found = torch.as_tensor(value, dtype=torch.float64).cpu()
+    except (TypeError, ValueError):
+        raise InferenceError(
+            f"the evidence of {name!r} must be numbers, got {value!r:.80}"
+        ) from None
+    if not bool(found.isfinite().all()):
+        wrong = found[~found.isfinite()].flatten()[0].item()
+        raise InferenceError(f"the evidence of {name!r} must be finite, got {wrong}")
+    return found
+
+
+def _batched(given: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    try:
+        return torch.broadcast_tensors(*given.values())
+    except RuntimeError:
+        shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in given.items())
+        raise InferenceError(f"batches of evidence must broadcast, got {shapes}") from None
+
+
 def _columns(dag: DAG, columns: Mapping[str, Tensor]) -> dict[str, Tensor]:
     if missing := [name for name in dag.names if name not in columns]:
         raise ValueError(f"columns must hold every node, {missing} are missing")
     values = {n: torch.as_tensor(columns[n], dtype=torch.float64).cpu() for n in dag.names}
-    rows = len(next(iter(values.values()))) if values else 0
+    rows: int | str = "N"
     for name, value in values.items():
+        rows = len(value) if rows == "N" and value.ndim == 1 else rows
         if value.shape != (rows,) or not bool(value.isfinite().all()):
-            raise ValueError(f"column {name!r} must be {rows} finite numbers")
+            what = "NaN or infinity" if value.shape == (rows,) else f"shape {list(value.shape)}"
+            raise ValueError(f"column {name!r} must be {rows} finite numbers, got {what}")
     return values
 
 
@@ -190,15 +214,27 @@ def _least_squares(name: str, parents: tuple[str, ...], values: Mapping[str, Ten
     )
     if len(y) <= len(parents) + 1:
         raise ValueError(f"{name!r} needs more than {len(parents) + 1} rows, got {len(y)}")
-    centre = x.mean(0)  # Centred, so that far-away data keep their digits.
-    weight = torch.linalg.lstsq(x - centre, (y - y.mean())[:, None], driver="gelsd").solution[:, 0]
-    residual = y - y.mean() - (x - centre) @ weight
-    scale = residual.square().mean().sqrt()
-    if scale <= 1e-12 * y.square().mean().sqrt():
+    # Centred, so that far-away data keep their digits; in units of their own width, so that
+    # squares neither vanish nor overflow.
+    centre, middle = x.mean(0), y.mean()
+    away, off = x - centre, y - middle
+    widths, width = _width(away.abs().amax(0)), _width(off.abs().max())
+    away, off = away / widths, off / width
+    weight = torch.linalg.lstsq(away, off[:, None], driver="gelsd").solution[:, 0]
+    scale = (off - away @ weight).square().mean().sqrt()
+    # Of y's digits those that the mean has in common do not count.
+    rounding = 8 * torch.finfo(y.dtype).eps * y.abs().max() / width
+    if scale <= rounding or scale <= 1e-12 * off.square().mean().sqrt():
         what = "a linear function of its parents" if parents else "constant"
         raise ValueError(f"column {name!r} must vary around its mean, it is {what}")
+    weight = weight * (width / widths)
     node = LinearGaussian(weight).double()
     node.weight = nn.Parameter(weight.clone())  # All digits: the constructor rounds to float32.
-    node.bias = nn.Parameter(y.mean() - centre @ weight)
-    node.log_scale = nn.Parameter(scale.log())
+    node.bias = nn.Parameter(middle - centre @ weight)
+    node.log_scale = nn.Parameter(scale.log() + width.log())
     return Node(name, node, parents)
+
+
+def _width(largest: Tensor) -> Tensor:
+    """Return the largest distances from the mean, 1 where it is 0."""
+    return torch.where(largest > 0, largest, 1.0)

@@ -25,6 +25,8 @@ from ancestral.recipes.runs import (
     CHECKPOINT,
     Run,
     check_free,
+    count_parameters,
+    discarding,
     free_name,
     make_folder,
     save_record,
@@ -71,6 +73,7 @@ class Fitting:
         units: The model and its transform.
         game: The players; None for an estimator.
         position: Where to go on from.
+        made: Folders that the fit has made, the run's own first; none if it is resumed.
     """
 
     plan: Plan
@@ -78,6 +81,7 @@ class Fitting:
     units: InDataUnits
     game: Game | None = None
     position: Position = field(default_factory=Position)
+    made: tuple[Path, ...] = ()
     interrupts: Interrupts = field(default_factory=Interrupts)
     _stop: bool = False
 
@@ -108,6 +112,8 @@ class Fitting:
     def __iter__(self) -> Iterator[Report]:
         """Train, and yield a report after each step; an estimator yields none.
 
+        An estimator that fails has nothing to go on from: its new folder is removed.
+
         Raises:
             DivergenceError: If a number was not finite; the last checkpoint is intact.
             RunError: If the disk is full; the last checkpoint is intact.
@@ -116,13 +122,15 @@ class Fitting:
             return
         try:
             if self.game is None:
-                self._estimate()
+                with discarding(self.made):
+                    self._estimate()
             else:
                 yield from self._train(self.game)
         except AncestralError as error:
-            result = replace(self.run.record.result, status="failed", error=str(error))
-            with suppress(RunError):  # The disk may be full: the first error is the one to tell.
-                self.run = store(self.run, result)
+            if self.run.folder.is_dir():
+                result = replace(self.run.record.result, status="failed", error=str(error))
+                with suppress(RunError):  # The disk may be full: this error is the one to tell.
+                    self.run = store(self.run, result)
             raise
 
     def _estimate(self) -> None:
@@ -152,7 +160,7 @@ class Fitting:
                 seconds=wall,
                 cpu_seconds=cpu,
                 best=judge and judge.figure,
-                parameters=_parameters(self.units.model),
+                parameters=count_parameters(self.units.model),
             )
             self.run = store(Run(self.run.folder, record), result)
 
@@ -212,12 +220,12 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         options=plan.options,
         budget=plan.budget,
         transform=transform.spec(),
-        result=Result(parameters=_parameters(model)),
+        result=Result(parameters=count_parameters(model)),
     )
-    make_folder(folder, overwrite=overwrite)
+    made = make_folder(folder, overwrite=overwrite)
     if plan.data.corpus is not None:
         save_tokenizer(folder, plan.data.corpus.tokenizer)
-    return Fitting(plan, save_record(folder, record), units, game)
+    return Fitting(plan, save_record(folder, record), units, game, made=made)
 
 
 def resume(
@@ -385,10 +393,3 @@ def _longer(record: Record, end: Budget | None) -> bool:
 
 def _per_step(record: Record) -> int:
     return record.options.batch_size * record.options.accumulate if record.options else 1
-
-
-def _parameters(model: nn.Module) -> int:
-    """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
-    learned = sum(value.numel() for value in model.parameters())
-    stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
-    return learned + (stored if isinstance(model, Fits) else 0)

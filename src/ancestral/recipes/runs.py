@@ -1,13 +1,15 @@
 """A run is a folder: opened for reading here, written by :mod:`ancestral.recipes.fitting`."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from torch import Tensor, nn
 
+from ancestral.capabilities import Fits
 from ancestral.data.dataset import Dataset
 from ancestral.data.discrete import recode
 from ancestral.data.sources import load
@@ -176,8 +178,12 @@ def save_record(folder: Path, record: Record) -> Run:
     return Run(folder, record)
 
 
-def make_folder(folder: Path, *, overwrite: bool) -> None:
+def make_folder(folder: Path, *, overwrite: bool) -> tuple[Path, ...]:
     """Make an empty folder for a run.
+
+    Returns:
+        What is to be removed if nothing comes of it: the folder, and those above it that were
+        made, too.
 
     Raises:
         RunError: If it exists and ``overwrite`` is false, or holds something that is not a run,
@@ -189,7 +195,26 @@ def make_folder(folder: Path, *, overwrite: bool) -> None:
             (folder / name).unlink(missing_ok=True)
         if (folder / CHECKPOINT).is_dir():
             shutil.rmtree(folder / CHECKPOINT)
+        made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+    return (folder, *made)
+
+
+@contextmanager
+def discarding(made: Sequence[Path]) -> Iterator[None]:
+    """Remove the folder of a run, and those made for it, if the block fails; not after Ctrl-C.
+
+    What other programs have put there since stays.
+    """
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):  # The failure itself is what is to be told.
+            for name in (RECORD, WEIGHTS, METRICS, REPORT) if made else ():
+                (made[0] / name).unlink(missing_ok=True)
+            for folder in made:
+                folder.rmdir()
+        raise
 
 
 def check_free(folder: Path, *, overwrite: bool) -> None:
@@ -235,3 +260,10 @@ def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: P
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise DamagedFileError(f"{path} does not fit its run.toml: {reason}") from None
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
+    learned = sum(value.numel() for value in model.parameters())
+    stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
+    return learned + (stored if isinstance(model, Fits) else 0)

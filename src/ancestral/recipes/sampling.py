@@ -88,9 +88,17 @@ def given_for(
         ConfigError: If there is no such label.
     """
     if given and not conditions(units):
+        labels = run.record.data.labels
+        if len(labels) == 1:  # Whatever has the only label: p(x | label) is p(x).
+            label_values(run, given)
+            return {}
+        reason = (
+            "image-vae and naive-bayes have one"
+            if labels
+            else "its data have none: set a column apart with --set label=COLUMN"
+        )
         raise CapabilityError(
-            f"{run.record.model} in {run.folder} has no label to be given; "
-            "image-vae and naive-bayes have one where the data have labels"
+            f"{run.record.model} in {run.folder} has no label to be given; {reason}"
         )
     return {name: value.to(device) for name, value in label_values(run, given).items()}
 

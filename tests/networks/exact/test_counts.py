@@ -100,5 +100,5 @@ def test_wrong_rows_are_named() -> None:
         expected_counts(network, {name: np.array([0, 9])})
     with pytest.raises(InferenceError, match="whole number"):
         expected_counts(network, {name: np.array([0.5])})
-    with pytest.raises(InferenceError, match="non-negative"):
+    with pytest.raises(InferenceError, match="finite numbers of at least 0, got"):
         expected_counts(network, {name: np.array([0])}, np.array([-1.0]))

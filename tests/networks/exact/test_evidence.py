@@ -32,9 +32,9 @@ def test_rows_are_grouped_by_what_is_missing() -> None:
 
 def test_wrong_evidence_is_named() -> None:
     tables = Tables(student_network())
-    with pytest.raises(InferenceError, match="the likelihood of 'x1' must be 2 non-negative"):
+    with pytest.raises(InferenceError, match="the likelihood of 'x1' must be 2 finite numbers"):
         read_case(tables, None, {"x1": [0, 0]})
-    with pytest.raises(InferenceError, match=r"not all 0, got \[1.0, 2.0, 3.0\]"):
+    with pytest.raises(InferenceError, match=r"not all 0, got shape \[3\]"):
         read_case(tables, None, {"x1": [1, 2, 3]})
     with pytest.raises(InferenceError, match="'x1' has no state 2"):
         read_case(tables, {"x1": 2})

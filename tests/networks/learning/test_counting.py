@@ -184,7 +184,7 @@ def test_wrong_settings_are_refused() -> None:
         from_summaries(counts, pseudo_count=1, equivalent_sample_size=1)
     with pytest.raises(ValueError, match="got none"):
         from_summaries([])
-    with pytest.raises(ValueError, match="weights must be 10 numbers"):
+    with pytest.raises(ValueError, match="weights must be 10 finite numbers"):
         summarize(student_network(), student_rows(10), weights=np.ones(3))
     with pytest.raises(ValueError, match="different structures"):
         counts + summarize(Structure({"x1": ()}, {"x1": ("0", "1")}), student_rows(10))

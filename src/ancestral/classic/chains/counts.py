@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import check_lengths, check_states
+from ancestral.errors import DataError
 
 Whole = NDArray[np.int64]
 
@@ -58,19 +59,22 @@ def stream(
 
     Raises:
         ValueError: If the shape is none of these.
-        DataError: If there is no sequence, or a token is not 0 to vocabulary - 1.
+        DataError: If there is no sequence, none has an event, or a token is not 0 to
+            vocabulary - 1.
     """
     if not isinstance(x, Tensor):
-        parts = [torch.as_tensor(part) for part in x]
+        parts = [_part(part) for part in x]
         steps = np.array([len(part) for part in parts], dtype=np.int64)
         flat = torch.cat(parts) if parts else torch.empty(0, dtype=torch.int64)
     else:
         rows = x[None] if x.ndim == 1 else x
         steps = check_lengths(rows, lengths)
-        flat = rows[torch.arange(rows.shape[1]) < torch.from_numpy(steps)[:, None]]
+        flat = rows.detach().cpu()[torch.arange(rows.shape[1]) < torch.from_numpy(steps)[:, None]]
     tokens = check_states(flat[None], vocabulary, name="x", missing=False)[0]
     if len(steps) == 0:
         check_lengths(torch.empty(0, 0), None)  # Raises: there is no sequence.
+    if not ends and not steps.any():
+        raise DataError("the sequences must hold at least 1 token, got none")
     whole = steps + 1 + ends
     first = np.cumsum(whole) - whole
     row = np.repeat(np.arange(len(steps)), whole)
@@ -79,6 +83,14 @@ def stream(
     found[first] = vocabulary + 1
     found[(place > 0) & (place <= steps[row])] = tokens
     return Stream(found, place, row)
+
+
+def _part(part: Tensor | Sequence[int]) -> Tensor:
+    """Return one sequence [T]; an empty one has no type of its own."""
+    tokens = torch.as_tensor(part).detach().cpu()
+    if tokens.ndim != 1:
+        raise ValueError(f"each sequence of a list must have shape [T], got {list(tokens.shape)}")
+    return tokens if len(tokens) else tokens.long()
 
 
 def count(corpus: Stream, *, base: int, order: int) -> list[Level]:

@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import Values, check_states, drawn, normalised, uniforms
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.nodes import Table
 
 
@@ -141,7 +142,7 @@ class CategoricalEmissions(nn.Module):
         return f"states={self.states}, symbols={self.symbols}"
 
     def _table(self) -> Array:
-        return self.probabilities.detach().cpu().numpy()
+        return to_numpy(self.probabilities)
 
     def _extended(self) -> Array:
         """The table with a last column of ones, which index -1 finds: a missing observation."""

@@ -9,10 +9,11 @@ from scipy.linalg import solve_triangular
 from torch import Generator, Tensor, nn
 
 from ancestral.classic.chains.recursions import Array
-from ancestral.classic.chains.sequences import Values
+from ancestral.classic.chains.sequences import Values, device_of, normals
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
 from ancestral.errors import DataError
+from ancestral.networks.arguments import to_numpy
 
 _LOG_2PI = math.log(2 * math.pi)
 _KMEANS_ROUNDS = 10
@@ -104,7 +105,7 @@ class GaussianEmissions(nn.Module):
         if not known.all():
             rows, flat = rows[known], flat[:, known]
         found = []
-        for weight, mean in zip(flat, self.means.numpy(), strict=True):
+        for weight, mean in zip(flat, to_numpy(self.means), strict=True):
             away = rows - mean
             pulled = away * weight[:, None]
             second = pulled.T @ away
@@ -123,21 +124,22 @@ class GaussianEmissions(nn.Module):
         moments = statistics[some, 1:] / statistics[some, :1]
         shift = moments[:, :features]
         second = moments[:, features:].reshape(-1, features, features)
-        scale = self.scale.numpy()
+        scale = to_numpy(self.scale)
         relative = second - shift[:, :, None] * shift[:, None, :]
         relative /= scale[:, None] * scale
         variances, axes = np.linalg.eigh((relative + relative.swapaxes(1, 2)) / 2)
         variances = np.maximum(variances, self.least_variance)
         whole = (axes * variances[:, None, :]) @ axes.swapaxes(1, 2) * (scale[:, None] * scale)
-        self.means[torch.from_numpy(some)] += torch.from_numpy(shift)
-        self.covariances[torch.from_numpy(some)] = torch.from_numpy(whole)
+        states = torch.from_numpy(some)
+        self.means[states] += torch.from_numpy(shift).to(self.means)
+        self.covariances[states] = torch.from_numpy(whole).to(self.covariances)
 
     def draw(self, z: NDArray[np.int64], generator: Generator | None) -> Tensor:
         """Draw a vector for each state [M], [M, D]."""
-        states = torch.from_numpy(z)
-        noise = torch.randn(len(z), *self.event_shape, dtype=torch.float64, generator=generator)
-        triangles = torch.linalg.cholesky(self.covariances)
-        return self.means[states] + (triangles[states] @ noise[:, :, None])[:, :, 0]
+        noise = normals((len(z), *self.event_shape), generator)
+        triangles = np.linalg.cholesky(to_numpy(self.covariances))
+        away = (triangles[z] @ noise[:, :, None])[:, :, 0]
+        return torch.from_numpy(to_numpy(self.means)[z] + away)
 
     def conditional(self) -> nn.Module:
         """Return p(x | z) as a module of Gaussians."""
@@ -153,7 +155,7 @@ class GaussianEmissions(nn.Module):
         """Write the log-density of some columns of some rows, under every state."""
         part = rows[where][:, columns]
         for k in range(self.states):
-            mean, whole = self.means[k].numpy(), self.covariances[k].numpy()
+            mean, whole = to_numpy(self.means[k]), to_numpy(self.covariances[k])
             triangle = np.linalg.cholesky(whole[np.ix_(columns, columns)])
             away = (part - mean[columns]).T
             white = solve_triangular(triangle, away, lower=True, check_finite=False)
@@ -206,7 +208,7 @@ class DiagonalGaussianEmissions(nn.Module):
         """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
         found = np.empty((self.states, *x.shape[:-1]))
         for k in range(self.states):
-            mean, variance = self.means[k].numpy(), self.variances[k].numpy()
+            mean, variance = to_numpy(self.means[k]), to_numpy(self.variances[k])
             terms = np.square(x - mean) / variance + (np.log(variance) + _LOG_2PI)
             found[k] = -0.5 * np.nansum(terms, axis=-1)
         return found
@@ -232,7 +234,7 @@ class DiagonalGaussianEmissions(nn.Module):
         rows, flat = x.reshape(-1, x.shape[-1]), weights.reshape(self.states, -1)
         known = ~np.isnan(rows)
         found = []
-        for weight, mean in zip(flat, self.means.numpy(), strict=True):
+        for weight, mean in zip(flat, to_numpy(self.means), strict=True):
             away = np.where(known, rows - mean, 0.0)
             found.append(np.stack((weight @ known, weight @ away, weight @ np.square(away))))
         return np.stack(found)
@@ -244,16 +246,16 @@ class DiagonalGaussianEmissions(nn.Module):
         count = np.where(some, statistics[:, 0], 1.0)
         shift = np.where(some, statistics[:, 1] / count, 0.0)
         variances = statistics[:, 2] / count - np.square(shift)
-        least = self.least_variance * np.square(self.scale.numpy())
-        kept = np.where(some, np.maximum(variances, least), self.variances.numpy())
-        self.means += torch.from_numpy(shift)
+        least = self.least_variance * np.square(to_numpy(self.scale))
+        kept = np.where(some, np.maximum(variances, least), to_numpy(self.variances))
+        self.means += torch.from_numpy(shift).to(self.means)
         self.variances.copy_(torch.from_numpy(kept))
 
     def draw(self, z: NDArray[np.int64], generator: Generator | None) -> Tensor:
         """Draw a vector for each state [M], [M, D]."""
-        states = torch.from_numpy(z)
-        noise = torch.randn(len(z), *self.event_shape, dtype=torch.float64, generator=generator)
-        return self.means[states] + self.variances[states].sqrt() * noise
+        noise = normals((len(z), *self.event_shape), generator)
+        away = np.sqrt(to_numpy(self.variances))[z] * noise
+        return torch.from_numpy(to_numpy(self.means)[z] + away)
 
     def conditional(self) -> nn.Module:
         """Return p(x | z) as a module of Gaussians."""
@@ -275,7 +277,7 @@ def _check_sizes(states: int, features: int, least_variance: float) -> None:
 def _check_values(x: Tensor, features: int) -> NDArray[np.float64]:
     if x.ndim != 3 or x.shape[2] != features:
         raise ValueError(f"x must have shape [N, T, {features}], got {list(x.shape)}")
-    values = x.detach().cpu().numpy().astype(np.float64)
+    values = to_numpy(x).astype(np.float64)
     if np.isinf(values).any():
         raise DataError("every value must be finite, or NaN where it is missing, got infinity")
     return values
@@ -304,18 +306,18 @@ def _clusters(
             f"fitting {emissions.states} states needs as many whole observations, got {len(whole)}"
         )
     emissions.reset(x)
-    mean, scale = emissions.means[0].clone(), emissions.scale
-    scaled = (torch.from_numpy(whole) - mean) / scale
+    mean, scale = to_numpy(emissions.means[0]), to_numpy(emissions.scale)
+    scaled = torch.from_numpy((whole - mean) / scale).to(device_of(generator))
     seeds = kmeans_plus_plus(scaled, emissions.states, generator=generator)
     centres = kmeans(scaled, seeds, rounds=_KMEANS_ROUNDS)
-    emissions.means.copy_(centres * scale + mean)
-    cluster = nearest_centre(scaled, centres).numpy()
+    emissions.means.copy_(torch.from_numpy(to_numpy(centres) * scale + mean))
+    cluster = to_numpy(nearest_centre(scaled, centres))
     belongs = (cluster == np.arange(emissions.states)[:, None]).astype(np.float64)
     return whole[:, None], belongs[:, :, None]
 
 
 def _gaussians(means: Tensor, covariances: Tensor) -> Gaussians:
-    conditional = Gaussians(*means.shape).to(means.dtype)
+    conditional = Gaussians(*means.shape).to(means)
     conditional.means.copy_(means)
     conditional.scale_tril.copy_(torch.linalg.cholesky(covariances))
     return conditional

@@ -35,6 +35,7 @@ from ancestral.classic.chains.sequences import (
     uniforms,
 )
 from ancestral.errors import DataError, InferenceError
+from ancestral.networks.arguments import check_number, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -167,14 +168,14 @@ class HMM(nn.Module):
             ValueError: If a shape is wrong or alpha is negative.
             DataError: If a state, value or length is out of range.
         """
-        if not alpha >= 0:
-            raise ValueError(f"alpha must be at least 0, got {alpha}")
+        check_number("alpha", alpha)
         values, steps = self._read(x, lengths, whole=True)
         if z.shape != x.shape[:2]:
             raise ValueError(f"z must have shape {list(x.shape[:2])}, got {list(z.shape)}")
         inside = torch.arange(z.shape[1]) < torch.from_numpy(steps)[:, None]
-        labels = check_states(torch.where(inside, z.cpu(), 0), self.states, name="z", missing=False)
-        within = inside.numpy()
+        known = torch.where(inside, z.detach().cpu(), 0)
+        labels = check_states(known, self.states, name="z", missing=False)
+        within = to_numpy(inside)
         pairs = np.zeros((self.states, self.states))
         np.add.at(pairs, (labels[:, :-1][within[:, 1:]], labels[:, 1:][within[:, 1:]]), 1)
         even = np.full(self.states, 1 / self.states)
@@ -282,7 +283,7 @@ class HMM(nn.Module):
 
     @property
     def _chain(self) -> Chain:
-        return Chain(self.initial.cpu().numpy(), self.transition.cpu().numpy())
+        return Chain(to_numpy(self.initial), to_numpy(self.transition))
 
     def _read(
         self, x: Tensor, lengths: Tensor | None, *, whole: bool = False
@@ -291,7 +292,8 @@ class HMM(nn.Module):
             return self.emissions.check(x, whole=whole), check_lengths(x, None)
         steps = check_lengths(x, lengths)
         # What stands after the ends is nobody's business.
-        after = torch.arange(x.shape[1], device=x.device) >= lengths.to(x.device)[:, None]
+        ends = torch.from_numpy(steps).to(x.device)
+        after = torch.arange(x.shape[1], device=x.device) >= ends[:, None]
         x = x.masked_fill(after.reshape(*after.shape, *[1] * (x.ndim - 2)), 0)
         return ends_masked(self.emissions.check(x, whole=whole), steps), steps
 

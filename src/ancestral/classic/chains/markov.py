@@ -20,6 +20,7 @@ from ancestral.classic.chains.sequences import (
     uniforms,
 )
 from ancestral.errors import InferenceError
+from ancestral.networks.arguments import check_number, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -58,8 +59,7 @@ class MarkovChain(nn.Module):
             raise ValueError(f"states must be at least 1, got {states}")
         if order < 0:
             raise ValueError(f"order must be at least 0, got {order}")
-        if not alpha >= 0:
-            raise ValueError(f"alpha must be at least 0, got {alpha}")
+        check_number("alpha", alpha)
         if states ** (order + 1) > _MOST_ENTRIES:
             raise ValueError(
                 f"states ** (order + 1) must be at most {_MOST_ENTRIES}, got {states} ** "
@@ -137,7 +137,7 @@ class MarkovChain(nn.Module):
         """
         values = self._read(x, lengths)
         found = np.zeros(len(values))
-        logs = [table.log().flatten().cpu().numpy() for table in self.tables]
+        logs = [to_numpy(table.log().flatten()) for table in self.tables]
         for past, row, entry in self._entries(values):
             found += np.bincount(row, weights=logs[past][entry], minlength=len(found))
         return torch.from_numpy(found)
@@ -157,7 +157,7 @@ class MarkovChain(nn.Module):
         check_count(n)
         if length < 1:
             raise ValueError(f"length must be at least 1, got {length}")
-        tables = [table.reshape(-1, self.states).cpu().numpy() for table in self.tables]
+        tables = [to_numpy(table.reshape(-1, self.states)) for table in self.tables]
         uniform = uniforms((length, n), generator)
         found = np.empty((length, n), dtype=np.int64)
         context = np.zeros(n, dtype=np.int64)
@@ -181,7 +181,7 @@ class MarkovChain(nn.Module):
         size = self.states**self.order
         if size > _MOST_CONTEXTS:
             raise ValueError(f"states ** order must be at most {_MOST_CONTEXTS}, got {size}")
-        rows = self.transition.reshape(size, self.states).cpu().numpy()
+        rows = to_numpy(self.transition.reshape(size, self.states))
         step = np.zeros((size, size))
         context = np.arange(size)[:, None]
         step[context, (context * self.states + np.arange(self.states)) % size] = rows

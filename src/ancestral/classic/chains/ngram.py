@@ -15,6 +15,7 @@ from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import check_states, uniforms
 from ancestral.classic.chains.smoothing import Counts, KneserNey, Smoothing
 from ancestral.errors import CapabilityError
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -281,7 +282,7 @@ class NGram(nn.Module):
             raise CapabilityError("the n-gram model is not fitted; call fit first")
         names = ("keys", "weights", "backoffs")
         return [
-            tuple(self.get_buffer(f"{name}{n}").cpu().numpy() for name in names)  # pyright: ignore[reportReturnType]
+            tuple(to_numpy(self.get_buffer(f"{name}{n}")) for name in names)  # pyright: ignore[reportReturnType]
             for n in range(1, self.order + 1)
         ]
 

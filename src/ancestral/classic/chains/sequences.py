@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.errors import DataError
+from ancestral.networks.arguments import to_numpy
 
 Values: TypeAlias = NDArray[Any]
 """Symbols, int64, or vectors, float64."""
@@ -44,9 +45,12 @@ def check_lengths(x: Tensor, lengths: Tensor | None) -> NDArray[np.int64]:
         raise DataError(f"x must hold at least 1 sequence of 1 step, got {list(x.shape)}")
     if lengths is None:
         return np.full(count, width)
-    if lengths.shape != (count,):
-        raise ValueError(f"lengths must have shape [{count}], got {list(lengths.shape)}")
-    found = lengths.detach().cpu().numpy().astype(np.int64)
+    read = to_numpy(lengths)
+    if read.shape != (count,):
+        raise ValueError(f"lengths must have shape [{count}], got {list(read.shape)}")
+    if read.dtype.kind not in "iu":
+        raise DataError(f"lengths must hold whole numbers, got {read.dtype}")
+    found = read.astype(np.int64)
     if found.min() < 1 or found.max() > width:
         wrong = found[(found < 1) | (found > width)][0]
         raise DataError(f"lengths must be in 1 to {width}, got {wrong}")
@@ -62,10 +66,10 @@ def check_states(x: Tensor, states: int, *, name: str, missing: bool) -> NDArray
     """
     if x.ndim != 2:
         raise ValueError(f"{name} must have shape [N, T], got {list(x.shape)}")
-    values = x.detach().cpu()
-    if values.is_floating_point():
-        raise DataError(f"{name} must hold whole numbers, got {values.dtype}")
-    found = values.numpy().astype(np.int64)
+    read = to_numpy(x)
+    if read.dtype.kind not in "biu":
+        raise DataError(f"{name} must hold whole numbers, got {read.dtype}")
+    found = read.astype(np.int64)
     least = -1 if missing else 0
     if found.size and (found.min() < least or found.max() >= states):
         wrong = found[(found < least) | (found >= states)][0]
@@ -107,7 +111,21 @@ def tiles(
 
 def uniforms(shape: tuple[int, ...], generator: torch.Generator | None) -> NDArray[np.float64]:
     """Return uniform numbers in [0, 1) from torch's generator."""
-    return torch.rand(shape, dtype=torch.float64, generator=generator).numpy()
+    return to_numpy(
+        torch.rand(shape, dtype=torch.float64, generator=generator, device=device_of(generator))
+    )
+
+
+def normals(shape: tuple[int, ...], generator: torch.Generator | None) -> NDArray[np.float64]:
+    """Return standard normal numbers from torch's generator."""
+    return to_numpy(
+        torch.randn(shape, dtype=torch.float64, generator=generator, device=device_of(generator))
+    )
+
+
+def device_of(generator: torch.Generator | None) -> torch.device:
+    """Return where a generator draws."""
+    return torch.device("cpu") if generator is None else generator.device
 
 
 def drawn(rows: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ancestral.classic.chains.recursions import Array
+from ancestral.networks.arguments import check_number
 
 _USUAL = (0.5, 1.0, 1.5)
 
@@ -60,10 +61,10 @@ class AddK:
     """``(c(h, w) + k) / (c(h) + k E)``: Lidstone; Laplace for k = 1. Uniform after unseen h.
 
     Args:
-        k: Above 0.
+        k: Above 0, finite.
 
     Raises:
-        ValueError: If k is not above 0: then an unseen context would be 0/0.
+        ValueError: If k is not above 0 (then an unseen context would be 0/0), or not finite.
 
     Example:
         >>> AddK(0.1)
@@ -75,8 +76,7 @@ class AddK:
     continues = False
 
     def __post_init__(self) -> None:
-        if not self.k > 0:
-            raise ValueError(f"k must be above 0, got {self.k}")
+        check_number("k", self.k, above=True)
 
     def weigh(self, level: Counts) -> tuple[Array, Array]:
         """Return the weights [G] and the backoffs [C]."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from ancestral.classic.chains.emissions import CategoricalEmissions
 from ancestral.classic.chains.hmm import HMM
 from ancestral.errors import CapabilityError, DataError
+from ancestral.networks.arguments import check_number
 
 _LONGEST_SUFFIX = 4
 
@@ -38,8 +39,7 @@ class Tagger:
     """
 
     def __init__(self, *, alpha: float = 0.003, least: int = 5) -> None:
-        if not alpha > 0:
-            raise ValueError(f"alpha must be above 0, got {alpha}")
+        check_number("alpha", alpha, above=True)
         if least < 1:
             raise ValueError(f"least must be at least 1, got {least}")
         self.alpha, self.least = alpha, least

@@ -19,6 +19,7 @@ from ancestral.networks.approximate.estimate import (
     one_hot,
     relevant,
 )
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.discrete_sampling import thresholds
 
@@ -260,4 +261,4 @@ class GibbsSampler:
 
     def _log_table(self, name: str) -> np.ndarray:
         with np.errstate(divide="ignore"):
-            return np.log(self.network.table(name).probabilities.cpu().numpy())
+            return np.log(to_numpy(self.network.table(name).probabilities))

@@ -15,6 +15,7 @@ from ancestral.networks.approximate.estimate import (
     one_hot,
     relevant,
 )
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 
 
@@ -100,7 +101,7 @@ class _Messages:
         for name, node in network.nodes.items():
             scope = (*node.parents, name)
             index = tuple(evidence.get(each, slice(None)) for each in scope)
-            table = network.table(name).probabilities.cpu().numpy()[index]
+            table = to_numpy(network.table(name).probabilities)[index]
             free = tuple(each for each in scope if each not in evidence)
             self._check(float(table.sum()))
             for axis, each in enumerate(free):

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike
+from torch import Tensor
 
 from ancestral.errors import InferenceError
+from ancestral.networks.arguments import non_negative
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.engine import engine_of
 from ancestral.networks.exact.evidence import read_rows
@@ -17,7 +19,7 @@ from ancestral.networks.exact.tables import Array
 def expected_counts(
     network: BayesianNetwork,
     rows: Mapping[str, ArrayLike],
-    weights: ArrayLike | None = None,
+    weights: ArrayLike | Tensor | None = None,
     *,
     limit: float = LIMIT,
 ) -> tuple[dict[str, Array], float]:
@@ -41,7 +43,7 @@ def expected_counts(
 
     Raises:
         InferenceError: If a name or state is unknown, a row is impossible under the network, a
-            weight is negative, or the computation would not fit.
+            weight is negative or not finite, or the computation would not fit.
 
     Example:
         >>> from ancestral.networks import student_network
@@ -52,11 +54,10 @@ def expected_counts(
     engine = engine_of(network)
     tables = engine.tables
     nodes, states = read_rows(tables, rows)
-    mass = np.ones(states.shape[1]) if weights is None else np.asarray(weights, dtype=np.float64)
-    if mass.shape != (states.shape[1],) or not (mass >= 0).all():
-        raise InferenceError(
-            f"weights must be {states.shape[1]} non-negative numbers, got shape {mass.shape}"
-        )
+    count = states.shape[1]
+    mass = np.ones(count)
+    if weights is not None:
+        mass = non_negative("weights", weights, (count,), error=InferenceError)
     states, mass = _unique(states, mass)
     counts = [np.zeros(array.size) for array in tables.arrays]
     log_evidence = np.zeros(states.shape[1])

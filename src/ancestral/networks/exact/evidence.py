@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ancestral.errors import InferenceError
+from ancestral.networks.arguments import non_negative, to_numpy
 from ancestral.networks.exact.tables import Array, Tables
 
 Given: TypeAlias = Mapping[str, str | int]
@@ -61,18 +62,12 @@ def read_case(
         case.observed |= 1 << node
     for name, weights in (likelihood or {}).items():
         node = find(tables, name)
-        array = np.asarray(weights, dtype=np.float64)
-        if array.shape != (tables.sizes[node],) or not _is_likelihood(array):
-            raise InferenceError(
-                f"the likelihood of {name!r} must be {tables.sizes[node]} non-negative numbers, "
-                f"not all 0, got {array.tolist()}"
-            )
+        called = f"the likelihood of {name!r}"
+        array = non_negative(
+            called, weights, (tables.sizes[node],), some=True, error=InferenceError
+        )
         case.soft.append((node, array))
     return case
-
-
-def _is_likelihood(array: Array) -> bool:
-    return bool(np.isfinite(array).all() and (array >= 0).all() and array.any())
 
 
 def find(tables: Tables, name: str) -> int:
@@ -119,7 +114,7 @@ def read_rows(tables: Tables, given: Mapping[str, ArrayLike]) -> tuple[list[int]
     nodes = [find(tables, name) for name in given]
     columns: list[Array] = []
     for name, node, values in zip(given, nodes, given.values(), strict=True):
-        column = np.asarray(values)
+        column = to_numpy(values)
         if column.ndim != 1 or not np.issubdtype(column.dtype, np.integer):
             raise InferenceError(
                 f"{name!r} must be one whole number a row, -1 where missing, "

@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Categorical
 
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.engine import engine_of
 from ancestral.networks.exact.propagation import Beliefs, Program
@@ -42,9 +43,9 @@ def sample_posterior(
     nodes = [tables.index[name] for name in given]
     every = torch.stack([given[name].long() for name in given], dim=1)
     rows, which = every.unique(dim=0, return_inverse=True)
-    states = rows.numpy().T
+    states = to_numpy(rows).T
     out = np.zeros((len(tables.sizes), n), dtype=np.int64)
-    groups = which.numpy()
+    groups = to_numpy(which)
     for program, beliefs, values, members in engine.batches(nodes, states, None, LIMIT):
         log_evidence = np.zeros(states.shape[1])
         log_evidence[members] = beliefs.log_evidence

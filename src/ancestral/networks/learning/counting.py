@@ -12,10 +12,11 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ancestral.errors import DataError
+from ancestral.networks.arguments import check_number, non_negative, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -114,7 +115,10 @@ class Counts:
 
 
 def summarize(
-    structure: BayesianNetwork | Structure, columns: Columns, *, weights: Array | None = None
+    structure: BayesianNetwork | Structure,
+    columns: Columns,
+    *,
+    weights: ArrayLike | Tensor | None = None,
 ) -> Counts:
     """Count a table of fully observed discrete columns.
 
@@ -122,9 +126,10 @@ def summarize(
         structure: The graph and the states; a network's probabilities are not read.
         columns: State indices, [N] each, one for every node; further columns are ignored. uint8
             is fastest.
-        weights: Weight of each row, [N], at least 0; 1 if None.
+        weights: Weight of each row, [N], finite, at least 0; 1 if None.
 
     Raises:
+        ValueError: If the weights are not.
         DataError: If a column is missing, has another length, or holds what is not a state; -1
             (missing) is for :func:`fit_em`.
 
@@ -139,15 +144,12 @@ def summarize(
     sizes = {name: len(states) for name, states in structure.states.items()}
     arrays = check_columns(columns, sizes)
     rows = len(next(iter(arrays.values()))) if arrays else 0
-    if weights is not None and (np.shape(weights) != (rows,) or not (weights >= 0).all()):
-        raise ValueError(f"weights must be {rows} numbers of at least 0")
+    mass = None if weights is None else non_negative("weights", weights, (rows,))
     tables = {}
     for name, parents in structure.parents.items():
         family = (*parents, name)
-        tables[name] = count(
-            [arrays[n] for n in family], [sizes[n] for n in family], weights=weights
-        )
-    return Counts(structure, tables, float(rows if weights is None else weights.sum()))
+        tables[name] = count([arrays[n] for n in family], [sizes[n] for n in family], weights=mass)
+    return Counts(structure, tables, float(rows if mass is None else mass.sum()))
 
 
 def from_summaries(
@@ -244,7 +246,7 @@ def check_columns(columns: Columns, sizes: Mapping[str, int], *, missing: bool =
     for name, size in sizes.items():
         if name not in columns:
             raise DataError(f"no column {name!r}; there is {', '.join(map(str, columns))}")
-        array = np.asarray(columns[name])
+        array = to_numpy(columns[name])
         if array.dtype == bool:
             array = array.view(np.uint8)
         if array.ndim != 1 or not np.issubdtype(array.dtype, np.integer):
@@ -295,8 +297,7 @@ def prior_count(entries: int, pseudo_count: float, equivalent_sample_size: float
         ("pseudo_count", pseudo_count),
         ("equivalent_sample_size", equivalent_sample_size),
     ):
-        if not 0 <= value < float("inf"):
-            raise ValueError(f"{name} must be at least 0, got {value}")
+        check_number(name, value)
     if pseudo_count and equivalent_sample_size:
         raise ValueError(
             "give pseudo_count or equivalent_sample_size, not both: "

@@ -10,6 +10,7 @@ from scipy.special import xlogy
 from torch import Generator
 
 from ancestral.errors import DataError
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.counts import expected_counts
 from ancestral.networks.learning.counting import (
@@ -118,7 +119,7 @@ class _Problem:
     def climb(self, network: BayesianNetwork, iterations: int, tolerance: float) -> EMResult:
         """Sweep until a sweep gains too little, from a network that is left as it is."""
         total = self.weights.sum()
-        tables = {n: network.table(n).probabilities.cpu().numpy() for n in network.nodes}
+        tables = {n: to_numpy(network.table(n).probabilities) for n in network.nodes}
         network = self.structure.network(tables)
         history: list[float] = []
         for sweep in range(iterations + 1):
@@ -156,7 +157,7 @@ class _Problem:
     def _log_prior(self, network: BayesianNetwork) -> float:
         if not self.pseudo_count:
             return 0.0
-        tables = (network.table(name).probabilities.numpy() for name in network.nodes)
+        tables = (to_numpy(network.table(name).probabilities) for name in network.nodes)
         return float(sum(xlogy(self.pseudo_count, table).sum() for table in tables))
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from ancestral.networks.arguments import check_number
 from ancestral.networks.learning.counting import Array, Columns, count
 from ancestral.networks.learning.pairs import Found, Variables, pair_counts
 from ancestral.networks.learning.scoring import Score, family_score
@@ -59,8 +60,7 @@ def hill_climb(
     """
     if score not in get_args(Score):
         raise ValueError(f"score must be one of {', '.join(get_args(Score))}, got {score!r}")
-    if not equivalent_sample_size > 0:
-        raise ValueError(f"equivalent_sample_size must be above 0, got {equivalent_sample_size}")
+    check_number("equivalent_sample_size", equivalent_sample_size, above=True)
     if max_parents < 1 or tabu < 0:
         raise ValueError(
             f"max_parents must be at least 1 and tabu at least 0, got {max_parents} and {tabu}"

@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias
 
 from scipy.special import gammaln, xlogy
 
+from ancestral.errors import DataError
+from ancestral.networks.arguments import check_number, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.learning.counting import Array, Columns, Counts, Structure, summarize
 
@@ -48,7 +50,7 @@ def log_likelihood(network: BayesianNetwork, data: Columns | Counts) -> float:
     """
     counts = _counts(network, data)
     terms = (
-        xlogy(table, network.table(name).probabilities.cpu().numpy()).sum()
+        xlogy(table, to_numpy(network.table(name).probabilities)).sum()
         for name, table in counts.tables.items()
     )
     return math.fsum(terms)
@@ -62,8 +64,13 @@ def bic(network: BayesianNetwork, data: Columns | Counts) -> float:
     Args:
         network: The network, its tables fitted to the data.
         data: Fully observed columns of N rows, or their counts.
+
+    Raises:
+        DataError: If there is no row, a column is missing, or it holds what is not a state.
     """
     counts = _counts(network, data)
+    if not counts.rows > 0:
+        raise DataError(f"bic needs at least 1 row, got {counts.rows:g}")
     return n_params(network) * math.log(counts.rows) - 2 * log_likelihood(network, counts)
 
 
@@ -93,6 +100,9 @@ def family_score(
         counts: Counts of the family, [*parents' numbers of states, states].
         score: Which.
         equivalent_sample_size: Of BDeu, in rows, above 0.
+
+    Raises:
+        ValueError: If ``equivalent_sample_size`` is not above 0 and finite.
     """
     rows = counts.reshape(-1, counts.shape[-1])
     totals = rows.sum(1)
@@ -100,6 +110,7 @@ def family_score(
         fit = xlogy(rows, rows).sum() - xlogy(totals, totals).sum()
         penalty = 0.5 * math.log(max(totals.sum(), 1)) * len(rows) * (rows.shape[1] - 1)
         return float(fit - penalty)
+    check_number("equivalent_sample_size", equivalent_sample_size, above=True)
     cell, row = equivalent_sample_size / rows.size, equivalent_sample_size / len(rows)
     seen, hit = totals[totals > 0], rows[rows > 0]  # The others add nothing.
     of_rows = (gammaln(row) - gammaln(row + seen)).sum()

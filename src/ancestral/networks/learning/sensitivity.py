@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ancestral.errors import InferenceError
+from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.questions import query
 from ancestral.networks.learning.counting import Array, Structure
@@ -100,7 +101,7 @@ def sensitivity(
     if both := sorted(set(target) & set(given)):
         raise ValueError(f"target and given must be different nodes, {both[0]!r} is in both")
     position = _position(network, node, state, parents)
-    table = network.table(node).probabilities.cpu().numpy()
+    table = to_numpy(network.table(node).probabilities)
     scale = query(network, (), given=given).log_evidence
     points = []
     for entry in (_LOW, _HIGH):
@@ -138,7 +139,7 @@ def _with_entry(table: Array, position: tuple[int, ...], entry: float) -> Array:
 
 def _varied(network: BayesianNetwork, node: str, table: Array) -> BayesianNetwork:
     structure = Structure.of(network)
-    tables = {name: network.table(name).probabilities.cpu().numpy() for name in network.nodes}
+    tables = {name: to_numpy(network.table(name).probabilities) for name in network.nodes}
     return structure.network({**tables, node: table})
 
 

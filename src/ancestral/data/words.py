@@ -1,0 +1,262 @@
+"""Tables of words: csv, tsv or parquet, every cell the name of a state; read in batches of rows.
+
+It is the one reader of such tables: of data for discrete networks, of evidence in rows, and of
+files that are counted in chunks.
+"""
+
+import csv
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ancestral.data.delimited import Dialect, sniff
+from ancestral.data.files import reason, shown
+from ancestral.data.tables import check_columns, refuse_cell
+from ancestral.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BATCH_ROWS = 1 << 17
+_BLOCK_BYTES = 1 << 23
+_UNDECODED = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WordTable:
+    """A file whose columns hold words, opened but not yet read.
+
+    Args:
+        path: The file.
+        columns: Names of its columns, as they stand.
+        dialect: How the text is written; None for parquet.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    dialect: Dialect | None
+
+    def batches(
+        self, wanted: Sequence[str] | None = None, *, rows: int = BATCH_ROWS
+    ) -> Iterator["pa.RecordBatch"]:
+        """Yield the rows, in memory that does not grow with the file.
+
+        Args:
+            wanted: The columns to read, in this order; all if None.
+            rows: Rows of a parquet file that are held at once; text is cut every 8 MiB.
+
+        Raises:
+            DataError: If a wanted column is missing or stands twice, the file is damaged, has a
+                row of another length, or text in another encoding (named by row and column), or
+                has no rows.
+        """
+        import pyarrow as pa
+
+        names = list(self.columns if wanted is None else wanted)
+        self._check(names)
+        style = self.dialect
+        read = self._parquet(names, rows) if style is None else self._text(style, names)
+        count = 0
+        try:
+            for batch in read:
+                count += batch.num_rows
+                yield batch
+        except (pa.ArrowException, OSError, UnicodeError) as error:
+            if style is not None:
+                _refuse_row(self.path, style)
+            raise _unread(self.path, error) from error
+        if not count:
+            raise DataError(f"{shown(self.path)}: the table has no rows")
+
+    def _check(self, names: Sequence[str]) -> None:
+        check_columns(self.path, [name for name in self.columns if name in names])
+        for name in names:
+            if name not in self.columns:
+                near = ", ".join(self.columns[:8]) + (", ..." if len(self.columns) > 8 else "")
+                raise DataError(f"{shown(self.path)}: no column {name!r}; there is {near}")
+
+    def _parquet(self, names: list[str], rows: int) -> Iterator["pa.RecordBatch"]:
+        from pyarrow import parquet
+
+        # Buffered: else a whole row group's bytes are fetched at once, however large it is.
+        with parquet.ParquetFile(self.path, buffer_size=1 << 16, pre_buffer=False) as file:
+            yield from file.iter_batches(rows, columns=names, use_threads=False)
+
+    def _text(self, dialect: Dialect, names: list[str]) -> Iterator["pa.RecordBatch"]:
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        places = [str(self.columns.index(name)) for name in names]
+        reader = arrow_csv.open_csv(
+            self.path,
+            arrow_csv.ReadOptions(
+                # By place: columns that are not asked for may share a name or have none.
+                column_names=[str(place) for place in range(len(self.columns))],
+                skip_rows=dialect.blank,
+                skip_rows_after_names=int(dialect.header),
+                block_size=_BLOCK_BYTES,
+                encoding="utf8" if dialect.encoding == "utf-8-sig" else dialect.encoding,
+            ),
+            arrow_csv.ParseOptions(
+                delimiter=dialect.delimiter,
+                newlines_in_values=True,
+                # Of one column a blank line is an empty cell.
+                ignore_empty_lines=len(self.columns) > 1,
+            ),
+            convert_options=arrow_csv.ConvertOptions(
+                column_types=dict.fromkeys(places, pa.dictionary(pa.int32(), pa.string())),
+                include_columns=places,
+            ),
+        )
+        with reader:
+            for batch in reader:
+                yield batch.rename_columns(names)
+
+
+def open_words(path: str | Path, *, expected: Collection[str] = ()) -> WordTable:
+    r"""Open a table of words; how its text is written is found out.
+
+    Args:
+        path: csv, tsv or parquet; text is separated by commas, semicolons or tabs.
+        expected: Names of columns that help to find the header, see :func:`sniff`.
+
+    Raises:
+        DataError: If the file is missing, of another kind, damaged, or holds no cells.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rows.CSV"
+        ...     _ = path.write_text('rain;"a;b"\nno;x\n')
+        ...     open_words(path).columns
+        ('rain', 'a;b')
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in {".csv", ".tsv", ".parquet"}:
+        raise DataError(f"{shown(path)}: a table of states must be csv, tsv or parquet")
+    if not path.is_file():
+        raise DataError(f"no such file: {shown(path)}")
+    if suffix != ".parquet":
+        dialect = sniff(path, expected=expected)
+        return WordTable(path=path, columns=dialect.columns, dialect=dialect)
+    try:
+        columns = tuple(parquet.read_schema(path).names)
+    except (pa.ArrowException, OSError) as error:
+        raise _unread(path, error) from error
+    return WordTable(path=path, columns=columns, dialect=None)
+
+
+def places(
+    path: Path,
+    name: str,
+    column: Any,  # noqa: ANN401 - pyarrow's classes have no types
+    place: Mapping[str, int],
+    *,
+    first: int = 1,
+) -> NDArray[np.integer]:
+    """Return the place of every cell of a column, [N]; a cell is taken without spaces around it.
+
+    The places are bytes where they fit, int64 otherwise.
+
+    Args:
+        path: The file, for messages.
+        name: Of the column.
+        column: An array of pyarrow; its numbers and booleans count as their text, its nulls as "".
+        place: Places by word, at least 0, or -1 for words that say nothing.
+        first: Number of the column's first row.
+
+    Raises:
+        DataError: For the first cell that is none of the words.
+    """
+    from pyarrow import types
+
+    words, codes = distinct(path, name, column)
+    if types.is_boolean(column.type):  # As Python writes them, where the states are named so.
+        words = [word if word in place else word.title() for word in words]
+    table = np.array([_place(word, place) for word in words], dtype=np.int64)
+    if (table < -1).any():
+        wrong = table[codes] < -1
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            _refuse_word(path, (first + at, name), words[codes[at]].strip(), place)
+    if table.size and table.min() >= 0 and table.max() < 256:
+        table = table.astype(np.uint8)
+    return table[codes]
+
+
+def distinct(
+    path: Path,
+    name: str,
+    column: Any,  # noqa: ANN401 - pyarrow's classes have no types
+) -> tuple[list[str], NDArray[np.int64]]:
+    """Return the different words of a column, and the place of every cell's word in them, [N].
+
+    Raises:
+        DataError: If the column does not hold words or numbers.
+    """
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_nested(column.type):
+        raise DataError(f"{shown(path)}: column {name!r} holds {column.type}, not names of states")
+    if types.is_null(column.type):
+        return [""], np.zeros(len(column), dtype=np.int64)
+    try:
+        coded = column if types.is_dictionary(column.type) else column.dictionary_encode()
+        texts = coded.dictionary.cast(pa.string()).to_pylist()
+    except pa.ArrowException as error:
+        raise DataError(f"{shown(path)}: column {name!r}: {reason(error)}") from error
+    words = ["" if text is None else text for text in texts]
+    codes = coded.indices
+    if codes.null_count:
+        codes = codes.fill_null(len(words))
+        words.append("")
+    return words, np.asarray(codes)
+
+
+def _place(word: str, place: Mapping[str, int]) -> int:
+    found = place.get(word)
+    return place.get(word.strip(), -2) if found is None else found
+
+
+def _refuse_word(path: Path, cell: tuple[int, str], word: str, place: Mapping[str, int]) -> None:
+    known = [state for state, number in place.items() if number >= 0]
+    few = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "")
+    problem = f"{word!r} is no state" if word else "the cell is empty"
+    refuse_cell(path, *cell, f"{problem}; the states are {few}")
+
+
+def _unread(path: Path, error: Exception) -> DataError:
+    return DataError(f"{shown(path)}: cannot be read as a table: {reason(error)}")
+
+
+def _refuse_row(path: Path, dialect: Dialect) -> None:
+    """Raise for the first row that cannot be read, found by a slow reader; return if it finds none.
+
+    What is not text in this encoding is let through as lone surrogates, which no encoding has.
+    """
+    columns = dialect.columns
+    with (
+        suppress(UnicodeError, csv.Error, OSError),
+        path.open(encoding=dialect.encoding, errors="surrogateescape", newline="") as file,
+    ):
+        reader = csv.reader(file, delimiter=dialect.delimiter)
+        rows = (cells for cells in reader if cells)
+        for row, cells in enumerate(rows, start=1 - int(dialect.header)):
+            where = f"{shown(path)}: row {row} (line {reader.line_num} of the file)"
+            if len(cells) != len(columns):
+                raise DataError(f"{where} has {len(cells)} cells, expected {len(columns)}")
+            for name, cell in zip(columns, cells, strict=True):
+                if _UNDECODED.search(cell):
+                    code = dialect.encoding.removesuffix("-sig").upper()
+                    raise DataError(f"{where}, column {name!r}: the text is not {code}")
