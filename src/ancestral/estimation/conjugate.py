@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.distributions import Beta, Dirichlet, Distribution, Gamma, InverseGamma, Normal, StudentT
 
 from ancestral.errors import DataError
+from ancestral.estimation.likelihood import check_counts
+from ancestral.information.quantity import real
 
 
 def update_beta(prior: Beta, x: Tensor) -> Beta:
@@ -24,6 +26,7 @@ def update_beta(prior: Beta, x: Tensor) -> Beta:
         x: Values 0 or 1, [K, *B].
 
     Raises:
+        ValueError: If a parameter of the prior is infinite.
         DataError: If a value is neither 0 nor 1.
 
     Example:
@@ -31,6 +34,7 @@ def update_beta(prior: Beta, x: Tensor) -> Beta:
         >>> (posterior.concentration1.item(), posterior.concentration0.item())
         (3.0, 2.0)
     """
+    _check_finite(prior, "concentration1", "concentration0")
     if not bool(((x == 0) | (x == 1)).all()):
         raise DataError("a Bernoulli law needs values 0 or 1, got others")
     ones = x.sum(dim=0).to(prior.concentration1.dtype)
@@ -45,13 +49,16 @@ def update_dirichlet(prior: Dirichlet, x: Tensor) -> Dirichlet:
         x: States, integers in [0, N), [K].
 
     Raises:
-        DataError: If a state is out of range.
+        ValueError: If a parameter of the prior is infinite.
+        DataError: If a state is out of range or not whole.
 
     Example:
         >>> update_dirichlet(Dirichlet(torch.ones(3)), torch.tensor([0, 2, 2])).concentration
         tensor([2., 1., 3.])
     """
+    _check_finite(prior, "concentration")
     states = prior.event_shape[0]
+    check_counts("a categorical law", x)
     if len(x) and (int(x.min()) < 0 or int(x.max()) >= states):
         raise DataError(f"states must be in [0, {states}), got {int(x.min())} to {int(x.max())}")
     return Dirichlet(prior.concentration + torch.bincount(x.long(), minlength=states))
@@ -65,6 +72,7 @@ def update_gamma(prior: Gamma, x: Tensor) -> Gamma:
         x: Counts, [K, *B].
 
     Raises:
+        ValueError: If a parameter of the prior is infinite.
         DataError: If a value is negative or not whole.
 
     Example:
@@ -72,8 +80,8 @@ def update_gamma(prior: Gamma, x: Tensor) -> Gamma:
         >>> (posterior.concentration.item(), posterior.rate.item())
         (10.0, 3.0)
     """
-    if bool((x < 0).any()) or (x.is_floating_point() and bool((x != x.round()).any())):
-        raise DataError("a Poisson law needs counts: whole numbers of at least 0")
+    _check_finite(prior, "concentration", "rate")
+    check_counts("a Poisson law", x)
     return Gamma(prior.concentration + x.sum(dim=0), prior.rate + len(x))
 
 
@@ -112,7 +120,7 @@ class NormalInverseGamma:
         rate: b > 0, [*B].
 
     Raises:
-        ValueError: If count, concentration or rate is not above 0.
+        ValueError: If count, concentration or rate is not above 0 and finite.
 
     Example:
         >>> prior = NormalInverseGamma(*torch.tensor([0.0, 1.0, 2.0, 2.0]))
@@ -127,13 +135,15 @@ class NormalInverseGamma:
 
     def __post_init__(self) -> None:
         for name in ("count", "concentration", "rate"):
-            if not bool((getattr(self, name) > 0).all()):
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name).tolist()}")
+            value = getattr(self, name)
+            if not bool(((value > 0) & value.isfinite()).all()):
+                raise ValueError(f"{name} must be above 0 and finite, got {value.tolist()}")
 
     def update(self, x: Tensor) -> "NormalInverseGamma":
         """Return the posterior given data [K, *B]."""
         if len(x) == 0:
             return self
+        x = real(x)
         k, mean = len(x), x.mean(dim=0)
         spread = (x - mean).square().sum(dim=0)
         gap = self.count * k * (mean - self.loc).square() / (self.count + k)
@@ -165,6 +175,18 @@ class NormalInverseGamma:
         """The law of a new example, mean and variance integrated out."""
         scale = (self.rate * (self.count + 1) / (self.concentration * self.count)).sqrt()
         return StudentT(2 * self.concentration, self.loc, scale)
+
+
+def _check_finite(prior: Distribution, *names: str) -> None:
+    """Check parameters that data are added to: beside an infinite one they count for nothing.
+
+    Raises:
+        ValueError: If one is infinite.
+    """
+    for name in names:
+        value = getattr(prior, name)
+        if not bool(value.isfinite().all()):
+            raise ValueError(f"{name} of the prior must be finite, got {value.tolist()}")
 
 
 def log_evidence(

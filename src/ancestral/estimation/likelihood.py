@@ -16,6 +16,7 @@ from torch.distributions import (
 )
 
 from ancestral.errors import DataError
+from ancestral.information.quantity import real
 
 
 def fit_normal(x: Tensor) -> Normal:
@@ -33,7 +34,7 @@ def fit_normal(x: Tensor) -> Normal:
         (2.0, 1.0)
     """
     check_data(x)
-    x = _real(x)
+    x = real(x)
     scale = x.std(dim=0, correction=0)
     if bool((x == x[:1]).all(dim=0).any()):
         raise DataError("a normal law needs values that differ: the likelihood has no maximum")
@@ -57,7 +58,7 @@ def fit_multivariate_normal(x: Tensor) -> MultivariateNormal:
     check_data(x)
     if x.ndim != 2:
         raise ValueError(f"x must be [K, D], got shape {list(x.shape)}")
-    x = _real(x)
+    x = real(x)
     centred = x - x.mean(dim=0)
     covariance = centred.mT @ centred / len(x)
     # A Cholesky factor of a singular matrix may pass by rounding; the rank does not.
@@ -84,7 +85,7 @@ def fit_bernoulli(x: Tensor) -> Bernoulli:
     check_data(x)
     if not bool(((x == 0) | (x == 1)).all()):
         raise DataError(f"a Bernoulli law needs values 0 or 1, got {_first_other(x)}")
-    return Bernoulli(_real(x).mean(dim=0))
+    return Bernoulli(real(x).mean(dim=0))
 
 
 def fit_categorical(x: Tensor, states: int) -> Categorical:
@@ -107,7 +108,7 @@ def fit_categorical(x: Tensor, states: int) -> Categorical:
         raise ValueError(f"x must be integers [K], got {x.dtype} {list(x.shape)}")
     if int(x.min()) < 0 or int(x.max()) >= states:
         raise DataError(f"states must be in [0, {states}), got {int(x.min())} to {int(x.max())}")
-    return Categorical(_real(x.bincount(minlength=states)) / len(x))
+    return Categorical(real(x.bincount(minlength=states)) / len(x))
 
 
 def fit_exponential(x: Tensor) -> Exponential:
@@ -117,7 +118,7 @@ def fit_exponential(x: Tensor) -> Exponential:
         DataError: If there is no row, a value is negative or not finite, or all are 0.
     """
     check_data(x)
-    x = _real(x)
+    x = real(x)
     mean = x.mean(dim=0)
     if bool((x < 0).any()) or bool((mean == 0).any()):
         raise DataError("an exponential law needs values of at least 0, not all of them 0")
@@ -131,9 +132,8 @@ def fit_poisson(x: Tensor) -> Poisson:
         DataError: If there is no row or a value is negative or not whole.
     """
     check_data(x)
-    x = _real(x)
-    if bool((x < 0).any()) or bool((x != x.round()).any()):
-        raise DataError("a Poisson law needs counts: whole numbers of at least 0")
+    check_counts("a Poisson law", x)
+    x = real(x)
     return Poisson(x.mean(dim=0))
 
 
@@ -158,8 +158,17 @@ def check_data(x: Tensor) -> None:
         raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
 
 
-def _real(x: Tensor) -> Tensor:
-    return x if x.is_floating_point() else x.double()
+def check_counts(law: str, x: Tensor) -> None:
+    """Check values that a law takes as counts or states.
+
+    Raises:
+        DataError: If a value is negative, NaN, infinite or not whole.
+    """
+    wrong = (x < 0) | (x != x.round()) | ~x.isfinite() if x.is_floating_point() else x < 0
+    if bool(wrong.any()):
+        raise DataError(
+            f"{law} needs counts: whole numbers of at least 0, got {x[wrong][0].item():g}"
+        )
 
 
 def _rank(centred: Tensor) -> int:

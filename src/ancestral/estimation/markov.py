@@ -13,7 +13,7 @@ from torch.distributions import Distribution
 
 from ancestral.errors import DivergenceError
 from ancestral.estimation.chains import Chains
-from ancestral.information.quantity import draw, log_prob
+from ancestral.information.quantity import draw, log_prob, real
 from ancestral.information.tables import check_simplex
 
 LogDensity: TypeAlias = Callable[[Tensor], Tensor]
@@ -63,11 +63,12 @@ def metropolis_hastings(
         torch.Size([500, 4])
     """
     _check_steps(steps, warmup)
-    x, current = start, log_density(start)
+    x = start
+    current = log_density(x)
     if not bool((current > -torch.inf).all()):
         chain = int((~(current > -torch.inf)).nonzero()[0])
         raise ValueError(f"start must have a density above 0, got chain {chain} at density 0")
-    draws = x.new_empty(steps, *x.shape)
+    draws: list[Tensor] = []
     accepted = torch.zeros(len(x), dtype=torch.float64)
     for step in range(-warmup, steps):
         proposed, correction = proposal(x, generator)
@@ -77,9 +78,9 @@ def metropolis_hastings(
         x = torch.where(accept.reshape(-1, *[1] * (x.ndim - 1)), proposed, x)
         current = torch.where(accept, density, current)
         if step >= 0:
-            draws[step] = x
+            draws.append(x)  # A list: a proposal of real numbers makes whole ones real.
             accepted += accept
-    return Chains(draws, accepted / steps)
+    return Chains(torch.stack(draws), accepted / steps)
 
 
 def random_walk(scale: float | Tensor) -> Proposal:
@@ -181,7 +182,8 @@ def unadjusted_langevin(
     """
     _check_steps(steps, warmup)
     _check_step_size(step_size)
-    x, draws = start, start.new_empty(steps, *start.shape)
+    x = real(start)
+    draws = x.new_empty(steps, *x.shape)
     for step in range(-warmup, steps):
         x = x + step_size / 2 * gradient(x) + step_size**0.5 * _noise(x, generator)
         if step >= 0:
@@ -194,7 +196,7 @@ def unadjusted_langevin(
 def score(log_density: LogDensity, x: Tensor) -> Tensor:
     """Return grad log p(x), [C, *event], by automatic differentiation."""
     with torch.enable_grad():
-        x = x.detach().requires_grad_()
+        x = real(x).detach().requires_grad_()
         (gradient,) = torch.autograd.grad(log_density(x).sum(), x)
     return gradient
 
@@ -231,7 +233,8 @@ def transition_matrix(p: Tensor, proposal: Tensor) -> Tensor:
 
 
 def _noise(x: Tensor, generator: Generator | None) -> Tensor:
-    return torch.randn(x.shape, generator=generator, dtype=x.dtype, device=x.device)
+    dtype = real(x).dtype
+    return torch.randn(x.shape, generator=generator, dtype=dtype, device=x.device)
 
 
 def _check_steps(steps: int, warmup: int) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from ancestral.estimation.likelihood import check_data
+from ancestral.information.quantity import real
 
 
 def gaussian_penalty(parameters: Iterable[Tensor], precision: float) -> Tensor:
@@ -98,6 +99,7 @@ def map_normal_mean(x: Tensor, *, scale: float, prior: Normal) -> Tensor:
         1.0
     """
     check_data(x)
+    x = real(x)
     _check_positive("scale", scale)
     data, belief = len(x) / scale**2, 1 / prior.variance
     return (data * x.mean(dim=0) + belief * prior.loc) / (data + belief)
@@ -125,6 +127,7 @@ def map_laplace_mean(x: Tensor, *, scale: float, rate: float) -> Tensor:
         [1.0, 0.0]
     """
     check_data(x)
+    x = real(x)
     _check_positive("scale", scale)
     _check_strength("rate", rate)
     return torch.nn.functional.softshrink(x.mean(dim=0), rate * scale**2 / len(x))

@@ -29,6 +29,8 @@ class FDivergence:
         slope: f'(u), the best critic at the ratio u.
         at_zero: f(0), the price of a point of q where p is 0.
         slope_at_infinity: lim f(u) / u, the price of a point of p where q is 0.
+        of_log: f(u) / max(1, u) of t = log u, for any t: it stays right where u is beyond the
+            dtype. From ``generator`` if None.
 
     Example:
         >>> CHI_SQUARE(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))
@@ -41,6 +43,7 @@ class FDivergence:
     slope: Callable[[Tensor], Tensor]
     at_zero: float
     slope_at_infinity: float
+    of_log: Callable[[Tensor], Tensor] | None = None
 
     def __call__(
         self, p: Law, q: Law, *, draws: int = 10_000, generator: Generator | None = None
@@ -77,15 +80,18 @@ class FDivergence:
         log_p, log_q = torch.broadcast_tensors(log_p, log_q)
         no_p, no_q = log_p == -math.inf, log_q == -math.inf
         gap = (log_p - log_q).masked_fill(no_p | no_q, 0)
-        # Beyond the largest number q f(p / q) is p times the slope at infinity, where it has one.
-        far = (gap > 0.9 * math.log(torch.finfo(gap.dtype).max)) & math.isfinite(
-            self.slope_at_infinity
-        )
-        terms = log_q.exp() * self.generator(gap.masked_fill(far, 0).exp())
-        terms = torch.where(far, log_p.exp() * self.slope_at_infinity, terms)
+        terms = torch.maximum(log_p, log_q).exp() * self._share(gap)
         terms = torch.where(no_p & ~no_q, log_q.exp() * self.at_zero, terms)
         terms = torch.where(no_q & ~no_p, log_p.exp() * self.slope_at_infinity, terms)
         return terms.masked_fill(no_p & no_q, 0)
+
+    def _share(self, t: Tensor) -> Tensor:
+        """Return f(u) / max(1, u) at u = exp t."""
+        if self.of_log is not None:
+            return self.of_log(t)
+        far = t > 0.9 * math.log(torch.finfo(t.dtype).max)
+        u = t.masked_fill(far, 0).exp()
+        return torch.where(far, self.slope_at_infinity, self.generator(u) / u.clamp(min=1))
 
     def _over_middle(self, p: Distribution, q: Distribution, x: Tensor) -> Tensor:
         """Return q f(p / q) / m at draws x, with m = (p + q) / 2."""
@@ -101,6 +107,7 @@ KL = FDivergence(
     slope=lambda u: 1 + u.log(),
     at_zero=0.0,
     slope_at_infinity=math.inf,
+    of_log=lambda t: t * t.clamp(max=0).exp(),
 )
 REVERSE_KL = FDivergence(
     "reverse KL",
@@ -109,6 +116,7 @@ REVERSE_KL = FDivergence(
     slope=lambda u: -1 / u,
     at_zero=math.inf,
     slope_at_infinity=0.0,
+    of_log=lambda t: -t * (-t.clamp(min=0)).exp(),
 )
 JENSEN_SHANNON = FDivergence(
     "Jensen-Shannon",
@@ -125,6 +133,7 @@ CHI_SQUARE = FDivergence(
     slope=lambda u: 2 * (u - 1),
     at_zero=1.0,
     slope_at_infinity=math.inf,
+    of_log=lambda t: torch.expm1(-t.abs()).square() * t.clamp(min=0).exp(),
 )
 HELLINGER = FDivergence(
     "squared Hellinger",
@@ -133,6 +142,7 @@ HELLINGER = FDivergence(
     slope=lambda u: (1 - u.rsqrt()) / 2,
     at_zero=0.5,
     slope_at_infinity=0.5,
+    of_log=lambda t: torch.expm1(-t.abs() / 2).square() / 2,
 )
 TOTAL_VARIATION = FDivergence(
     "total variation",
@@ -141,6 +151,7 @@ TOTAL_VARIATION = FDivergence(
     slope=lambda u: (u - 1).sign() / 2,
     at_zero=0.5,
     slope_at_infinity=0.5,
+    of_log=lambda t: -torch.expm1(-t.abs()) / 2,
 )
 
 
@@ -242,7 +253,7 @@ def mutual_information_of_samples(
         The estimate and its asymptotic standard error, sd of log p(x, y) / p(x) p(y) over sqrt(N).
 
     Raises:
-        ValueError: If x and y are not [N] with N >= 2, bins < 2, or base <= 1.
+        ValueError: If x and y are not [N] with N >= 2, one is NaN, bins < 2, or base <= 1.
     """
     if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
         raise ValueError(
@@ -250,6 +261,11 @@ def mutual_information_of_samples(
         )
     if bins is not None and bins < 2:
         raise ValueError(f"bins must be at least 2, got {bins}")
+    for name, values in (("x", x), ("y", y)):
+        if bool(values.isnan().any()):
+            raise ValueError(
+                f"{name} must hold no NaN, got one in row {int(values.isnan().nonzero()[0])}"
+            )
     rows, columns = (_states(values, bins) for values in (x, y))
     count = int(columns.max()) + 1
     table = torch.bincount(rows * count + columns, minlength=(int(rows.max()) + 1) * count)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from ancestral.information.quantity import Quantity, draw, mean_of
+from ancestral.information.quantity import Quantity, draw, mean_of, real
 
 
 def monte_carlo(
@@ -79,6 +79,7 @@ def covariance(x: Tensor, y: Tensor, *, correction: int = 0) -> Tensor:
     count = len(x) - correction
     if count <= 0:
         raise ValueError(f"x must have more than {correction} rows, got {len(x)}")
+    x, y = real(x), real(y)
     dx, dy = x - x.mean(dim=0), y - y.mean(dim=0)
     # The second term is 0 but for the rounding of the means.
     return ((dx * dy).sum(dim=0) - dx.sum(dim=0) * dy.sum(dim=0) / len(x)) / count

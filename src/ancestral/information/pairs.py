@@ -1,11 +1,12 @@
-"""Closed forms of the Kullback-Leibler divergence that torch lacks, in nats.
+"""Closed forms of the Kullback-Leibler divergence, in nats, that torch lacks or has with faults.
 
 They stand beside torch's registry and not in it: there, importing this module would change what
 other code computes, such as an ELBO that takes a divergence in closed form where torch has one.
-A pair that has a closed form only for some parameters raises NotImplementedError for the others, as
-torch's own do; :func:`ancestral.information.kl` then draws.
+A pair without a closed form for its parameters raises NotImplementedError, as torch's own do;
+:func:`ancestral.information.kl` then draws.
 
-Source: each is minus the entropy of p minus E_p[log q], with the moments of p that log q needs.
+Univariate densities are pairs of moments and forms (:mod:`ancestral.information.densities`),
+counts are sums (:mod:`ancestral.information.counts`); here stand the other pairs.
 """
 
 import math
@@ -15,39 +16,56 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 from torch.distributions import (
-    Categorical,
     Distribution,
-    Exponential,
-    Gamma,
     HalfCauchy,
-    HalfNormal,
     Independent,
-    Laplace,
-    LogNormal,
     LowRankMultivariateNormal,
     Multinomial,
     MultivariateNormal,
-    NegativeBinomial,
     Normal,
-    Uniform,
     VonMises,
-    Weibull,
     kl_divergence,
 )
 
-_EULER = 0.57721566490153286
+from ancestral.information.counts import count_kl
+from ancestral.information.densities import density_kl, nonnegative
+from ancestral.information.quantity import Quantity, exact
 
 _Form: TypeAlias = Callable[[Any, Any], Tensor]
 _AnyForm = TypeVar("_AnyForm", bound=_Form)
 _FORMS: dict[tuple[type[Distribution], type[Distribution]], _Form] = {}
 
 
-def closed_form(p: Distribution, q: Distribution) -> Tensor:
-    """Return KL(p || q), [*B], by a form of this module.
+def closed_form(p: Distribution, q: Distribution) -> Quantity:
+    """Return KL(p || q), [*B]: exact and not negative, or a sum with its rounding error.
 
     Raises:
-        NotImplementedError: If there is none for these laws.
+        NotImplementedError: If there is none for these laws, or it is beyond the dtype.
     """
+    if {_discrete(p), _discrete(q)} == {True, False}:
+        # Single points weigh nothing under a density: neither law covers the other.
+        shape = torch.broadcast_shapes(p.batch_shape, q.batch_shape)
+        return exact(torch.full(shape, math.inf))
+    for form in (count_kl, density_kl, _listed, kl_divergence):
+        try:
+            value = form(p, q)
+        except NotImplementedError:
+            continue
+        if isinstance(value, Quantity):
+            return value
+        return exact(nonnegative(value, value.new_ones(())))
+    raise NotImplementedError
+
+
+def _discrete(p: Distribution) -> bool | None:
+    """Whether a law of one number is discrete; None if it is of several, or does not say."""
+    try:
+        return None if p.event_shape or p.support is None else p.support.is_discrete
+    except NotImplementedError:
+        return None
+
+
+def _listed(p: Distribution, q: Distribution) -> Tensor:
     for (p_type, q_type), form in _FORMS.items():
         if isinstance(p, p_type) and isinstance(q, q_type):
             return form(p, q)
@@ -82,65 +100,10 @@ def _diagonal_normal(p: Independent, q: Any) -> Tensor:  # noqa: ANN401 - either
     return kl_divergence(_diagonal(p), q)
 
 
-@_form(Weibull, Weibull)
-def _weibull_weibull(p: Weibull, q: Weibull) -> Tensor:
-    # Bauckhage 2013, arXiv:1310.3713.
-    k, j = p.concentration, q.concentration
-    scales = (k.log() - k * p.scale.log()) - (j.log() - j * q.scale.log())
-    power = (j * (p.scale / q.scale).log() + torch.lgamma(j / k + 1)).exp()
-    return scales + (k - j) * (p.scale.log() - _EULER / k) + power - 1
-
-
-@_form(Weibull, Exponential)
-def _weibull_exponential(p: Weibull, q: Exponential) -> Tensor:
-    return -p.entropy() - q.rate.log() + q.rate * p.mean
-
-
-@_form(Weibull, Gamma)
-def _weibull_gamma(p: Weibull, q: Gamma) -> Tensor:
-    mean_log = p.scale.log() - _EULER / p.concentration
-    return -p.entropy() - _gamma_log(q, p.mean, mean_log)
-
-
-@_form(LogNormal, Gamma)
-def _log_normal_gamma(p: LogNormal, q: Gamma) -> Tensor:
-    return -p.entropy() - _gamma_log(q, p.mean, p.loc)
-
-
-@_form(LogNormal, Exponential)
-def _log_normal_exponential(p: LogNormal, q: Exponential) -> Tensor:
-    return -p.entropy() - q.rate.log() + q.rate * p.mean
-
-
-def _gamma_log(q: Gamma, mean: Tensor, mean_log: Tensor) -> Tensor:
-    """Return E[log q(x)] of a gamma density from E[x] and E[log x]."""
-    a, b = q.concentration, q.rate
-    return a * b.log() - torch.lgamma(a) + (a - 1) * mean_log - b * mean
-
-
-@_form(HalfNormal, Exponential)
-def _half_normal_exponential(p: HalfNormal, q: Exponential) -> Tensor:
-    return -p.entropy() - q.rate.log() + q.rate * p.mean
-
-
-@_form(Exponential, HalfNormal)
-@_form(Gamma, HalfNormal)
-def _gamma_half_normal(p: Any, q: HalfNormal) -> Tensor:  # noqa: ANN401 - either of two classes
-    square = p.variance + p.mean.square()
-    return -p.entropy() + 0.5 * (math.pi * q.scale**2 / 2).log() + square / (2 * q.scale**2)
-
-
 @_form(HalfCauchy, HalfCauchy)
 def _half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Tensor:
     # Both densities are twice those of Cauchy laws about 0, whose divergence it therefore is.
     return 2 * (p.scale + q.scale).log() - (4 * p.scale * q.scale).log()
-
-
-@_form(Uniform, Laplace)
-def _uniform_laplace(p: Uniform, q: Laplace) -> Tensor:
-    low, high = p.low - q.loc, p.high - q.loc
-    mean_distance = (high * high.abs() - low * low.abs()) / (2 * (high - low))
-    return -p.entropy() + (2 * q.scale).log() + mean_distance / q.scale
 
 
 @_form(VonMises, VonMises)
@@ -152,16 +115,9 @@ def _von_mises(p: VonMises, q: VonMises) -> Tensor:
     return normalisers + length * (k - j * (p.loc - q.loc).cos())
 
 
-@_form(NegativeBinomial, NegativeBinomial)
-def _negative_binomial(p: NegativeBinomial, q: NegativeBinomial) -> Tensor:
-    if not bool((p.total_count == q.total_count).all()):
-        raise NotImplementedError
-    failures = torch.log1p(-p.probs) - torch.log1p(-q.probs)
-    return p.total_count * failures + p.mean * (p.probs.log() - q.probs.log())
-
-
 @_form(Multinomial, Multinomial)
 def _multinomial(p: Multinomial, q: Multinomial) -> Tensor:
     if p.total_count != q.total_count:
         return torch.full(torch.broadcast_shapes(p.batch_shape, q.batch_shape), math.inf)
-    return p.total_count * kl_divergence(Categorical(p.probs), Categorical(q.probs))
+    ratio = torch.where(p.probs > 0, (p.probs / q.probs).log(), 0)
+    return p.total_count * (p.probs * ratio.masked_fill(p.probs == 0, 0)).sum(dim=-1)

@@ -35,7 +35,8 @@ def closest_normal(
 
     Raises:
         ValueError: If p is batched or multivariate, or the direction is unknown.
-        CapabilityError: If p has no finite mean and variance, and a start is needed.
+        CapabilityError: If p has no finite mean and variance, and a start is needed; or if normal
+            laws are to seek a density that is 0 on a part of the line.
 
     Example:
         >>> from torch.distributions import Categorical, MixtureSameFamily
@@ -54,7 +55,17 @@ def closest_normal(
         raise ValueError(f"direction must be 'cover' or 'seek', got {direction!r}")
     if direction == "cover":
         return _moments(p)
+    if not _whole_line(p):
+        raise CapabilityError(
+            f"{type(p).__name__} has density 0 somewhere: no normal law is near it"
+        )
     return _seek(p, start or _moments(p))
+
+
+def _whole_line(p: Distribution) -> bool:
+    if p.support is None:
+        return True
+    return bool(p.support.check(torch.tensor([-1e30, 1e30]).to(p.sample().dtype)).all())
 
 
 def _moments(p: Distribution) -> Normal:

@@ -68,6 +68,11 @@ def exact(value: Tensor) -> Quantity:
     return Quantity(value, torch.zeros_like(value), "exact")
 
 
+def real(x: Tensor) -> Tensor:
+    """Return whole numbers and truth values as float64, real numbers as they are."""
+    return x if x.is_floating_point() else x.double()
+
+
 def mean_of(values: Tensor) -> Quantity:
     """Return the mean over the first axis of independent values, [N, *B], with sd / sqrt(N).
 
@@ -78,6 +83,7 @@ def mean_of(values: Tensor) -> Quantity:
     """
     if len(values) < 2:
         raise ValueError(f"draws must be at least 2, got {len(values)}")
+    values = real(values)
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
     return Quantity(value, se.where(value.isfinite(), torch.zeros_like(se)), "estimate")

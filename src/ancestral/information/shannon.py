@@ -16,10 +16,13 @@ from torch.distributions import (
     Distribution,
     Independent,
     OneHotCategorical,
-    kl_divergence,
+    TransformedDistribution,
 )
+from torch.distributions.transforms import AffineTransform
 from torch.nn.functional import logsigmoid
 
+from ancestral.information.counts import count_entropy, is_count
+from ancestral.information.densities import density_entropy
 from ancestral.information.pairs import closed_form
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
 from ancestral.information.tables import check_simplex
@@ -91,7 +94,7 @@ def self_information(
 
 def _information_at(p: Law, x: Tensor) -> Tensor:
     if isinstance(p, Independent):
-        return _sum_last(_information_at(p.base_dist, x), p.reinterpreted_batch_ndims)
+        return _total(_information_at(p.base_dist, x), p.reinterpreted_batch_ndims)
     log_p = log_table(p)
     if log_p is None:
         return -log_prob(_sampled(p), x)
@@ -126,9 +129,9 @@ def entropy(
         >>> entropy(torch.tensor([0.5, 0.25, 0.25, 0.0]), base=2)
         1.5 (exact)
     """
-    value = _exact_entropy(p)
+    value = _known_entropy(p)
     if value is not None:
-        return exact(value).in_base(base)
+        return value.in_base(base)
     p = _sampled(p)
     return mean_of(-log_prob(p, draw(p, draws, generator))).in_base(base)
 
@@ -163,9 +166,11 @@ def cross_entropy(
     log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
         return exact(expected(log_p, -log_q)).in_base(base)
-    own, between = _exact_entropy(p), _exact_kl(p, q)
+    own, between = _known_entropy(p), _known_kl(p, q)
     if own is not None and between is not None:
-        return exact(own + between).in_base(base)
+        value, se = own.value + between.value, own.se + between.se
+        kind = own.kind if between.kind == "exact" else between.kind
+        return Quantity(value, se, kind).in_base(base)
     p, q = comparable(p, q)
     return mean_of(-log_prob(q, draw(p, draws, generator))).in_base(base)
 
@@ -204,9 +209,9 @@ def kl(
         >>> kl(Normal(0.0, 1.0), Normal(1.0, 1.0))
         0.5 (exact)
     """
-    value = _exact_kl(p, q)
+    value = _known_kl(p, q)
     if value is not None:
-        return exact(value).in_base(base)
+        return value.in_base(base)
     p, q = comparable(p, q)
     x = draw(p, draws, generator)
     return mean_of(log_prob(p, x) - log_prob(q, x)).in_base(base)
@@ -247,35 +252,58 @@ def log_tables(p: Law, q: Law) -> tuple[Tensor | None, Tensor | None]:
     return log_p, log_q
 
 
-def _exact_entropy(p: Law) -> Tensor | None:
+def _known_entropy(p: Law) -> Quantity | None:
     if isinstance(p, Independent):
-        inner = _exact_entropy(p.base_dist)
-        return None if inner is None else _sum_last(inner, p.reinterpreted_batch_ndims)
+        return _sum_last(_known_entropy(p.base_dist), p.reinterpreted_batch_ndims)
     log_p = log_table(p)
     if log_p is not None:
-        return expected(log_p, -log_p)
+        return exact(expected(log_p, -log_p))
+    p = _sampled(p)
+    if type(p) is TransformedDistribution:
+        return _stretched(p)
     try:
-        return _sampled(p).entropy()
+        value = count_entropy(p) if is_count(p) else exact(density_entropy(p))
+    except NotImplementedError:
+        return None
+    # A closed form that has overflowed says nothing.
+    return None if bool(value.value.isnan().any()) else value
+
+
+def _stretched(p: TransformedDistribution) -> Quantity | None:
+    """Return the entropy of a density moved and stretched: its own, and log |stretch|."""
+    base = _known_entropy(p.base_dist)
+    if base is None or p.support is None or p.support.is_discrete:
+        return None
+    ones = torch.ones(p.batch_shape + p.event_shape, dtype=base.value.dtype)
+    stretch = torch.zeros_like(ones)
+    for transform in p.transforms:
+        if not isinstance(transform, AffineTransform):
+            return None
+        stretch = stretch + torch.as_tensor(transform.scale).abs().log()
+    value = base.value + _total(stretch, len(p.event_shape))
+    return Quantity(value, base.se.expand(value.shape), base.kind)
+
+
+def _known_kl(p: Law, q: Law) -> Quantity | None:
+    if isinstance(p, Independent) and isinstance(q, Independent):
+        count = p.reinterpreted_batch_ndims
+        if count == q.reinterpreted_batch_ndims:
+            return _sum_last(_known_kl(p.base_dist, q.base_dist), count)
+    log_p, log_q = log_tables(p, q)
+    if log_p is not None and log_q is not None:
+        return exact(expected(log_p, log_p - log_q).clamp(min=0))
+    try:
+        return closed_form(*comparable(p, q))
     except NotImplementedError:
         return None
 
 
-def _exact_kl(p: Law, q: Law) -> Tensor | None:
-    if isinstance(p, Independent) and isinstance(q, Independent):
-        count = p.reinterpreted_batch_ndims
-        if count == q.reinterpreted_batch_ndims:
-            inner = _exact_kl(p.base_dist, q.base_dist)
-            return None if inner is None else _sum_last(inner, count)
-    log_p, log_q = log_tables(p, q)
-    if log_p is not None and log_q is not None:
-        return expected(log_p, log_p - log_q)
-    for form in (closed_form, kl_divergence):
-        try:
-            return form(_sampled(p), _sampled(q))
-        except NotImplementedError:
-            continue
-    return None
+def _sum_last(x: Quantity | None, count: int) -> Quantity | None:
+    """Return the sum over the last axes of quantities, whose errors add up at worst."""
+    if x is None:
+        return None
+    return Quantity(_total(x.value, count), _total(x.se, count), x.kind)
 
 
-def _sum_last(x: Tensor, count: int) -> Tensor:
+def _total(x: Tensor, count: int) -> Tensor:
     return x.sum(dim=tuple(range(-count, 0))) if count else x

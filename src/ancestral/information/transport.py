@@ -53,7 +53,11 @@ def wasserstein_of_samples(
     middles = ends - widths / 2
     at_x = torch.searchsorted(x_ends, middles).clamp(max=len(x) - 1)
     at_y = torch.searchsorted(y_ends, middles).clamp(max=len(y) - 1)
-    return (widths * (x[at_x] - y[at_y]).abs() ** order).sum() ** (1 / order)
+    gaps = (x[at_x] - y[at_y]).abs()
+    unit = gaps.max()  # A high power of the gaps themselves may overflow.
+    if unit == 0:
+        return unit
+    return unit * (widths * (gaps / unit) ** order).sum() ** (1 / order)
 
 
 def wasserstein(p: Distribution, q: Distribution, *, order: float = 1.0) -> Quantity:
