@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -26,6 +27,7 @@ from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_ima
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.tables import load_parquet
+from ancestral.data.text.corpus import load_corpus
 from ancestral.errors import DataError
 
 _DEFAULT = Loading()
@@ -41,8 +43,8 @@ FILES: dict[str, Callable[[Path, Loading], Contents]] = {
 
 _TABLES = frozenset((".csv", ".tsv", ".parquet", ".npy", ".npz"))
 
-_LATER = {
-    ".txt": "this is text, which arrives with language models; no model here reads it yet",
+_OTHERS = {
+    ".txt": "text is read as tokens, by a run's tokenizer",
     ".bif": "this is a Bayesian network, not data; ask it with `ancestral query`",
 }
 
@@ -51,10 +53,13 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
     """Load data by name, from a file, or from a folder.
 
     Args:
-        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, a folder of
-            IDX files or a folder of images. A name wins over a file that is called the same.
-        loading: Seed of the split, size of images, label column.
-        progress: Called while a folder of images is decoded, with the number done and the total.
+        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, txt, or a
+            folder of IDX files, of images or of texts. A name wins over a file that is called the
+            same.
+        loading: Seed of the split, size of images, label column; for text ``loading.text``:
+            tokenizer, window, batching, and what a document is.
+        progress: Called while images are decoded or documents tokenised, with the number done and
+            the total.
 
     Returns:
         The data in the user's units, split in three.
@@ -66,6 +71,10 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
         >>> load("moons").event_shape
         torch.Size([2])
     """
+    path = Path(source).expanduser()
+    if source not in NAMES and not loading.discrete and _is_text(path):
+        _refuse_label(path, loading)
+        return load_corpus(path, loading, progress=progress)
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
 
@@ -81,7 +90,8 @@ def read(source: str, loading: Loading = _DEFAULT) -> tuple[Examples, Contents]:
         The examples, with those of the source's own splits at the end, and what else was read.
 
     Raises:
-        DataError: If there is no such data, or if it cannot be read.
+        DataError: If there is no such data, if it cannot be read, or if it is text: that is read
+            by ``tokenise_documents`` with the tokenizer of a run.
 
     Example:
         >>> examples, contents = read("moons")
@@ -174,11 +184,8 @@ def _digits(loading: Loading) -> Contents:
 
 def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Contents:
     suffix = path.suffix.lower()
-    if loading.label is not None and (path.is_dir() or suffix not in _TABLES):
-        raise DataError(
-            f"{shown(path)}: the label {loading.label!r} must be a column of a table; "
-            "images take theirs from subfolders"
-        )
+    if path.is_dir() or suffix not in _TABLES:
+        _refuse_label(path, loading)
     if path.is_dir():
         return _folder(path, loading, progress)
     if not path.is_file():
@@ -194,6 +201,22 @@ def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Conte
     _unreadable(path, suffix)
 
 
+def _refuse_label(path: Path, loading: Loading) -> None:
+    if loading.label is not None:
+        raise DataError(
+            f"{shown(path)}: the label {loading.label!r} must be a column of a table; "
+            "images take theirs from subfolders"
+        )
+
+
+def _is_text(path: Path) -> bool:
+    """Tell a text file, and a folder that holds more of them than of images."""
+    if not path.is_dir():
+        return path.suffix.lower() == ".txt" and path.is_file()
+    endings = Counter(file.suffix.lower() for file in path.rglob("*"))
+    return endings[".txt"] > sum(endings[suffix] for suffix in SUFFIXES)
+
+
 def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents:
     files = find_idx(path)
     if files is None:
@@ -203,14 +226,14 @@ def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents
 
 
 def _unreadable(path: Path, suffix: str) -> NoReturn:
-    if suffix in _LATER:
-        raise DataError(f"{shown(path)}: {_LATER[suffix]}")
+    if suffix in _OTHERS:
+        raise DataError(f"{shown(path)}: {_OTHERS[suffix]}")
     if suffix in SUFFIXES:
         raise DataError(f"{shown(path)}: one image is not a set; name the folder that holds it")
     known = ", ".join(ending[1:] for ending in FILES)
     raise DataError(
-        f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, IDX files "
-        "(...-ubyte) and folders of images"
+        f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, txt, IDX "
+        "files (...-ubyte) and folders of images or texts"
     )
 
 

@@ -127,7 +127,7 @@ def find_documents(
     unit: Literal["auto", "lines", "paragraphs", "files"] = "auto",
     sources: tuple[Source, ...] | None = None,
 ) -> Found:
-    """Find the documents of a text file, or of all ``.txt`` files below a folder.
+    r"""Find the documents of a text file, or of all ``.txt`` files below a folder.
 
     Lines that hold nothing are no documents; the end of a line belongs to none. A paragraph ends
     at an empty line, and in text wrapped at one width at a line that leaves a quarter of it free.
@@ -145,7 +145,7 @@ def find_documents(
     Example:
         >>> import tempfile
         >>> path = Path(tempfile.mkdtemp()) / "rhymes.txt"
-        >>> _ = path.write_text("uno, dos\\n\\ntres\\n")
+        >>> _ = path.write_text("uno, dos\n\ntres\n")
         >>> found = find_documents(path)
         >>> [found.text(i) for i in range(len(found))], found.notes
         (['uno, dos', 'tres'], ('each line is a document',))

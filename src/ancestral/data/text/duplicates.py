@@ -36,7 +36,7 @@ _BLANK[list(b" \t\r\n\v\f")] = True
 
 
 def distinct(found: Found) -> tuple[NDArray[np.bool_], int, int]:
-    """Mark the documents to keep: the first of those that are equal or nearly so.
+    r"""Mark the documents to keep: the first of those that are equal or nearly so.
 
     Equal is: the same words, whatever the blanks between them. Nearly equal is: the sets of runs
     of 5 words have a Jaccard index of at least 0.8; a document is compared with those kept before
@@ -57,7 +57,7 @@ def distinct(found: Found) -> tuple[NDArray[np.bool_], int, int]:
         >>> from pathlib import Path
         >>> from ancestral.data.text.documents import find_documents
         >>> path = Path(tempfile.mkdtemp()) / "a.txt"
-        >>> _ = path.write_text("uno dos\\ntres\\nuno  dos\\n")
+        >>> _ = path.write_text("uno dos\ntres\nuno  dos\n")
         >>> distinct(find_documents(path))
         (array([ True,  True, False]), 1, 0)
     """
