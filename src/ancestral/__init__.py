@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         NaiveBayes,
         NGram,
     )
-    from ancestral.data import Dataset, Loading, load
+    from ancestral.data import Dataset, Loading, TextLoading, Tokenizer, load
     from ancestral.errors import AncestralError
     from ancestral.evaluation import Figure, Setting, evaluate
     from ancestral.networks import (
@@ -97,6 +97,8 @@ __all__ = [
     "Setting",
     "StandardNormal",
     "Table",
+    "TextLoading",
+    "Tokenizer",
     "compare",
     "elbo",
     "encode_run",
@@ -135,7 +137,7 @@ _HOME = {
         "NGram",
         "NaiveBayes",
     ),
-    "data": ("Dataset", "Loading", "load"),
+    "data": ("Dataset", "Loading", "TextLoading", "Tokenizer", "load"),
     "errors": ("AncestralError",),
     "evaluation": ("Figure", "Setting", "evaluate"),
     "networks.units": ("InDataUnits",),

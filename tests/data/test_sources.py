@@ -144,7 +144,6 @@ def test_unknown_data(source: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.txt", "this is text, which arrives with language models"),
         ("a.bif", "a Bayesian network, not data"),
         ("a.png", "one image is not a set; name the folder"),
         ("a.pkl", "the ending '.pkl' is unknown; readable are csv"),

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ancestral.data.catalogue import SourceInfo, describe
     from ancestral.data.conllu import Sentence, read_conllu
-    from ancestral.data.dataset import Dataset, Examples, Kind, Loading
+    from ancestral.data.dataset import Dataset, Examples, Kind, Loading, TextLoading
     from ancestral.data.intrinsic import intrinsic_dimension
     from ancestral.data.sources import fresh, load, read
+    from ancestral.data.text import Corpus, Documents, Tokenizer, load_corpus, tokenise_documents
     from ancestral.data.transforms import (
         Affine,
         Compose,
@@ -30,8 +31,10 @@ if TYPE_CHECKING:
 __all__ = [
     "Affine",
     "Compose",
+    "Corpus",
     "Dataset",
     "Dequantise",
+    "Documents",
     "Examples",
     "Flatten",
     "Kind",
@@ -39,6 +42,8 @@ __all__ = [
     "Loading",
     "Sentence",
     "SourceInfo",
+    "TextLoading",
+    "Tokenizer",
     "Transform",
     "build",
     "dequantise",
@@ -47,10 +52,12 @@ __all__ = [
     "image_grid",
     "intrinsic_dimension",
     "load",
+    "load_corpus",
     "read",
     "read_conllu",
     "standardise",
     "symmetric",
+    "tokenise_documents",
     "unit_interval",
     "write_samples",
 ]
@@ -64,10 +71,16 @@ _HOME = {
     "Examples": "dataset",
     "Kind": "dataset",
     "Loading": "dataset",
+    "TextLoading": "dataset",
     "intrinsic_dimension": "intrinsic",
     "fresh": "sources",
     "load": "sources",
     "read": "sources",
+    "Corpus": "text",
+    "Documents": "text",
+    "Tokenizer": "text",
+    "load_corpus": "text",
+    "tokenise_documents": "text",
     "image_grid": "writing",
     "write_samples": "writing",
 }

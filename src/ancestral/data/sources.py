@@ -2,6 +2,7 @@
 
 import difflib
 import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -42,9 +43,8 @@ FILES: dict[str, Callable[[Path, Loading], Contents]] = {
 
 _TABLES = frozenset((".csv", ".tsv", ".parquet", ".npy", ".npz"))
 
-TEXT = ".txt"
-
-_LATER = {
+_OTHERS = {
+    ".txt": "text is read as tokens, by a run's tokenizer",
     ".bif": "this is a Bayesian network, not data; ask it with `ancestral query`",
 }
 
@@ -53,11 +53,13 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
     """Load data by name, from a file, or from a folder.
 
     Args:
-        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, txt, a folder
-            of IDX files, of images or of texts. A name wins over a file that is called the same.
-        loading: Seed of the split, size of images, label column.
-        progress: Called while images are decoded or documents are tokenised, with the number done
-            and the total.
+        source: A name of ``describe()``, or a path: csv, tsv, parquet, npy, npz, IDX, txt, or a
+            folder of IDX files, of images or of texts. A name wins over a file that is called the
+            same.
+        loading: Seed of the split, size of images, label column; for text ``loading.text``:
+            tokenizer, window, batching, and what a document is.
+        progress: Called while images are decoded or documents tokenised, with the number done and
+            the total.
 
     Returns:
         The data in the user's units, split in three.
@@ -69,11 +71,10 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
         >>> load("moons").event_shape
         torch.Size([2])
     """
-    if (path := _text(source)) is not None:
-        try:
-            return load_corpus(path, loading, progress=progress)
-        except OSError as error:
-            raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
+    path = Path(source).expanduser()
+    if source not in NAMES and not loading.discrete and _is_text(path):
+        _refuse_label(path, loading)
+        return load_corpus(path, loading, progress=progress)
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
 
@@ -89,7 +90,8 @@ def read(source: str, loading: Loading = _DEFAULT) -> tuple[Examples, Contents]:
         The examples, with those of the source's own splits at the end, and what else was read.
 
     Raises:
-        DataError: If there is no such data, or if it cannot be read.
+        DataError: If there is no such data, if it cannot be read, or if it is text: that is read
+            by ``tokenise_documents`` with the tokenizer of a run.
 
     Example:
         >>> examples, contents = read("moons")
@@ -123,16 +125,6 @@ def fresh(name: str, n: int, *, seed: int) -> Tensor | None:
         torch.Size([5, 2])
     """
     return toys.draw(name, n, 1, seed) if name in toys.TOYS else None
-
-
-def _text(source: str) -> Path | None:
-    """Return the path if it is a text file, or a folder that holds any."""
-    path = Path(source).expanduser()
-    if not source or source in NAMES:
-        return None
-    if path.suffix.lower() == TEXT and path.is_file():
-        return path
-    return path if path.is_dir() and any(path.rglob(f"*{TEXT}")) else None
 
 
 def _find(source: str, loading: Loading, progress: Progress | None) -> tuple[Contents, str, str]:
@@ -192,11 +184,8 @@ def _digits(loading: Loading) -> Contents:
 
 def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Contents:
     suffix = path.suffix.lower()
-    if loading.label is not None and (path.is_dir() or suffix not in _TABLES):
-        raise DataError(
-            f"{shown(path)}: the label {loading.label!r} must be a column of a table; "
-            "images take theirs from subfolders"
-        )
+    if path.is_dir() or suffix not in _TABLES:
+        _refuse_label(path, loading)
     if path.is_dir():
         return _folder(path, loading, progress)
     if not path.is_file():
@@ -212,6 +201,22 @@ def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Conte
     _unreadable(path, suffix)
 
 
+def _refuse_label(path: Path, loading: Loading) -> None:
+    if loading.label is not None:
+        raise DataError(
+            f"{shown(path)}: the label {loading.label!r} must be a column of a table; "
+            "images take theirs from subfolders"
+        )
+
+
+def _is_text(path: Path) -> bool:
+    """Tell a text file, and a folder that holds more of them than of images."""
+    if not path.is_dir():
+        return path.suffix.lower() == ".txt" and path.is_file()
+    endings = Counter(file.suffix.lower() for file in path.rglob("*"))
+    return endings[".txt"] > sum(endings[suffix] for suffix in SUFFIXES)
+
+
 def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents:
     files = find_idx(path)
     if files is None:
@@ -221,14 +226,14 @@ def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents
 
 
 def _unreadable(path: Path, suffix: str) -> NoReturn:
-    if suffix in _LATER:
-        raise DataError(f"{shown(path)}: {_LATER[suffix]}")
+    if suffix in _OTHERS:
+        raise DataError(f"{shown(path)}: {_OTHERS[suffix]}")
     if suffix in SUFFIXES:
         raise DataError(f"{shown(path)}: one image is not a set; name the folder that holds it")
-    known = ", ".join(ending[1:] for ending in (*FILES, TEXT))
+    known = ", ".join(ending[1:] for ending in FILES)
     raise DataError(
-        f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, IDX files "
-        "(...-ubyte) and folders of images or of texts"
+        f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, txt, IDX "
+        "files (...-ubyte) and folders of images or texts"
     )
 
 

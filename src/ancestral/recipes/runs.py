@@ -210,7 +210,7 @@ def discarding(made: Sequence[Path]) -> Iterator[None]:
         yield
     except Exception:
         with suppress(OSError):  # The failure itself is what is to be told.
-            for name in (RECORD, WEIGHTS, METRICS, REPORT) if made else ():
+            for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER) if made else ():
                 (made[0] / name).unlink(missing_ok=True)
             for folder in made:
                 folder.rmdir()
