@@ -174,9 +174,7 @@ class StopStrings:
         (False, True, 'ab')
     """
 
-    def __init__(
-        self, strings: Sequence[str], decode: Callable[[Sequence[int]], str]
-    ) -> None:
+    def __init__(self, strings: Sequence[str], decode: Callable[[Sequence[int]], str]) -> None:
         if not all(strings):
             raise ConfigError("stop strings must not be empty")
         self.strings, self._decode = tuple(strings), decode

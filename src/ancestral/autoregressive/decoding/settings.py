@@ -88,8 +88,7 @@ class Decoding:
                     f"{name} must be above 0 and at most 1, got {getattr(self, name)}"
                 )
         for name in ("frequency_penalty", "presence_penalty"):
-            if not math.isfinite(getattr(self, name)):
-                raise ConfigError(f"{name} must be finite, got {getattr(self, name)}")
+            _within(name, getattr(self, name), -math.inf, math.inf)
         for name, least in (("top_k", 1), ("no_repeat_ngram", 0), ("alternatives", 0)):
             value = getattr(self, name)
             if value is not None and value < least:
@@ -271,4 +270,5 @@ def _pick(weights: np.ndarray, chance: float) -> int:
 def _within(name: str, value: float, least: float, most: float) -> None:
     if not (least <= value <= most and math.isfinite(value)):
         top = "finite" if most == math.inf else f"at most {most:g}"
-        raise ConfigError(f"{name} must be at least {least:g} and {top}, got {value}")
+        low = "" if least == -math.inf else f"at least {least:g} and "
+        raise ConfigError(f"{name} must be {low}{top}, got {value}")
