@@ -100,6 +100,7 @@ def test_groups_differ() -> None:
         Decoding(temperature=0.7, top_k=4, top_p=0.9, repetition_penalty=1.5),
     ],
 )
+@pytest.mark.slow
 @pytest.mark.parametrize("draft", ["bigram", "lookup", "gpt"])
 def test_speculation_draws_from_the_target(decoding: Decoding, draft: str) -> None:
     text = [BOS, 0, 1, 2, 0, 1, 0, 2, 2, 1, EOS, BOS, 1, 1, 0, 2, EOS]
