@@ -1,6 +1,7 @@
-"""Linear layers with weights of eight bits: a quarter of the memory to read, integer products."""
+"""Linear layers with weights of eight bits: a quarter to read, products of integers."""
 
 import copy
+import warnings
 from typing import TypeVar
 
 import torch
@@ -30,9 +31,11 @@ class Int8Linear(nn.Module):
         weight = weight.detach().float()
         scale = (weight.abs().amax(1).double() / 127).clamp_min(1e-30)
         zeros = torch.zeros(len(weight), dtype=torch.int64)
-        eight = torch.quantize_per_channel(weight, scale, zeros, 0, torch.qint8)
         bias = None if bias is None else bias.detach().float()
-        self._packed = torch.ops.quantized.linear_prepack(eight, bias)
+        with warnings.catch_warnings():  # torch warns of the type; its packed product has no other.
+            warnings.simplefilter("ignore")
+            eight = torch.quantize_per_channel(weight, scale, zeros, 0, torch.qint8)
+            self._packed = torch.ops.quantized.linear_prepack(eight, bias)
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:

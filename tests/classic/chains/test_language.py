@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from ancestral.capabilities import Fits, HasDensity, LanguageModel
 from ancestral.classic import AddK, KneserNey, WittenBell
 from ancestral.classic.chains.language import NGramLanguageModel
+from ancestral.classic.chains.smoothing import Smoothing
 
 V, BOS, EOS, PAD = 7, 3, 4, 6
 documents = st.lists(st.lists(st.integers(0, 2), max_size=6), min_size=1, max_size=6)
@@ -17,13 +18,15 @@ every_model = pytest.mark.parametrize(
 
 def packed(corpus: list[list[int]]) -> torch.Tensor:
     stream = [token for text in corpus for token in (BOS, *text, EOS)]
-    return torch.tensor([stream + [PAD, PAD]])
+    return torch.tensor([[*stream, PAD, PAD]])
 
 
 @every_model
 @settings(deadline=None, max_examples=25)
 @given(corpus=documents)
-def test_window_is_the_product_of_its_documents(order: int, smoothing, corpus) -> None:
+def test_window_is_the_product_of_its_documents(
+    order: int, smoothing: Smoothing | None, corpus: list
+) -> None:
     model = NGramLanguageModel(V, order=order, smoothing=smoothing).fit(packed(corpus))
     assert isinstance(model, LanguageModel)
     assert isinstance(model, HasDensity)
@@ -35,7 +38,7 @@ def test_window_is_the_product_of_its_documents(order: int, smoothing, corpus) -
 
 
 @every_model
-def test_step_by_step_is_all_at_once(order: int, smoothing) -> None:
+def test_step_by_step_is_all_at_once(order: int, smoothing: Smoothing | None) -> None:
     corpus = [[0, 1, 2, 1, 0], [2, 2, 1]]
     model = NGramLanguageModel(V, order=order, smoothing=smoothing).fit(packed(corpus))
     tokens = torch.tensor([[BOS, 0, 1, 2, 1, 1], [BOS, 2, 2, 1, 0, 0]])

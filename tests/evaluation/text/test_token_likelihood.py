@@ -35,6 +35,7 @@ class MeanModel(nn.Module):
     def advance(
         self, tokens: Tensor, state: list[Tensor], *, counts: Tensor | None = None
     ) -> Tensor:
+        assert counts is None
         state[0] = torch.cat((state[0], tokens), dim=1)
         return self.features(state[0])[:, -tokens.shape[1] :]
 

@@ -95,7 +95,7 @@ def beam_search(
 
     Example:
         >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
+        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 3, 2, 0, 1, 3]]))
         >>> beam_search(model, [2], Beam(beams=2, max_tokens=3))[0].tokens
         (0, 1, 3)
     """
@@ -135,7 +135,7 @@ def _extend(
     if not prefixes:
         return []
     new = log_probs[[prefix.place for prefix in prefixes]]
-    totals = new + torch.tensor([prefix.log_prob for prefix in prefixes])[:, None].double()
+    totals = new + torch.tensor([prefix.log_prob for prefix in prefixes], dtype=new.dtype)[:, None]
     ranked = totals.clone()
     for token, times in taken.items():
         ranked[:, token] -= beam.diversity * times

@@ -20,12 +20,12 @@ class Grammar:
 
     Example:
         >>> pieces = [b"a", b"b", b"ab", b"", b"", b"", b""]
-        >>> grammar = Grammar.regex("(ab)+", pieces)
+        >>> grammar = Grammar.regex("[ab]b?", pieces)
         >>> grammar.allowed().nonzero().flatten().tolist()
-        [0, 2]
-        >>> grammar.accept(2)
-        >>> grammar.allowed().nonzero().flatten().tolist()  # And EOS: the text may end here.
-        [0, 2, 4]
+        [0, 1, 2]
+        >>> grammar.accept(0)
+        >>> grammar.allowed().nonzero().flatten().tolist()  # Or EOS: the text may end here.
+        [1, 4]
     """
 
     def __init__(self, matcher: Any, vocabulary: int) -> None:  # noqa: ANN401 (llguidance's own)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from ancestral.capabilities import LanguageModel
+from ancestral.capabilities import LanguageModel, TokenState
 from ancestral.errors import DataError
 
 
@@ -94,7 +94,7 @@ class Reader:
         for row, tail in zip(rows, tails, strict=True):
             self._held[row] = len(tail)
 
-    def _read_anew(self, rows: Sequence[Sequence[int]]):  # noqa: ANN202
+    def _read_anew(self, rows: Sequence[Sequence[int]]) -> tuple[TokenState, Tensor]:
         state = self.model.start(len(rows), length=self._length)
         lengths = torch.tensor([len(row) for row in rows])
         tokens = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)

@@ -149,7 +149,7 @@ def _keep(logits: Tensor, choose: Callable[[Array], Mask]) -> Tensor:
             mask[possible] = choose(row[possible])
         if np.count_nonzero(mask) < len(row) // 16:
             np.copyto(kept, row, where=mask)
-        else:  # A mask without pattern makes a copy slow: adding log 0 or 1 is six times faster.
+        else:  # Adding log 0 or log 1 is six times faster than copying by a mask.
             with np.errstate(divide="ignore"):
                 np.add(row, np.log(mask, dtype=row.dtype), out=kept)
     return torch.from_numpy(found)

@@ -1,4 +1,4 @@
-"""Speculative sampling: a cheap draft runs ahead, the model reads it at once, keeps what fits.
+"""Speculative sampling: a cheap draft runs ahead, the model reads it and keeps what fits.
 
 What comes out is distributed as what the model itself would have drawn, whatever the draft.
 """
@@ -75,7 +75,7 @@ def speculate(
     """Continue one prompt as :func:`generate` would, and yield after each pass what it chose.
 
     A token x drawn from the draft's q is kept with chance min(1, p(x) / q(x)); the first that is
-    not is drawn anew from max(p - q, 0), normalised; where all are kept the pass gives one more.
+    not is drawn anew from max(p - q, 0), normalised, and if all are kept the pass gives one more.
     All rules apply to p and to q.
 
     Source: Leviathan et al. 2023, arXiv:2211.17192, alg. 1; Chen et al. 2023, arXiv:2302.01318.
