@@ -1,6 +1,7 @@
 """Shared by all tests: seeded, float64 by request, real data found through one variable."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+# Tokens of the tests' texts are kept by the process alone.
+os.environ["ANCESTRAL_CACHE"] = tempfile.mkdtemp(prefix="ancestral-tests-")
 
 
 @pytest.fixture(autouse=True)
@@ -52,4 +57,18 @@ def states_csv(tmp_path: Path) -> Path:
     ]
     path = tmp_path / "states.csv"
     path.write_text("\n".join(["rain,seen,level", *rows]) + "\n")
+    return path
+
+
+@pytest.fixture
+def verses_txt(tmp_path: Path) -> Path:
+    """Return a text of 40 lines, each a document of its own, of few words."""
+    generator = torch.Generator().manual_seed(0)
+    words = ["sol", "luna", "mar", "río", "monte", "nube", "flor", "canta", "calla", "corre"]
+    lines = []
+    for number in range(40):
+        picks = torch.randint(len(words), (30,), generator=generator).tolist()
+        lines.append(f"Verso {number}: " + " ".join(words[i] for i in picks) + ".")
+    path = tmp_path / "verses.txt"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path

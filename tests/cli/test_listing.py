@@ -3,6 +3,7 @@ from collections.abc import Callable
 
 def test_models_by_what_they_can(cli: Callable) -> None:
     found = {model["name"]: model for model in cli("models", "--json").json["models"]}
+    texts = ["bigram", "ngram", "kneser-ney", "rnn", "lstm", "gru", "gpt"]
     assert list(found) == [
         "empirical",
         "kde",
@@ -12,12 +13,14 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         "vae",
         "image-vae",
         "gan",
+        *texts,
     ]
     for name, model in found.items():
         can = model["capabilities"]
         assert "samples" in can
         assert "graph" in can
-        exact = {"kde", "gmm", "bayes-net", "naive-bayes"}
+        exact = {"kde", "gmm", "bayes-net", "naive-bayes", *texts}
+        assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
         assert ("bound" in can) == (name in {"vae", "image-vae"})
     assert found["vae"]["settings"]["decoder_std"] == "learned"

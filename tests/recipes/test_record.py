@@ -34,9 +34,9 @@ def record_of(name: str, data: str = "digits", **settings: object) -> Record:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_toml_and_back(name: str, states_csv: Path) -> None:
-    tables = RECIPES[name].kinds == ("tables",)
-    record = record_of(name, str(states_csv)) if tables else record_of(name, pixels=12)
+def test_toml_and_back(name: str, states_csv: Path, verses_txt: Path) -> None:
+    own = {("tables",): states_csv, ("text",): verses_txt}.get(RECIPES[name].kinds)
+    record = record_of(name, str(own)) if own else record_of(name, pixels=12)
     assert Record.from_toml(record.to_toml(), PATH) == record
 
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from ancestral.capabilities import Fits, HasBound, HasDensity, Samples, Trains
+from ancestral.capabilities import Fits, HasBound, HasDensity, LanguageModel, Samples, Trains
 from ancestral.data import Loading, load
+from ancestral.data.dataset import TextLoading
 from ancestral.errors import ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import DEFAULTS, RECIPES, plan, recipe_named
@@ -14,31 +15,37 @@ PAIRS = [(name, kind) for name, recipe in RECIPES.items() for kind in recipe.kin
 
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
-def test_every_recipe_is_what_it_says(name: str, kind: str, states_csv: Path) -> None:
+def test_every_recipe_is_what_it_says(
+    name: str, kind: str, states_csv: Path, verses_txt: Path
+) -> None:
     recipe = RECIPES[name]
-    discrete = Loading(discrete=kind == "tables")
-    data = load({"vectors": "moons", "images": "digits"}.get(kind, str(states_csv)), discrete)
+    loading = Loading(discrete=kind == "tables", text=TextLoading(tokenizer="word", window=16))
+    own = {"vectors": "moons", "images": "digits", "text": str(verses_txt)}
+    data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
     model, transform = made.build()
     assert recipe.name == name
     assert isinstance(model, Samples)
     assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)
     assert (made.options is not None) == (made.budget is not None) == recipe.trains
-    assert (recipe.chosen_by == "log_prob") == isinstance(model, HasDensity)
+    exact = recipe.chosen_by in {"log_prob", "bits_per_char"}
+    assert exact == isinstance(model, HasDensity)
     assert (recipe.chosen_by == "elbo") == isinstance(model, HasBound)
     # Model units and back are the user's own, at the data's own shape and type.
     x = data.train.x[:5]
     back = transform.inverse(transform(x, torch.Generator().manual_seed(0)))
     assert back.dtype == x.dtype
     torch.testing.assert_close(back, x, atol=1e-5, rtol=0)
-    if recipe.trains:
+    assert isinstance(model, LanguageModel) == (kind == "text")
+    if recipe.trains and kind != "text":  # Texts are as long as they are.
         assert InDataUnits(model, transform).sample(3).shape == (3, *data.event_shape)
 
 
 def test_defaults_can_model_their_kind() -> None:
     for kind, names in DEFAULTS.items():
         assert all(kind in RECIPES[name].kinds for name in names)
-        assert kind == "tables" or len({RECIPES[name].paradigm for name in names}) >= 3
+        least = {"tables": 1, "text": 2}.get(kind, 3)
+        assert len({RECIPES[name].paradigm for name in names}) >= least
 
 
 def test_default_budgets_are_by_steps_so_that_they_resume_exactly() -> None:
@@ -49,7 +56,7 @@ def test_default_budgets_are_by_steps_so_that_they_resume_exactly() -> None:
 
 
 def test_unknown_names_offer_the_nearest() -> None:
-    with pytest.raises(ConfigError, match="unknown model 'gam'; did you mean gmm or gan"):
+    with pytest.raises(ConfigError, match="unknown model 'gam'; did you mean ngram or gmm or gan"):
         recipe_named("gam")
     with pytest.raises(ConfigError, match="there are empirical, kde"):
         recipe_named("zzzzz")

@@ -16,6 +16,7 @@ _EXAMPLES = {
     "tables": Shape(
         kind="tables", event=Size((2,)), columns=("x", "y"), states=(("0", "1"), ("0", "1"))
     ),
+    "text": Shape(kind="text", event=Size((9,)), vocabulary=10),
 }
 
 
@@ -59,7 +60,7 @@ def list_models() -> list[ModelInfo]:
 
     Example:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
-        ['kde', 'gmm', 'bayes-net', 'naive-bayes']
+        ['kde', 'gmm', 'bayes-net', 'naive-bayes', 'bigram', 'ngram', 'kneser-ney', ...]
     """
     return [_info(recipe) for recipe in RECIPES.values()]
 

@@ -211,7 +211,7 @@ RECIPES: dict[str, Recipe] = {
                 kinds=("text",),
                 chosen_by="bits_per_char",
                 options={"text": text_wiring.OPTIONS},
-                budget={"text": Budget(epochs=10)},
+                budget={"text": Budget(steps=2_000)},
             )
             for name, summary, build in (
                 ("rnn", "Elman's recurrent network, the book's", text_wiring.recurrent("elman")),
@@ -229,7 +229,7 @@ RECIPES: dict[str, Recipe] = {
             kinds=("text",),
             chosen_by="bits_per_char",
             options={"text": text_wiring.OPTIONS},
-            budget={"text": Budget(epochs=10)},
+            budget={"text": Budget(steps=2_000)},
         ),
     )
 }
