@@ -83,16 +83,17 @@ def test_commands_parse(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_models_and_settings_exist(page: Path, states_csv: Path) -> None:
+def test_models_and_settings_exist(page: Path, states_csv: Path, verses_txt: Path) -> None:
     for words in commands(page):
         pairs = parse_pairs(_values(words, "--set"))
         if words[0] == "fit" and "--resume" not in words:
-            states = RECIPES[words[1]].kinds == ("tables",)
-            data = str(states_csv) if states else load(_stand_in(words[2], words[1]))
+            own = {("tables",): states_csv, ("text",): verses_txt}.get(RECIPES[words[1]].kinds)
+            data = str(own) if own else load(_stand_in(words[2], words[1]))
             plan(words[1], data, settings=pairs)
         elif words[0] == "compare":
             (models,) = _values(words, "--models")
-            contest(_stand_in(words[1], models), models=models.split(","), settings=pairs)
+            data = str(verses_txt) if ".txt" in words[1] else _stand_in(words[1], models)
+            contest(data, models=models.split(","), settings=pairs)
 
 
 def _stand_in(data: str, models: str) -> str:
