@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 COLORS = 8
 GRAPHS = {"p": "p, the generative network", "q": "q, the inference network"}
+SENSES = {
+    "higher": "right is better",
+    "lower": "left is better",
+    "floor": "the nearer to the dashed line, the better",
+}
 LIKELIHOODS = ("log_prob", "log_prob_iw", "elbo")
 
 
@@ -201,7 +206,7 @@ def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, 
     for heading, names in wanted:
         dots, floor, unit, better = _dots(section, names, colors)
         if len(dots) > 1:
-            sense = {"higher": "right is better", "lower": "left is better"}[better]
+            sense = SENSES[better]
             what = definition_of(names[0]).title + (f", {unit}" if unit else "")
             arrows = "; an arrow marks a bound" if any(dot.arrow for dot in dots) else ""
             line = "; dashed: real against real" if floor is not None else ""

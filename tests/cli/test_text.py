@@ -1,0 +1,114 @@
+import csv
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a text and two runs on it."""
+    from ancestral.cli.app import run
+
+    folder = tmp_path_factory.mktemp("text")
+    words = ["sol", "luna", "mar", "monte", "nube", "flor"]
+    lines = [
+        f"Verso {i}: " + " ".join(words[(i * j + j // 3) % 6] for j in range(1, 25)) + "."
+        for i in range(60)
+    ]
+    (folder / "verses.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    tiny = ["--steps", "30", "--set", "size=tiny", "--set", "batch_size=8"]
+    for model, options in (("kneser-ney", []), ("gpt", tiny), ("lstm", tiny)):
+        out = ["--out", str(folder / model)]
+        assert run(["fit", model, str(folder / "verses.txt"), *SMALL, *options, *out]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("model", ["kneser-ney", "gpt", "lstm"])
+def test_a_run_on_text_does_it_all(cli: Callable, trained: Path, model: str) -> None:
+    run = trained / model
+    found = cli("evaluate", run, "--samples", 20, "--json").json["figures"]
+    names = ["log_prob", "perplexity", "bits_per_char", "bits_per_byte", "distinct_2"]
+    assert list(found) == [*names, "memorised_fraction"]
+    assert found["bits_per_byte"]["value"] == pytest.approx(
+        found["bits_per_char"]["value"], rel=0.1
+    )
+    assert 0 <= found["memorised_fraction"]["value"] <= 1
+    assert "<blockquote" in (run / "report.html").read_text(encoding="utf-8")
+    shown = cli("sample", run, "--prompt", "Verso", "--max-tokens", 12).out
+    assert shown.startswith("Verso")
+    again = cli("sample", run, "--prompt", "Verso", "--max-tokens", 12, "-n", 1, "--json").json
+    assert again["samples"][0]["text"] == shown.removesuffix("\n")
+
+
+def test_scores_are_the_log_probability_of_the_document(cli: Callable, trained: Path) -> None:
+    text = trained / "one.txt"
+    text.write_text("Verso 3: sol luna mar.\n", encoding="utf-8")
+    rows = list(csv.DictReader(cli("score", trained / "gpt", text).out.splitlines()))
+    assert rows[-1]["token"] == "<EOS>"
+    assert "".join(row["token"] for row in rows[:-1]) == "Verso 3: sol luna mar."
+    found = cli("score", trained / "gpt", text, "--json").json["rows"]
+    assert math.fsum(row[2] for row in found) == pytest.approx(
+        math.fsum(float(row["surprise"]) for row in rows)
+    )
+
+
+def test_searches_constraints_and_drafts(cli: Callable, trained: Path) -> None:
+    gpt = trained / "gpt"
+    beams = cli("sample", gpt, "--beams", 3, "-n", 2, "--max-tokens", 6, "--json").json["samples"]
+    assert beams[0]["log_prob"] / beams[0]["tokens"] >= beams[1]["log_prob"] / beams[1]["tokens"]
+    held = cli("sample", gpt, "--regex", "(sol|mar)", "-n", 4, "--json").json["samples"]
+    assert {one["continuation"] for one in held} <= {"sol", "mar"}
+    greedy = ["--temperature", 0, "--repetition-penalty", 1, "--max-tokens", 10]
+    plain = cli("sample", gpt, "--prompt", "Verso", *greedy).out
+    for draft in ("ngram", trained / "lstm"):
+        assert cli("sample", gpt, "--prompt", "Verso", *greedy, "--draft", draft).out == plain
+
+
+def test_compare_puts_language_models_side_by_side(cli: Callable, trained: Path) -> None:
+    found = cli(
+        "compare",
+        trained / "verses.txt",
+        "--models",
+        "bigram,kneser-ney,gpt",
+        "--steps",
+        5,
+        *SMALL,
+        "--set",
+        "gpt.size=tiny",
+        "--out",
+        trained / "compared",
+        "--json",
+    ).json
+    assert [model["error"] for model in found["models"]] == [None] * 3
+    assert all(model["figures"]["bits_per_char"]["value"] > 0 for model in found["models"])
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "there is no text in it"),
+        (b"   \n \n", "there is no text in it"),
+        (b"una\nsola\nl\xednea\n", "UTF-8"),
+        (b"sola\n", "at least 3"),
+    ],
+)
+def test_texts_that_cannot_be_used(
+    cli: Callable, tmp_path: Path, content: bytes, line: str
+) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_bytes(content)
+    assert line in cli("fit", "gpt", path, "--out", tmp_path / "run").line
+    assert not (tmp_path / "run").exists()
+
+
+def test_prompts_that_cannot_be_used(cli: Callable, trained: Path) -> None:
+    gpt = trained / "gpt"
+    assert "every word of the prompt is unknown" in cli("sample", gpt, "--prompt", "xyz").line
+    assert "at most 15 tokens" in cli("sample", gpt, "--prompt", "sol " * 20).line
+    assert "temperature must be" in cli("sample", gpt, "--temperature", -1).line
+    assert "exclude each other" in cli("sample", gpt, "--beams", 2, "--draft", "ngram").line
+    assert "not of language models" in cli("sample", gpt, "--given", "label=1").line
