@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 import ancestral.data
-from ancestral.data import Loading, fresh, load, read
+from ancestral.data import Loading, fresh, load, read, sources
 from ancestral.data.toys import SIZES, TOYS
 from ancestral.errors import DataError
 
@@ -180,3 +180,13 @@ def test_every_public_name_can_be_imported() -> None:
     assert dir(ancestral.data) == ancestral.data.__all__
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = ancestral.data.nothing
+
+
+def test_a_readme_beside_idx_files_does_not_make_them_text(tmp_path: Path) -> None:
+    assert not sources._is_text(tmp_path)
+    (tmp_path / "README.txt").write_text("about these\n")
+    assert sources._is_text(tmp_path)
+    for name in ("train-images", "train-labels", "t10k-images", "t10k-labels"):
+        kind = "idx3" if "images" in name else "idx1"
+        (tmp_path / f"{name}-{kind}-ubyte").write_bytes(b"")
+    assert not sources._is_text(tmp_path)

@@ -72,7 +72,7 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
         torch.Size([2])
     """
     path = Path(source).expanduser()
-    if source not in NAMES and not loading.discrete and _is_text(path):
+    if source and source not in NAMES and not loading.discrete and _is_text(path):
         _refuse_label(path, loading)
         return load_corpus(path, loading, progress=progress)
     contents, name, where = _find(source, loading, progress)
@@ -210,9 +210,11 @@ def _refuse_label(path: Path, loading: Loading) -> None:
 
 
 def _is_text(path: Path) -> bool:
-    """Tell a text file, and a folder that holds more of them than of images."""
+    """Tell a text file, and a folder, not of IDX files, that holds more of them than of images."""
     if not path.is_dir():
         return path.suffix.lower() == ".txt" and path.is_file()
+    if find_idx(path) is not None:
+        return False
     endings = Counter(file.suffix.lower() for file in path.rglob("*"))
     return endings[".txt"] > sum(endings[suffix] for suffix in SUFFIXES)
 
