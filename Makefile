@@ -48,7 +48,7 @@ $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null && $(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
 
 $(VENV)/.core: pyproject.toml constraints.txt scripts/install.sh | $(VENV)/bin/python
-	scripts/install.sh $(BIN) .
+	scripts/install.sh $(BIN) ".[text]"
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.core

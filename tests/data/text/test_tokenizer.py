@@ -190,5 +190,5 @@ except Exception as error:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == (
-        "DataError text needs the package tokenizers: pip install 'ancestral[text]'\n"
+        "DataError text needs the package tokenizers: pip install tokenizers\n"
     )

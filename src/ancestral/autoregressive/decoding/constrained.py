@@ -133,7 +133,7 @@ def _library() -> Any:  # noqa: ANN401 (a module without types)
     try:
         import llguidance
     except ImportError as error:
-        raise ConfigError("a grammar needs llguidance: pip install 'ancestral[text]'") from error
+        raise ConfigError("a grammar needs llguidance: pip install llguidance") from error
     return llguidance
 
 

@@ -19,7 +19,7 @@ from ancestral.data.files import shown
 from ancestral.data.text.documents import Found, Source, find_documents, open_sources
 from ancestral.data.text.duplicates import distinct
 from ancestral.data.text.shards import Progress, cached, content_digest, map_tokens, write_tokens
-from ancestral.data.text.tokenizer import Tokenizer
+from ancestral.data.text.tokenizer import Tokenizer, library_version
 from ancestral.data.text.windows import lengths, pack, packed_length, write_padded
 from ancestral.errors import DataError
 
@@ -168,11 +168,9 @@ def tokenise_documents(
 
 
 def _key(contents: str, loading: Loading, tokenizer: Tokenizer | None) -> str:
-    import tokenizers  # Another version may train another vocabulary.
-
     taught = tokenizer.to_json() if tokenizer is not None else ""
     what = [FORMAT, contents, asdict(loading.text), loading.seed, loading.fractions]
-    what += [taught, tokenizers.__version__]
+    what += [taught, library_version()]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:40]
 
 

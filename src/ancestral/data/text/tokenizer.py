@@ -280,13 +280,20 @@ class Stream:
         return self._decoder.decode(b"", final=True)
 
 
+def library_version() -> str:
+    """Return the version of ``tokenizers``: another one may train another vocabulary.
+
+    Raises:
+        DataError: If it is not installed.
+    """
+    return str(_import().__version__)
+
+
 def _import() -> Any:  # noqa: ANN401 - the optional library itself
     try:
         import tokenizers  # Optional, and needed for text only.
     except ImportError as error:
-        raise DataError(
-            "text needs the package tokenizers: pip install 'ancestral[text]'"
-        ) from error
+        raise DataError("text needs the package tokenizers: pip install tokenizers") from error
     return tokenizers
 
 
