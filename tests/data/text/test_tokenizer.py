@@ -189,6 +189,4 @@ except Exception as error:
     print(type(error).__name__, error)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == (
-        "DataError text needs the package tokenizers: pip install tokenizers\n"
-    )
+    assert done.stdout == ("DataError text needs the package tokenizers: pip install tokenizers\n")
