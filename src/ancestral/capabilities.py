@@ -178,6 +178,18 @@ class SpecialTokens(NamedTuple):
         """Return the ids in a vocabulary of so many tokens, the special ones included."""
         return cls(*range(vocabulary - 4, vocabulary))
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The tokens after which nothing comes."""
+        return self.eos, self.pad
+
+    def predicted(self, targets: Tensor) -> Tensor:
+        """Return which of the tokens to predict, int [*], count, bool [*].
+
+        Neither PAD nor BOS does: the one is no token, the other begins a document by definition.
+        """
+        return (targets != self.pad) & (targets != self.bos)
+
 
 class TokenState(Protocol):
     """What a language model keeps of the tokens that it has read: one row a sequence.

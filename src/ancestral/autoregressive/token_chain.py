@@ -157,8 +157,7 @@ class TokenChain(nn.Module, ABC):
             raise ValueError(f"x must be whole numbers [B, T] with T at least 2, got {[*x.shape]}")
         x = x.to(torch.int64)
         targets = x[:, 1:]
-        unreal = (targets == self.special.pad) | (targets == self.special.bos)
-        return x[:, :-1], targets.masked_fill(unreal, -1)
+        return x[:, :-1], targets.masked_fill(~self.special.predicted(targets), -1)
 
     def _checked(self, tokens: Tensor) -> Tensor:
         """Return tokens [B, T] as int64.

@@ -3,9 +3,7 @@
 import math
 
 import torch
-from torch import Tensor
 
-from ancestral.capabilities import SpecialTokens
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
@@ -58,7 +56,7 @@ class TextJudge:
         size = max(1, _ROWS // self._windows.shape[1])
         parts = self._windows.split(size)
         nats = -torch.cat([self.units.log_prob(x.to(self.device)).double().cpu() for x in parts])
-        counts = predicted(self._windows, self._special).sum(dim=1).double()
+        counts = self._special.predicted(self._windows[:, 1:]).sum(dim=1).double()
         per_token = (nats.sum() / counts.sum()).item()
         if not math.isfinite(per_token):
             return dict.fromkeys(("bits_per_char", "perplexity", "loss"), math.nan)
@@ -72,12 +70,3 @@ class TextJudge:
             "perplexity": math.exp(min(per_token, 700.0)),
             "loss": per_token,
         }
-
-
-def predicted(windows: Tensor, special: SpecialTokens) -> Tensor:
-    """Return which tokens of windows [N, T + 1] are predicted, bool [N, T].
-
-    Neither PAD nor BOS is: the one is no token, the other begins a document by definition.
-    """
-    targets = windows[:, 1:]
-    return (targets != special.pad) & (targets != special.bos)

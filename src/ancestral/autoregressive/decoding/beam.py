@@ -101,7 +101,7 @@ def beam_search(
     """
     beam = beam or Beam()
     reader = Reader(model, [prompt], room=beam.max_tokens - 1)
-    special = SpecialTokens.of(model.vocabulary)
+    ends = SpecialTokens.of(model.vocabulary).ends
     live = [[_Prefix((), 0.0)] for _ in range(beam.groups)]
     ended: list[list[Hypothesis]] = [[] for _ in range(beam.groups)]
     for length in range(1, beam.max_tokens + 1):
@@ -110,7 +110,7 @@ def beam_search(
         for group, prefixes in enumerate(live):
             found = _extend(prefixes, log_probs, taken, beam)
             taken.update(prefix.tokens[-1] for prefix in found)
-            done = [prefix for prefix in found if prefix.tokens[-1] in (special.eos, special.pad)]
+            done = [prefix for prefix in found if prefix.tokens[-1] in ends]
             ended[group] += [_hypothesis(prefix, beam, ended=True) for prefix in done]
             live[group] = [prefix for prefix in found if prefix not in done]
             if _decided(live[group], ended[group], beam):

@@ -100,8 +100,7 @@ class Continuation:
         self.reason: Reason | None = None
         self._limit = len(prompt) + max_tokens
         self._stop, self._constraint = stop, constraint and constraint.fresh()
-        special = SpecialTokens.of(vocabulary)
-        self._ends = (special.eos, special.pad)
+        self._ends = SpecialTokens.of(vocabulary).ends
 
     @property
     def generated(self) -> list[int]:

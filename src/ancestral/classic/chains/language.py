@@ -133,7 +133,7 @@ class NGramLanguageModel(nn.Module):
             raise ValueError(f"nothing can be given to a language model, got {[*given]}")
         x = x.to(torch.int64)
         targets = x[:, 1:]
-        real = (targets != self.special.bos) & (targets != self.special.pad)
+        real = self.special.predicted(targets)
         contexts = self.features(x[:, :-1])[real].numpy()
         found = torch.zeros(targets.shape, dtype=torch.float64)
         found[real] = torch.from_numpy(self._log_probs(contexts, targets[real].numpy()))

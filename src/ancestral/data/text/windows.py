@@ -91,8 +91,5 @@ def target_share(windows: Tensor, special: SpecialTokens) -> float:
         >>> target_share(torch.tensor([[5, 1, 6, 8], [5, 6, 5, 0]]), SpecialTokens.of(9))
         0.6666666666666666
     """
-    found = sum(
-        int(((part[:, 1:] != special.pad) & (part[:, 1:] != special.bos)).sum())
-        for part in windows.split(_ROWS)
-    )
+    found = sum(int(special.predicted(part[:, 1:]).sum()) for part in windows.split(_ROWS))
     return found / max(windows.shape[0] * (windows.shape[1] - 1), 1)

@@ -171,7 +171,7 @@ def _generate(model: InDataUnits, n: int, seed: int) -> list[NDArray[np.int64]]:
 def _plain(row: NDArray[np.int64], vocabulary: int) -> NDArray[np.int64]:
     """Return a row up to its end, without the special tokens."""
     special = SpecialTokens.of(vocabulary)
-    ends = np.flatnonzero((row == special.eos) | (row == special.pad))
+    ends = np.flatnonzero(np.isin(row, special.ends))
     row = row[: ends[0]] if len(ends) else row
     return row[row < special.bos]
 
