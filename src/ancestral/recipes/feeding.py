@@ -4,6 +4,7 @@ from torch import Generator, Tensor
 
 from ancestral.capabilities import Batch
 from ancestral.data.dataset import Dataset
+from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.plan import Plan
 from ancestral.recipes.validation import conditions
@@ -14,32 +15,32 @@ def examples_of(plan_: Plan, units: InDataUnits) -> tuple[Batch, Prepare | None]
     """Return the training split, and what makes a batch of it for the model."""
     examples = on_device(plan_.data, plan_.device)
     given = dict(examples.given) if conditions(units) else {}
-    transform = units.transform
+    transform, pad = units.transform, _pad(plan_)
     if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
         return Batch(transform(examples.x), given), None
 
     def prepare(batch: Batch, generator: Generator) -> Batch:
-        return Batch(transform(batch.x, generator), batch.given)
+        x = batch.x if pad is None else batch.x[:, : int(lengths(batch.x, pad).max())]
+        return Batch(transform(x, generator), batch.given)
 
-    def trim(batch: Batch, generator: Generator) -> Batch:
-        longest = int((batch.x != _pad(plan_.data)).sum(dim=1).max())
-        return prepare(Batch(batch.x[:, :longest], batch.given), generator)
-
-    return Batch(examples.x, given), prepare if lengths_of(plan_) is None else trim
+    return Batch(examples.x, given), prepare
 
 
 def lengths_of(plan_: Plan) -> Tensor | None:
     """Return the lengths of padded windows, whose batches are of like length; else None."""
-    if plan_.data.kind != "text" or plan_.loading.text.batching != "padded":
-        return None
-    return (plan_.data.train.x != _pad(plan_.data)).sum(dim=1)
-
-
-def _pad(data: Dataset) -> int:
-    return data.corpus.tokenizer.special.pad if data.corpus is not None else -1
+    pad = _pad(plan_)
+    return None if pad is None else lengths(plan_.data.train.x, pad)
 
 
 def on_device(data: Dataset, device: str) -> Batch:
     """Return the training split on a device, in the user's units."""
     given = {name: value.to(device) for name, value in data.train.given.items()}
     return Batch(data.train.x.to(device), given)
+
+
+def _pad(plan_: Plan) -> int | None:
+    """Return what fills padded windows; None for other data."""
+    corpus = plan_.data.corpus
+    if corpus is None or plan_.loading.text.batching != "padded":
+        return None
+    return corpus.tokenizer.special.pad
