@@ -6,6 +6,7 @@ import torch
 
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.measures.estimate import ratio_of
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.table import Choice
 
@@ -56,17 +57,15 @@ class TextJudge:
         size = max(1, _ROWS // self._windows.shape[1])
         parts = self._windows.split(size)
         nats = -torch.cat([self.units.log_prob(x.to(self.device)).double().cpu() for x in parts])
-        counts = self._special.predicted(self._windows[:, 1:]).sum(dim=1).double()
-        per_token = (nats.sum() / counts.sum()).item()
-        if not math.isfinite(per_token):
+        counts = self._special.predicted(self._windows[:, 1:]).sum(dim=1)
+        found = ratio_of(nats, counts)
+        if not math.isfinite(found.value):
             return dict.fromkeys(("bits_per_char", "perplexity", "loss"), math.nan)
         unit = math.log(2) * self._characters_per_token
-        spread = (nats - per_token * counts).square().sum().item()
-        se = math.sqrt(spread) / counts.sum().item() / unit
-        value = per_token / unit
-        self.figure = Figure(value, se, "bits", "exact")
+        value = found.value / unit
+        self.figure = Figure(value, found.se / unit, "bits", "exact")
         return {
             "bits_per_char": value,
-            "perplexity": math.exp(min(per_token, 700.0)),
-            "loss": per_token,
+            "perplexity": math.exp(min(found.value, 700.0)),
+            "loss": found.value,
         }

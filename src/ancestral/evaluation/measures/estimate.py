@@ -28,6 +28,24 @@ def mean_of(values: Tensor) -> Estimate:
     return Estimate(values.mean().item(), values.std().item() / math.sqrt(len(values)))
 
 
+def ratio_of(total: Tensor, size: Tensor) -> Estimate:
+    """Return sum(total) / sum(size) and its standard error over units as they come.
+
+    What stands in one unit (the tokens of a text) is not independent, the units are: the error is
+    the root of sum (t_i - r s_i)^2 m / (m - 1), over the sum of sizes, for m units.
+
+    Source: Cochran 1977, Sampling Techniques, sec. 2.11 (ratio estimator).
+
+    Args:
+        total: What is counted in each unit, [M].
+        size: How large each unit is, [M]; not all 0.
+    """
+    total, size = total.double(), size.double()
+    ratio = (total.sum() / size.sum()).item()
+    spread = (total - ratio * size).square().sum().item() * len(total) / max(1, len(total) - 1)
+    return Estimate(ratio, math.sqrt(spread) / size.sum().item())
+
+
 def share_of(hits: Tensor) -> Estimate:
     """Return the share of true entries in ``hits`` [N] (bool) and its binomial standard error.
 

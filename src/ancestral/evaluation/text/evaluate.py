@@ -13,9 +13,10 @@ from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
 from ancestral.data.dataset import Dataset
 from ancestral.data.text import Corpus, Documents
 from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.evaluate import Evaluation
 from ancestral.evaluation.figures import Figure
-from ancestral.evaluation.measures.estimate import Estimate, mean_of
+from ancestral.evaluation.measures.estimate import Estimate, mean_of, ratio_of
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
 from ancestral.evaluation.text.likelihood import document_log_probs
@@ -115,12 +116,12 @@ def _likelihoods(
     lengths = (corpus.test.sizes - 1)[chosen].double()
     nats = -scores
     bits = nats / math.log(2)
-    tokens = _ratio(nats, lengths)
+    tokens = ratio_of(nats, lengths)
     figures: dict[str, Figure | None] = {
         "log_prob": _mean(scores),
         "perplexity": _exponential(tokens),
-        "bits_per_char": _figure(_ratio(bits, corpus.test.characters[chosen].double()), "bits"),
-        "bits_per_byte": _figure(_ratio(bits, corpus.test.bytes[chosen].double()), "bits"),
+        "bits_per_char": _figure(ratio_of(bits, corpus.test.characters[chosen].double()), "bits"),
+        "bits_per_byte": _figure(ratio_of(bits, corpus.test.bytes[chosen].double()), "bits"),
     }
     n = f"{len(chosen):,} held-out documents, {int(lengths.sum()):,} tokens with their ends"
     return figures, {
@@ -135,8 +136,7 @@ def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
     network = model.model
     if not isinstance(network, LanguageModel):
         raise ValueError(f"{type(network).__name__} does not predict tokens")
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    streams = [documents.ids(int(i)).to(device) for i in chosen]
+    streams = [documents.ids(int(i)).to(device_of(model)) for i in chosen]
     found = document_log_probs(network, streams).cpu()
     if not bool(found.isfinite().all()):
         bad = int((~found.isfinite()).sum())
@@ -162,9 +162,7 @@ def _generate(model: InDataUnits, n: int, seed: int) -> list[NDArray[np.int64]]:
     network = model.model
     if not isinstance(network, LanguageModel) or not isinstance(network, Samples):
         raise ValueError(f"{type(network).__name__} does not generate tokens")
-    device = next((p.device for p in network.parameters()), torch.device("cpu"))
-    generator = Generator(device).manual_seed(seed)
-    drawn = network.sample(n, generator=generator).cpu().numpy()
+    drawn = network.sample(n, generator=generator_of(model, seed)).cpu().numpy()
     return [_plain(row, network.vocabulary) for row in drawn]
 
 
@@ -232,14 +230,6 @@ def _definitions(texts: int, least: int) -> dict[str, str]:
         f"of at least {least} tokens that stand verbatim in the training documents, beside the "
         "same of as much held-out human text; p is of the hypothesis that no more is copied.",
     }
-
-
-def _ratio(total: Tensor, size: Tensor) -> Estimate:
-    """Return sum(total) / sum(size) and its standard error over documents (Cochran 1977, 2.11)."""
-    share = (total.sum() / size.sum()).item()
-    n = len(total)
-    spread = (total - share * size).square().sum().item() * n / max(1, n - 1)
-    return Estimate(share, math.sqrt(spread) / size.sum().item())
 
 
 def _mean(values: Tensor) -> Figure:

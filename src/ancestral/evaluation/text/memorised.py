@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from ancestral.evaluation.measures.estimate import Estimate
+from ancestral.evaluation.measures.estimate import Estimate, ratio_of
 from ancestral.evaluation.text.suffix_array import SuffixArray
 
 LEAST = 20
@@ -63,20 +64,19 @@ class Memory:
 
     def covered(self, text: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Return which tokens of a text [T] lie inside a match, bool [T]."""
-        inside = np.zeros(len(text), dtype=bool)
-        for match in self.matches(text):
-            inside[match.start : match.stop] = True
-        return inside
+        return covered(self.matches(text), len(text))
+
+
+def covered(matches: Sequence[Match], length: int) -> NDArray[np.bool_]:
+    """Return which of so many tokens lie inside one of the matches, bool [length]."""
+    inside = np.zeros(length, dtype=bool)
+    for match in matches:
+        inside[match.start : match.stop] = True
+    return inside
 
 
 def memorised_fraction(memory: Memory, texts: Sequence[NDArray[np.integer]]) -> Estimate:
     """Return the share of all tokens that lie inside verbatim matches with the corpus.
-
-    The standard error is that of a ratio over texts as they come, for tokens of one text are not
-    independent: the root of sum (c_i - r n_i)^2 / (1 - 1/m) over the tokens, of c_i covered among
-    n_i in m texts.
-
-    Source: Cochran 1977, Sampling Techniques, sec. 2.11 (ratio estimator).
 
     Args:
         memory: The training corpus.
@@ -85,10 +85,8 @@ def memorised_fraction(memory: Memory, texts: Sequence[NDArray[np.integer]]) -> 
     Raises:
         ValueError: If there are fewer than 2 texts, or no token.
     """
-    counts = np.array([len(text) for text in texts], dtype=float)
-    if len(texts) < 2 or counts.sum() == 0:
+    counts = torch.tensor([len(text) for text in texts])
+    if len(texts) < 2 or not counts.any():
         raise ValueError(f"need at least 2 texts with tokens, got {len(texts)}")
-    covered = np.array([memory.covered(text).sum() for text in texts], dtype=float)
-    share = covered.sum() / counts.sum()
-    spread = np.square(covered - share * counts).sum() * len(texts) / (len(texts) - 1)
-    return Estimate(float(share), float(np.sqrt(spread) / counts.sum()))
+    inside = torch.tensor([int(memory.covered(text).sum()) for text in texts])
+    return ratio_of(inside, counts)

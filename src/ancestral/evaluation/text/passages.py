@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ancestral.data.text import Tokenizer
-from ancestral.evaluation.text.memorised import Memory
+from ancestral.evaluation.text.memorised import Memory, covered
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,13 @@ class Passages:
 
 def passage(text: NDArray[np.integer], memory: Memory, tokenizer: Tokenizer) -> Passage:
     """Return a text [T] of token ids with its copies marked."""
-    inside = memory.covered(text)
+    matches = memory.matches(text)
+    inside = covered(matches, len(text))
     edges = [0, *(np.flatnonzero(np.diff(inside)) + 1).tolist(), len(text)]
     pieces = tuple(
         (tokenizer.decode(text[a:b].tolist()), bool(inside[a])) for a, b in pairwise(edges) if a < b
     )
-    best = max(memory.matches(text), key=len, default=None)
+    best = max(matches, key=len, default=None)
     if best is None:
         return Passage(pieces)
     return Passage(pieces, tokenizer.decode(text[best.start : best.stop].tolist()), len(best))
