@@ -9,7 +9,7 @@ carries them, and ``spec`` with ``build`` makes the empty transform to load them
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Generator, Tensor, nn
@@ -110,12 +110,19 @@ class Affine(Transform):
 
 
 class States(Transform):
-    """States as they are: the numbers of a discrete model are the user's own.
+    """States, or token ids, as they are: the numbers of a discrete model are the user's own.
+
+    Args:
+        kind: ``states`` of tables, uint8, or ``tokens`` of text, int32.
 
     Example:
         >>> States()(torch.zeros(5, 3, dtype=torch.uint8)).dtype
         torch.uint8
     """
+
+    def __init__(self, kind: Literal["states", "tokens"] = "states") -> None:
+        super().__init__()
+        self.kind: Literal["states", "tokens"] = kind
 
     def forward_and_log_det(
         self, x: Tensor, generator: Generator | None = None
@@ -125,36 +132,12 @@ class States(Transform):
         return x, torch.zeros(len(x), dtype=torch.float64, device=x.device)
 
     def inverse(self, y: Tensor) -> Tensor:
-        """Return the states, uint8 [B, D]."""
-        return y.to(torch.uint8)
+        """Return the states, [B, D], in the type of the data."""
+        return y.to(torch.uint8 if self.kind == "states" else torch.int32)
 
     def spec(self) -> Spec:
         """Return the kind."""
-        return {"kind": "states"}
-
-
-class Tokens(Transform):
-    """Token ids as they are: the tokenizer stands between them and the user's text.
-
-    Example:
-        >>> Tokens()(torch.zeros(5, 3, dtype=torch.int32)).dtype
-        torch.int64
-    """
-
-    def forward_and_log_det(
-        self, x: Tensor, generator: Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the ids, int64, and zeros."""
-        del generator  # Nothing is drawn.
-        return x.long(), torch.zeros(len(x), dtype=torch.float64, device=x.device)
-
-    def inverse(self, y: Tensor) -> Tensor:
-        """Return the ids, int32 [B, T]."""
-        return y.int()
-
-    def spec(self) -> Spec:
-        """Return the kind."""
-        return {"kind": "tokens"}
+        return {"kind": self.kind}
 
 
 class Levels(Transform):
@@ -385,10 +368,8 @@ def build(spec: Mapping[str, Any]) -> Transform:
     match spec:
         case {"kind": "affine", "event_shape": shape}:
             return Affine(torch.zeros(shape), torch.ones(shape))
-        case {"kind": "states"}:
-            return States()
-        case {"kind": "tokens"}:
-            return Tokens()
+        case {"kind": "states" | "tokens" as kind}:
+            return States(kind)
         case {"kind": "levels", "levels": levels, "low": low, "high": high}:
             return Levels(levels, low=low, high=high)
         case {"kind": "dequantise", "levels": levels}:

@@ -9,7 +9,7 @@ from ancestral.autoregressive.recurrent import Cell
 from ancestral.classic.chains.language import NGramLanguageModel
 from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from ancestral.data.dataset import Dataset
-from ancestral.data.transforms import Tokens, Transform
+from ancestral.data.transforms import States, Transform
 from ancestral.recipes.shape import Shape
 from ancestral.recipes.text_configs import (
     BigramConfig,
@@ -35,7 +35,7 @@ OPTIONS = Options(
 def tokens(data: Dataset) -> Transform:
     """Return the transform of text: token ids stay as they are."""
     del data  # There is nothing to fit.
-    return Tokens()
+    return States("tokens")
 
 
 def bigram(config: BigramConfig, shape: Shape) -> nn.Module:
