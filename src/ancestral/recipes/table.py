@@ -67,6 +67,29 @@ class Recipe:
         return options
 
 
+def _of_text(
+    name: str,
+    summary: str,
+    config: type[Any],
+    build: Callable[[Any, Shape], nn.Module],
+    *,
+    trained: bool = False,
+) -> Recipe:
+    """Return the recipe of a language model: counted, or trained by gradients."""
+    return Recipe(
+        name=name,
+        paradigm="autoregressive" if trained else "classic",
+        summary=summary,
+        config=config,
+        build=build,
+        transform=text_wiring.tokens,
+        kinds=("text",),
+        chosen_by="bits_per_char",
+        options={"text": text_wiring.OPTIONS} if trained else {},
+        budget={"text": Budget(steps=2_000)} if trained else {},
+    )
+
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -170,66 +193,48 @@ RECIPES: dict[str, Recipe] = {
             },
             budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
         ),
-        Recipe(
-            name="bigram",
-            paradigm="classic",
-            summary="counts of pairs of tokens",
-            config=text_configs.BigramConfig,
-            build=text_wiring.bigram,
-            transform=text_wiring.tokens,
-            kinds=("text",),
-            chosen_by="bits_per_char",
+        _of_text(
+            "bigram", "counts of pairs of tokens", text_configs.BigramConfig, text_wiring.bigram
         ),
-        Recipe(
-            name="ngram",
-            paradigm="classic",
-            summary="counts of the last tokens, with the smoothing of your choice",
-            config=text_configs.NGramConfig,
-            build=text_wiring.ngram,
-            transform=text_wiring.tokens,
-            kinds=("text",),
-            chosen_by="bits_per_char",
+        _of_text(
+            "ngram",
+            "counts of the last tokens, with the smoothing of your choice",
+            text_configs.NGramConfig,
+            text_wiring.ngram,
         ),
-        Recipe(
-            name="kneser-ney",
-            paradigm="classic",
-            summary="trigrams under interpolated modified Kneser-Ney smoothing",
-            config=text_configs.KneserNeyConfig,
-            build=text_wiring.kneser_ney,
-            transform=text_wiring.tokens,
-            kinds=("text",),
-            chosen_by="bits_per_char",
+        _of_text(
+            "kneser-ney",
+            "trigrams under interpolated modified Kneser-Ney smoothing",
+            text_configs.KneserNeyConfig,
+            text_wiring.kneser_ney,
         ),
-        *(
-            Recipe(
-                name=name,
-                paradigm="autoregressive",
-                summary=summary,
-                config=text_configs.RecurrentConfig,
-                build=build,
-                transform=text_wiring.tokens,
-                kinds=("text",),
-                chosen_by="bits_per_char",
-                options={"text": text_wiring.OPTIONS},
-                budget={"text": Budget(steps=2_000)},
-            )
-            for name, summary, build in (
-                ("rnn", "Elman's recurrent network, the book's", text_wiring.recurrent("elman")),
-                ("lstm", "recurrent network with gated memory", text_wiring.recurrent("lstm")),
-                ("gru", "recurrent network with two gates", text_wiring.recurrent("gru")),
-            )
+        _of_text(
+            "rnn",
+            "Elman's recurrent network, the book's",
+            text_configs.RecurrentConfig,
+            text_wiring.recurrent("elman"),
+            trained=True,
         ),
-        Recipe(
-            name="gpt",
-            paradigm="autoregressive",
-            summary="Transformer that predicts the next token, the book's by default",
-            config=text_configs.GPTConfig,
-            build=text_wiring.gpt,
-            transform=text_wiring.tokens,
-            kinds=("text",),
-            chosen_by="bits_per_char",
-            options={"text": text_wiring.OPTIONS},
-            budget={"text": Budget(steps=2_000)},
+        _of_text(
+            "lstm",
+            "recurrent network with gated memory",
+            text_configs.RecurrentConfig,
+            text_wiring.recurrent("lstm"),
+            trained=True,
+        ),
+        _of_text(
+            "gru",
+            "recurrent network with two gates",
+            text_configs.RecurrentConfig,
+            text_wiring.recurrent("gru"),
+            trained=True,
+        ),
+        _of_text(
+            "gpt",
+            "Transformer that predicts the next token, the book's by default",
+            text_configs.GPTConfig,
+            text_wiring.gpt,
+            trained=True,
         ),
     )
 }

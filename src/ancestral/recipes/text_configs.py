@@ -12,6 +12,7 @@ TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
 _HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 64, "medium": 64, "large": 64}
+_WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,13 +101,13 @@ class RecurrentConfig:
         return replace(
             self,
             layers=self.layers or (1 if self.size in {"tiny", "small"} else 2),
-            width=self.width or _HEADS[self.size] * _HEAD_WIDTH[self.size],
+            width=self.width or _WIDTHS[self.size],
         )
 
     @property
     def learning_rate(self) -> float:
         """The peak rate: wide networks take smaller steps."""
-        return rate_of_width(self.width or _HEADS[self.size] * _HEAD_WIDTH[self.size])
+        return rate_of_width(self.width or _WIDTHS[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +162,7 @@ class GPTConfig:
     @property
     def learning_rate(self) -> float:
         """The peak rate: wide networks take smaller steps."""
-        return rate_of_width(self.width or _HEADS[self.size] * _HEAD_WIDTH[self.size])
+        return rate_of_width(self.width or _WIDTHS[self.size])
 
 
 def rate_of_width(width: int) -> float:
