@@ -15,12 +15,12 @@ from ancestral.autoregressive.decoding.generate import collect, generate
 from ancestral.autoregressive.decoding.settings import Decoding, row_generators
 from ancestral.capabilities import Batch, Given, Loss, Player, SpecialTokens, TokenState
 from ancestral.networks.dag import DAG
+from ancestral.networks.language import SAMPLED, prompt_of, refuse_given
 
 Objective: TypeAlias = Literal["tokens", "sequences"]
 """``tokens``: the mean over all tokens. ``sequences``: the book's, a mean over sequences of the sum
 over a sequence's tokens divided by its length, BOS included: a token of a short one weighs more."""
 
-_SAMPLED = 256  # Most tokens of a sample.
 _SHOWN = 5  # Tokens of the drawn network.
 
 
@@ -88,8 +88,7 @@ class TokenChain(nn.Module, ABC):
         Raises:
             ValueError: If something is given, or x is too long or holds unknown tokens.
         """
-        if given:
-            raise ValueError(f"nothing can be given to a language model, got {[*given]}")
+        refuse_given(given)
         tokens, targets = self._split(x)
         matrix, bias = self.unembedding()
         features = self.features(tokens)
@@ -112,16 +111,14 @@ class TokenChain(nn.Module, ABC):
         Raises:
             ValueError: If n < 1, or something else is given.
         """
-        if n < 1 or (given and set(given) != {"prompt"}):
-            raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")
-        prompt = given["prompt"].tolist() if given else [self.special.bos]
+        prompt = prompt_of(n, given, self.special).tolist()
         seed = torch.randint(2**62, (), generator=generator, device=_device_of(generator))
         drawn = collect(
             generate(
                 self,
                 [prompt] * n,
                 Decoding.plain(),
-                max_tokens=_SAMPLED,
+                max_tokens=SAMPLED,
                 generators=row_generators(int(seed), n),
             )
         )

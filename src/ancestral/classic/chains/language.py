@@ -11,8 +11,9 @@ from ancestral.capabilities import Given, SpecialTokens
 from ancestral.classic.chains.ngram import NGram
 from ancestral.classic.chains.smoothing import Smoothing
 from ancestral.networks.dag import DAG
+from ancestral.networks.language import SAMPLED, prompt_of, refuse_given
+from ancestral.nn.key_value_cache import check_rewind, checked_counts
 
-_SAMPLED = 256  # Most tokens of a sample.
 _KEPT = 512  # Contexts whose distributions are kept.
 
 
@@ -55,8 +56,7 @@ class LastTokens:
         Raises:
             ValueError: If a row is shorter than that.
         """
-        if bool(((lengths < 0) | (lengths > self._lengths)).any()):
-            raise ValueError(f"lengths must be at most {self._lengths.tolist()}, got {lengths}")
+        check_rewind(lengths, self._lengths)
         self._lengths.copy_(lengths)
 
 
@@ -129,8 +129,7 @@ class NGramLanguageModel(nn.Module):
         Raises:
             ValueError: If something is given.
         """
-        if given:
-            raise ValueError(f"nothing can be given to a language model, got {[*given]}")
+        refuse_given(given)
         x = x.to(torch.int64)
         targets = x[:, 1:]
         real = self.special.predicted(targets)
@@ -156,12 +155,10 @@ class NGramLanguageModel(nn.Module):
         Raises:
             ValueError: If n < 1, or something else is given.
         """
-        if n < 1 or (given and set(given) != {"prompt"}):
-            raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")
-        prompt = given["prompt"] if given else torch.tensor([self.special.bos])
+        prompt = prompt_of(n, given, self.special)
         tokens, begin = self._context(prompt.tolist())
         drawn = self.chain.sample(
-            n, length=_SAMPLED, context=tokens, begin=begin, generator=generator
+            n, length=SAMPLED, context=tokens, begin=begin, generator=generator
         )
         ended = (drawn == self.special.eos).cumsum(1)
         after = (ended > 0) & ((drawn != self.special.eos) | (ended > 1))
@@ -199,7 +196,7 @@ class NGramLanguageModel(nn.Module):
             ValueError: If a row would hold more tokens than the state has room for.
         """
         rows, steps = tokens.shape
-        counts = torch.full((rows,), steps) if counts is None else counts.cpu()
+        counts = checked_counts(counts, rows, steps)
         ends = state.lengths + counts
         room = state.tokens.shape[1]
         if rows and int(ends.max()) > room:
