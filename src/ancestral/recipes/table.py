@@ -162,7 +162,11 @@ RECIPES: dict[str, Recipe] = {
             chosen_by="elbo",
             options={
                 "images": Options(
-                    batch_size=128, ema_decay=0.999, validate_every=200, channels_last=True
+                    batch_size=128,
+                    ema_decay=0.999,
+                    validate_every=200,
+                    channels_last=True,
+                    large_products=True,
                 )
             },
             budget={"images": Budget(steps=3_000)},

@@ -28,6 +28,7 @@ OPTIONS = Options(
     max_grad_norm=1.0,
     validate_every=100,
     patience=10,
+    large_products=True,
 )
 """Of the training of language models; the rate comes from the size of the network."""
 
