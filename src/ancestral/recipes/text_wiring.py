@@ -93,6 +93,7 @@ def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
             feed_forward=config.feed_forward,
             tied=config.tied,
             qk_norm=config.qk_norm,
+            score=config.score,
         ),
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
