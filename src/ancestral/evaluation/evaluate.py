@@ -92,7 +92,7 @@ def evaluate(
             shown = attempts("samples to show", lambda: _show(model, data, bench, drawn))
     finally:
         model.model.train(training)
-    qualities, texts = _qualities(bench, drawn, means, attempts, progress)
+    qualities, texts = _qualities(bench, data, (drawn, means), attempts, progress)
     figures |= qualities
     texts |= likelihood.definitions(model, data, bench.sizes, setting.draws)
     samples, given, nearest = shown or (data.train.x[:0], {}, data.train.x[:0])
@@ -135,16 +135,17 @@ def _show(
 
 def _qualities(
     bench: Bench,
-    drawn: Tensor | None,
-    means: Tensor | None,
+    data: Dataset,
+    made: tuple[Tensor | None, Tensor | None],
     attempts: Attempts,
     progress: Progress,
 ) -> tuple[dict[str, Figure | None], dict[str, str]]:
     """Take every measure of samples and means, with its floor; return also what each one means."""
+    drawn, means = made
     found: dict[str, Figure | None] = {}
     texts: dict[str, str] = {}
     todo = stages(bench)
-    enough = _enough(bench, attempts)
+    enough = _enough(bench, attempts) and _whole(data, attempts)
     for number, stage in enumerate(todo):
         progress(stage.title, 0.4 + 0.6 * number / len(todo))
         floor = _measured(stage, stage.stand_in if enough else None, "floor of ", attempts)
@@ -170,6 +171,19 @@ def _enough(bench: Bench, attempts: Attempts) -> bool:
         f"got {train:,} and {test:,}"
     )
     return False
+
+
+def _whole(data: Dataset, attempts: Attempts) -> bool:
+    """Return whether no cell of a table is missing, with a note if one is."""
+    if data.kind != "tables":
+        return True
+    rows = sum(int((part.x < 0).any(dim=1).sum()) for part in (data.train, data.test))
+    if rows:
+        attempts.notes.append(
+            "sample quality: samples are whole rows, and cells are missing in "
+            f"{rows:,} of {len(data.train) + len(data.test):,} rows"
+        )
+    return not rows
 
 
 def _points(bench: Bench, x: Tensor | None) -> Tensor | None:

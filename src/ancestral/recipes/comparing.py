@@ -159,7 +159,8 @@ def contest(
         raise ConfigError(f"models must differ, got {', '.join(models or ())}")
     common, own = _sort(settings or {}, models)
     states = bool(models) and all(recipe_named(name).kinds == ("tables",) for name in models or ())
-    loaded = load(data, replace(loading_of(common), discrete=states))
+    gaps = states and any(one.get("missing") == "em" for one in own.values())
+    loaded = load(data, replace(loading_of(common), discrete=states, missing=gaps))
     names = list(models or DEFAULTS[loaded.kind])
     plans = [
         plan(

@@ -14,7 +14,7 @@ from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.recipes import settings
-from ancestral.recipes.configs import Config
+from ancestral.recipes.configs import Config, takes_gaps
 from ancestral.recipes.record import DataRecord
 from ancestral.recipes.settings import convert, hints, nearest
 from ancestral.recipes.table import Recipe, recipe_named
@@ -111,8 +111,9 @@ def plan(
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    chosen.check(recipe)
-    loading = replace(loading_of(chosen.loading), discrete=recipe.kinds == ("tables",))
+    gaps = takes_gaps(chosen.check(recipe))
+    states = recipe.kinds == ("tables",)
+    loading = replace(loading_of(chosen.loading), discrete=states, missing=gaps)
     loaded = data if isinstance(data, Dataset) else load(str(data), loading)
     if loaded.kind not in recipe.kinds:
         raise ConfigError(
@@ -184,11 +185,11 @@ class _Chosen:
                 )
         return found
 
-    def check(self, recipe: Recipe) -> None:
-        """Refuse wrong values before the data are loaded."""
-        self.make_config(recipe)
+    def check(self, recipe: Recipe) -> Config:
+        """Refuse wrong values before the data are loaded; return the config as it is written."""
         if recipe.trains:
             settings.build(Options, self.options)
+        return self.make_config(recipe)
 
     def make_config(self, recipe: Recipe) -> Config:
         try:

@@ -126,6 +126,7 @@ RECIPES: dict[str, Recipe] = {
             build=wiring.bayes_net,
             transform=wiring.states,
             choose=wiring.choose_edges,
+            check=wiring.enough_cells,
             kinds=("tables",),
             chosen_by="log_prob",
         ),

@@ -217,7 +217,30 @@ def bayes_net(config: BayesNetConfig, shape: Shape) -> nn.Module:
         edges=list(zip(edges[::2], edges[1::2], strict=True)),
         names=shape.columns,
         pseudo_count=config.pseudo_count,
+        latent=dict(zip(config.latent, config.latent_states, strict=True)),
+        starts=config.starts,
     )
+
+
+def enough_cells(config: BayesNetConfig, data: Dataset) -> None:
+    """Refuse missing cells that nothing fills, and columns without a state.
+
+    Raises:
+        ConfigError: If there are any, or a search for a structure finds no whole row.
+    """
+    if empty := [n for n, of in zip(data.columns, data.states, strict=True) if not of]:
+        raise ConfigError(
+            f"column {empty[0]!r} of {data.name} has no cell that says anything: leave it out; "
+            "a structure file may have it as a latent node"
+        )
+    whole = (data.train.x >= 0).all(dim=1)
+    if config.missing == "refuse" and not bool(whole.all()):
+        raise ConfigError(f"{data.name} has missing cells: set missing=em")
+    if config.edges is None and not bool(whole.any()):
+        raise ConfigError(
+            f"structure must be a network file where every row has a missing cell, "
+            f"got {config.structure}, which learns from whole rows"
+        )
 
 
 def choose_edges(config: BayesNetConfig, y: Tensor, generator: Generator) -> BayesNetConfig:
@@ -225,12 +248,13 @@ def choose_edges(config: BayesNetConfig, y: Tensor, generator: Generator) -> Bay
 
     Args:
         config: Resolved.
-        y: The training split, states [N, D].
+        y: The training split, states [N, D]; rows with a missing cell are passed over.
         generator: Not used: both searches are deterministic.
     """
     del generator
     if config.edges is not None:
         return config
+    y = y[(y >= 0).all(dim=1)]
     columns = {str(index): column.numpy() for index, column in enumerate(y.T.contiguous())}
     found = (
         chow_liu(columns)
