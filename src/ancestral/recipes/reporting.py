@@ -183,7 +183,8 @@ def _changed(record: Record) -> dict[str, object]:
         key: value for key, value in settings.plain(record.config).items() if value != usual[key]
     }
     if record.options is not None:
-        usual = settings.plain(recipe.options_of(record.config, record.data.kind))
+        options = recipe.options_of(record.config, record.data.kind)
+        usual = settings.plain(record.tuning.options(options) if record.tuning else options)
         chosen = settings.plain(record.options)
         found |= {key: value for key, value in chosen.items() if value != usual[key]}
     loading = record.data.loading
@@ -195,6 +196,9 @@ def _changed(record: Record) -> dict[str, object]:
         found["split_seed"] = loading.seed
     usual = settings.plain(TextLoading())
     found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
+    if record.tuning is not None:
+        tuning = settings.plain(record.tuning)
+        found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
     return found
 
 

@@ -17,9 +17,10 @@ from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
+from ancestral.nn.low_rank import adapters, merged_state
+from ancestral.recipes.building import build_model
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.metrics import read_metrics
-from ancestral.recipes.plan import build_model
 from ancestral.recipes.record import FORMAT, Record, check_format
 from ancestral.recipes.table import Recipe, recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
@@ -112,7 +113,8 @@ class Run:
             RunError: If they have changed.
             DataError: If they cannot be read.
         """
-        data = load(self.record.data.source, self.record.data.loading)
+        tokenizer = self.tokenizer() if self.record.tuning is not None else None
+        data = load(self.record.data.source, self.record.data.loading, tokenizer=tokenizer)
         if data.fingerprint != self.record.data.fingerprint:
             raise RunError(
                 f"the data of {self.folder} have changed: {self.record.data.source} has "
@@ -147,14 +149,14 @@ class Run:
 def save_weights(
     run: Run, model: nn.Module, transform: Transform, metadata: Mapping[str, Any]
 ) -> None:
-    """Write the weights that are kept, and the transform's numbers.
+    """Write the weights that are kept, adapters merged, and the transform's numbers.
 
     Raises:
         RunError: If they cannot be written; older weights stay as they are.
     """
     tensors: dict[str, Tensor] = {}
-    for prefix, module in (("model.", model), ("transform.", transform)):
-        tensors |= {prefix + name: value for name, value in module.state_dict().items()}
+    for prefix, state in (("model.", merged_state(model)), ("transform.", transform.state_dict())):
+        tensors |= {prefix + name: value for name, value in state.items()}
     words = {"format": FORMAT, "model": run.record.model, **metadata}
     save_tensors(run.folder / WEIGHTS, tensors, words)
 
@@ -264,6 +266,8 @@ def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: P
 
 def count_parameters(model: nn.Module) -> int:
     """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
+    beside = [part for adapter in adapters(model).values() for part in adapter.added.parameters()]
     learned = sum(value.numel() for value in model.parameters())
+    learned -= sum(value.numel() for value in beside)  # They end as part of the others.
     stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
     return learned + (stored if isinstance(model, Fits) else 0)
