@@ -27,6 +27,7 @@ from ancestral.training.checkpoint import load_tensors, save_tensors
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
 METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +125,16 @@ class Run:
         return data
 
     def same_kind(self, source: str) -> Dataset:
-        """Load other data, as the run's own were loaded, for this run's model.
+        """Load other data, as the run's own were loaded, for this run's model; text in its tokens.
 
         Raises:
             RunError: If they are not the kind, shape or labels that the model knows.
             DataError: If they cannot be read.
         """
         mine = self.record.data
-        data = load(source, mine.loading)
+        data = load(
+            source, mine.loading, tokenizer=self.tokenizer() if mine.kind == "text" else None
+        )
         shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
         if data.kind != mine.kind or shape != wanted:
             raise RunError(
@@ -195,8 +198,9 @@ def make_folder(folder: Path, *, overwrite: bool) -> tuple[Path, ...]:
     with disk_errors(folder):
         for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER):
             (folder / name).unlink(missing_ok=True)
-        if (folder / CHECKPOINT).is_dir():
-            shutil.rmtree(folder / CHECKPOINT)
+        for name in (CHECKPOINT, ADAPTER):
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     return (folder, *made)
