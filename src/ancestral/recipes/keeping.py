@@ -8,9 +8,18 @@ from typing import Any, Self
 
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.adapter_files import save_adapters
 from ancestral.recipes.metrics import MetricsFile
 from ancestral.recipes.record import FORMAT, Result, Stopped
-from ancestral.recipes.runs import CHECKPOINT, METRICS, WEIGHTS, Run, save_record, save_weights
+from ancestral.recipes.runs import (
+    ADAPTER,
+    CHECKPOINT,
+    METRICS,
+    WEIGHTS,
+    Run,
+    save_record,
+    save_weights,
+)
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
@@ -107,6 +116,8 @@ class Keeper:
         words = {"step": step, "weights": "averaged" if averaged else "raw"}
         with self.game.averaged():
             save_weights(self.run, self.units.model, self.units.transform, words)
+            if (tuning := self.run.record.tuning) is not None:
+                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning)
 
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""

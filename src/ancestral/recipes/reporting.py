@@ -204,7 +204,7 @@ def _changed(record: Record) -> dict[str, object]:
 
 def _remarks(run: Run) -> list[str]:
     result, recipe = run.record.result, run.recipe
-    notes = []
+    notes = [] if run.record.tuning is None else [f"begun at {run.record.tuning.words}"]
     if result.best is not None and recipe.chosen_by is not None:
         value = f"{result.best.value:.4g} {result.best.unit} on the validation split"
         if recipe.trains:

@@ -12,8 +12,9 @@ from ancestral.recipes.text_wiring import adapted_part
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
 
-_GENTLER = 10.0
-"""A training of all weights that begins at good ones takes steps so much smaller."""
+_ALL_WEIGHTS, _ADAPTERS = 1 / 3, 10 / 3
+"""Rates, in those of a training from scratch: weights that are good already take smaller steps, and
+adapters ten times as large ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,16 +49,20 @@ class Tuning:
         """What the product of the adapters is multiplied by, times the rank."""
         return float(self.lora or 1) if self.lora_alpha is None else self.lora_alpha
 
+    @property
+    def words(self) -> str:
+        """Where it begins and what learns, for people."""
+        learns = "all weights learn" if self.lora is None else f"adapters of rank {self.lora} learn"
+        return f"the weights of {self.start}, {learns}"
+
     def options(self, usual: Options) -> Options:
         """Return the options of a training from scratch as they fit this one.
 
-        Adapters keep the rate; where all weights are trained it is a tenth of that. Source: rates
-        of adapters are best near ten times those of full fine-tuning, Schulman et al. 2025, LoRA
-        without regret.
+        Source: the best rates of adapters are ten times those of all weights, Schulman et al. 2025,
+        LoRA without regret; so it was with ours.
         """
-        if self.lora is not None:
-            return usual
-        return replace(usual, learning_rate=usual.learning_rate / _GENTLER)
+        share = _ALL_WEIGHTS if self.lora is None else _ADAPTERS
+        return replace(usual, learning_rate=usual.learning_rate * share)
 
     def adapt(self, model: nn.Module, seed: int) -> None:
         """Put adapters into a language model, in their first state; nothing without ``lora``.
