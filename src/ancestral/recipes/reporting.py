@@ -183,7 +183,8 @@ def _changed(record: Record) -> dict[str, object]:
         key: value for key, value in settings.plain(record.config).items() if value != usual[key]
     }
     if record.options is not None:
-        usual = settings.plain(recipe.options_of(record.config, record.data.kind))
+        options = recipe.options_of(record.config, record.data.kind)
+        usual = settings.plain(record.tuning.options(options) if record.tuning else options)
         chosen = settings.plain(record.options)
         found |= {key: value for key, value in chosen.items() if value != usual[key]}
     loading = record.data.loading
@@ -195,12 +196,15 @@ def _changed(record: Record) -> dict[str, object]:
         found["split_seed"] = loading.seed
     usual = settings.plain(TextLoading())
     found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
+    if record.tuning is not None:
+        tuning = settings.plain(record.tuning)
+        found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
     return found
 
 
 def _remarks(run: Run) -> list[str]:
     result, recipe = run.record.result, run.recipe
-    notes = []
+    notes = [] if run.record.tuning is None else [f"begun at {run.record.tuning.words}"]
     if result.best is not None and recipe.chosen_by is not None:
         value = f"{result.best.value:.4g} {result.best.unit} on the validation split"
         if recipe.trains:

@@ -59,6 +59,11 @@ class Recipe:
         """Whether it is trained by gradients; else a closed form or EM fits it."""
         return bool(self.options)
 
+    @property
+    def tunes(self) -> bool:
+        """Whether a training can begin at the weights of another run."""
+        return self.trains and self.kinds == ("text",)
+
     def options_of(self, config: configs.Config, kind: Kind) -> Options:
         """Return the default settings of the training of a model of this size."""
         options = self.options[kind]

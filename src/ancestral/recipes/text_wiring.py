@@ -75,6 +75,20 @@ def recurrent(cell: Cell) -> Callable[[RecurrentConfig, Shape], nn.Module]:
     return build
 
 
+def adapted_part(model: nn.Module) -> nn.Module:
+    """Return the part of a language model whose layers get adapters.
+
+    Of a GPT the blocks: attention (queries, keys and values are one product; the output another)
+    and feed-forward. Of a recurrent network the cells: the matrices of input and state. Embeddings,
+    norms and head stay as they are.
+    """
+    if isinstance(model, GPT):
+        return model.blocks
+    if isinstance(model, RecurrentLM):
+        return model.layers
+    raise TypeError(f"{type(model).__name__} is not trained by gradients")
+
+
 def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
     """Return a GPT whose window is that of the data."""
     config = config.resolved(shape)
