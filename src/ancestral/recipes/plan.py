@@ -134,7 +134,7 @@ def plan(
         recipe=recipe,
         config=config,
         options=chosen.make_options(recipe, config, loaded),
-        budget=(end or recipe.budget[loaded.kind]) if recipe.trains else None,
+        budget=(end or recipe.budget[loaded.kind]) if recipe.trains_with(config) else None,
         seed=seed,
         device=device,
         data=loaded,
@@ -186,9 +186,14 @@ class _Chosen:
 
     def check(self, recipe: Recipe) -> None:
         """Refuse wrong values before the data are loaded."""
-        self.make_config(recipe)
-        if recipe.trains:
+        config = self.make_config(recipe)
+        if recipe.trains_with(config):
             settings.build(Options, self.options)
+        elif self.options:
+            raise ConfigError(
+                f"{', '.join(self.options)} must be left out: {recipe.name} is fitted to its "
+                "optimum under these settings, without steps"
+            )
 
     def make_config(self, recipe: Recipe) -> Config:
         try:
@@ -199,7 +204,7 @@ class _Chosen:
             raise ConfigError(f"{error}{hint}") from None
 
     def make_options(self, recipe: Recipe, config: Config, data: Dataset) -> Options | None:
-        if not recipe.trains:
+        if not recipe.trains_with(config):
             return None
         return settings.build(Options, self.options, base=recipe.options_of(config, data.kind))
 
