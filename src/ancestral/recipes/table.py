@@ -156,8 +156,8 @@ RECIPES: dict[str, Recipe] = {
             conditional=True,
             chosen_by="label_log_prob",
             options={
-                "vectors": Options(batch_size=128, validate_every=100, patience=10),
-                "images": Options(batch_size=128, validate_every=200, patience=10),
+                "vectors": wiring.CLASSIFIER_OPTIONS,
+                "images": replace(wiring.CLASSIFIER_OPTIONS, validate_every=200),
             },
             budget={"vectors": Budget(steps=2_000), "images": Budget(steps=5_000)},
         ),

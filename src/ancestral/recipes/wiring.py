@@ -45,12 +45,16 @@ from ancestral.recipes.configs import (
     VAEConfig,
 )
 from ancestral.recipes.shape import Shape
+from ancestral.training.options import Options
 
 _COMPONENTS: dict[bool, Sequence[int]] = {
     False: (1, 2, 4, 8, 16, 32, 64),
     True: (1, 2, 5, 10, 20),  # Of many features: a covariance needs examples for each.
 }
 _MANY_FEATURES = 16
+
+CLASSIFIER_OPTIONS = Options(batch_size=128, learning_rate=3e-3, validate_every=100, patience=10)
+"""Of the training of classifiers."""
 
 
 class Sizes(TypedDict):

@@ -190,7 +190,10 @@ def _card(entry: ModelEntry, color: str) -> Card:
             deterministic=[n for n in entry.deterministic if n in dag and name == "p"],
             title=f"{entry.name}: {GRAPHS.get(name, name)}",
         )
-        graphs.append((GRAPHS.get(name, name), picture))
+        caption = GRAPHS.get(name, name)
+        if name == "p" and "x" in dag.roots and "label" in dag:
+            caption = "p, the network of the label given x"
+        graphs.append((caption, picture))
     curves = []
     for curve in curves_of(entry.curves):
         label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
