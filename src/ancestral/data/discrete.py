@@ -98,6 +98,33 @@ def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
     )
 
 
+def relabel(data: Dataset, labels: Sequence[str]) -> Dataset:
+    """Return a data set whose labels are numbered as in another list, which holds all of its own.
+
+    Raises:
+        DataError: If the data have a label that is not among them.
+    """
+    if not data.labels or data.labels == tuple(labels):
+        return data
+    if strange := [name for name in data.labels if name not in labels]:
+        raise DataError(
+            f"{data.name}: the label {strange[0]!r} is not one of {', '.join(labels[:10])}"
+        )
+    place = torch.tensor([labels.index(name) for name in data.labels])
+
+    def turned(examples: Examples) -> Examples:
+        given = {**examples.given, "label": place[examples.given["label"]]}
+        return Examples(examples.x, given)
+
+    return replace(
+        data,
+        train=turned(data.train),
+        validation=turned(data.validation),
+        test=turned(data.test),
+        labels=tuple(labels),
+    )
+
+
 def _words(
     path: Path,
     name: str,

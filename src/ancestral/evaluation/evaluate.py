@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import SamplesMeans
+from ancestral.capabilities import Samples, SamplesMeans
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation import drawing, likelihood
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.labels import evaluate_labels
 from ancestral.evaluation.measures import Estimate
 from ancestral.evaluation.quality import Bench, Fresh, Stage, stages
 from ancestral.evaluation.setting import LEAST, Setting
@@ -41,6 +42,7 @@ class Evaluation:
         notes: What went wrong, one sentence each; to be shown beside the figures.
         seconds: Wall-clock time.
         passages: Of text: samples to read, in place of ``samples``.
+        confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].
     """
 
     figures: Mapping[str, Figure | None]
@@ -52,6 +54,7 @@ class Evaluation:
     notes: tuple[str, ...]
     seconds: float
     passages: "Passages | None" = None
+    confusion: Tensor | None = None
 
 
 def evaluate(
@@ -87,14 +90,18 @@ def evaluate(
         with torch.no_grad():
             progress("held-out likelihood", 0.0)
             figures = likelihood.likelihoods(model, data, bench.sizes, setting, attempts)
+            labelled = evaluate_labels(model, data, attempts, seed=setting.seed)
             progress("sampling", 0.3)
             drawn, means = _draw(model, data, bench, attempts)
             shown = attempts("samples to show", lambda: _show(model, data, bench, drawn))
     finally:
         model.model.train(training)
-    qualities, texts = _qualities(bench, data, (drawn, means), attempts, progress)
-    figures |= qualities
+    qualities, texts = {}, {}
+    if model.can(Samples):
+        qualities, texts = _qualities(bench, data, (drawn, means), attempts, progress)
+    figures |= {**labelled.figures, **qualities}
     texts |= likelihood.definitions(model, data, bench.sizes, setting.draws)
+    texts |= labelled.definitions
     samples, given, nearest = shown or (data.train.x[:0], {}, data.train.x[:0])
     return Evaluation(
         figures=figures,
@@ -105,6 +112,7 @@ def evaluate(
         definitions={name: texts[name] for name in figures if name in texts},
         notes=tuple(attempts.notes),
         seconds=time.perf_counter() - began,
+        confusion=labelled.confusion,
     )
 
 
@@ -115,7 +123,9 @@ def _silent(_title: str, _share: float) -> None:
 def _draw(
     model: InDataUnits, data: Dataset, bench: Bench, attempts: Attempts
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return the samples to measure, and means where the model has them, in user units."""
+    """Return the samples to measure, and means, in user units, where the model has them."""
+    if not model.can(Samples):
+        return None, None
     n, seed = bench.sizes.samples, bench.setting.seed
     drawn = attempts("samples", lambda: drawing.draw(model, data, n, seed=seed))
     if not bench.setting.means or not model.can(SamplesMeans):

@@ -25,6 +25,11 @@ _GAN_HIDDEN: dict[Size, tuple[int, ...]] = {
     "small": (64, 64, 64),
     "medium": (256, 256, 256),
 }
+_CLASSIFIER_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (32,),
+    "small": (128,),
+    "medium": (256, 256),
+}
 _IMAGE_GAN_HIDDEN: dict[Size, tuple[int, ...]] = {
     "tiny": (64, 64),
     "small": (256, 256),
@@ -64,6 +69,16 @@ class MayMiss(Protocol):
 def takes_gaps(config: object) -> bool:
     """Return whether the cells of a table may be missing, for a model with this config."""
     return isinstance(config, MayMiss) and config.missing != "refuse"
+
+
+@runtime_checkable
+class HasOptimum(Protocol):
+    """A config of a recipe that trains by gradients, under some of whose settings it need not."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether an estimator finds the optimum; no step is then made by the loop."""
+        ...
 
 
 def chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
@@ -149,6 +164,43 @@ class NaiveBayesConfig:
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config as it is."""
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierConfig:
+    """The conditional p(label | x).
+
+    Args:
+        kind: ``mlp``: a network, trained in batches; ``logistic``: logits linear in x, at the
+            optimum.
+        size: Width of the network's layers: tiny, small or medium.
+        hidden: Widths of the network's layers; None: by ``size``.
+        penalty: Of ``logistic``: weight of half the squared weights against the sum of
+            -log p(label | x), at least 0; None: 1.
+    """
+
+    kind: Literal["mlp", "logistic"] = "mlp"
+    size: Size = "small"
+    hidden: tuple[int, ...] | None = chosen()
+    penalty: float | None = chosen()
+
+    def __post_init__(self) -> None:
+        network = self.kind == "mlp"
+        require(self, "hidden", _widths(self.hidden), "one or more numbers of at least 1")
+        require(self, "penalty", self.penalty is None or self.penalty >= 0, "at least 0")
+        require(self, "hidden", network or self.hidden is None, "left out with kind=logistic")
+        require(self, "penalty", not network or self.penalty is None, "left out with kind=mlp")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the optimum is found by an estimator."""
+        return self.kind == "logistic"
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config with the widths, or the penalty."""
+        if self.closed:
+            return replace(self, penalty=1.0 if self.penalty is None else self.penalty)
+        return replace(self, hidden=self.hidden or _CLASSIFIER_HIDDEN[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,7 +143,7 @@ def plan(
         recipe=recipe,
         config=config,
         options=chosen.make_options(recipe, config, loaded, origin),
-        budget=(end or recipe.budget[loaded.kind]) if recipe.trains else None,
+        budget=(end or recipe.budget[loaded.kind]) if recipe.trains_with(config) else None,
         seed=seed,
         device=device,
         data=loaded,
@@ -204,9 +204,15 @@ class _Chosen:
 
     def check(self, recipe: Recipe) -> Config:
         """Refuse wrong values before the data are loaded; return the config as it is written."""
-        if recipe.trains:
+        config = self.make_config(recipe)
+        if recipe.trains_with(config):
             settings.build(Options, self.options)
-        return self.make_config(recipe)
+        elif self.options:
+            raise ConfigError(
+                f"{', '.join(self.options)} must be left out: {recipe.name} is fitted to its "
+                "optimum under these settings, without steps"
+            )
+        return config
 
     def open_origin(self, recipe: Recipe) -> Origin | None:
         if not self.tuning:
@@ -234,7 +240,7 @@ class _Chosen:
     def make_options(
         self, recipe: Recipe, config: Config, data: Dataset, origin: Origin | None
     ) -> Options | None:
-        if not recipe.trains:
+        if not recipe.trains_with(config):
             return None
         usual = recipe.options_of(config, data.kind)
         if origin is not None:
