@@ -22,6 +22,7 @@ from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run
+from ancestral.recipes.text_pictures import pictures_of
 from ancestral.training.budget import Budget
 
 DensityKind: TypeAlias = Literal["exact", "bound", "estimate"]
@@ -132,6 +133,7 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         sample_labels=shown.given.get("label"),
         nearest=shown.nearest,
         passages=shown.passages,
+        pictures=pictures_of(units, data),
         log_density=density,
         log_density_kind=kind,
         repeat=repeat_command(record),
