@@ -150,7 +150,8 @@ def test_a_second_curve_is_drawn_over_the_first_on_the_same_axes() -> None:
     assert over[1:].split("L")[0] == first[1:].split("L")[1]  # Both are 2 at step 10.
     # The dashed line stands at the best step, and the circle on it.
     (dashed,) = paths_of(picture, **{"stroke-dasharray": "3 3"})
-    assert dashed == f"M{over[1:].split(',')[0]},0V150"
+    assert dashed == f"M{over[1:].split(',')[0]},0V210"
+    assert "best, step 10" in picture
     assert picture.count("<circle") == 1
 
 

@@ -29,6 +29,7 @@ def test_a_gpt_shows_what_it_expects_and_what_it_looks_at(verses_txt: Path, tmp_
     assert bars in page
     assert page.count("training loss") == 1
     assert "validation loss</span>" in page
+    assert f"best, step {run.record.result.best_step}<" in page
 
 
 @pytest.mark.parametrize("model", ["bigram", "kneser-ney"])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 SIDE, LEFT, TOP, BOTTOM, RIGHT = 230.0, 42.0, 6.0, 38.0, 6.0
+_SMALL, _WIDE = (300.0, 150.0), (620.0, 210.0)
 QUIET = 'fill="currentColor" fill-opacity=".72"'
 
 
@@ -138,16 +139,23 @@ def line_chart(
         other: A second curve in the same unit, drawn over it in ink; at its best value stands a
             line from top to bottom.
     """
-    curves = [curve] if other is None else [curve, other]
+    curves, size = ([curve], _SMALL) if other is None else ([curve, other], _WIDE)
     box = _around(curves, buckets)
-    place = _placing(box, (300.0, 150.0), bottom=22.0)
+    place = _placing(box, size, bottom=22.0)
     shapes = _line(curve, place, color, buckets)
     if other is not None:
-        if other.best is not None:
-            x = place(other.steps[other.best], 0.0).split(",")[0]
-            shapes += f'<path d="M{x},0V150" stroke="currentColor" stroke-dasharray="3 3"/>'
         shapes += _line(other, place, "currentColor", buckets)
-    return _frame(box, (300.0, 150.0), 22.0, label, shapes)
+        if other.best is not None:
+            step = other.steps[other.best]
+            x = float(place(step, 0.0).split(",")[0])
+            late = x > size[0] - 130
+            shapes += (
+                f'<path d="M{x:g},0V{size[1]:g}" stroke="currentColor" stroke-dasharray="3 3"/>'
+                f'<text x="{x - 8 if late else x + 8:g}" y="{TOP + 14:g}" '
+                f'text-anchor="{"end" if late else "start"}" fill="currentColor">'
+                f"best, step {step:,g}</text>"
+            )
+    return _frame(box, size, 22.0, label, shapes)
 
 
 def _around(curves: Sequence[Curve], buckets: int) -> Box:

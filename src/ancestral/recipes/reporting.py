@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -127,7 +127,7 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         parameters=result.parameters,
         seconds=result.seconds,
         cpu_seconds=result.cpu_seconds,
-        curves=run.metrics(),
+        curves=_curves(run),
         graph=units.model.graph if isinstance(units.model, HasGraph) else {},
         samples=shown.samples,
         sample_labels=shown.given.get("label"),
@@ -198,6 +198,15 @@ def _changed(record: Record) -> dict[str, object]:
     usual = settings.plain(TextLoading())
     found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
     return found
+
+
+def _curves(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of the metrics, that of the kept weights marked."""
+    best = run.record.result.best_step
+    return [
+        {**row, "best": True} if row.get("validation") and row["step"] == best else row
+        for row in run.metrics()
+    ]
 
 
 def _remarks(run: Run) -> list[str]:

@@ -75,7 +75,7 @@ def test_memorising_is_said() -> None:
     rising = Curve("validation loss", [1, 2, 3], [3.0, 2.5, 4.0], best=1)
     assert "more training may help" in said_of_losses(training, falling)
     assert said_of_losses(training, rising) == (
-        "At step 3 it is 1.5 above its least, at step 2: what is learned since is memorised."
+        "Validation loss is 1.5 above its least, of step 2: what is learned since is memorised."
     )
     stuck = Curve("loss", [1, 2, 3], [3.0, 2.0, 2.5])  # Both rise: that is no memorising.
-    assert said_of_losses(stuck, rising) == "At step 3 it is 1.5 above its least, at step 2."
+    assert said_of_losses(stuck, rising) == "Validation loss is 1.5 above its least, of step 2."

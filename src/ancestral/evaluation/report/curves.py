@@ -74,20 +74,16 @@ def said_of_losses(training: Curve, validation: Curve) -> str:
     """Say whether a model has begun to memorise: validation loss rises while training loss falls.
 
     Example:
-        >>> said_of_losses(Curve("loss", [1, 2], [3.0, 1.0]), Curve("", [1, 2], [3.0, 3.5], 0))
-        'At step 2 it is 0.5 above its least, at step 1: what is learned since is memorised.'
+        >>> said_of_losses(Curve("loss", [1, 2], [3.0, 1.0]), Curve("", [1, 2], [3.0, 3.5]))
+        'Validation loss is 0.5 above its least, of step 1: what is learned since is memorised.'
     """
     least = min(range(len(validation.values)), key=validation.values.__getitem__)
     risen = validation.values[-1] - validation.values[least]
-    since = [
-        v
-        for s, v in zip(training.steps, training.values, strict=True)
-        if s >= validation.steps[least]
-    ]
-    last, first = (tick_text(validation.steps[i]) for i in (-1, least))
     if risen <= 0:
-        return f"It is least at the end, step {last}: more training may help."
-    said = f"At step {last} it is {tick_text(risen)} above its least, at step {first}"
-    if len(since) > 1 and since[-1] < since[0]:
-        return f"{said}: what is learned since is memorised."
-    return f"{said}."
+        return "Validation loss is least at the end: more training may help."
+    at = validation.steps[least]
+    said = f"Validation loss is {tick_text(risen)} above its least, of step {at:,g}"
+    known = zip(training.steps, training.values, strict=True)
+    since = [value for step, value in known if step >= at]
+    learns = len(since) > 1 and since[-1] < since[0]
+    return f"{said}: what is learned since is memorised." if learns else f"{said}."
