@@ -44,6 +44,20 @@ def test_a_run_on_text_does_it_all(cli: Callable, trained: Path, model: str) -> 
     assert again["samples"][0]["text"] == shown.removesuffix("\n")
 
 
+def test_another_text_is_evaluated(cli: Callable, trained: Path) -> None:
+    other = trained / "other.txt"
+    verses = (trained / "verses.txt").read_text("utf-8").splitlines()
+    other.write_text("\n".join(["sol luna mar", "mar de flor", *verses]), encoding="utf-8")
+    found = cli("evaluate", trained / "gpt", other, "--samples", 20, "--json").json
+    assert found["figures"]["bits_per_char"]["se"] > 0
+    assert "floor" in found["figures"]["memorised_fraction"]
+    assert found["report"] is None
+    assert any("are left out" in note for note in found["notes"])
+    shown = cli("evaluate", trained / "gpt", other, "--samples", 20)
+    assert "held-out data: 5 texts" in shown.out  # Three verses are the run's test split.
+    assert "are left out" in shown.err
+
+
 def test_scores_are_the_log_probability_of_the_document(cli: Callable, trained: Path) -> None:
     text = trained / "one.txt"
     text.write_text("Verso 3: sol luna mar.\n", encoding="utf-8")

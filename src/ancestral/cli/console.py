@@ -185,5 +185,7 @@ def section(what: "Section") -> None:
 
     header, rows = table_rows(what)
     budget = f", {what.budget} of training each" if what.budget else ""
-    title = f"{what.data.name}{budget}; held-out data: {len(what.data.test):,} examples"
+    corpus = what.data.corpus
+    count = f"{len(what.data.test):,} examples" if corpus is None else f"{len(corpus.test):,} texts"
+    title = f"{what.data.name}{budget}; held-out data: {count}"
     table(header, rows, title=title)
