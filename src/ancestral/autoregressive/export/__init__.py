@@ -1,0 +1,9 @@
+"""Language models for other programs.
+
+Read in this order: ``parts`` (which class of others fits, and the weights under one set of names),
+``tokenizer_files``, ``hugging_face``, ``gguf_file``.
+"""
+
+from ancestral.autoregressive.export.hugging_face import write_hugging_face
+
+__all__ = ["write_hugging_face"]
