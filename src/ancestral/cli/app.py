@@ -68,6 +68,12 @@ _COMMANDS = (
         "student x4 --given x1=1 x3=0",
     ),
     (
+        "export",
+        "export:export",
+        "Write a run in another format, for other programs.",
+        "runs/net net.bif --to bif",
+    ),
+    (
         "demo",
         "demo:demo",
         "Compare models on handwritten digits and on a swiss roll, in one report.",

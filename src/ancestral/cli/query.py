@@ -9,12 +9,10 @@ from cyclopts import Parameter
 from ancestral.cli import console
 from ancestral.cli.answers import show_estimate, show_joint, show_posterior, show_states
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.errors import ConfigError, DataError, InferenceError
+from ancestral.errors import ConfigError, InferenceError
 
 if TYPE_CHECKING:
     from ancestral.networks import BayesianNetwork, Inference
-
-_BUILT_IN = ("student",)
 
 Method: TypeAlias = Literal["exact", "likelihood-weighting", "rejection", "gibbs", "loopy"]
 Answer: TypeAlias = dict[str, Any]
@@ -97,7 +95,8 @@ def query(
     Parameters
     ----------
     network
-        A file (bif, xmlbif, uai or net, plain or .gz), or the built-in network student.
+        A run of bayes-net, a file (bif, xmlbif, uai or net, plain or .gz), or the built-in network
+        student.
     targets
         Nodes to ask for; all that are not given if none is named.
     given
@@ -108,6 +107,7 @@ def query(
         Replace what is at --out.
     """
     from ancestral.networks import Inference
+    from ancestral.recipes import open_network
     from ancestral.recipes.settings import parse_pairs
 
     asking.check(given)
@@ -117,7 +117,7 @@ def query(
         raise ConfigError("--out is a picture or the table of --rows, --joint has neither")
     if out is not None and asking.rows is None and out.suffix.lower() != ".svg":
         raise ConfigError(f"--out must end in .svg, got {str(out)!r}")
-    opened = _open(network)
+    opened = open_network(network)
     evidence = _states(opened, parse_pairs(given or (), option="--given"))
     words = _Words(network, opened, targets, evidence, asking, common)
     if asking.method != "exact":
@@ -273,18 +273,6 @@ def _estimate(words: _Words, out: Path | None) -> int:
     else:
         show_estimate(found, given)
     return 0
-
-
-def _open(network: str) -> "BayesianNetwork":
-    from ancestral.networks import read_network, student_network
-    from ancestral.recipes.settings import nearest
-
-    if network in _BUILT_IN:
-        return student_network()
-    if not Path(network).exists():
-        hint = nearest(network, _BUILT_IN)
-        raise DataError(f"no network {network!r}: there is no such file{hint}")
-    return read_network(network)
 
 
 def _states(network: "BayesianNetwork", given: dict[str, str]) -> dict[str, str]:

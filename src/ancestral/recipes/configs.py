@@ -8,6 +8,7 @@ after a default has changed.
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
+from ancestral.networks.formats import network_suffix, network_suffixes
 from ancestral.recipes.graphs import edges_of_file
 from ancestral.recipes.settings import require
 from ancestral.recipes.shape import Shape
@@ -252,8 +253,8 @@ class BayesNetConfig:
     """A Bayesian network of probability tables, for columns of states.
 
     Args:
-        structure: ``hill-climb``, ``chow-liu``, or a BIF file whose graph is taken; its nodes are
-            the columns.
+        structure: ``hill-climb``, ``chow-liu``, or a network file (bif, xmlbif, uai or net) whose
+            graph is taken; its nodes are the columns.
         edges: The graph, as positions of columns from 0, a parent and its child in turn; None: by
             ``structure``.
         pseudo_count: Added to every count, at least 0; with 0, what was never seen is impossible.
@@ -266,16 +267,22 @@ class BayesNetConfig:
     max_parents: int = 4
 
     def __post_init__(self) -> None:
-        known = self.structure in {"hill-climb", "chow-liu"} or ".bif" in self.structure
-        require(self, "structure", known, "hill-climb, chow-liu or a .bif file")
+        known = self.structure in {"hill-climb", "chow-liu"} or self.from_file
+        rule = "hill-climb, chow-liu or a network file (.bif, .xmlbif, .uai, .net)"
+        require(self, "structure", known, rule)
         pairs = self.edges is None or len(self.edges) % 2 == 0
         require(self, "edges", pairs, "pairs of a parent and its child")
         require(self, "pseudo_count", self.pseudo_count >= 0, "at least 0")
         require(self, "max_parents", self.max_parents >= 1, "at least 1")
 
+    @property
+    def from_file(self) -> bool:
+        """Whether the graph is that of a file."""
+        return network_suffix(self.structure) in network_suffixes()
+
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the edges of the file; learned ones wait for the data."""
-        if self.edges is not None or ".bif" not in self.structure or not shape.columns:
+        if self.edges is not None or not self.from_file or not shape.columns:
             return self
         return replace(self, edges=edges_of_file(self.structure, shape.columns))
 

@@ -96,7 +96,7 @@ def fit_em(
         raise ValueError(f"starts must be at least 1, got {starts}")
     if not isinstance(starts, int) and Structure.of(starts) != structure:
         raise ValueError("starts must have the nodes, parents and states of the structure")
-    rows, weights = _compress(structure, columns)
+    rows, weights = distinct_rows(structure, columns)
     problem = _Problem(structure, rows, weights, pseudo_count)
     begins = (
         [problem.random(generator) for _ in range(starts)] if isinstance(starts, int) else [starts]
@@ -161,10 +161,21 @@ class _Problem:
         return float(sum(xlogy(self.pseudo_count, table).sum() for table in tables))
 
 
-def _compress(
+def distinct_rows(
     structure: Structure, columns: Columns
 ) -> tuple[dict[str, NDArray[np.integer]], Array]:
-    """Return the distinct rows and how often each occurs."""
+    """Return the distinct rows and how often each occurs.
+
+    Args:
+        structure: The nodes; one without a column is latent, other columns are passed over.
+        columns: State indices, [N] each, -1 where missing.
+
+    Returns:
+        State indices by node, [M] each, and counts, float64 [M].
+
+    Raises:
+        DataError: If there is no column of a node, no row, or a value is not a state.
+    """
     sizes = {n: len(states) for n, states in structure.states.items() if n in columns}
     if not sizes:
         raise DataError(f"no column of a node; the nodes are {', '.join(structure.states)}")
