@@ -4,6 +4,7 @@ Read in this order: ``parts`` (which class of others fits, and the weights under
 ``tokenizer_files``, ``hugging_face``, ``gguf_file``.
 """
 
+from ancestral.autoregressive.export.gguf_file import write_gguf
 from ancestral.autoregressive.export.hugging_face import write_hugging_face
 
-__all__ = ["write_hugging_face"]
+__all__ = ["write_gguf", "write_hugging_face"]
