@@ -114,6 +114,18 @@ def check_place(path: Path, *, overwrite: bool, ours: Collection[str] = ()) -> N
         raise RunError(f"{shown(path)} holds other files ({strange[0]}) and is not replaced")
 
 
+def make_above(path: Path) -> None:
+    """Make the folders above a path.
+
+    Raises:
+        RunError: If they cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -132,7 +132,7 @@ def written(
     name, groups = request.param
     tokenizer = tokenizers["bpe"]
     model = gpt(name, vocabulary=len(tokenizer), groups=groups)
-    return name, model, write_gguf(model, tokenizer, tmp_path / "model.gguf")
+    return name, model, write_gguf(model, tokenizer, tmp_path / "above" / "model.gguf").path
 
 
 @torch.no_grad()
@@ -150,7 +150,7 @@ def test_the_gelu_of_llama_cpp_is_near(
     tokenizer = tokenizers["bpe"]
     model = gpt("book", vocabulary=len(tokenizer))
     tokens = torch.randint(model.vocabulary - 4, (24,))
-    file = File(write_gguf(model, tokenizer, tmp_path / "model.gguf"))
+    file = File(write_gguf(model, tokenizer, tmp_path / "model.gguf").path)
     mine = log_softmax(model(tokens[None])[0].numpy(), axis=-1)
     theirs = log_softmax(file.logits(tokens.numpy(), tanh_gelu), axis=-1)
     # The two differ by at most 4.7e-4 for any input; these weights are ten times those of a start.
@@ -233,8 +233,8 @@ def test_half_precision_halves_the_matrices(
 ) -> None:
     tokenizer = tokenizers["bpe"]
     model = gpt(parts, vocabulary=len(tokenizer))
-    whole = write_gguf(model, tokenizer, tmp_path / "whole.gguf")
-    half = write_gguf(model, tokenizer, tmp_path / "half.gguf", dtype="f16")
+    whole = write_gguf(model, tokenizer, tmp_path / "whole.gguf").path
+    half = write_gguf(model, tokenizer, tmp_path / "half.gguf", dtype="f16").path
     file = File(half)
     for name, tensor in file.tensors.items():
         matrix = tensor.ndim == 2 and name != "position_embd.weight"

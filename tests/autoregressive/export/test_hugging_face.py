@@ -33,9 +33,11 @@ def pair(
     name, groups = request.param
     tokenizer = tokenizers["bpe"]
     model = gpt(name, vocabulary=len(tokenizer), groups=groups)
-    folder = write_hugging_face(model, tokenizer, tmp_path / "exported")
+    exported = write_hugging_face(model, tokenizer, tmp_path / "exported")
+    folder = exported.path
     other, told = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
-    assert type(other).__name__ == CLASSES[name]
+    assert type(other).__name__ == exported.name == CLASSES[name]
+    assert bool(exported.notes) == (name == "book")
     assert type(other).__module__.startswith("transformers.models.")
     assert not any(told.values()), told
     return model, other.eval()
@@ -95,7 +97,7 @@ def test_special_tokens_are_told(
 ) -> None:
     tokenizer = tokenizers["word"]
     model = gpt("book", vocabulary=len(tokenizer))
-    folder = write_hugging_face(model, tokenizer, tmp_path / "exported")
+    folder = write_hugging_face(model, tokenizer, tmp_path / "above" / "exported").path
     assert sorted(path.name for path in folder.iterdir()) == list(FILES)
     for file in ("config.json", "generation_config.json"):
         found = json.loads((folder / file).read_text("utf-8"))
@@ -166,4 +168,4 @@ def test_a_folder_is_replaced_only_if_it_is_an_export(
     with pytest.raises(RunError, match=r"holds other files \(mine.txt\)"):
         write_hugging_face(other, tokenizer, folder, overwrite=True)
     with pytest.raises(RunError, match="cannot write"):
-        write_hugging_face(other, tokenizer, tmp_path / "nowhere" / "exported")
+        write_hugging_face(other, tokenizer, folder / "mine.txt" / "exported")

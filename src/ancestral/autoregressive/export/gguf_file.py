@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ancestral.autoregressive.export.hugging_face import check_vocabulary
 from ancestral.autoregressive.export.parts import (
+    Exported,
     Stock,
     epsilon,
     share_keys,
@@ -17,7 +18,7 @@ from ancestral.autoregressive.export.parts import (
     weights_of,
 )
 from ancestral.autoregressive.gpt import GPT
-from ancestral.data.files import atomic, check_place
+from ancestral.data.files import atomic, check_place, make_above
 from ancestral.data.text import Tokenizer
 from ancestral.errors import CapabilityError, DivergenceError
 
@@ -25,6 +26,7 @@ GGUFType: TypeAlias = Literal["f32", "f16"]
 """How the matrices are stored; vectors and positions are always float32."""
 
 _ARCHITECTURES: dict[Stock, str] = {"opt": "gpt2", "llama": "llama", "qwen3": "qwen3"}
+_GELU = "llama.cpp computes the GELU of gpt2 by tanh: its logits are near those here, not equal"
 _NORMAL, _UNKNOWN, _CONTROL = 1, 2, 3  # Types of tokens.
 _AROUND = {
     "tokens": "token_embd.weight",
@@ -62,17 +64,18 @@ def write_gguf(
     *,
     dtype: GGUFType = "f32",
     overwrite: bool = False,
-) -> Path:
+) -> Exported:
     """Write a model and its tokenizer as one GGUF file, whole or not at all.
 
-    The book's GPT becomes the architecture ``gpt2``, whose biases are zeros here; with rotary, rms
-    and swiglu it is ``llama``, with qk_norm too ``qwen3``. llama.cpp computes the GELU of ``gpt2``
-    by tanh, so its logits are near those of the book's GPT, not equal; the other two are.
+    The folders above it are made. The book's GPT becomes the architecture ``gpt2``, whose biases
+    are zeros here; with rotary, rms and swiglu it is ``llama``, with qk_norm too ``qwen3``.
+    llama.cpp computes the GELU of ``gpt2`` by tanh: its logits are near those of the book's GPT,
+    not equal; those of the other two are the same function.
 
     Args:
         model: A GPT.
         tokenizer: Of the same vocabulary and of kind ``bpe``: the format knows no other.
-        path: Where to; its folder must exist.
+        path: Where to.
         dtype: Of the matrices.
         overwrite: Replace a file that is there.
 
@@ -89,8 +92,9 @@ def write_gguf(
         >>> tokenizer = Tokenizer.train(["a b c"], pieces=261)
         >>> model = GPT(len(tokenizer), shape=GPTShape(window=8, width=16, layers=1, heads=2))
         >>> with TemporaryDirectory() as folder:
-        ...     write_gguf(model, tokenizer, Path(folder) / "small.gguf").read_bytes()[:4]
-        b'GGUF'
+        ...     found = write_gguf(model, tokenizer, Path(folder) / "small.gguf")
+        ...     found.name, found.path.read_bytes()[:4]
+        ('gpt2', b'GGUF')
     """
     if dtype not in get_args(GGUFType):
         raise ValueError(f"dtype must be one of {', '.join(get_args(GGUFType))}, got {dtype!r}")
@@ -108,6 +112,7 @@ def write_gguf(
     tensors = gguf_tensors(model)
     if dtype == "f16":
         tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
+    make_above(path)
     with atomic(path) as draft:
         writer = library.GGUFWriter(draft, _ARCHITECTURES[stock])
         _describe(writer, model, stock, hidden=_hidden(tensors))
@@ -119,7 +124,8 @@ def write_gguf(
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-    return path
+    notes = (_GELU,) if stock == "opt" else ()
+    return Exported(path=path, name=_ARCHITECTURES[stock], notes=notes)
 
 
 def gguf_tensors(model: nn.Module) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ancestral.autoregressive.export.parts import (
+    Exported,
     Stock,
     epsilon,
     parts_of,
@@ -18,7 +19,7 @@ from ancestral.autoregressive.export.parts import (
 )
 from ancestral.autoregressive.export.tokenizer_files import tokenizer_files
 from ancestral.autoregressive.gpt import GPT
-from ancestral.data.files import atomic_folder, check_place
+from ancestral.data.files import atomic_folder, check_place, make_above
 from ancestral.data.text import Tokenizer
 
 FILES = (
@@ -35,6 +36,8 @@ _CLASSES: dict[Stock, str] = {
     "llama": "LlamaForCausalLM",
     "qwen3": "Qwen3ForCausalLM",
 }
+
+_UNTIED = "older vLLM reads no head of its own for OPT: there, fit with --set tied=true"
 
 _OPT = {
     "tokens": "model.decoder.embed_tokens.weight",
@@ -73,18 +76,18 @@ _LLAMA = {
 
 def write_hugging_face(
     model: nn.Module, tokenizer: Tokenizer, folder: Path | str, *, overwrite: bool = False
-) -> Path:
+) -> Exported:
     """Write a model and its tokenizer so that ``transformers`` loads both, without code of ours.
 
     ``AutoModelForCausalLM`` makes of it an OPT (the book's GPT), a Llama (rotary, rms, swiglu) or a
     Qwen3 (the same with qk_norm) whose float32 logits are the model's for one text a row. How text
     is read: :func:`ancestral.autoregressive.export.tokenizer_files.tokenizer_files`. The folder is
-    whole or not there.
+    whole or not there; those above it are made.
 
     Args:
         model: A GPT.
         tokenizer: Of the same vocabulary.
-        folder: Where to; the folder above it must exist.
+        folder: Where to.
         overwrite: Replace what an earlier export has put there.
 
     Raises:
@@ -100,8 +103,8 @@ def write_hugging_face(
         >>> model = GPT(len(tokenizer), shape=GPTShape(window=8, width=16, layers=1, heads=2))
         >>> with TemporaryDirectory() as above:
         ...     found = write_hugging_face(model, tokenizer, Path(above) / "exported")
-        ...     sorted(path.name for path in found.iterdir()) == list(FILES)
-        True
+        ...     found.name, sorted(file.name for file in found.path.iterdir()) == list(FILES)
+        ('OPTForCausalLM', True)
     """
     folder = Path(folder)
     check_place(folder, overwrite=overwrite, ours=FILES)
@@ -115,12 +118,16 @@ def write_hugging_face(
         "generation_config.json": ids,
         **tokenizer_files(tokenizer, model.shape.window),
     }
+    make_above(folder)
     with atomic_folder(folder) as draft:
         for name, content in words.items():
             text = json.dumps(content, indent=2, ensure_ascii=False)
             (draft / name).write_text(text + "\n", encoding="utf-8")
         save_file(tensors, draft / "model.safetensors", {"format": "pt"})
-    return folder
+    untied = config["model_type"] == "opt" and not config["tie_word_embeddings"]
+    return Exported(
+        path=folder, name=config["architectures"][0], notes=(_UNTIED,) if untied else ()
+    )
 
 
 def hugging_face_parts(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:

@@ -1,6 +1,8 @@
 """Which class of other programs holds a GPT, and its weights under one set of names."""
 
 import math
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 import torch
@@ -12,6 +14,22 @@ from ancestral.nn.feed_forward import SwiGLU
 
 Stock: TypeAlias = Literal["opt", "llama", "qwen3"]
 """A family of models that ``transformers`` has: the name is that of its ``model_type``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """What was written.
+
+    Args:
+        path: Where.
+        name: What other programs take it for: a class of ``transformers``, an architecture.
+        notes: What to beware of there, a line each.
+    """
+
+    path: Path
+    name: str
+    notes: tuple[str, ...] = ()
+
 
 _FIT = (
     "positions=learned norm=layer feed_forward=gelu qk_norm=false, or positions=rotary norm=rms "
