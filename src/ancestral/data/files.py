@@ -84,11 +84,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         draft.replace(path)
         _flush(path.parent)
     except OSError as error:
-        if drafts is not None and (drafts / "old").exists() and not path.exists():
-            (drafts / "old").replace(path)
         raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
     finally:
         if drafts is not None:
+            if (drafts / "old").exists() and not path.exists():  # Cut short between two renames.
+                (drafts / "old").replace(path)
             shutil.rmtree(drafts, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, cast, get_args
 
@@ -113,8 +114,10 @@ def write_gguf(
     if dtype == "f16":
         tensors = {name: _halved(name, tensor) for name, tensor in tensors.items()}
     make_above(path)
-    with atomic(path) as draft:
-        writer = library.GGUFWriter(draft, _ARCHITECTURES[stock])
+    with (
+        atomic(path) as draft,
+        closing(library.GGUFWriter(draft, _ARCHITECTURES[stock])) as writer,
+    ):
         _describe(writer, model, stock, hidden=_hidden(tensors))
         writer.add_file_type(1 if dtype == "f16" else 0)
         _add_vocabulary(writer, tokenizer)
@@ -123,7 +126,6 @@ def write_gguf(
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
-        writer.close()
     notes = (_GELU,) if stock == "opt" else ()
     return Exported(path=path, name=_ARCHITECTURES[stock], notes=notes)
 

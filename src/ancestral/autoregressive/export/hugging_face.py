@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ancestral.autoregressive.export.parts import (
@@ -123,7 +123,7 @@ def write_hugging_face(
         for name, content in words.items():
             text = json.dumps(content, indent=2, ensure_ascii=False)
             (draft / name).write_text(text + "\n", encoding="utf-8")
-        save_file(tensors, draft / "model.safetensors", {"format": "pt"})
+        (draft / "model.safetensors").write_bytes(save(tensors, {"format": "pt"}))
     untied = config["model_type"] == "opt" and not config["tie_word_embeddings"]
     return Exported(
         path=folder, name=config["architectures"][0], notes=(_UNTIED,) if untied else ()
