@@ -20,6 +20,8 @@ COMPARISONS = (
     "inference",
     "counting",
     "hmm",
+    "gpt_step",
+    "generation",
 )
 
 

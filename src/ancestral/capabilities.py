@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from torch import Generator, Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 
 if TYPE_CHECKING:
     from ancestral.networks.dag import DAG
@@ -89,6 +89,15 @@ class Encodes(Protocol):
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the mean of p(x | z, given), [B, *event]."""
+        ...
+
+
+@runtime_checkable
+class Classifies(Protocol):
+    """Gives p(label | x): models it directly, or has it from a joint density by Bayes' rule."""
+
+    def posterior(self, x: Tensor) -> Categorical:
+        """Return p(label | x), batch shape [B]."""
         ...
 
 
@@ -292,6 +301,7 @@ CAPABILITIES: dict[str, type] = {
     "density": HasDensity,
     "bound": HasBound,
     "encodes": Encodes,
+    "classifies": Classifies,
     "fits": Fits,
     "trains": Trains,
     "graph": HasGraph,

@@ -97,7 +97,7 @@ def test_models_and_settings_exist(page: Path, states_csv: Path, verses_txt: Pat
 
 
 def _stand_in(data: str, models: str) -> str:
-    images = "image-vae" in models or "photos" in data
+    images = "image-vae" in models or "classifier" in models or "photos" in data
     return "digits" if images else "moons"
 
 

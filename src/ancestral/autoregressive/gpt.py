@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ancestral.autoregressive.token_chain import Objective, TokenChain
-from ancestral.nn.attention import CausalSelfAttention, Sight
+from ancestral.nn.attention import AdditiveScore, CausalSelfAttention, Sight
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.rotary import rotary_tables
@@ -76,6 +76,7 @@ class GPTParts:
         feed_forward: ``gelu`` or ``swiglu``.
         tied: The head is the matrix of the embeddings.
         qk_norm: Queries and keys are normed before they meet.
+        score: How a key answers a query: the ``dot`` product, or ``additive``: a small network.
 
     Raises:
         ValueError: If a name is unknown.
@@ -90,6 +91,7 @@ class GPTParts:
     feed_forward: Literal["gelu", "swiglu"] = "gelu"
     tied: bool = False
     qk_norm: bool = False
+    score: Literal["dot", "additive"] = "dot"
 
     def __post_init__(self) -> None:
         for name, allowed in _PARTS.items():
@@ -103,6 +105,7 @@ _PARTS = {
     "positions": ("learned", "rotary"),
     "norm": ("layer", "rms"),
     "feed_forward": ("gelu", "swiglu"),
+    "score": ("dot", "additive"),
 }
 
 
@@ -133,13 +136,15 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.attention_norm = _norm(shape, parts)
+        width = shape.features_of_a_head
         self.attention = CausalSelfAttention(
             shape.width,
             heads=shape.heads,
             key_value_heads=shape.heads_of_keys,
-            head_width=shape.features_of_a_head,
+            head_width=width,
             dropout=attention_dropout,
             qk_norm=parts.qk_norm,
+            score=AdditiveScore(width) if parts.score == "additive" else None,
         )
         self.feed_forward_norm = _norm(shape, parts)
         hidden = shape.expansion * shape.width

@@ -113,6 +113,19 @@ def check_weights(weights: Tensor | None, x: Tensor) -> Tensor:
     return weights
 
 
+def counted_rows(x: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return the rows of x whose weight is above 0, and their weights; all of them for None.
+
+    Raises:
+        ValueError: As :func:`check_weights`.
+    """
+    if weights is None:
+        return x, None
+    counts = check_weights(weights, x)
+    kept = counts > 0
+    return x[kept], counts[kept]
+
+
 def in_type_of(x: Tensor, value: Tensor) -> Tensor:
     """Return a value in the type of x where that has fractions, else as it is."""
     return value.to(x.dtype) if x.is_floating_point() else value

@@ -67,6 +67,10 @@ class Classifier(nn.Module):
         x = x.to(next(self.parameters()).dtype).flatten(start_dim=1)
         return Categorical(logits=self.network(x), validate_args=False)
 
+    def posterior(self, x: Tensor) -> Categorical:
+        """Return p(label | x), as the call does: the name by which all classifiers are asked."""
+        return self(x)
+
     @torch.no_grad()
     def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the likeliest label of each example, [B], and its probability, [B]."""

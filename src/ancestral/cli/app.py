@@ -58,7 +58,7 @@ _COMMANDS = (
     (
         "score",
         "score:score",
-        "Say how surprised a run is by each row, image or token.",
+        "Say how surprised a run is by each row, image or token; of a classifier: its labels.",
         "runs/story my_story.txt --out surprise.csv",
     ),
     (

@@ -6,7 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
+from ancestral.capabilities import Classifies
 from ancestral.data.dataset import Dataset
+from ancestral.data.discrete import relabel
 from ancestral.data.sources import fresh
 from ancestral.errors import RunError
 from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
@@ -80,6 +82,8 @@ def evaluate_run(
     run = run if isinstance(run, Run) else Run.open(run)
     units = run.model(device=device)
     loaded = run.data() if data is None else run.same_kind(data)
+    if units.can(Classifies):
+        loaded = relabel(loaded, run.record.data.labels)
     found = measure(units, loaded, setting=setting, progress=progress)
     entry = model_entry(run, units, loaded, Shown.of(found))
     report, problem = None, None

@@ -15,10 +15,11 @@ from ancestral.data.dataset import Dataset
 from ancestral.errors import AncestralError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.building import build_model
 from ancestral.recipes.feeding import examples_of, lengths_of, on_device
 from ancestral.recipes.interrupts import Interrupts
-from ancestral.recipes.keeping import Keeper, store
-from ancestral.recipes.plan import Plan, build_model, plan
+from ancestral.recipes.keeping import Keeper, save_beginning, store
+from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.record import Record, Result, Stopped, check_format, versions
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
@@ -220,11 +221,14 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         options=plan.options,
         budget=plan.budget,
         transform=transform.spec(),
+        tuning=plan.tuning,
         result=Result(parameters=count_parameters(model)),
     )
     made = make_folder(folder, overwrite=overwrite)
     if plan.data.corpus is not None:
         save_tokenizer(folder, plan.data.corpus.tokenizer)
+    if plan.tuning is not None and game is not None:
+        save_beginning(folder, game)  # Without it the other run would be needed to go on.
     return Fitting(plan, save_record(folder, record), units, game, made=made)
 
 
@@ -255,6 +259,7 @@ def resume(
         device=device or record.device,
         data=run.data(),
         loading=record.data.loading,
+        tuning=record.tuning,
     )
     if finished:
         return Fitting(plan_, run, run.model())
@@ -364,6 +369,8 @@ def _reports(
 
 def _position(run: Run, game: Game) -> Position:
     found = Checkpoints(run.folder / CHECKPOINT).latest()
+    if found is None and run.record.tuning is not None:
+        raise RunError(f"{run.folder} has no checkpoint to go on from: begin it again")
     if found is None:
         return Position()
     _, tensors, words = found

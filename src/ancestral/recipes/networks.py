@@ -53,9 +53,10 @@ def network_of(run: Run) -> BayesianNetwork:
             f"got one of {run.record.model}"
         )
     data, graph = run.record.data, model.network.graph
+    states = {name: model.network.states(name) for name in model.latent}
     structure = Structure(
         {name: graph.parents(name) for name in graph.names},
-        dict(zip(data.columns, data.states, strict=True)),
+        {**states, **dict(zip(data.columns, data.states, strict=True))},
     )
     return structure.network(
         {name: to_numpy(model.table(name).probabilities) for name in graph.names}

@@ -19,6 +19,7 @@ from ancestral.recipes import settings
 from ancestral.recipes.configs import Config
 from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import recipe_named
+from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -197,6 +198,7 @@ class Record:
         options: The training's settings; None for closed-form estimators.
         budget: When training ends; None for closed-form estimators.
         transform: User units to model units.
+        tuning: The run at whose weights this one began; None: it began at its own.
         result: Where the run stands.
     """
 
@@ -210,6 +212,7 @@ class Record:
     options: Options | None
     budget: Budget | None
     transform: Mapping[str, Any]
+    tuning: Tuning | None = None
     result: Result = field(default_factory=Result)
 
     def to_toml(self) -> str:
@@ -228,6 +231,8 @@ class Record:
             budget = asdict(self.budget)
             found["budget"] = {key: value for key, value in budget.items() if value is not None}
             found["options"] = settings.plain(self.options)
+        if self.tuning is not None:
+            found["tuning"] = settings.plain(self.tuning)
         found["data"] = self.data.to_plain()
         found["transform"] = _without_none(self.transform)
         return tomli_w.dumps(found)
@@ -271,6 +276,7 @@ class Record:
             options=settings.build(Options, found["options"]) if trained else None,
             budget=Budget(**found["budget"]) if trained else None,
             transform=found["transform"],
+            tuning=settings.build(Tuning, found["tuning"]) if "tuning" in found else None,
             result=Result.from_plain(found["result"]),
         )
 

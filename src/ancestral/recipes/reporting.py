@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph
+from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph, Samples
 from ancestral.data.dataset import Dataset, TextLoading
 from ancestral.data.sources import fresh
 from ancestral.evaluation import drawing
@@ -46,6 +46,7 @@ class Shown:
         nearest: Training examples nearest to the first of them.
         notes: Remarks.
         passages: Generated texts.
+        confusion: How often each label is taken for each, [K, K].
     """
 
     figures: Mapping[str, Figure | None] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class Shown:
     nearest: Tensor | None = None
     notes: Sequence[str] = ()
     passages: Passages | None = None
+    confusion: Tensor | None = None
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "Shown":
@@ -66,12 +68,15 @@ class Shown:
             nearest=evaluation.nearest if some else None,
             notes=evaluation.notes,
             passages=evaluation.passages,
+            confusion=evaluation.confusion,
         )
 
     @classmethod
     @torch.no_grad()
     def draw(cls, units: InDataUnits, data: Dataset, *, seed: int) -> "Shown":
-        """Return samples only, without measuring anything."""
+        """Return samples only, where there are any, without measuring anything."""
+        if not units.can(Samples):
+            return cls()
         try:
             if data.kind == "text":
                 return cls(passages=show_text(units, data, seed=seed))
@@ -132,6 +137,7 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         sample_labels=shown.given.get("label"),
         nearest=shown.nearest,
         passages=shown.passages,
+        confusion=shown.confusion,
         log_density=density,
         log_density_kind=kind,
         repeat=repeat_command(record),
@@ -183,7 +189,8 @@ def _changed(record: Record) -> dict[str, object]:
         key: value for key, value in settings.plain(record.config).items() if value != usual[key]
     }
     if record.options is not None:
-        usual = settings.plain(recipe.options_of(record.config, record.data.kind))
+        options = recipe.options_of(record.config, record.data.kind)
+        usual = settings.plain(record.tuning.options(options) if record.tuning else options)
         chosen = settings.plain(record.options)
         found |= {key: value for key, value in chosen.items() if value != usual[key]}
     loading = record.data.loading
@@ -195,17 +202,19 @@ def _changed(record: Record) -> dict[str, object]:
         found["split_seed"] = loading.seed
     usual = settings.plain(TextLoading())
     found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
+    if record.tuning is not None:
+        tuning = settings.plain(record.tuning)
+        found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
     return found
 
 
 def _remarks(run: Run) -> list[str]:
     result, recipe = run.record.result, run.recipe
-    notes = []
+    notes = [] if run.record.tuning is None else [f"begun at {run.record.tuning.words}"]
     if result.best is not None and recipe.chosen_by is not None:
         value = f"{result.best.value:.4g} {result.best.unit} on the validation split"
-        if recipe.trains:
-            options = run.record.options
-            kind = "averaged" if options is not None and options.ema_decay > 0 else "raw"
+        if (options := run.record.options) is not None:
+            kind = "averaged" if options.ema_decay > 0 else "raw"
             notes.append(
                 f"weights kept: {kind}, of step {result.best_step:,}, chosen by "
                 f"{recipe.chosen_by}: {value}"

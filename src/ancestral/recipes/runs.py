@@ -17,15 +17,17 @@ from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
+from ancestral.nn.low_rank import adapters, merged_state
+from ancestral.recipes.building import build_model
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.metrics import read_metrics
-from ancestral.recipes.plan import build_model
 from ancestral.recipes.record import FORMAT, Record, check_format
 from ancestral.recipes.table import Recipe, recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
 METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +114,8 @@ class Run:
             RunError: If they have changed.
             DataError: If they cannot be read.
         """
-        data = load(self.record.data.source, self.record.data.loading)
+        tokenizer = self.tokenizer() if self.record.tuning is not None else None
+        data = load(self.record.data.source, self.record.data.loading, tokenizer=tokenizer)
         if data.fingerprint != self.record.data.fingerprint:
             raise RunError(
                 f"the data of {self.folder} have changed: {self.record.data.source} has "
@@ -122,14 +125,16 @@ class Run:
         return data
 
     def same_kind(self, source: str) -> Dataset:
-        """Load other data, as the run's own were loaded, for this run's model.
+        """Load other data, as the run's own were loaded, for this run's model; text in its tokens.
 
         Raises:
             RunError: If they are not the kind, shape or labels that the model knows.
             DataError: If they cannot be read.
         """
         mine = self.record.data
-        data = load(source, mine.loading)
+        data = load(
+            source, mine.loading, tokenizer=self.tokenizer() if mine.kind == "text" else None
+        )
         shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
         if data.kind != mine.kind or shape != wanted:
             raise RunError(
@@ -147,14 +152,14 @@ class Run:
 def save_weights(
     run: Run, model: nn.Module, transform: Transform, metadata: Mapping[str, Any]
 ) -> None:
-    """Write the weights that are kept, and the transform's numbers.
+    """Write the weights that are kept, adapters merged, and the transform's numbers.
 
     Raises:
         RunError: If they cannot be written; older weights stay as they are.
     """
     tensors: dict[str, Tensor] = {}
-    for prefix, module in (("model.", model), ("transform.", transform)):
-        tensors |= {prefix + name: value for name, value in module.state_dict().items()}
+    for prefix, state in (("model.", merged_state(model)), ("transform.", transform.state_dict())):
+        tensors |= {prefix + name: value for name, value in state.items()}
     words = {"format": FORMAT, "model": run.record.model, **metadata}
     save_tensors(run.folder / WEIGHTS, tensors, words)
 
@@ -193,8 +198,9 @@ def make_folder(folder: Path, *, overwrite: bool) -> tuple[Path, ...]:
     with disk_errors(folder):
         for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER):
             (folder / name).unlink(missing_ok=True)
-        if (folder / CHECKPOINT).is_dir():
-            shutil.rmtree(folder / CHECKPOINT)
+        for name in (CHECKPOINT, ADAPTER):
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     return (folder, *made)
@@ -264,6 +270,8 @@ def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: P
 
 def count_parameters(model: nn.Module) -> int:
     """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
+    beside = [part for adapter in adapters(model).values() for part in adapter.added.parameters()]
     learned = sum(value.numel() for value in model.parameters())
+    learned -= sum(value.numel() for value in beside)  # They end as part of the others.
     stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
     return learned + (stored if isinstance(model, Fits) else 0)

@@ -21,14 +21,16 @@ class Options:
         warmup: Steps of linear rise from zero to the peak.
         max_grad_norm: Gradients are scaled down to this global norm, player by player; 0 is off.
         ema_decay: Decay per step of the averaged weights; 0 keeps no average.
-        precision: ``auto`` runs the forward pass in bf16 where the machine multiplies matrices in
-            bf16 tiles and the model is convolutional (``channels_last``): there a step was measured
-            to be 1.8 times as fast. A small MLP gains a tenth and would pay with digits of its
-            likelihood, so it stays in float32. ``bf16`` without the instructions is refused.
+        precision: ``auto`` runs the forward pass in bf16 where the machine is faster so and the
+            step is made of ``large_products``: there a step was measured to be 1.8 times as fast.
+            A small MLP gains a tenth and would pay with digits of its likelihood, so it stays in
+            float32. ``bf16`` without the instructions is refused.
         accumulate: Micro-batches of one update.
         validate_every: Steps between validations; the last step is always validated.
         patience: Validations without improvement before training stops early; 0 is off.
         channels_last: Convolutions keep their channels innermost: 1.6 times as fast.
+        large_products: Convolutions or products of large matrices are most of a step: its precision
+            may be lowered, and float32 is multiplied by the faster library.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -52,6 +54,7 @@ class Options:
     validate_every: int = 500
     patience: int = 0
     channels_last: bool = False
+    large_products: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate", "validate_every"):

@@ -36,12 +36,12 @@ class Emissions(Protocol):
         """Return p(x_t | z_t) [K, T, n] divided by exp of the second, [T, n] or a scalar."""
         ...
 
-    def reset(self, x: Values) -> None:
-        """Make all states alike, as wide as the data [M, *event]."""
+    def reset(self, x: Values, counts: Array | None = None) -> None:
+        """Make all states alike, as wide as the data [M, *event], each counted so often, [M]."""
         ...
 
-    def start(self, x: Values, generator: Generator | None) -> None:
-        """Set random parameters to begin EM with, from data [M, *event]."""
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
+        """Set random parameters to begin EM with, from data [M, *event], counted so often, [M]."""
         ...
 
     def statistics(self, x: Values, weights: Array) -> Array:
@@ -107,14 +107,14 @@ class CategoricalEmissions(nn.Module):
         """Return p(x_t | z_t), [K, T, n], and 0."""
         return np.take(self._extended(), x, axis=1), np.zeros(())
 
-    def reset(self, x: Values) -> None:
+    def reset(self, x: Values, counts: Array | None = None) -> None:
         """Make every row even; the data are not looked at."""
-        del x
+        del x, counts
         self.probabilities.fill_(1 / self.symbols)
 
-    def start(self, x: Values, generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
         """Draw every row from a flat Dirichlet; the data are not looked at."""
-        del x
+        del x, counts
         table = -np.log1p(-uniforms((self.states, self.symbols), generator)) + 1e-3
         self._set(table / table.sum(axis=1, keepdims=True))
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from ancestral.errors import RunError
 from ancestral.evaluation.charts import line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
-from ancestral.evaluation.report import galleries, plane, table
+from ancestral.evaluation.report import confusion, galleries, plane, table
 from ancestral.evaluation.report.curves import curves_of
 from ancestral.evaluation.report.definitions import KINDS, definition_of
 from ancestral.evaluation.report.entries import ModelEntry, Section
@@ -115,12 +115,28 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "plane": plane.plane_of(section, colors),
         "marginals": plane.marginals_of(section, colors),
         "galleries": galleries.galleries_of(section),
+        "sampled": any(entry.samples is not None for entry in section.entries),
+        "confusions": _confusions(section, colors),
         "texts": [entry for entry in section.entries if entry.passages is not None],
         "large": max(section.data.event_shape) > galleries.LARGE,
         "nearest": galleries.nearest_of(section),
         "nearest_rows": galleries.nearest_rows(section),
         "cards": [_card(entry, colors[entry.name]) for entry in section.entries],
     }
+
+
+def _confusions(
+    section: Section, colors: dict[str, str]
+) -> list[tuple[ModelEntry, str, list[str]]]:
+    """Return the confusion matrix of each model that has one: a picture, and mistakes in words."""
+    found, labels = [], section.data.labels
+    for entry in section.entries:
+        if entry.confusion is not None:
+            label = f"{entry.name}: how often each label is taken for each"
+            color = colors[entry.name]
+            picture = confusion.heat_map(entry.confusion, labels, color=color, label=label)
+            found.append((entry, picture, confusion.mistakes(entry.confusion, labels)))
+    return found
 
 
 def facts_of(data: "Dataset") -> list[tuple[str, str]]:
@@ -174,7 +190,10 @@ def _card(entry: ModelEntry, color: str) -> Card:
             deterministic=[n for n in entry.deterministic if n in dag and name == "p"],
             title=f"{entry.name}: {GRAPHS.get(name, name)}",
         )
-        graphs.append((GRAPHS.get(name, name), picture))
+        caption = GRAPHS.get(name, name)
+        if name == "p" and "x" in dag.roots and "label" in dag:
+            caption = "p, the network of the label given x"
+        graphs.append((caption, picture))
     curves = []
     for curve in curves_of(entry.curves):
         label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
