@@ -33,14 +33,12 @@ class Estimate:
 
 
 def check_targets(network: BayesianNetwork, targets: Iterable[str]) -> list[str]:
-    """Return the targets as a list of different nodes.
+    """Return the targets as a list of different nodes; a string is one name.
 
     Raises:
         InferenceError: If one is no node of the network.
     """
-    if isinstance(targets, str):
-        raise InferenceError(f"targets must be a list of names, got the string {targets!r}")
-    names = list(dict.fromkeys(targets))
+    names = [targets] if isinstance(targets, str) else list(dict.fromkeys(targets))
     for name in names:
         if name not in network.nodes:
             raise InferenceError(f"no node {name!r}; the nodes are {', '.join(network.nodes)}")

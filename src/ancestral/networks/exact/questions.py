@@ -1,6 +1,6 @@
 """One question at a time, without an object to keep: the network's programs are kept anyway."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -35,7 +35,7 @@ def query(
     return Inference(network).query(targets, given=given)
 
 
-def joint(network: BayesianNetwork, names: Sequence[str], *, given: Given | None = None) -> Tensor:
+def joint(network: BayesianNetwork, names: Iterable[str], *, given: Given | None = None) -> Tensor:
     """Return the joint posterior of several nodes, float64 [*states of each, in order].
 
     Raises:
