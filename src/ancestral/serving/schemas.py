@@ -2,9 +2,17 @@
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-TokenId: TypeAlias = Annotated[int, Field(ge=0, lt=2**31)]
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole: TypeAlias = Annotated[int, BeforeValidator(_whole)]
+"""An integer as JSON means it: 2.0 is one."""
+
+TokenId: TypeAlias = Annotated[Whole, Field(ge=0, lt=2**31)]
 StopString: TypeAlias = Annotated[str, Field(min_length=1, max_length=1000)]
 SomeStops: TypeAlias = Annotated[list[StopString], Field(max_length=4)]
 Texts: TypeAlias = Annotated[list[str], Field(min_length=1)]
@@ -31,23 +39,23 @@ class CompletionRequest(Asked):
 
     model: str | None = Field(None, description="Its name; the one that is served if not given.")
     prompt: Prompt = Field("", description="Text, or token ids, or a list of either.")
-    max_tokens: int | None = Field(16, ge=0, description="Most tokens of each text; 0 with echo.")
+    max_tokens: Whole | None = Field(16, ge=0, description="Most tokens of each text; 0 with echo.")
     temperature: float | None = Field(1, ge=0, le=2, description="0 takes the most probable.")
     top_p: float | None = Field(1, gt=0, le=1, description="Keep this mass of probability.")
-    n: int | None = Field(1, ge=1, le=128, description="Texts for each prompt.")
+    n: Whole | None = Field(1, ge=1, le=128, description="Texts for each prompt.")
     stream: bool | None = Field(False, description="Send the text while it is made.")
     stream_options: StreamOptions | None = None
-    logprobs: int | None = Field(None, ge=0, le=5, description="So many alternatives are told.")
+    logprobs: Whole | None = Field(None, ge=0, le=5, description="So many alternatives are told.")
     echo: bool | None = Field(False, description="Begin with the prompt.")
     stop: StopString | SomeStops | None = Field(None, description="Texts end before these.")
-    seed: int | None = Field(None, ge=-(2**63), lt=2**63, description="Choice i has seed + i.")
+    seed: Whole | None = Field(None, ge=-(2**63), lt=2**63, description="Choice i has seed + i.")
     presence_penalty: Penalty | None = 0
     frequency_penalty: Penalty | None = 0
-    best_of: int | None = Field(None, ge=1, le=128, description="n, or not given.")
+    best_of: Whole | None = Field(None, ge=1, le=128, description="n, or not given.")
     suffix: str | None = Field(None, description="Not supported.")
     logit_bias: dict[str, float] | None = Field(None, description="Not supported.")
     user: str | None = Field(None, description="Not used.")
-    top_k: int | None = Field(None, ge=0, lt=2**31, description="Keep so many tokens; 0: all.")
+    top_k: Whole | None = Field(None, ge=0, lt=2**31, description="Keep so many tokens; 0: all.")
     min_p: float | None = Field(0, ge=0, le=1, description="Least share of the best one's.")
     typical_p: float | None = Field(1, gt=0, le=1, description="Mass nearest to the entropy.")
     repetition_penalty: float | None = Field(1, ge=1, le=10)

@@ -70,10 +70,14 @@ class Told:
     def take(self, end: int) -> "Told":
         """Take out the tokens that begin before a place."""
         count = sum(offset < end for offset in self.text_offset)
-        lists = (self.tokens, self.token_logprobs, self.top_logprobs, self.text_offset)
-        taken = Told(*(values[:count] for values in lists))
-        for values in lists:
-            del values[:count]
+        taken = Told(
+            self.tokens[:count],
+            self.token_logprobs[:count],
+            self.top_logprobs[:count],
+            self.text_offset[:count],
+        )
+        del self.tokens[:count], self.token_logprobs[:count]
+        del self.top_logprobs[:count], self.text_offset[:count]
         return taken
 
     def extend(self, other: "Told") -> None:
