@@ -24,7 +24,8 @@ from ancestral.serving.refusals import (
 )
 from ancestral.serving.served import Served
 
-_EVENTS = {"text/event-stream": {"schema": {"type": "string"}}}
+_EVENT = {"type": "object", "properties": {"data": {"type": "string"}}, "required": ["data"]}
+_EVENTS = {"text/event-stream": {"schema": _EVENT}}
 
 
 class Application:
