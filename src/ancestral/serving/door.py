@@ -74,7 +74,7 @@ class Door(uvicorn.Server):
     """Serves until it is asked to end, by SIGTERM or Ctrl-C.
 
     The first signal closes the gate: who comes then is refused, what has begun is finished, for as
-    long as the limits' ``grace``. The second breaks it off.
+    long as the limits' ``grace``. The second ends that time.
 
     Args:
         application: Answers.
@@ -112,10 +112,9 @@ class Door(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take a signal."""
         del frame
-        if self.signal:
-            self.should_exit = self.force_exit = True
-            return
-        self.signal, self._until = sig, time.monotonic() + self._served.limits.grace
+        now = time.monotonic()
+        self._until = now if self.signal else now + self._served.limits.grace
+        self.signal = self.signal or sig
         self._application.gate.closing = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
