@@ -65,6 +65,11 @@ def write(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def flush() -> None:
+    """Let what was written be read at once, also where standard output is a file or a pipe."""
+    sys.stdout.flush()
+
+
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
 ) -> None:
