@@ -20,7 +20,14 @@ from ancestral.recipes.feeding import examples_of, lengths_of, on_device
 from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
-from ancestral.recipes.record import Record, Result, Stopped, check_format, versions
+from ancestral.recipes.record import (
+    Record,
+    Result,
+    Stopped,
+    check_format,
+    is_finished,
+    versions,
+)
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
     CHECKPOINT,
@@ -382,21 +389,3 @@ def _position(run: Run, game: Game) -> Position:
         best=Figure.from_json(best) if best else None,
         cpu_seconds=words["cpu_seconds"],
     )
-
-
-def is_finished(record: Record, end: Budget | None = None) -> bool:
-    """Return whether a run has nothing left to do, also under a new end."""
-    return record.result.status == "finished" and not _longer(record, end)
-
-
-def _longer(record: Record, end: Budget | None) -> bool:
-    if end is None or end == record.budget:
-        return False
-    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
-    if total is not None:
-        return total > record.result.steps
-    return (end.seconds or 0.0) > record.result.seconds
-
-
-def _per_step(record: Record) -> int:
-    return record.options.batch_size * record.options.accumulate if record.options else 1
