@@ -159,6 +159,9 @@ def test_what_cannot_be_tuned_is_one_line(cli: Callable, made: Path, tmp_path: P
     assert "unknown setting 'start' of kneser-ney" in line(start, model="kneser-ney")
     assert "unknown setting 'fingerprint'" in line(start, "fingerprint=0")
     assert not out.exists()
+    both = ["--set", start, "--out", base, "--overwrite"]
+    assert "out must not be the run of start" in cli("fit", "gpt", made / "b.txt", *both).line
+    assert Run.open(base).record.tuning is None
     same = ["tokenizer=word", "window=16", "size=tiny", "dropout=0"]
     words = [word for pair in (start, *same) for word in ("--set", pair)]
     assert cli("fit", "gpt", made / "b.txt", *words, "--steps", 1, "--out", out).status == 0

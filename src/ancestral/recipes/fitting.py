@@ -214,6 +214,8 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     name = f"{plan.recipe.name}-{plan.data.name}"
     folder = free_name(Path("runs") / name) if out is None else Path(out)
     check_free(folder, overwrite=overwrite)
+    if plan.tuning is not None and folder.resolve() == Path(plan.tuning.start).resolve():
+        raise RunError(f"out must not be the run of start, got {folder} for both")
     model, transform = plan.build()
     units = _units(plan, model, transform)
     game = _game(plan, model)
