@@ -353,7 +353,7 @@ def _reports(
     plan_: Plan,
     units: InDataUnits,
     game: Game,
-    judge: Judge | TextJudge | None,
+    judge: AnyJudge | None,
     progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:
