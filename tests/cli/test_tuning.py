@@ -110,16 +110,16 @@ def test_only_the_adapters_learn(cli: Callable, made: Path, tmp_path: Path) -> N
         torch.testing.assert_close(new[name], wanted, atol=1e-7, rtol=1e-6)
 
 
-@pytest.mark.parametrize("model", ["gpt", "lstm"])
+@pytest.mark.parametrize(("model", "lora"), [("gpt", 2), ("lstm", 2), ("gpt", "off")])
 @pytest.mark.parametrize("stop", [0, 17])
 def test_resumed_without_the_base_it_ends_in_the_same_bits(
-    made: Path, tmp_path: Path, model: str, stop: int
+    made: Path, tmp_path: Path, model: str, lora: object, stop: int
 ) -> None:
     from ancestral.recipes import plan, resume, start
 
     base = tmp_path / "base"
     shutil.copytree(made / model, base)
-    settings = {"start": base, "lora": 2, "batch_size": 8, "validate_every": 10}
+    settings = {"start": base, "lora": lora, "batch_size": 8, "validate_every": 10}
     chosen = plan(model, made / "b.txt", settings=settings, budget=Budget(steps=30))
     list(start(chosen, tmp_path / "whole"))
     halves = start(chosen, tmp_path / "halves")

@@ -236,9 +236,10 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     made = make_folder(folder, overwrite=overwrite)
     if plan.data.corpus is not None:
         save_tokenizer(folder, plan.data.corpus.tokenizer)
+    run = save_record(folder, record)
     if plan.tuning is not None and game is not None:
         save_beginning(folder, game)  # Without it the other run would be needed to go on.
-    return Fitting(plan, save_record(folder, record), units, game, made=made)
+    return Fitting(plan, run, units, game, made=made)
 
 
 def resume(
