@@ -214,6 +214,8 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     name = f"{plan.recipe.name}-{plan.data.name}"
     folder = free_name(Path("runs") / name) if out is None else Path(out)
     check_free(folder, overwrite=overwrite)
+    if plan.tuning is not None and folder.resolve() == Path(plan.tuning.start).resolve():
+        raise RunError(f"out must not be the run of start, got {folder} for both")
     model, transform = plan.build()
     units = _units(plan, model, transform)
     game = _game(plan, model)
@@ -234,9 +236,10 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     made = make_folder(folder, overwrite=overwrite)
     if plan.data.corpus is not None:
         save_tokenizer(folder, plan.data.corpus.tokenizer)
+    run = save_record(folder, record)
     if plan.tuning is not None and game is not None:
         save_beginning(folder, game)  # Without it the other run would be needed to go on.
-    return Fitting(plan, save_record(folder, record), units, game, made=made)
+    return Fitting(plan, run, units, game, made=made)
 
 
 def resume(
@@ -351,7 +354,7 @@ def _reports(
     plan_: Plan,
     units: InDataUnits,
     game: Game,
-    judge: Judge | TextJudge | None,
+    judge: AnyJudge | None,
     progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:

@@ -281,14 +281,6 @@ class Record:
         )
 
 
-def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON
-    if isinstance(value, Mapping):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list | tuple):
-        return [_without_none(item) for item in value]
-    return value
-
-
 def is_finished(record: Record, end: Budget | None = None) -> bool:
     """Return whether a run has nothing left to do, also under a new end."""
     return record.result.status == "finished" and not _longer(record, end)
@@ -305,3 +297,11 @@ def _longer(record: Record, end: Budget | None) -> bool:
 
 def _per_step(record: Record) -> int:
     return record.options.batch_size * record.options.accumulate if record.options else 1
+
+
+def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, Mapping):
+        return {key: _without_none(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list | tuple):
+        return [_without_none(item) for item in value]
+    return value
