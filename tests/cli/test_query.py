@@ -168,3 +168,19 @@ def test_impossible_rows_name_file_and_row(cli: Callable, tmp_path: Path) -> Non
     rows.write_text("a\nyes\nno\n")
     line = cli("query", network, "--rows", rows).line
     assert "rows.csv: row 2: " in line
+
+
+def test_an_estimate_says_why_not_to_trust_it(cli: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "copy.bif"
+    path.write_text(
+        "network copy { }\n"
+        "variable a { type discrete [ 2 ] { no, yes }; }\n"
+        "variable b { type discrete [ 2 ] { no, yes }; }\n"
+        "probability ( a ) { table 0.5, 0.5; }\n"
+        "probability ( b | a ) { (no) 1.0, 0.0; (yes) 0.0, 1.0; }\n"
+    )
+    words = ["query", path, "--method", "gibbs", "--draws", 10]
+    assert "warning: tables that are deterministic" in cli(*words).out
+    (warning,) = cli(*words, "--json").json["warnings"]
+    assert "(b, a)" in warning
+    assert cli("query", "student", "--method", "loopy", "--json").json["warnings"] == []

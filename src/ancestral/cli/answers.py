@@ -59,6 +59,8 @@ def show_estimate(found: "Estimate", given: Mapping[str, str]) -> None:
     console.table(("node", "state", "probability", "", ""), rows, title=title)
     for name, value in found.diagnostics.items():
         console.write(f"{name.replace('_', ' ')}: {value:,.6g}")
+    for warning in found.warnings:
+        console.write(f"warning: {warning}")
 
 
 def _bar(p: float) -> str:

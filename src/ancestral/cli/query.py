@@ -268,6 +268,7 @@ def _estimate(words: _Words, out: Path | None) -> int:
             "posteriors": {name: dict(p) for name, p in found.probabilities.items()},
             "standard_errors": errors and {name: dict(p) for name, p in errors.items()},
             "diagnostics": dict(found.diagnostics),
+            "warnings": list(found.warnings),
         }
         console.emit(words.answer(**parts))
     else:

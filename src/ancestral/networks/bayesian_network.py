@@ -7,6 +7,8 @@ from torch import Generator, Size, Tensor, nn
 
 from ancestral.errors import CapabilityError, InferenceError
 from ancestral.networks.dag import DAG
+from ancestral.networks.discrete_sampling import sample_tables
+from ancestral.networks.exact.sampling import sample_posterior
 from ancestral.networks.nodes import Node, Table
 from ancestral.networks.sampling import draw
 
@@ -122,8 +124,6 @@ class BayesianNetwork(nn.Module):
                 f"likelihood_weighting(...) for an estimate of any other"
             )
         if downstream:
-            from ancestral.networks.exact.sampling import sample_posterior
-
             return sample_posterior(self, n, values, generator)
         return self.draw_in_order(n, values, generator)
 
@@ -145,8 +145,6 @@ class BayesianNetwork(nn.Module):
             Values of all nodes and inputs, each [n, *event].
         """
         if self.discrete and all(table.device.type == "cpu" for table in self.buffers()):
-            from ancestral.networks.discrete_sampling import sample_tables
-
             return sample_tables(self, n, values, generator)
         return self._draw_one_by_one(n, dict(values), generator)
 

@@ -22,6 +22,7 @@ class Estimate:
         means: For each other target, the estimated posterior mean [*event].
         mean_errors: Their standard errors, [*event].
         diagnostics: Figures by which to judge it; each method names its own.
+        warnings: Why not to trust it, one sentence each; to be shown beside the answer.
     """
 
     method: str
@@ -30,6 +31,7 @@ class Estimate:
     diagnostics: Mapping[str, float]
     means: Mapping[str, Tensor] = field(default_factory=dict)
     mean_errors: Mapping[str, Tensor] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def check_targets(network: BayesianNetwork, targets: Iterable[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Generator
 
 from ancestral.errors import InferenceError
 from ancestral.networks.approximate.chains import effective_sample_size, split_r_hat
+from ancestral.networks.approximate.determinism import tied_nodes, warning_of
 from ancestral.networks.approximate.estimate import (
     Estimate,
     by_state,
@@ -45,8 +46,9 @@ def gibbs(
     Each sweep draws every hidden node given its Markov blanket, in all chains at once. A draw of a
     target counts with its whole conditional probability, not only with the state that came
     (Rao-Blackwell). Where tables hold zeros, chains may be unable to leave a region: R-hat shows
-    it if they began in different ones. Beside the targets it watches the pseudo-likelihood, the sum
-    of the log-probabilities of all that was drawn, for a target may stand still while others err.
+    it if they began in different ones, and a warning where one table does it. Beside the targets
+    R-hat watches the pseudo-likelihood, the sum of the log-probabilities of all that was drawn,
+    for a target may stand still while others err.
 
     Source: Geman & Geman 1984; Gelfand & Smith 1990; Koller & Friedman 2009, sec. 12.3.
 
@@ -63,7 +65,8 @@ def gibbs(
         The estimate. Diagnostics: ``draws``, ``chains``, ``warmup``; ``r_hat``, the worst split
         R-hat of all states of all targets and of the pseudo-likelihood, to be below 1.01;
         ``effective_sample_size``, the smallest. A probability that never moves gets the error of
-        that many independent draws.
+        that many independent draws. A warning names the hidden nodes that tables of 0 and 1, or
+        nearly, tie together.
 
     Raises:
         CapabilityError: If a node is not a table.
@@ -92,7 +95,9 @@ def gibbs(
     kept = np.zeros((draws, chains, sum(sizes) + 1))  # The last is the pseudo-likelihood.
     for sweep in range(-warmup, draws):
         sampler.sweep(states, numbers, kept[sweep] if sweep >= 0 else None, columns)
-    return _answer(network, names, evidence, kept, columns, warmup)
+    answer = _answer(network, names, evidence, kept, columns, warmup)
+    tied = tied_nodes(part, evidence)
+    return replace(answer, warnings=(warning_of(tied),)) if tied else answer
 
 
 def _answer(

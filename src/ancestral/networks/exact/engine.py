@@ -9,13 +9,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ancestral.errors import InferenceError
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.evidence import Case, by_pattern, smallest_conflict
 from ancestral.networks.exact.propagation import Beliefs, Program
 from ancestral.networks.exact.size import check_size
 from ancestral.networks.exact.structure import Question, Structure
 from ancestral.networks.exact.tables import Array, Tables
 from ancestral.networks.exact.triangulation import bits
+from ancestral.networks.tabular import TableNetwork
 
 _KEPT, _KEPT_BYTES = 64, 1 << 29
 """Most programs that are kept, and most bytes of them; the one unused for longest goes first."""
@@ -211,10 +211,10 @@ def _cases_at_once(entries: int) -> int:
     return max(1, min(_FEW, (_CHUNK << 5) // entries), min(8192, _CHUNK // entries))
 
 
-_ENGINES: WeakKeyDictionary[BayesianNetwork, Engine] = WeakKeyDictionary()
+_ENGINES: WeakKeyDictionary[TableNetwork, Engine] = WeakKeyDictionary()
 
 
-def engine_of(network: BayesianNetwork) -> Engine:
+def engine_of(network: TableNetwork) -> Engine:
     """Return the engine of a network, with its tables as they are now.
 
     Raises:

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ancestral.errors import InferenceError
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.engine import Engine, engine_of
 from ancestral.networks.exact.evidence import Case, Given, read_case, read_names, read_rows
 from ancestral.networks.exact.maximum import maximise
 from ancestral.networks.exact.size import LIMIT, Cost
 from ancestral.networks.exact.structure import Structure
 from ancestral.networks.exact.tables import Array
+from ancestral.networks.tabular import TableNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Inference:
         [[0.262, 0.738], [0.011, 0.989]]
     """
 
-    def __init__(self, network: BayesianNetwork, *, limit: float = LIMIT) -> None:
+    def __init__(self, network: TableNetwork, *, limit: float = LIMIT) -> None:
         self._network = network
         self._limit = limit
         engine_of(network)  # A network that is not discrete is refused here.
