@@ -1,9 +1,11 @@
 import csv
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
 
@@ -44,6 +46,20 @@ def test_a_run_on_text_does_it_all(cli: Callable, trained: Path, model: str) -> 
     assert again["samples"][0]["text"] == shown.removesuffix("\n")
 
 
+def test_another_text_is_evaluated(cli: Callable, trained: Path) -> None:
+    other = trained / "other.txt"
+    verses = (trained / "verses.txt").read_text("utf-8").splitlines()
+    other.write_text("\n".join(["sol luna mar", "mar de flor", *verses]), encoding="utf-8")
+    found = cli("evaluate", trained / "gpt", other, "--samples", 20, "--json").json
+    assert found["figures"]["bits_per_char"]["se"] > 0
+    assert "floor" in found["figures"]["memorised_fraction"]
+    assert found["report"] is None
+    assert any("are left out" in note for note in found["notes"])
+    shown = cli("evaluate", trained / "gpt", other, "--samples", 20)
+    assert "held-out data: 5 texts" in shown.out  # Three verses are the run's test split.
+    assert "are left out" in shown.err
+
+
 def test_scores_are_the_log_probability_of_the_document(cli: Callable, trained: Path) -> None:
     text = trained / "one.txt"
     text.write_text("Verso 3: sol luna mar.\n", encoding="utf-8")
@@ -54,6 +70,39 @@ def test_scores_are_the_log_probability_of_the_document(cli: Callable, trained: 
     assert math.fsum(row[2] for row in found) == pytest.approx(
         math.fsum(float(row["surprise"]) for row in rows)
     )
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "json", "jsonl"])
+def test_scores_are_written_by_the_ending(cli: Callable, trained: Path, ending: str) -> None:
+    text = trained / "verse.txt"
+    text.write_text('Verso 3: sol, "luna"\n', encoding="utf-8")
+    expected = cli("score", trained / "gpt", text, "--json").json
+    out = trained / "scores" / f"s.{ending}"
+    answer = cli("score", trained / "gpt", text, "--out", out, "--json").json
+    assert answer == {key: expected[key] for key in ("run", "data", "unit", "kind", "n")} | {
+        "out": str(out)
+    }
+    found = _rows_of(out)
+    assert all(list(row) == expected["columns"] for row in found)
+    assert [row["token"] for row in found] == [row[1] for row in expected["rows"]]
+    surprise = [float(row["surprise"]) for row in found]
+    assert surprise == [row[2] for row in expected["rows"]]
+
+
+def _rows_of(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return parquet.read_table(path).to_pylist()
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return json.loads(text)
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines()]
+    return list(csv.DictReader(text.splitlines(), delimiter="," if path.suffix == ".csv" else "\t"))
+
+
+def test_an_ending_that_no_table_has_is_told_before_the_work(cli: Callable, trained: Path) -> None:
+    line = cli("score", trained / "gpt", "nowhere.txt", "--out", trained / "s.npy").line
+    assert "tables are written to csv, tsv, parquet, json or jsonl, got" in line
 
 
 def test_another_text_is_read_with_the_tokenizer_of_the_run(trained: Path) -> None:

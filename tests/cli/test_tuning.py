@@ -110,16 +110,16 @@ def test_only_the_adapters_learn(cli: Callable, made: Path, tmp_path: Path) -> N
         torch.testing.assert_close(new[name], wanted, atol=1e-7, rtol=1e-6)
 
 
-@pytest.mark.parametrize("model", ["gpt", "lstm"])
+@pytest.mark.parametrize(("model", "lora"), [("gpt", 2), ("lstm", 2), ("gpt", "off")])
 @pytest.mark.parametrize("stop", [0, 17])
 def test_resumed_without_the_base_it_ends_in_the_same_bits(
-    made: Path, tmp_path: Path, model: str, stop: int
+    made: Path, tmp_path: Path, model: str, lora: object, stop: int
 ) -> None:
     from ancestral.recipes import plan, resume, start
 
     base = tmp_path / "base"
     shutil.copytree(made / model, base)
-    settings = {"start": base, "lora": 2, "batch_size": 8, "validate_every": 10}
+    settings = {"start": base, "lora": lora, "batch_size": 8, "validate_every": 10}
     chosen = plan(model, made / "b.txt", settings=settings, budget=Budget(steps=30))
     list(start(chosen, tmp_path / "whole"))
     halves = start(chosen, tmp_path / "halves")
@@ -159,6 +159,9 @@ def test_what_cannot_be_tuned_is_one_line(cli: Callable, made: Path, tmp_path: P
     assert "unknown setting 'start' of kneser-ney" in line(start, model="kneser-ney")
     assert "unknown setting 'fingerprint'" in line(start, "fingerprint=0")
     assert not out.exists()
+    both = ["--set", start, "--out", base, "--overwrite"]
+    assert "out must not be the run of start" in cli("fit", "gpt", made / "b.txt", *both).line
+    assert Run.open(base).record.tuning is None
     same = ["tokenizer=word", "window=16", "size=tiny", "dropout=0"]
     words = [word for pair in (start, *same) for word in ("--set", pair)]
     assert cli("fit", "gpt", made / "b.txt", *words, "--steps", 1, "--out", out).status == 0

@@ -14,9 +14,10 @@ from PIL import Image
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from ancestral import Budget
 from ancestral.cli.app import app, run, spread
 from ancestral.data import load
-from ancestral.recipes import RECIPES, plan
+from ancestral.recipes import RECIPES, plan, start
 from ancestral.recipes.comparing import contest
 from ancestral.recipes.settings import parse_pairs
 
@@ -83,12 +84,18 @@ def test_commands_parse(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_models_and_settings_exist(page: Path, states_csv: Path, verses_txt: Path) -> None:
+def test_models_and_settings_exist(
+    page: Path, states_csv: Path, verses_txt: Path, tmp_path: Path
+) -> None:
     for words in commands(page):
         pairs = parse_pairs(_values(words, "--set"))
         if words[0] == "fit" and "--resume" not in words:
             own = {("tables",): states_csv, ("text",): verses_txt}.get(RECIPES[words[1]].kinds)
             data = str(own) if own else load(_stand_in(words[2], words[1]))
+            if "start" in pairs:  # A run of another line of the page: here of one step.
+                pairs["start"] = str(tmp_path / "begun")
+                begun = plan(words[1], data, settings={"size": "tiny"}, budget=Budget(steps=1))
+                list(start(begun, pairs["start"], overwrite=True))
             plan(words[1], data, settings=pairs)
         elif words[0] == "compare":
             (models,) = _values(words, "--models")

@@ -11,12 +11,25 @@ def test_products_are_within_their_steps() -> None:
     torch.manual_seed(0)
     weight, bias, x = torch.randn(50, 64), torch.randn(50), torch.randn(3, 5, 64)
     found = Int8Linear(weight, bias)(x)
-    # Each weight is off by half a step of 1/127 of its row's largest, each input by half of
-    # 1/255 of the range: bounds of the sum of 64 products.
+    # Each weight and each input is off by half a step of 1/127 of its row's largest: bounds of
+    # the sum of 64 products.
     steps = weight.abs().amax(1) / 127 / 2
-    reach = (x.max() - x.min()) / 255 / 2
+    reach = x.abs().amax(-1, keepdim=True) / 127 / 2
     bound = x.abs().sum(-1, keepdim=True) * steps + reach * weight.abs().sum(1) + 64 * reach * steps
     assert ((found - nn.functional.linear(x, weight, bias)).abs() <= 1.01 * bound).all()
+
+
+def test_a_row_does_not_depend_on_the_others() -> None:
+    torch.manual_seed(0)
+    layer, x = Int8Linear(torch.randn(50, 64), torch.randn(50)), torch.randn(9, 64)
+    expected = layer(x)
+    x[0], x[1], x[2, 5], x[3, 7] = 1e30, 0, torch.nan, torch.inf
+    found = layer(x)
+    assert torch.equal(found[4:], expected[4:])
+    assert torch.equal(found[4:6], layer(x[4:6]))
+    assert torch.equal(found[1], layer(torch.zeros(64)))
+    assert found[:2].isfinite().all()
+    assert found[2:4].isnan().all()
 
 
 def test_copy_leaves_the_model_alone() -> None:

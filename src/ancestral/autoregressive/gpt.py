@@ -287,10 +287,8 @@ class GPT(TokenChain):
         slots = state.reserve(tokens.shape[1], counts)
         places = slots.positions.to(tokens.device)
         x = self._at(tokens, places.clamp(max=self.shape.window - 1))
-        causal = slots.even and slots.end == tokens.shape[1]
-        mask = None if causal else slots.mask(x.dtype)
         rotation = self._rotation(places.clamp(max=self.shape.window - 1))
-        sight = Sight(mask=mask, causal=causal, rotation=rotation, slots=slots)
+        sight = Sight(mask=slots.mask(x.dtype), causal=slots.begin, rotation=rotation, slots=slots)
         for layer, block in enumerate(self.blocks):
             x = block(x, sight, layer)
         state.commit(slots)

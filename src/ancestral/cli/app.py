@@ -62,6 +62,12 @@ _COMMANDS = (
         "runs/story my_story.txt --out surprise.csv",
     ),
     (
+        "serve",
+        "serve:serve",
+        "Serve a run on text over HTTP, as OpenAI's completions.",
+        "runs/story --port 8000",
+    ),
+    (
         "query",
         "query:query",
         "Ask a Bayesian network for the probabilities of nodes, exactly.",

@@ -65,6 +65,11 @@ def write(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def flush() -> None:
+    """Let what was written be read at once, also where standard output is a file or a pipe."""
+    sys.stdout.flush()
+
+
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
 ) -> None:
@@ -185,5 +190,7 @@ def section(what: "Section") -> None:
 
     header, rows = table_rows(what)
     budget = f", {what.budget} of training each" if what.budget else ""
-    title = f"{what.data.name}{budget}; held-out data: {len(what.data.test):,} examples"
+    corpus = what.data.corpus
+    count = f"{len(what.data.test):,} examples" if corpus is None else f"{len(corpus.test):,} texts"
+    title = f"{what.data.name}{budget}; held-out data: {count}"
     table(header, rows, title=title)

@@ -105,7 +105,7 @@ def _resume(folder: Path, end: "Budget | None", common: Common) -> int:
     import torch
 
     from ancestral.recipes import Run, resume
-    from ancestral.recipes.fitting import is_finished
+    from ancestral.recipes.record import is_finished
 
     run = Run.open(folder)
     if common.threads is None:  # The bits depend on their number.

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.cli.written import deliver
+from ancestral.cli.written import deliver_examples
 from ancestral.cli.written_text import TextOptions, write_texts
 from ancestral.errors import CapabilityError
 
@@ -56,5 +56,5 @@ def sample(
         device=common.device_or_default,
     )
     answer = {"run": str(run), "n": n, "means": means}
-    deliver(opened, x, answer, out=to.out, name="samples", json=common.json)
+    deliver_examples(opened, x, answer, out=to.out, name="samples", json=common.json)
     return 0

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ancestral.cli import console
 from ancestral.cli.options import Common, Destination
+from ancestral.cli.written import deliver_rows
 
 if TYPE_CHECKING:
     from ancestral.recipes import Run
@@ -32,11 +33,13 @@ def score(
     data
         A name, a file or a folder; of a language model, a text.
     """
+    from ancestral.data.writing import table_path
     from ancestral.recipes import Run
-    from ancestral.recipes.files import write_text
 
     common.apply()
     to.check()
+    if to.out is not None:
+        table_path(to.out)  # Before the work, not after it.
     opened = Run.open(run)
     answer: dict[str, object] = {"run": str(run), "data": data, "unit": "nats"}
     if opened.record.data.kind == "text":
@@ -45,18 +48,7 @@ def score(
         columns, rows = _labels(opened, data, answer, common)
     else:
         columns, rows = _rows(opened, data, answer, common)
-    if to.out is not None:
-        to.out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(to.out, console.csv_text(columns, rows))
-        answer["out"] = str(to.out)
-        if not common.json:
-            console.write(str(to.out))
-    elif common.json:
-        answer |= {"columns": list(columns), "rows": rows}
-    else:
-        console.csv(columns, rows)
-    if common.json:
-        console.emit(answer)
+    deliver_rows(columns, rows, answer, out=to.out, key="rows", json=common.json)
     return 0
 
 

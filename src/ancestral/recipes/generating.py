@@ -168,7 +168,7 @@ class Writer:
     def steps(self, what: Writing) -> Iterator[Sequence[Choice]]:
         """Yield the choices of each step; see :func:`ancestral.autoregressive.generate`."""
         prompt = self.prompt(what.prompt)
-        decoding = what.decoding.but(exempt=(*what.decoding.exempt, *self._blanks()))
+        decoding = what.decoding.but(exempt=(*what.decoding.exempt, *self.blanks()))
         if what.contrastive:
             return contrastive_search(
                 self.model, prompt, alpha=what.contrastive, max_tokens=what.max_tokens
@@ -193,8 +193,32 @@ class Writer:
             max_tokens=what.max_tokens,
             generators=generators,
             stop=stop,
-            constraint=self._constraint(what),
+            constraint=self.constraint(regex=what.regex, schema=what.schema),
         )
+
+    def blanks(self) -> list[int]:
+        """Return the tokens that are blanks: to repeat them is no fault."""
+        if self.tokenizer.kind == "bpe":
+            return []
+        return [
+            i for i in range(self.tokenizer.vocabulary - 4) if self.tokenizer.token(i).isspace()
+        ]
+
+    def constraint(
+        self, *, regex: str | None = None, schema: Mapping[str, Any] | None = None
+    ) -> Constraint | None:
+        """Return what holds a text to a regular expression or a JSON schema, or None.
+
+        Raises:
+            ConfigError: If it cannot be read.
+        """
+        if regex is None and schema is None:
+            return None
+        size = self.tokenizer.vocabulary
+        pieces = [self.tokenizer.token_bytes(i) for i in range(size - 4)] + [b""] * 4
+        if regex is not None:
+            return Grammar.regex(regex, pieces)
+        return Grammar.json(schema or {}, pieces)
 
     def _by_beams(self, what: Writing) -> list[Written]:
         beam = Beam(beams=what.beams, max_tokens=what.max_tokens)
@@ -217,23 +241,6 @@ class Writer:
             log_prob=log_prob,
             reason=reason,
         )
-
-    def _blanks(self) -> list[int]:
-        """Return the tokens that are blanks: to repeat them is no fault."""
-        if self.tokenizer.kind == "bpe":
-            return []
-        return [
-            i for i in range(self.tokenizer.vocabulary - 4) if self.tokenizer.token(i).isspace()
-        ]
-
-    def _constraint(self, what: Writing) -> Constraint | None:
-        if what.regex is None and what.schema is None:
-            return None
-        size = self.tokenizer.vocabulary
-        pieces = [self.tokenizer.token_bytes(i) for i in range(size - 4)] + [b""] * 4
-        if what.regex is not None:
-            return Grammar.regex(what.regex, pieces)
-        return Grammar.json(what.schema or {}, pieces)
 
     def _draft(self, name: str) -> LanguageModel | NGramLookup:
         if name == "ngram":

@@ -281,6 +281,24 @@ class Record:
         )
 
 
+def is_finished(record: Record, end: Budget | None = None) -> bool:
+    """Return whether a run has nothing left to do, also under a new end."""
+    return record.result.status == "finished" and not _longer(record, end)
+
+
+def _longer(record: Record, end: Budget | None) -> bool:
+    if end is None or end == record.budget:
+        return False
+    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
+    if total is not None:
+        return total > record.result.steps
+    return (end.seconds or 0.0) > record.result.seconds
+
+
+def _per_step(record: Record) -> int:
+    return record.options.batch_size * record.options.accumulate if record.options else 1
+
+
 def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, Mapping):
         return {key: _without_none(item) for key, item in value.items() if item is not None}

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run
+from ancestral.recipes.text_pictures import pictures_of
 from ancestral.training.budget import Budget
 
 DensityKind: TypeAlias = Literal["exact", "bound", "estimate"]
@@ -131,13 +132,14 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         parameters=result.parameters,
         seconds=result.seconds,
         cpu_seconds=result.cpu_seconds,
-        curves=run.metrics(),
+        curves=_curves(run),
         graph=units.model.graph if isinstance(units.model, HasGraph) else {},
         samples=shown.samples,
         sample_labels=shown.given.get("label"),
         nearest=shown.nearest,
         passages=shown.passages,
         confusion=shown.confusion,
+        pictures=pictures_of(units, data),
         log_density=density,
         log_density_kind=kind,
         repeat=repeat_command(record),
@@ -206,6 +208,15 @@ def _changed(record: Record) -> dict[str, object]:
         tuning = settings.plain(record.tuning)
         found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
     return found
+
+
+def _curves(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of the metrics, that of the kept weights marked."""
+    best = run.record.result.best_step
+    return [
+        {**row, "best": True} if row.get("validation") and row["step"] == best else row
+        for row in run.metrics()
+    ]
 
 
 def _remarks(run: Run) -> list[str]:

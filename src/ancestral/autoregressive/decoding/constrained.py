@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -86,7 +87,7 @@ class Grammar:
         guidance = _library()
         try:
             made = grammar()
-            matcher = guidance.LLMatcher(_tokenizer(pieces), made)
+            matcher = guidance.LLMatcher(_tokenizer(tuple(pieces)), made)
         except ValueError as error:
             raise ConfigError(f"the grammar cannot be read: {_first_line(error)}") from error
         if matcher.is_error():
@@ -124,7 +125,8 @@ class _Pieces:
         return found
 
 
-def _tokenizer(pieces: Sequence[bytes]) -> Any:  # noqa: ANN401 (llguidance's own)
+@lru_cache(maxsize=2)  # To read a vocabulary takes far longer than to read a grammar.
+def _tokenizer(pieces: tuple[bytes, ...]) -> Any:  # noqa: ANN401 (llguidance's own)
     guidance = _library()
     return guidance.LLTokenizer(guidance.TokenizerWrapper(_Pieces(pieces)))
 

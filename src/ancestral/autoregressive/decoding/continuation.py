@@ -133,13 +133,8 @@ class Continuation:
             self.reason = "stop"
         elif len(self.history.tokens) >= self._limit:
             self.reason = "length"
-        return Choice(self.row, token, log_probs[0], self.reason, self._alternatives(logits))
-
-    def _alternatives(self, logits: Tensor) -> tuple[tuple[int, float], ...]:
-        if not self.decoding.alternatives:
-            return ()
-        best = logits.topk(min(self.decoding.alternatives, len(logits))).indices.tolist()
-        return tuple(zip(best, log_probabilities(logits.numpy(), best), strict=True))
+        told = most_probable(logits, self.decoding.alternatives)
+        return Choice(self.row, token, log_probs[0], self.reason, told)
 
 
 def log_probabilities(logits: np.ndarray, tokens: Sequence[int]) -> list[float]:
@@ -155,6 +150,19 @@ def log_probabilities(logits: np.ndarray, tokens: Sequence[int]) -> list[float]:
     picked = weight[list(tokens)].astype(np.float64)
     np.exp(weight, out=weight)
     return (picked - np.log(weight.sum(dtype=np.float64))).tolist()
+
+
+def most_probable(logits: Tensor, count: int) -> tuple[tuple[int, float], ...]:
+    """Return the ``count`` most probable tokens with their log-probabilities, best first.
+
+    Example:
+        >>> most_probable(torch.tensor([0.0, 0.0, -torch.inf]).log_softmax(0), 1)[0][1]
+        -0.693...
+    """
+    if not count:
+        return ()
+    best = logits.topk(min(count, len(logits))).indices.tolist()
+    return tuple(zip(best, log_probabilities(logits.numpy(), best), strict=True))
 
 
 class StopStrings:

@@ -41,7 +41,7 @@ class Reader:
         longest = max(map(len, prompts))
         window = model.window
         self._length = longest + room if window is None else min(longest + room, window)
-        self._keep = self._length if window is None else min(int(keep * window), window - 1)
+        self._keep = self._length if window is None else kept(window, keep)
         self._held = [len(prompt) for prompt in prompts]
         unique = {tuple(prompt): None for prompt in prompts}
         place = {prompt: i for i, prompt in enumerate(unique)}
@@ -103,6 +103,16 @@ class Reader:
         equal = bool((lengths == tokens.shape[1]).all())
         features = self.model.advance(tokens, state, counts=None if equal else lengths)
         return state, features[torch.arange(len(rows)), lengths - 1]
+
+
+def kept(window: int, share: float) -> int:
+    """Return how many tokens stay of a full window: this share, and one more finds room.
+
+    Example:
+        >>> kept(256, 0.5), kept(256, 1.0)
+        (128, 255)
+    """
+    return min(int(share * window), window - 1)
 
 
 @contextmanager

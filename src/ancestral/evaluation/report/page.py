@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ancestral.errors import RunError
-from ancestral.evaluation.charts import line_chart, tick_text
+from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
 from ancestral.evaluation.report import confusion, galleries, plane, table
-from ancestral.evaluation.report.curves import curves_of
+from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.definitions import KINDS, definition_of
 from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.networks.drawing import draw_dag
@@ -42,6 +42,8 @@ class Card:
     color: str
     graphs: tuple[tuple[str, str], ...]
     curves: tuple[tuple[str, str, str], ...]
+    losses: tuple[str, str] | None = None
+    """What is said of training and validation loss, and their picture."""
 
 
 def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path:
@@ -194,8 +196,12 @@ def _card(entry: ModelEntry, color: str) -> Card:
         if name == "p" and "x" in dag.roots and "label" in dag:
             caption = "p, the network of the label given x"
         graphs.append((caption, picture))
+    found = curves_of(entry.curves)
+    losses = losses_of(found)
     curves = []
-    for curve in curves_of(entry.curves):
+    for curve in found:
+        if losses is not None and curve in losses:
+            continue
         label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
         last = curve.values[-1 if curve.best is None else curve.best]
         word = "last" if curve.best is None else "best"
@@ -206,7 +212,16 @@ def _card(entry: ModelEntry, color: str) -> Card:
                 line_chart(curve, color=color, label=label),
             )
         )
-    return Card(entry, color, tuple(graphs), tuple(curves))
+    return Card(
+        entry, color, tuple(graphs), tuple(curves), losses and _losses(entry, losses, color)
+    )
+
+
+def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple[str, str]:
+    training, validation = losses
+    label = f"{entry.name}: training and validation loss over {len(training.steps)} reports"
+    picture = line_chart(training, color=color, label=label, other=validation)
+    return said_of_losses(training, validation), picture
 
 
 def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, str]]:

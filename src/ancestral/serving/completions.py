@@ -1,0 +1,196 @@
+"""One request for completions: its jobs in the engine, and the answer, whole or as a stream."""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from ancestral.autoregressive.decoding import Choice
+from ancestral.errors import DivergenceError
+from ancestral.serving.jobs import Event, Failed, Finished, PromptScores
+from ancestral.serving.metrics import Metrics
+from ancestral.serving.refusals import Refusal, refusal_of
+from ancestral.serving.rows import Piece, Row
+from ancestral.serving.schemas import CompletionRequest
+from ancestral.serving.served import Served
+from ancestral.serving.text import Told
+
+Message = tuple[int, Event]
+
+
+@dataclass(slots=True, eq=False)
+class Completion:
+    """A request that was accepted.
+
+    Use :meth:`begin` to make one, and :meth:`close` to leave it: what has not ended is cancelled.
+
+    Args:
+        served: What is asked.
+        asked: For what.
+        metrics: Are told of it.
+        arrived: When, by ``time.perf_counter``.
+    """
+
+    served: Served
+    asked: CompletionRequest
+    metrics: Metrics
+    arrived: float
+    rows: list[Row] = field(default_factory=list)
+    _mail: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
+    _late: asyncio.TimerHandle | None = None
+    _head: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    async def begin(
+        cls, served: Served, asked: CompletionRequest, metrics: Metrics
+    ) -> "Completion":
+        """Check a request and hand its jobs to the engine, all or none.
+
+        Raises:
+            Refusal: If it is refused.
+            AncestralError: If it does not fit the run, or the engine is busy.
+        """
+        found = cls(served, asked, metrics, time.perf_counter())
+        served.check_model(asked.model)
+        jobs = await asyncio.to_thread(served.jobs, asked)
+        loop = asyncio.get_running_loop()
+        try:
+            for index, (prompt, job) in enumerate(jobs):
+                ticket = served.engine.submit(job, _post(loop, found._mail, index))
+                found.rows.append(Row(index, prompt, ticket, served.names, asked))
+        except BaseException:
+            found.close()
+            raise
+        found._head = {
+            "id": f"cmpl-{uuid.uuid4().hex}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": served.name,
+        }
+        late = Refusal(504, f"the request took more than {served.limits.timeout:g} seconds")
+        found._late = loop.call_later(
+            served.limits.timeout, found._mail.put_nowait, (-1, Failed(late))
+        )
+        return found
+
+    def stop(self, error: Exception) -> None:
+        """End with an error what has not ended."""
+        self._mail.put_nowait((-1, Failed(error)))
+
+    def close(self) -> None:
+        """Free what is not needed any more; may be called twice."""
+        if self._late is not None:
+            self._late.cancel()
+        for row in self.rows:
+            if not row.ended:
+                row.ticket.cancel()
+
+    async def whole(self) -> dict[str, Any]:
+        """Return the answer once it is complete.
+
+        Raises:
+            Refusal: If it fails.
+        """
+        texts = ["" for _ in self.rows]
+        told: list[Told | None] = [Told() if row.tells else None for row in self.rows]
+        reasons: list[str | None] = [None] * len(texts)
+        async for pieces in self.pieces():
+            for piece in pieces:
+                texts[piece.index] += piece.text
+                reasons[piece.index] = piece.reason
+                kept = told[piece.index]
+                if kept is not None and piece.told is not None:
+                    kept.extend(piece.told)
+        choices = [
+            Piece(index, *found).to_json()
+            for index, found in enumerate(zip(texts, told, reasons, strict=True))
+        ]
+        return {**self._head, "choices": choices, "usage": self.usage()}
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield server-sent events; one with an error in place of ``[DONE]`` if it fails."""
+        usage = self.asked.stream_options is not None and self.asked.stream_options.include_usage
+        extra = {"usage": None} if usage else {}
+        try:
+            async for pieces in self.pieces():
+                chunks = [{**self._head, "choices": [one.to_json()], **extra} for one in pieces]
+                if chunks:
+                    yield b"".join(map(_event, chunks))
+        except Refusal as error:
+            yield _event(error.body)
+            return
+        if usage:
+            yield _event({**self._head, "choices": [], "usage": self.usage()})
+        yield b"data: [DONE]\n\n"
+
+    async def pieces(self) -> AsyncIterator[list[Piece]]:
+        """Yield what has become ready; what comes faster than it is taken comes together.
+
+        Raises:
+            Refusal: If the request fails.
+        """
+        going = len(self.rows)
+        while going:
+            messages = [await self._mail.get()]
+            while not self._mail.empty():
+                messages.append(self._mail.get_nowait())
+            touched: dict[int, None] = {}
+            for index, event in messages:
+                if isinstance(event, Failed):
+                    raise self._failure(event.error)
+                row = self.rows[index]
+                if not row.ended:
+                    self._take(row, event)
+                    going -= row.ended
+                    touched[index] = None
+            yield [piece for index in touched if (piece := self.rows[index].piece()) is not None]
+
+    def usage(self) -> dict[str, int]:
+        """Return the tokens that were read and written."""
+        read = sum(len(row.prompt.told) for row in self.rows[:: self.asked.n or 1])
+        written = sum(row.tokens for row in self.rows)
+        return {
+            "prompt_tokens": read,
+            "completion_tokens": written,
+            "total_tokens": read + written,
+        }
+
+    def _take(self, row: Row, event: Event) -> None:
+        if isinstance(event, Choice):
+            if not row.tokens:
+                self.metrics.first_token.observe(time.perf_counter() - self.arrived)
+            row.choice(event)
+        elif isinstance(event, PromptScores):
+            row.scores(event)
+        elif isinstance(event, Finished):
+            row.end()
+        if row.ended:
+            self.metrics.ended(tokens=row.tokens, seconds=row.seconds)
+
+    def _failure(self, error: Exception) -> Refusal:
+        held = self.asked.regex is not None or self.asked.json_schema is not None
+        if isinstance(error, DivergenceError) and held:
+            return Refusal(400, "nothing that the grammar allows is possible under the model")
+        return refusal_of(error)
+
+
+def _post(
+    loop: asyncio.AbstractEventLoop, mail: "asyncio.Queue[Message]", index: int
+) -> Callable[[Event], None]:
+    """Return a listener that the engine's thread may call."""
+
+    def listen(event: Event) -> None:
+        with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
+            loop.call_soon_threadsafe(mail.put_nowait, (index, event))
+
+    return listen
+
+
+def _event(content: dict[str, Any]) -> bytes:
+    # Escaped to ASCII: some clients break lines at other characters than those of the standard.
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    return f"data: {text}\n\n".encode()

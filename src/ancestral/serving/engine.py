@@ -1,0 +1,99 @@
+"""One thread that owns a model and continues what others ask of it."""
+
+import threading
+
+from ancestral.capabilities import LanguageModel
+from ancestral.serving.jobs import ClosedError, Job, Listener, Load, Ticket
+from ancestral.serving.scheduler import Scheduler
+
+
+class Engine:
+    """A model that many threads ask: jobs are continued side by side, see :class:`Scheduler`.
+
+    Args:
+        model: Reads and predicts; nobody else may use it until the engine is closed.
+        slots: Jobs that can be under way at once, at least 1.
+        queue: Jobs that can wait for a slot, at least 0.
+        room: Tokens that a row can hold, at most the window; the window, or 2,048, if None.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from ancestral.autoregressive.decoding import Decoding
+        >>> from ancestral.classic.chains.language import NGramLanguageModel
+        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
+        >>> engine, heard = Engine(model), []
+        >>> job = Job(prompt=[2, 0], decoding=Decoding.greedy(), max_tokens=2, seed=0)
+        >>> ticket = engine.submit(job, heard.append)
+        >>> engine.close(timeout=60)
+        True
+        >>> [event.token for event in heard[:-1]], heard[-1]
+        ([1, 0], Finished())
+    """
+
+    def __init__(
+        self, model: LanguageModel, *, slots: int = 16, queue: int = 64, room: int | None = None
+    ) -> None:
+        self._scheduler = Scheduler(model, slots=slots, queue=queue, room=room)
+        self._work = threading.Condition()
+        self._closing = self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    @property
+    def load(self) -> Load:
+        """How busy it is, and what it has done."""
+        return self._scheduler.load
+
+    def submit(self, job: Job, listen: Listener) -> Ticket:
+        """Accept a job, and return at once.
+
+        Args:
+            job: What is asked for.
+            listen: Is told the job's events, in the engine's thread: it must not block.
+
+        Raises:
+            BusyError: If all slots and all places of the queue are taken.
+            ClosedError: If the engine is closing.
+            DataError: If the prompt is empty, too long, or has an unknown token.
+            ConfigError: If a setting does not fit the model.
+        """
+        ticket = self._scheduler.submit(job, listen)
+        with self._work:
+            self._work.notify()
+        return ticket
+
+    def close(self, *, timeout: float) -> bool:
+        """Take no more jobs, finish what was accepted, and end the thread.
+
+        Args:
+            timeout: Seconds after which the jobs that are left fail with a :class:`ClosedError`.
+
+        Returns:
+            Whether all jobs ended by themselves.
+        """
+        self._scheduler.close()
+        with self._work:
+            self._closing = True
+            self._work.notify()
+        self._thread.join(timeout)
+        ended = not self._thread.is_alive()
+        self._stopped = True
+        self._thread.join()
+        return ended
+
+    def _run(self) -> None:
+        while True:
+            with self._work:
+                while self._scheduler.idle and not self._closing:
+                    self._work.wait()
+            if self._stopped:
+                self._scheduler.fail(ClosedError("the engine was closed before the job was done"))
+            if self._scheduler.idle:
+                return
+            try:
+                self._scheduler.step()
+            except Exception as error:  # A fault of ours: nobody shall wait for ever.
+                self._scheduler.fail(error)

@@ -1,0 +1,325 @@
+"""Who reads next: jobs come and go, and a step moves all that are under way."""
+
+import heapq
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from torch import Generator, Tensor, nn
+
+from ancestral.autoregressive.decoding.continuation import Continuation
+from ancestral.autoregressive.decoding.reader import check_prompts, kept, reading
+from ancestral.capabilities import LanguageModel, TokenState
+from ancestral.errors import ConfigError, DataError
+from ancestral.serving.groups import ROWS, RowGroup
+from ancestral.serving.jobs import (
+    BusyError,
+    ClosedError,
+    Event,
+    Failed,
+    Finished,
+    Job,
+    Listener,
+    Load,
+    Ticket,
+)
+from ancestral.serving.prefill import Prefill
+
+ROOM = 2048
+"""Tokens of a row of a model without a window."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Row:
+    """A job that was accepted.
+
+    Args:
+        job: What is asked for.
+        text: How it goes on; None if it is only scored.
+        listen: Is told.
+    """
+
+    def __init__(self, job: Job, text: Continuation | None, listen: Listener) -> None:
+        self.job, self.text, self.listen = job, text, listen
+        self.ticket = Ticket()
+        self.slot = -1
+        self.held = 0
+        self.prefill: Prefill | None = None
+
+    @property
+    def gone(self) -> bool:
+        """Whether nobody wants it any more."""
+        return self.ticket.cancelled
+
+    def tell(self, event: Event) -> None:
+        """Tell an event, unless nobody wants it any more."""
+        if self.gone:
+            return
+        try:
+            self.listen(event)
+        except Exception:
+            _log.exception("a listener failed, and its job ends")
+            self.ticket.cancel()
+
+
+class Scheduler:
+    """Continuous batching: each step reads a piece of one prompt and a token of each running row.
+
+    A job's tokens do not depend, to the last bit, on what else is under way: prompts are read alone
+    in fixed pieces, rows in groups of a fixed number, each with its own settings and chance. A row
+    that fills the room of a model with a window is read again from its last ``keep`` tokens on, as
+    in :func:`ancestral.autoregressive.generate`.
+
+    Any thread may submit; one calls :meth:`step`.
+
+    Args:
+        model: Reads and predicts; dropout is switched off.
+        slots: Jobs that can be under way at once, at least 1.
+        queue: Jobs that can wait for a slot, at least 0.
+        room: Tokens that a row can hold, at most the window; the window, or 2,048, if None.
+
+    Raises:
+        ConfigError: If a number is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from ancestral.autoregressive.decoding import Decoding
+        >>> from ancestral.classic.chains.language import NGramLanguageModel
+        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
+        >>> scheduler, heard = Scheduler(model), []
+        >>> job = Job(prompt=[2, 0], decoding=Decoding.greedy(), max_tokens=2, seed=0)
+        >>> _ = scheduler.submit(job, heard.append)
+        >>> while scheduler.step():
+        ...     pass
+        >>> [event.token for event in heard[:-1]], heard[-1]
+        ([1, 0], Finished())
+    """
+
+    def __init__(
+        self, model: LanguageModel, *, slots: int = 16, queue: int = 64, room: int | None = None
+    ) -> None:
+        for name, value, least in (("slots", slots, 1), ("queue", queue, 0)):
+            if value < least:
+                raise ConfigError(f"{name} must be at least {least}, got {value}")
+        window = model.window
+        if room is not None and not 1 <= room <= (window or room):
+            raise ConfigError(f"room must be at least 1 and at most the window, got {room}")
+        self._model, self._slots, self._queue = model, slots, queue
+        self._room = room or window or ROOM
+        if isinstance(model, nn.Module):
+            model.eval()
+        self._lock = threading.Lock()
+        self._accepted = 0
+        self._closed = False
+        self._waiting: deque[_Row] = deque()
+        self._free = list(range(slots))
+        self._reading: deque[_Row] = deque()
+        self._going: dict[int, _Row] = {}
+        self._groups: dict[int, RowGroup] = {}
+        self._generated = self._read = 0
+
+    @property
+    def load(self) -> Load:
+        """How busy it is; any thread may ask."""
+        return Load(
+            slots=self._slots,
+            running=self._slots - len(self._free),
+            waiting=len(self._waiting),
+            generated=self._generated,
+            read=self._read,
+        )
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing waits."""
+        with self._lock:
+            return not self._accepted
+
+    def submit(self, job: Job, listen: Listener) -> Ticket:
+        """Accept a job; any thread may.
+
+        Raises:
+            BusyError: If all slots and all places of the queue are taken.
+            ClosedError: If no more jobs are taken.
+            DataError: If the prompt is empty, too long, or has an unknown token.
+            ConfigError: If a setting does not fit the model.
+        """
+        row = _Row(job, self._checked(job), listen)
+        with self._lock:
+            if self._closed:
+                raise ClosedError("the engine is closing and takes no more jobs")
+            if self._accepted >= self._slots + self._queue:
+                raise BusyError(
+                    f"{self._slots} jobs are under way and {self._queue} wait: try again later"
+                )
+            self._accepted += 1
+            self._waiting.append(row)
+        return row.ticket
+
+    def close(self) -> None:
+        """Take no more jobs; any thread may."""
+        with self._lock:
+            self._closed = True
+
+    def fail(self, error: Exception) -> None:
+        """End all jobs, waiting or under way, by an error; the thread that calls ``step`` may."""
+        with self._lock:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        with reading(self._model):
+            for row in [*waiting, *self._reading, *self._going.values()]:
+                self._end(row, Failed(error))
+
+    def step(self) -> bool:
+        """Move everything a little; return whether there is more to do."""
+        with reading(self._model):
+            for row in [row for row in (*self._reading, *self._going.values()) if row.gone]:
+                self._end(row)
+            self._admit()
+            if self._reading:
+                self._read_piece()
+            for number in sorted({slot // ROWS for slot in self._going}):
+                self._read_tokens(number)
+        return not self.idle
+
+    def _checked(self, job: Job) -> Continuation | None:
+        """Return how a job goes on; None if it is only scored."""
+        prompt = job.prompt
+        if job.max_tokens:
+            parts, steps = [prompt], job.max_tokens - 1
+        else:  # The last token is not read.
+            parts, steps = [part for part in (prompt[:-1], prompt[-1:]) if len(part)], 0
+        check_prompts(self._model, parts or [prompt])
+        held = len(parts[0]) + (0 if self._model.window else steps)
+        if held > self._room:
+            raise DataError(
+                f"prompt and max_tokens need room for {held} tokens; there is room for {self._room}"
+            )
+        if not job.max_tokens:
+            return None
+        return Continuation(
+            prompt,
+            job.decoding,
+            vocabulary=self._model.vocabulary,
+            max_tokens=job.max_tokens,
+            generator=Generator().manual_seed(job.seed),
+            stop=job.stop,
+            constraint=job.constraint,
+        )
+
+    def _admit(self) -> None:
+        """Give the free slots to those that wait longest."""
+        while self._free:
+            with self._lock:
+                if not self._waiting:
+                    return
+                row = self._waiting.popleft()
+            if row.gone:
+                self._end(row)
+                continue
+            row.slot = heapq.heappop(self._free)
+            self._prefill(row, row.job.prompt, scores=row.job.score_prompt)
+
+    def _prefill(self, row: _Row, tokens: Sequence[int], *, scores: bool = False) -> None:
+        """Let the tokens of a row be read anew, piece by piece."""
+        try:
+            row.prefill = Prefill(
+                self._model,
+                tokens,
+                goes_on=row.text is not None,
+                scores=scores,
+                alternatives=row.job.decoding.alternatives,
+            )
+        except Exception as error:
+            self._end(row, Failed(error))
+        else:
+            self._reading.append(row)
+
+    def _read_piece(self) -> None:
+        """Read a piece of one prompt; they take turns."""
+        row = self._reading.popleft()
+        prefill, logits = row.prefill, None
+        assert prefill is not None
+        try:
+            self._read += prefill.read()
+            if prefill.done and row.text is not None:
+                logits = prefill.logits()
+        except Exception as error:
+            self._end(row, Failed(error))
+            return
+        if not prefill.done:
+            self._reading.append(row)
+            return
+        row.prefill, row.held = None, int(prefill.state.lengths[0])
+        if prefill.scores is not None:
+            row.tell(prefill.scores)
+        if row.text is None or logits is None:
+            self._end(row, Finished())
+        elif self._choose(row, row.text, logits):
+            self._place(row, prefill.state)
+
+    def _place(self, row: _Row, state: TokenState) -> None:
+        """Let a row go on from a state, in the group of its slot."""
+        number, place = divmod(row.slot, ROWS)
+        if number not in self._groups:
+            self._groups[number] = RowGroup(self._model, room=self._room)
+        self._groups[number].put(place, state)
+        self._going[row.slot] = row
+
+    def _read_tokens(self, number: int) -> None:
+        """Read the last token of each row of a group, and choose the next."""
+        rows = {slot % ROWS: row for slot, row in self._going.items() if slot // ROWS == number}
+        texts = {place: row.text for place, row in rows.items() if row.text is not None}
+        try:
+            logits = self._groups[number].read(
+                {place: text.history.tokens[-1] for place, text in texts.items()}
+            )
+        except Exception as error:
+            del self._groups[number]  # Nobody knows what it holds now.
+            for row in rows.values():
+                self._end(row, Failed(error))
+            return
+        for place, text in texts.items():
+            rows[place].held += 1
+            self._choose(rows[place], text, logits[place])
+
+    def _choose(self, row: _Row, text: Continuation, logits: Tensor) -> bool:
+        """Choose the next token of a row; return whether it can be read into its state."""
+        try:
+            choice = text.choose(logits)
+        except Exception as error:
+            self._end(row, Failed(error))
+            return False
+        self._generated += 1
+        row.tell(choice)
+        if choice.reason is not None:
+            self._end(row, Finished())
+            return False
+        if row.held == self._room:
+            self._leave(row)
+            keep = kept(self._room, row.job.decoding.keep)
+            self._prefill(row, text.history.tokens[-keep - 1 :])
+            return False
+        return True
+
+    def _leave(self, row: _Row) -> None:
+        """Take a row out of its group, if it is in one."""
+        if self._going.pop(row.slot, None) is not None:
+            number, place = divmod(row.slot, ROWS)
+            if number in self._groups:
+                self._groups[number].clear(place)
+
+    def _end(self, row: _Row, event: Event | None = None) -> None:
+        """Tell the last event of a job, and free its slot."""
+        if event is not None:
+            row.tell(event)
+        self._leave(row)
+        row.prefill = None
+        if row in self._reading:
+            self._reading.remove(row)
+        if row.slot >= 0:
+            heapq.heappush(self._free, row.slot)
+        with self._lock:
+            self._accepted -= 1
