@@ -13,6 +13,7 @@ from ancestral.autoregressive.export import write_hugging_face
 from ancestral.autoregressive.export.hugging_face import FILES
 from ancestral.data.text import Tokenizer
 from ancestral.errors import CapabilityError, DivergenceError, RunError
+from ancestral.nn.low_rank import add_adapters
 
 CLASSES = {
     "book": "OPTForCausalLM",
@@ -112,6 +113,7 @@ def test_special_tokens_are_told(
         (GPTParts(norm="rms"), "norm=rms feed_forward=gelu"),
         (GPTParts(positions="rotary"), "positions=rotary norm=layer"),
         (GPTParts(qk_norm=True), "qk_norm=true"),
+        (GPTParts(score="additive"), "score=additive"),
         (GPTParts(positions="rotary", norm="rms"), "feed_forward=gelu qk_norm=false"),
     ],
     ids=str,
@@ -121,10 +123,54 @@ def test_parts_without_a_class_are_refused(
 ) -> None:
     tokenizer = tokenizers["word"]
     model = GPT(len(tokenizer), shape=GPTShape(width=8, layers=1, heads=2), parts=parts)
-    with pytest.raises(CapabilityError, match=r"rotary norm=rms feed_forward=swiglu") as error:
+    with pytest.raises(CapabilityError, match="rotary norm=rms feed_forward=swiglu") as error:
         write_hugging_face(model, tokenizer, tmp_path / "exported")
     assert got in str(error.value).partition("; got ")[2]
     assert not any(tmp_path.iterdir())
+
+
+@torch.no_grad()
+def test_both_epsilons_are_kept(
+    gpt: Make, tokenizers: dict[str, Tokenizer], tmp_path: Path
+) -> None:
+    tokenizer = tokenizers["word"]
+    model = gpt("qk-norm", vocabulary=len(tokenizer))
+    for block in model.blocks:
+        # Queries and keys so small that what is added below the root of their norm counts.
+        block.get_parameter("attention.qkv.weight")[: 6 * 8] *= 3e-4
+    folder = write_hugging_face(model, tokenizer, tmp_path / "exported").path
+    tokens = rows(len(tokenizer), 2, 24)
+    other = AutoModelForCausalLM.from_pretrained(folder)
+    torch.testing.assert_close(other(tokens).logits, model(tokens), atol=1e-4, rtol=0)
+    for block in model.blocks:
+        block.attention.query_norm.eps = block.attention.key_norm.eps = 1e-6
+    assert (other(tokens).logits - model(tokens)).abs().max() > 0.01
+
+
+@torch.no_grad()
+def test_adapters_are_merged(gpt: Make, tokenizers: dict[str, Tokenizer], tmp_path: Path) -> None:
+    tokenizer = tokenizers["word"]
+    model = gpt("modern", vocabulary=len(tokenizer))
+    tokens = rows(len(tokenizer), 2, 24)
+    before = model(tokens)
+    add_adapters(model, rank=2)
+    for name, parameter in model.named_parameters():
+        if name.endswith("added.up"):
+            parameter.normal_()
+    assert (model(tokens) - before).abs().max() > 0.1
+    folder = write_hugging_face(model, tokenizer, tmp_path / "exported").path
+    found = AutoModelForCausalLM.from_pretrained(folder)(tokens).logits
+    torch.testing.assert_close(found, model(tokens), atol=1e-4, rtol=0)
+
+
+def test_weights_that_nobody_knows_are_refused(
+    gpt: Make, tokenizers: dict[str, Tokenizer], tmp_path: Path
+) -> None:
+    tokenizer = tokenizers["word"]
+    model = gpt("modern", vocabulary=len(tokenizer))
+    model.blocks[1].add_module("gate", torch.nn.Linear(3, 2))
+    with pytest.raises(CapabilityError, match="no weights but those of its parts, got 8 more"):
+        write_hugging_face(model, tokenizer, tmp_path / "exported")
 
 
 def test_other_models_are_refused(tokenizers: dict[str, Tokenizer], tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which class of other programs holds a GPT, and its weights under one set of names."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ancestral.autoregressive.gpt import GPT, Block, GPTParts
 from ancestral.errors import CapabilityError, DivergenceError
 from ancestral.nn.feed_forward import SwiGLU
+from ancestral.nn.low_rank import merged_state
 
 Stock: TypeAlias = Literal["opt", "llama", "qwen3"]
 """A family of models that ``transformers`` has: the name is that of its ``model_type``."""
@@ -33,7 +34,7 @@ class Exported:
 
 _FIT = (
     "positions=learned norm=layer feed_forward=gelu qk_norm=false, or positions=rotary norm=rms "
-    "feed_forward=swiglu, each with any groups and tied"
+    "feed_forward=swiglu, each with score=dot, any groups and tied"
 )
 
 
@@ -51,6 +52,7 @@ def parts_of(model: GPT) -> GPTParts:
         feed_forward="swiglu" if isinstance(block.feed_forward, SwiGLU) else "gelu",
         tied=model.output is None,
         qk_norm=block.attention.query_norm is not None,
+        score="dot" if block.attention.score is None else "additive",
     )
 
 
@@ -69,15 +71,14 @@ def stock_of(model: nn.Module) -> Stock:
             f"only a gpt can be exported: no other program has a class for {type(model).__name__}"
         )
     parts, shape = parts_of(model), model.shape
-    if (parts.positions, parts.norm, parts.feed_forward) == ("rotary", "rms", "swiglu"):
+    plain = replace(parts, tied=False, qk_norm=False)
+    if plain == GPTParts(positions="rotary", norm="rms", feed_forward="swiglu"):
         return "qwen3" if parts.qk_norm else "llama"
-    if (parts.positions, parts.norm, parts.feed_forward) != ("learned", "layer", "gelu") or (
-        parts.qk_norm
-    ):
+    if plain != GPTParts() or parts.qk_norm:
         raise CapabilityError(
             f"the parts of an exported gpt must be {_FIT}; got positions={parts.positions} "
             f"norm={parts.norm} feed_forward={parts.feed_forward} "
-            f"qk_norm={str(parts.qk_norm).lower()}"
+            f"qk_norm={str(parts.qk_norm).lower()} score={parts.score}"
         )
     if shape.heads * shape.features_of_a_head != shape.width:
         raise CapabilityError(
@@ -96,6 +97,7 @@ def weights_of(model: GPT) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
     with SwiGLU ``gate``, with normed queries and keys ``query_norm`` and ``key_norm``.
 
     Raises:
+        CapabilityError: If the model has weights besides these.
         DivergenceError: If a weight is not finite.
     """
     for name, parameter in model.named_parameters():
@@ -106,7 +108,14 @@ def weights_of(model: GPT) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
         around["positions"] = model.positions.weight
     if model.output is not None:
         around["head"] = model.output.weight
-    return _plain(around), [_plain(_block(cast(Block, block))) for block in model.blocks]
+    found = _plain(around), [_plain(_block(cast(Block, block))) for block in model.blocks]
+    named = sum(tensor.numel() for group in (found[0], *found[1]) for tensor in group.values())
+    more = sum(tensor.numel() for tensor in merged_state(model).values()) - named
+    if more:  # A part that nobody has taught this module must not be left out unsaid.
+        raise CapabilityError(
+            f"an exported gpt must have no weights but those of its parts, got {more:,} more"
+        )
+    return found
 
 
 def epsilon(norm: nn.Module | None) -> float:
