@@ -147,6 +147,8 @@ class Player:
         updates: Updates in one iteration.
         learning_rate: Overrides the training options' where not None.
         betas: Overrides the optimizer's where not None.
+        hidden: Its matrices between hidden layers, neither embeddings nor the head: what the
+            optimizer ``muon`` moves in its own way. Empty where the model is not made for it.
         couples_examples: The loss is not a sum over examples (batch norm in a critic, minibatch
             statistics), so gradient accumulation is refused.
     """
@@ -157,6 +159,7 @@ class Player:
     updates: int = 1
     learning_rate: float | None = None
     betas: tuple[float, float] | None = None
+    hidden: Sequence[nn.Parameter] = ()
     couples_examples: bool = False
 
 

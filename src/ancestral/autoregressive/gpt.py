@@ -1,6 +1,7 @@
 """GPT: a Transformer that reads from left to right, the book's or with modern parts."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -222,6 +223,10 @@ class GPT(TokenChain):
     def unembedding(self) -> tuple[Tensor, Tensor | None]:
         """Return the matrix [V, D] of the head; it has no bias."""
         return (self.tokens if self.output is None else self.output).weight, None
+
+    def hidden(self) -> Sequence[nn.Parameter]:
+        """Return the matrices of the blocks."""
+        return [p for p in self.blocks.parameters() if p.ndim == 2]
 
     def features(self, tokens: Tensor) -> Tensor:
         """Return the normed features [B, T, D] after each of the tokens [B, T].

@@ -2,9 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from ancestral.errors import ConfigError
+
+Rule: TypeAlias = Literal["adamw", "adam", "sgd", "muon"]
+"""How parameters are moved by their gradients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +19,8 @@ class Options:
         learning_rate: Peak rate, for players that do not bring their own.
         weight_decay: Decoupled decay, of matrices and kernels only (two dimensions or more).
         betas: Decay rates of Adam's two moments; the first is the momentum of ``sgd``.
-        optimizer: The update rule.
+        optimizer: The update rule. ``muon`` moves a model's hidden matrices by Muon and the rest by
+            AdamW, at the same rate; only models that tell which those are can be trained by it.
         schedule: ``cosine`` falls from the peak to zero over the budget; ``constant`` does not.
         warmup: Steps of linear rise from zero to the peak.
         max_grad_norm: Gradients are scaled down to this global norm, player by player; 0 is off.
@@ -44,7 +48,7 @@ class Options:
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
     betas: tuple[float, float] = (0.9, 0.999)
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    optimizer: Rule = "adamw"
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup: int = 0
     max_grad_norm: float = 0.0
@@ -73,7 +77,7 @@ class Options:
 
 
 _CHOICES = {
-    "optimizer": ("adamw", "adam", "sgd"),
+    "optimizer": ("adamw", "adam", "sgd", "muon"),
     "schedule": ("constant", "cosine"),
     "precision": ("auto", "float32", "bf16"),
 }
