@@ -87,7 +87,7 @@ _COMMANDS = (
     ),
 )
 
-_SPREAD = ("--set", "--given")
+_SPREAD = ("--set", "--given", "--do", "--likelihood")
 
 
 def _make() -> App:
@@ -116,7 +116,7 @@ app = _make()
 
 
 def spread(tokens: Sequence[str]) -> list[str]:
-    """Let ``--set a=1 b=2`` mean ``--set a=1 --set b=2``, and ``--given`` alike.
+    """Let ``--set a=1 b=2`` mean ``--set a=1 --set b=2``, and others of pairs alike.
 
     Example:
         >>> spread(["fit", "--set", "a=1", "b=2", "vae"])

@@ -85,7 +85,7 @@ def test_missing_cells_of_impossible_rows() -> None:
         log_likelihood(fitted, {"a": [2, -1], "b": [-1, 0]})
     with pytest.raises(DataError, match="no column of a node; the nodes are a, b"):
         log_likelihood(fitted, {"c": [0]})
-    with pytest.raises(DataError, match="bic needs at least 1 row, got 0"):
+    with pytest.raises(DataError, match="a criterion needs at least 1 row, got 0"):
         bic(fitted, {"a": [], "b": []})
 
 

@@ -6,7 +6,7 @@ over ``chains`` (dependent draws), ``loopy`` (no draws).
 """
 
 from ancestral.networks.approximate.chains import effective_sample_size, split_r_hat
-from ancestral.networks.approximate.estimate import Estimate
+from ancestral.networks.approximate.estimate import Estimate, check_targets
 from ancestral.networks.approximate.evidence import PlainEvidence, plain_evidence
 from ancestral.networks.approximate.gibbs_sampling import GibbsSampler, gibbs
 from ancestral.networks.approximate.loopy import loopy_belief_propagation
@@ -16,6 +16,7 @@ __all__ = [
     "Estimate",
     "GibbsSampler",
     "PlainEvidence",
+    "check_targets",
     "effective_sample_size",
     "gibbs",
     "likelihood_weighting",

@@ -1,6 +1,7 @@
 """How well a discrete network explains a data set, and what its parameters cost."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from scipy.special import gammaln, xlogy
@@ -67,34 +68,65 @@ def log_likelihood(network: BayesianNetwork, data: Columns | Counts) -> float:
     return math.fsum(terms)
 
 
-def bic(network: BayesianNetwork, data: Columns | Counts) -> float:
-    """Return the Bayesian information criterion, k ln N - 2 ln L, in nats; lower is better.
-
-    Source: Schwarz 1978. The sign is scikit-learn's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criteria:
+    """How well a network explains a data set, and what that costs.
 
     Args:
-        network: The network, its tables fitted to the data.
+        rows: Number of rows N, or the sum of their weights.
+        parameters: Number of free parameters k.
+        log_likelihood: ln L, in nats.
+    """
+
+    rows: float
+    parameters: int
+    log_likelihood: float
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, 2 k - 2 ln L, in nats; lower is better."""
+        return 2 * self.parameters - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """The Bayesian information criterion, k ln N - 2 ln L, in nats; lower is better."""
+        return self.parameters * math.log(self.rows) - 2 * self.log_likelihood
+
+
+def criteria(network: BayesianNetwork, data: Columns | Counts) -> Criteria:
+    """Return log-likelihood, AIC and BIC of a data set at once.
+
+    Source: Akaike 1974; Schwarz 1978. The signs are scikit-learn's.
+
+    Args:
+        network: A network whose nodes are all tables.
         data: Columns of N rows, or their counts, as in :func:`log_likelihood`.
 
     Raises:
         DataError: If there is no row, no column of a node, or one holds what is not a state.
+
+    Example:
+        >>> from ancestral.networks import student_network
+        >>> found = criteria(student_network(), student_network().sample(100))
+        >>> found.rows, found.parameters, found.aic == 18 - 2 * found.log_likelihood
+        (100, 9, True)
     """
     rows = data.rows if isinstance(data, Counts) else _rows(network, data)
     if not rows > 0:
-        raise DataError(f"bic needs at least 1 row, got {rows:g}")
-    return n_params(network) * math.log(rows) - 2 * log_likelihood(network, data)
+        raise DataError(f"a criterion needs at least 1 row, got {rows:g}")
+    return Criteria(
+        rows=rows, parameters=n_params(network), log_likelihood=log_likelihood(network, data)
+    )
+
+
+def bic(network: BayesianNetwork, data: Columns | Counts) -> float:
+    """Return the Bayesian information criterion, k ln N - 2 ln L, in nats; see :func:`criteria`."""
+    return criteria(network, data).bic
 
 
 def aic(network: BayesianNetwork, data: Columns | Counts) -> float:
-    """Return Akaike's information criterion, 2 k - 2 ln L, in nats; lower is better.
-
-    Source: Akaike 1974. The sign is scikit-learn's.
-
-    Args:
-        network: The network, its tables fitted to the data.
-        data: Columns, or their counts, as in :func:`log_likelihood`.
-    """
-    return 2 * n_params(network) - 2 * log_likelihood(network, data)
+    """Return Akaike's information criterion, 2 k - 2 ln L, in nats; see :func:`criteria`."""
+    return criteria(network, data).aic
 
 
 def family_score(
