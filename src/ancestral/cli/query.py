@@ -1,5 +1,6 @@
 """``ancestral query``: answers from a Bayesian network, exact or estimated."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
@@ -170,7 +171,7 @@ def _posterior(words: _Words, engine: "Inference", out: Path | None) -> int:
     parts |= {"do": do} if do else {}
     parts |= {"likelihood": soft} if soft else {}
     if out is not None:
-        _draw(words.opened, found.probabilities, {**words.evidence, **do}, out)
+        _draw(words.opened, found.probabilities, words.evidence, out, do=do)
         parts["out"] = str(out)
     if words.common.json:
         console.emit(words.answer(**parts))
@@ -319,8 +320,11 @@ def _draw(
     values: Any,  # noqa: ANN401 - node -> state -> probability
     evidence: dict[str, str],
     out: Path,
+    *,
+    do: Collection[str] = (),
 ) -> None:
-    _write(out, network.graph.draw(observed=tuple(evidence), values=values))
+    graph = network.graph.cut(do)
+    _write(out, graph.draw(observed=(*evidence, *do), values=values))
 
 
 def _write(out: Path, text: str) -> None:
