@@ -102,5 +102,5 @@ def test_a_cut_takes_the_arrows_into_the_nodes_and_no_others() -> None:
     assert set(graph.cut(["c"]).edges) == {("a", "b"), ("c", "d")}
     assert graph.cut([]) == graph
     assert set(graph.cut(["b", "d"]).edges) == {("a", "c"), ("b", "c")}
-    with pytest.raises(KeyError, match="no node .z."):
+    with pytest.raises(KeyError, match="no node 'z'"):
         graph.cut(["z"])
