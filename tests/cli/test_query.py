@@ -184,3 +184,12 @@ def test_an_estimate_says_why_not_to_trust_it(cli: Callable, tmp_path: Path) -> 
     (warning,) = cli(*words, "--json").json["warnings"]
     assert "(b, a)" in warning
     assert cli("query", "student", "--method", "loopy", "--json").json["warnings"] == []
+
+
+def test_what_is_done_is_drawn_without_the_arrows_into_it(cli: Callable, tmp_path: Path) -> None:
+    seen, done = tmp_path / "seen.svg", tmp_path / "done.svg"
+    assert cli("query", "student", "--given", "x2=1", "--out", seen).status == 0
+    assert cli("query", "student", "--do", "x2=1", "--out", done).status == 0
+    arrow = "x2 depends on x1"
+    assert (arrow in seen.read_text(), arrow in done.read_text()) == (True, False)
+    assert "x3 depends on x1" in done.read_text()

@@ -8,7 +8,8 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Batch, Loss, Player
-from ancestral.classic.arguments import check_whole, states_of
+from ancestral.classic.arguments import states_of
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.dag import DAG
 from ancestral.nn.mlp import MLP
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from ancestral.classic.arguments import check_event, check_number, check_whole
+from ancestral.classic.arguments import check_event
 from ancestral.errors import DataError
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.nodes import Node, Table
 
 _LEAST_COUNT = 1e-300  # Of a state without weight: it keeps finite parameters.

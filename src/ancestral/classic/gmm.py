@@ -13,9 +13,7 @@ from ancestral.classic.arguments import (
     check_count,
     check_event,
     check_examples,
-    check_number,
     check_possible,
-    check_whole,
     counted_rows,
     in_type_of,
     refuse_unknown,
@@ -25,6 +23,7 @@ from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table

@@ -13,14 +13,13 @@ from ancestral.classic.arguments import (
     check_components,
     check_count,
     check_examples,
-    check_number,
     check_possible,
-    check_whole,
     counted_rows,
     refuse_unknown,
     states_of,
 )
 from ancestral.classic.families import TableFamily
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table

@@ -296,7 +296,8 @@ def _drawn(
     """Draw the network with its answers where a place is given; return what is to be told."""
     if out is None:
         return {}
-    _write(out, asked.network.graph.draw(observed=tuple(asked.known), values=values))
+    graph = asked.network.graph.cut(asked.do)
+    _write(out, graph.draw(observed=tuple(asked.known), values=values))
     return {"out": str(out)}
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from ancestral.errors import CapabilityError, InferenceError
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.dag import DAG
 from ancestral.networks.discrete_sampling import sample_tables
 from ancestral.networks.exact.sampling import sample_posterior
@@ -109,8 +110,7 @@ class BayesianNetwork(nn.Module):
             ValueError: If n < 1, a name is unknown, or a value has the wrong shape.
             InferenceError: If the evidence needs inference that is not exact here.
         """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
+        check_whole("n", n)
         values = {name: self.held(name, value, n) for name, value in (given or {}).items()}
         if missing := [name for name in self.inputs if name not in values]:
             raise ValueError(f"the inputs {missing} must be given")

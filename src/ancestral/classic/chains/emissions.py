@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import Values, check_states, drawn, normalised, uniforms
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.nodes import Table
 
 
@@ -81,8 +81,7 @@ class CategoricalEmissions(nn.Module):
     def __init__(self, states: int, *, symbols: int) -> None:
         super().__init__()
         for name, count in {"states": states, "symbols": symbols}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+            check_whole(name, count)
         self.states, self.symbols = states, symbols
         self.event_shape: tuple[int, ...] = ()
         table = torch.full((states, symbols), 1 / symbols, dtype=torch.float64)

@@ -13,7 +13,7 @@ from ancestral.classic.chains.sequences import Values, device_of, normals
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
 from ancestral.errors import DataError
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 
 _LOG_2PI = math.log(2 * math.pi)
 _KMEANS_ROUNDS = 10
@@ -268,8 +268,7 @@ class DiagonalGaussianEmissions(nn.Module):
 
 def _check_sizes(states: int, features: int, least_variance: float) -> None:
     for name, count in {"states": states, "features": features}.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+        check_whole(name, count)
     if not 0 < least_variance <= 1:
         raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
 

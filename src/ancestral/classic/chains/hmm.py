@@ -35,7 +35,7 @@ from ancestral.classic.chains.sequences import (
     uniforms,
 )
 from ancestral.errors import DataError, InferenceError
-from ancestral.networks.arguments import check_number, to_numpy
+from ancestral.networks.arguments import check_number, check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -80,8 +80,7 @@ class HMM(nn.Module):
     ) -> None:
         super().__init__()
         for name, count in {"iterations": iterations, "restarts": restarts}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+            check_whole(name, count)
         self.emissions, self.states = emissions, emissions.states
         self.tolerance, self.iterations, self.restarts = tolerance, iterations, restarts
         self.history: tuple[float, ...] = ()
@@ -101,8 +100,7 @@ class HMM(nn.Module):
         Raises:
             ValueError: If length < 1.
         """
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         shown, event = self.emissions.conditional(), self.emissions.event_shape
         nodes = [Node("z1", Table(self.initial.clone()))]
         step = Table(self.transition.clone())
@@ -286,8 +284,7 @@ class HMM(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Draw n sequences in ancestral order; return their states [n, length], and as above."""
         check_count(n)
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         uniform, chain = uniforms((length, n), generator), self._chain
         z = np.empty((length, n), dtype=np.int64)
         z[0] = drawn(np.broadcast_to(chain.initial, (n, self.states)), uniform[0])

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_non_negative
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from ancestral.classic.arguments import check_number, check_whole
 from ancestral.classic.classifier import Classifier
 from ancestral.classic.estimators.crossing import (
     Array,
@@ -37,6 +36,7 @@ from ancestral.classic.families import (
 from ancestral.classic.logistic import LogisticRegression
 from ancestral.classic.naive_bayes import NaiveBayes
 from ancestral.classic.optimum import Objective, Vector, descend
+from ancestral.networks.arguments import check_number, check_whole
 
 FamilyName: TypeAlias = Literal["gaussian", "bernoulli", "multinomial", "categorical"]
 

@@ -62,17 +62,6 @@ def check_tables(network: BayesianNetwork, given: Mapping[str, str | int]) -> di
     return {name: network.state_index(name, state) for name, state in given.items()}
 
 
-def check_positive(**numbers: int) -> None:
-    """Refuse a count below 1.
-
-    Raises:
-        ValueError: If there is one; its name is given.
-    """
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
-
-
 def relevant(network: BayesianNetwork, names: Iterable[str]) -> BayesianNetwork:
     """Return the network of ``names`` and their ancestors: the other nodes are barren."""
     kept = set(names)

@@ -14,13 +14,12 @@ from ancestral.networks.approximate.determinism import tied_nodes, warning_of
 from ancestral.networks.approximate.estimate import (
     Estimate,
     by_state,
-    check_positive,
     check_tables,
     check_targets,
     one_hot,
     relevant,
 )
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.discrete_sampling import thresholds
 
@@ -79,7 +78,7 @@ def gibbs(
         >>> answer.diagnostics["r_hat"] < 1.1
         True
     """
-    check_positive(chains=chains)
+    check_whole("chains", chains)
     if draws < 4 or warmup < 0:
         raise ValueError(f"draws must be at least 4 and warmup 0, got {draws} and {warmup}")
     names, evidence = check_targets(network, targets), check_tables(network, given or {})

@@ -11,12 +11,12 @@ from torch.distributions import Categorical
 from ancestral.errors import CapabilityError, InferenceError
 from ancestral.networks.approximate.estimate import (
     Estimate,
-    check_positive,
     check_targets,
     one_hot,
     relevant,
 )
 from ancestral.networks.approximate.weighted_sums import WeightedSums
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Table
 
@@ -151,7 +151,7 @@ def _prepare(
     network: BayesianNetwork, targets: Iterable[str], given: Given, draws: int
 ) -> tuple[BayesianNetwork, list[str], Values]:
     """Return the part of the network that matters, the targets, and the evidence, [1, *event]."""
-    check_positive(draws=draws)
+    check_whole("draws", draws)
     names = check_targets(network, targets)
     for name in given:
         if name not in network.graph:

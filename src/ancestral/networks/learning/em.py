@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from torch import Generator
 
 from ancestral.errors import DataError
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.counts import expected_counts
 from ancestral.networks.learning.counting import (
@@ -90,8 +90,7 @@ def fit_em(
     """
     structure = Structure.of(structure)
     prior_count(1, pseudo_count, 0.0)  # It refuses what is out of range.
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1, got {iterations}")
+    check_whole("iterations", iterations)
     if isinstance(starts, int) and starts < 1:
         raise ValueError(f"starts must be at least 1, got {starts}")
     if not isinstance(starts, int) and Structure.of(starts) != structure:
