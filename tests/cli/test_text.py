@@ -128,6 +128,21 @@ def test_searches_constraints_and_drafts(cli: Callable, trained: Path) -> None:
         assert cli("sample", gpt, "--prompt", "Verso", *greedy, "--draft", draft).out == plain
 
 
+def test_a_draft_keeps_to_stops_and_grammars(cli: Callable, trained: Path) -> None:
+    gpt = trained / "gpt"
+    greedy = ["--temperature", 0, "--repetition-penalty", 1, "--max-tokens", 20, "--json"]
+    free = cli("sample", gpt, *greedy, "--prompt", "Verso").json["samples"][0]["continuation"]
+    stopped = ["--prompt", "Verso", "--stop", free[8:10]]
+    for options in (["--regex", "(sol ){2,4}mar"], stopped):
+        plain = cli("sample", gpt, *greedy, *options).json["samples"]
+        for draft in ("ngram", trained / "lstm"):
+            found = cli("sample", gpt, *greedy, *options, "--draft", draft).json["samples"]
+            assert found[0]["text"] == plain[0]["text"]
+            assert (found[0]["reason"], found[0]["tokens"]) == ("stop", plain[0]["tokens"])
+    held = ["--beams", 2, "--regex", "sol"]
+    assert "beams and regex exclude each other" in cli("sample", gpt, *held).line
+
+
 def test_compare_puts_language_models_side_by_side(cli: Callable, trained: Path) -> None:
     found = cli(
         "compare",
