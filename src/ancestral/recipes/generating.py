@@ -187,7 +187,7 @@ class Writer:
                 max_tokens=what.max_tokens,
                 generator=generators[0],
                 stop=stop,
-                constraint=self._constraint(what),
+                constraint=self.constraint(regex=what.regex, schema=what.schema),
             )
         return generate(
             self.model,
