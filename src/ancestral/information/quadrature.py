@@ -40,15 +40,15 @@ def integrate(
     for level in range(_LEVELS):
         coarse, fine = _rules(f, low, high)
         gaps = np.abs(fine[0] - coarse[0])
-        left = np.abs(fine[0]).sum()
+        left = np.nansum(np.abs(fine[0]))  # What is NaN stays so, and is not halved.
         # Pieces are as good as equal shares of what is allowed, or too narrow to be halved.
         middle = (low + high) / 2
         done = (gaps <= tolerance * (size + left) / 16) | (middle <= low) | (middle >= high)
         done |= ~np.isfinite(gaps) | (level == _LEVELS - 1)
         total = total + fine[:, done].sum(axis=1)
-        size += np.abs(fine[0, done]).sum()
+        size += np.nansum(np.abs(fine[0, done]))
         error += float(np.nansum(gaps[done]))
-        if done.all():
+        if done.all() or not np.isfinite(size):
             break
         low, middle, high = low[~done], middle[~done], high[~done]
         low, high = np.concatenate((low, middle)), np.concatenate((middle, high))
