@@ -105,17 +105,6 @@ def test_an_ending_that_no_table_has_is_told_before_the_work(cli: Callable, trai
     assert "tables are written to csv, tsv, parquet, json or jsonl, got" in line
 
 
-def test_another_text_is_read_with_the_tokenizer_of_the_run(trained: Path) -> None:
-    from ancestral.recipes import Run
-
-    other = trained / "other.txt"
-    other.write_text("un sol\ndos lunas\ntres mares\ncuatro montes\n", encoding="utf-8")
-    run = Run.open(trained / "gpt")
-    corpus = run.same_kind(str(other)).corpus
-    assert corpus is not None
-    assert corpus.tokenizer == run.tokenizer()
-
-
 def test_searches_constraints_and_drafts(cli: Callable, trained: Path) -> None:
     gpt = trained / "gpt"
     beams = cli("sample", gpt, "--beams", 3, "-n", 2, "--max-tokens", 6, "--json").json["samples"]

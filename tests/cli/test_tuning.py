@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from ancestral import Budget
+from ancestral.evaluation.setting import Setting
 from ancestral.recipes import Run
+from ancestral.recipes.evaluating import measure
 from ancestral.training.checkpoint import load_tensors
 
 MODEL = ["--set", "size=tiny", "--set", "tokenizer=word", "--set", "window=16"]
@@ -62,11 +64,14 @@ def test_tuned_on_new_text_it_knows_it_better(
     start = ["--set", f"start={base}", *lora]
     assert cli("fit", model, new, *start, *STEPS, "--out", out).status == 0
     assert _files(base) == before
-    bits = [
-        cli("evaluate", run, new, "--samples", 20, "--json").json["figures"]["bits_per_char"]
+    told = cli("evaluate", out, "--samples", 20, "--json").json["figures"]["bits_per_char"]
+    held_out, setting = Run.open(out).data(), Setting(samples=20)
+    old, tuned = (
+        measure(Run.open(run).model(), held_out, setting=setting).figures["bits_per_char"]
         for run in (base, out)
-    ]
-    assert bits[1]["value"] + 3 * (bits[0]["se"] + bits[1]["se"]) < bits[0]["value"]
+    )
+    assert told["value"] == pytest.approx(tuned.value)
+    assert tuned.value + 3 * (old.se + tuned.se) < old.value
     # A run like any other: its weights have the names and shapes of the base's.
     names = [
         {k: v.shape for k, v in Run.open(r).model().model.state_dict().items()} for r in (base, out)

@@ -125,16 +125,14 @@ class Run:
         return data
 
     def same_kind(self, source: str) -> Dataset:
-        """Load other data, as the run's own were loaded, for this run's model; text in its tokens.
+        """Load other data, as the run's own were loaded, for this run's model.
 
         Raises:
             RunError: If they are not the kind, shape or labels that the model knows.
             DataError: If they cannot be read.
         """
         mine = self.record.data
-        data = load(
-            source, mine.loading, tokenizer=self.tokenizer() if mine.kind == "text" else None
-        )
+        data = load(source, mine.loading)
         shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
         if data.kind != mine.kind or shape != wanted:
             raise RunError(
