@@ -28,7 +28,7 @@ def deliver(
         RunError: If the place cannot be written.
     """
     from ancestral.recipes.runs import free_name
-    from ancestral.recipes.sampling import write_run_samples
+    from ancestral.recipes.sampling import named_rows, write_run_samples
 
     data = run.record.data
     if out is None and data.kind == "images":
@@ -40,8 +40,8 @@ def deliver(
         if not json:
             console.write(str(path))
     elif json:
-        answer |= {"columns": list(data.columns), "samples": x.tolist()}
+        answer |= {"columns": list(data.columns), "samples": named_rows(run, x)}
     else:
-        console.csv(data.columns, x.tolist())
+        console.csv(data.columns, named_rows(run, x))
     if json:
         console.emit(answer)
