@@ -13,7 +13,6 @@ from ancestral.data.writing import write_samples
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.configs import BayesNetConfig
-from ancestral.recipes.networks import with_names
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest
 from ancestral.recipes.validation import conditions
@@ -106,8 +105,7 @@ def can_be_given(run: Run, units: InDataUnits) -> dict[str, tuple[str, ...]]:
     """Return the nodes of a model that can be given, and the names of their states."""
     model, data = units.model, run.record.data
     if isinstance(model, DiscreteNetwork):
-        network = with_names(model, data)
-        return {name: network.states(name) for name in (*data.columns, *model.latent)}
+        return {name: model.network.states(name) for name in (*model.names, *model.latent)}
     if isinstance(model, GaussianMixture):
         return {"z": tuple(map(str, range(model.components)))}
     return {"label": data.labels} if conditions(units) else {}
