@@ -160,3 +160,72 @@ def test_files_are_converted(cli: Callable, tmp_path: Path) -> None:
         to = "net" if out == second else "bif"
         assert cli("export", source, out, "--to", to).status == 0
     assert first.read_text() == back.read_text()
+
+
+def test_samples_are_given_any_column_exactly(cli: Callable, net: Path) -> None:
+    joint = shares(net)
+    sample = ["sample", net, "-n", 4000, "--json"]
+    answer = cli(*sample, "--given", "seen=<5").json
+    assert answer["columns"] == ["rain", "seen", "level"]
+    rain = [row[0] for row in answer["samples"]]
+    assert {row[1] for row in answer["samples"]} == {"<5"}
+    exact = joint["yes", "<5"] / (joint["yes", "<5"] + joint["no", "<5"])
+    # Five standard errors of a share of 4000 draws.
+    assert rain.count("yes") / 4000 == pytest.approx(exact, abs=5 * 0.5 / 4000**0.5)
+    assert cli(*sample, "--given", "seen=0").json == answer  # By its number from 0.
+    both = cli(*sample, "--given", "seen=<5", "level=10").json["samples"]
+    assert {tuple(row[1:]) for row in both} == {("<5", "10")}
+    text = cli("sample", net, "-n", 3, "--given", "rain=no").out.splitlines()
+    assert text[0] == "rain,seen,level"
+    assert all(line.startswith("no,") for line in text[1:])
+
+
+def test_what_cannot_be_given(cli: Callable, fitted: Callable, net: Path, tmp_path: Path) -> None:
+    sample = ["sample", net, "--given"]
+    assert "--given takes the nodes rain, seen, level, got 'sun'" in cli(*sample, "sun=yes").line
+    assert "unknown state of rain '9'; there are no, yes" in cli(*sample, "rain=9").line
+    assert "has no label to be given" in (
+        cli("sample", fitted("kde-table"), "--given", "rain=yes").line
+    )
+    table = tmp_path / "never.csv"
+    table.write_text("a,b\n" + "x,u\ny,v\n" * 40)
+    words = ["--set", "pseudo_count=0", "edges=0,1", "--out", tmp_path / "never"]
+    assert cli("fit", "bayes-net", table, *words).status == 0
+    line = cli("sample", tmp_path / "never", "--given", "a=x", "b=v").line
+    assert "the evidence has probability 0: a=x, b=v; these cannot hold together" in line
+
+
+def test_other_models_are_given_what_they_take(
+    cli: Callable, fitted: Callable, table: Path, tmp_path: Path
+) -> None:
+    assert cli("fit", "gmm", table, "--set", "components=2", "--out", tmp_path / "gmm").status == 0
+    means = [
+        np.mean(
+            cli("sample", tmp_path / "gmm", "-n", 500, "--given", f"z={z}", "--json").json[
+                "samples"
+            ],
+            axis=0,
+        )
+        for z in range(2)
+    ]
+    assert abs(means[0] - means[1]).max() > 1  # Centimetres, kilograms: two groups.
+    line = cli("sample", tmp_path / "gmm", "--given", "z=2").line
+    assert "unknown state of z '2'" in line
+    line = cli("sample", fitted("image-vae-digits"), "--given", "digit=3").line
+    assert "--given takes the node label, got 'digit'" in line
+
+
+def test_columns_with_strange_names(cli: Callable, tmp_path: Path) -> None:
+    table, run = tmp_path / "odd.csv", tmp_path / "odd"
+    table.write_text("label,a=b,a\n" + "x,u=v,1\ny,w,2\nx,w,1\n" * 20)
+    assert cli("fit", "bayes-net", table, "--out", run).status == 0
+    answer = cli("sample", run, "--given", "a=b=u=v", "label=x", "--json").json
+    assert {tuple(row[:2]) for row in answer["samples"]} == {("x", "u=v")}
+    asked = cli("query", run, "a", "--given", "a=b=u=v", "--json").json
+    assert asked["given"] == {"a=b": "u=v"}
+    found = cli("evaluate", run, "--json").json["figures"]
+    assert found["log_prob"]["kind"] == "exact"
+    answer = cli("query", run, "--score", table, "--json").json
+    assert answer["rows"] == 60
+    other = cli("evaluate", run, table, "--json").json["figures"]
+    assert other["log_prob"] == found["log_prob"]

@@ -40,7 +40,7 @@ def test_posteriors(cli: Callable) -> None:
     assert (answer["given"], answer["do"]) == ({"x4": "1"}, {"x2": "0"})
     assert answer["likelihood"] == {"x3": [1, 3]}
     shown = cli("query", "student", "x1", *WORDS).out
-    assert "given x4 = 1, do x2 = 0, likelihood x3 = 1, 3" in " ".join(shown.split())
+    assert "given x4 = 1, do x2 = 0, likelihood x3 = 1, 3" in shown
     assert "log p(evidence)" in shown
 
 
@@ -91,7 +91,7 @@ def test_estimates(cli: Callable, method: str) -> None:
         exact, error = math.log(sum(weights().values())), answer["diagnostics"]
         assert abs(error["log_evidence"] - exact) < 5 * error["log_evidence_error"]
     shown = cli("query", "student", "x1", *WORDS, "--method", method).out
-    assert "given x4 = 1, do x2 = 0, likelihood x3 = 1, 3" in " ".join(shown.split())
+    assert "given x4 = 1, do x2 = 0, likelihood x3 = 1, 3" in shown
 
 
 def test_how_well_it_explains_a_table(cli: Callable, tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_how_a_posterior_depends_on_a_table(cli: Callable) -> None:
     assert found["0", "0"]["derivative"] == pytest.approx(0.675 * 0.1 / 0.695**2)
     assert found["0", "1"]["entry"] == pytest.approx(0.2)
     shown = cli(*words).out
-    assert "p(x1 = 1 | given x2 = 1) = 0.971223" in shown
+    assert "p(x1 = 1 | x2 = 1) = 0.971223" in shown
     assert shown.index("0.139744") < shown.index("0.037265")
 
 

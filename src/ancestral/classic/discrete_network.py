@@ -25,7 +25,7 @@ class DiscreteNetwork(nn.Module):
     Source: Koller & Friedman 2009, Probabilistic Graphical Models, ch. 3, 17 and 19.
 
     Args:
-        sizes: Number of states of each of the D columns.
+        sizes: Number of states of each of the D columns, or the names of its states.
         edges: Pairs (parent, child) of positions: of columns, and after them of latent nodes.
         names: Names of the columns; x1, x2, ... if not given.
         pseudo_count: Added to every count, at least 0.
@@ -45,7 +45,7 @@ class DiscreteNetwork(nn.Module):
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        sizes: Sequence[int | Sequence[str]],
         *,
         edges: Sequence[tuple[int, int]] = (),
         names: Sequence[str] = (),
@@ -70,8 +70,11 @@ class DiscreteNetwork(nn.Module):
                 raise ValueError(f"edges must join columns 0 to {len(nodes) - 1}, got {pair}")
             parent, child = (nodes[end] for end in pair)
             parents[child] = (*parents[child], parent)
-        counts = zip(nodes, (*sizes, *(latent or {}).values()), strict=True)
-        states = {name: tuple(map(str, range(count))) for name, count in counts}
+        kinds = zip(nodes, (*sizes, *(latent or {}).values()), strict=True)
+        states = {
+            name: tuple(of if isinstance(of, Sequence) else map(str, range(of)))
+            for name, of in kinds
+        }
         self.pseudo_count, self.starts = pseudo_count, starts
         self._structure = Structure(parents, states)
         shapes = {name: self._structure.shape(name) for name in nodes}

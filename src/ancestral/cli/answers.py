@@ -80,7 +80,7 @@ def show_sensitivity(
     target: Mapping[str, str],
     probability: float,
     table: tuple[str, Sequence[str], Sequence[Any]],
-    title: str | None,
+    given: Mapping[str, str],
 ) -> None:
     """Show the entries of a node's table by how much the probability of the target moves.
 
@@ -88,10 +88,10 @@ def show_sensitivity(
         target: States of the target.
         probability: Of the target.
         table: The node, its parents, and an object an entry.
-        title: What is given, in words.
+        given: Evidence.
     """
     node, parents, entries = table
-    console.write(f"p({pairs(target)}{f' | {title}' if title else ''}) = {probability:.6f}")
+    console.write(f"p({pairs(target)}{f' | {pairs(given)}' if given else ''}) = {probability:.6f}")
     ordered = sorted(entries, key=lambda entry: -abs(entry["derivative"]))
     rows = [
         (

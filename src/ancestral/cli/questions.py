@@ -240,7 +240,7 @@ def _sensitivity(asked: Question, out: Path | None) -> None:
     first = next(iter(found.values()))
     p = first(first.entry)
     if not asked.emit(target=target, probability=p, node=node, entries=entries):
-        answers.show_sensitivity(target, p, (node, parents, entries), asked.title)
+        answers.show_sensitivity(target, p, (node, parents, entries), asked.given)
 
 
 def _estimate(asked: Question, out: Path | None) -> None:

@@ -31,11 +31,12 @@ def sample(
     n
         Number of draws; 16 if not given, of text 1.
     given
-        label=NAME, of a conditional model.
+        label=NAME, of a conditional model; of bayes-net COLUMN=STATE, of gmm z=COMPONENT.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
     """
     from ancestral.recipes import Run, sample_run
+    from ancestral.recipes.sampling import names_of_nodes
     from ancestral.recipes.settings import parse_pairs
 
     common.apply()
@@ -50,7 +51,7 @@ def sample(
     x = sample_run(
         opened,
         n,
-        given=parse_pairs(given or (), option="--given"),
+        given=parse_pairs(given or (), option="--given", names=names_of_nodes(opened)),
         means=means,
         seed=common.seed_or_default,
         device=common.device_or_default,

@@ -68,7 +68,7 @@ def deliver_examples(
         RunError: If the place cannot be written.
     """
     from ancestral.recipes.runs import free_name
-    from ancestral.recipes.sampling import write_run_samples
+    from ancestral.recipes.sampling import named_rows, write_run_samples
 
     data = run.record.data
     if out is None and data.kind == "images":
@@ -76,8 +76,8 @@ def deliver_examples(
     deliver(
         answer,
         write=lambda path: write_run_samples(run, x, path),
-        fields=lambda: {"columns": list(data.columns), "samples": x.tolist()},
-        show=lambda: console.csv(data.columns, x.tolist()),
+        fields=lambda: {"columns": list(data.columns), "samples": named_rows(run, x)},
+        show=lambda: console.csv(data.columns, named_rows(run, x)),
         out=out,
         json=json,
     )

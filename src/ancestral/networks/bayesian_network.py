@@ -108,7 +108,8 @@ class BayesianNetwork(nn.Module):
 
         Raises:
             ValueError: If n < 1, a name is unknown, or a value has the wrong shape.
-            InferenceError: If the evidence needs inference that is not exact here.
+            InferenceError: If the evidence needs inference that is not exact here, or it is
+                impossible in a network of tables.
         """
         check_whole("n", n)
         values = {name: self.held(name, value, n) for name, value in (given or {}).items()}
@@ -123,7 +124,8 @@ class BayesianNetwork(nn.Module):
                 f"parents are not given. Use query(...) for a posterior of a discrete network, "
                 f"likelihood_weighting(...) for an estimate of any other"
             )
-        if downstream:
+        if downstream or (self.discrete and self._ruled_out(values)):
+            # What is impossible is refused there, by the smallest part that conflicts.
             return sample_posterior(self, n, values, generator)
         return self.draw_in_order(n, values, generator)
 
@@ -230,6 +232,15 @@ class BayesianNetwork(nn.Module):
         if isinstance(self.nodes[name].conditional, Table):
             self._check_states(name, tensor)
         return tensor
+
+    def _ruled_out(self, values: Mapping[str, Tensor]) -> bool:
+        """Return whether a state that is given has probability 0 given its parents' states."""
+        for name in values:
+            scope = (*self.nodes[name].parents, name)
+            index = tuple(values[each].long() for each in scope)
+            if bool((self.table(name).probabilities[index] == 0).any()):
+                return True
+        return False
 
     def _check_states(self, name: str, value: Tensor) -> None:
         count = len(self.states(name))

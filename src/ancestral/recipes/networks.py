@@ -6,8 +6,6 @@ from pathlib import Path
 from ancestral.classic import DiscreteNetwork
 from ancestral.errors import CapabilityError, DataError
 from ancestral.networks import BayesianNetwork, read_network, student_network
-from ancestral.networks.arguments import to_numpy
-from ancestral.networks.learning import Structure
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest
 
@@ -70,12 +68,4 @@ def network_of(run: Run) -> BayesianNetwork:
             f"{run.folder} must be a run of bayes-net, a network of probability tables, "
             f"got one of {run.record.model}"
         )
-    data, graph = run.record.data, model.network.graph
-    states = {name: model.network.states(name) for name in model.latent}
-    structure = Structure(
-        {name: graph.parents(name) for name in graph.names},
-        {**states, **dict(zip(data.columns, data.states, strict=True))},
-    )
-    return structure.network(
-        {name: to_numpy(model.table(name).probabilities) for name in graph.names}
-    )
+    return model.network

@@ -251,7 +251,7 @@ def bayes_net(config: BayesNetConfig, shape: Shape) -> nn.Module:
     """Return a discrete Bayesian network over the columns, not fitted yet."""
     edges = config.edges or ()
     return DiscreteNetwork(
-        [len(names) for names in shape.states],
+        shape.states,
         edges=list(zip(edges[::2], edges[1::2], strict=True)),
         names=shape.columns,
         pseudo_count=config.pseudo_count,

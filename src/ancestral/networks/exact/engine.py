@@ -180,7 +180,7 @@ class Engine:
             if state >= 0:
                 case.values[node] = state
                 case.observed |= 1 << node
-        self.refuse(case, limit, f"row {row + 1}: ")
+        self.refuse(case, limit, f"row {row + 1}: " if rows.shape[1] > 1 else "")
 
     def refuse(self, case: Case, limit: float, where: str = "") -> NoReturn:
         """Say which evidence conflicts.
