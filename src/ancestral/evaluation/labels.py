@@ -18,6 +18,9 @@ from ancestral.networks.units import InDataUnits
 CHUNK = 1_000
 """Examples in one call of the model."""
 
+PER_BIN = 20
+"""Fewest examples in a bin of the calibration error."""
+
 NAMES = ("label_log_prob", "accuracy", "calibration_error")
 
 
@@ -86,8 +89,12 @@ def _log_prob(logits: Tensor, label: Tensor) -> Figure:
 
 
 def _calibration(confidence: Tensor, right: Tensor, seed: int) -> Figure:
-    found, floor = calibration_error(confidence, right, seed=seed)
+    found, floor = calibration_error(confidence, right, bins=_bins(len(right)), seed=seed)
     return Figure(found.value, found.se, "share", "estimate", floor, found.p_value)
+
+
+def _bins(examples: int) -> int:
+    return max(1, min(BINS, examples // PER_BIN))
 
 
 def _definitions(data: Dataset) -> dict[str, str]:
@@ -98,6 +105,6 @@ def _definitions(data: Dataset) -> dict[str, str]:
         "label_log_prob": f"Mean log p(label | x) of {n}.",
         "accuracy": f"Share of {n} whose likeliest label is their own; always saying "
         f"{data.labels[most]!r}, the most frequent one in training, is right for {always:.1%}.",
-        "calibration_error": f"{n} in {min(BINS, len(data.test))} bins of equal size by the "
+        "calibration_error": f"{n} in {_bins(len(data.test))} bins of equally many, by the "
         "probability of the likeliest label.",
     }
