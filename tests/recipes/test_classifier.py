@@ -122,3 +122,14 @@ def test_labels_are_not_compared_with_densities() -> None:
     assert [one.recipe.name for one in contest("digits", models=["classifier"]).plans] == [
         "classifier"
     ]
+
+
+def test_a_generative_model_of_labels_is_judged_by_them_too(tmp_path: Path) -> None:
+    run = fit("naive-bayes", "digits", out=tmp_path / "run")
+    figures = evaluate_run(run, setting=SMALL).evaluation.figures
+    # Noise makes the grey levels continuous first: one draw of it is an estimate.
+    assert figures["accuracy"].kind == figures["label_log_prob"].kind == "estimate"
+    assert figures["accuracy"].value > 0.85
+    assert figures["log_prob"].kind == "bound"
+    scores = score_labels(run, "digits")
+    assert len(scores.label) == 1797

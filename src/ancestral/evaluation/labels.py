@@ -10,13 +10,16 @@ from ancestral.capabilities import Classifies
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
-from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.figures import Figure, Kind
 from ancestral.evaluation.measures.calibration import BINS, calibration_error
 from ancestral.evaluation.measures.estimate import mean_of, share_of
 from ancestral.networks.units import InDataUnits
 
 CHUNK = 1_000
 """Examples in one call of the model."""
+
+PER_BIN = 20
+"""Fewest examples in a bin of the calibration error."""
 
 NAMES = ("label_log_prob", "accuracy", "calibration_error")
 
@@ -55,10 +58,12 @@ def evaluate_labels(
     if logits is None:
         return Labelled(figures=figures)
     label = data.test.given["label"]
-    figures["label_log_prob"] = attempts("label_log_prob", lambda: _log_prob(logits, label))
+    # Where noise makes grey levels continuous, it is p(label | x + noise) of one draw.
+    kind: Kind = "exact" if model.exact else "estimate"
+    figures["label_log_prob"] = attempts("label_log_prob", lambda: _log_prob(logits, label, kind))
     log_p, said = logits.max(dim=1)
     right = share_of(said == label)
-    figures["accuracy"] = Figure(right.value, right.se, "share", "exact")
+    figures["accuracy"] = Figure(right.value, right.se, "share", kind)
     figures["calibration_error"] = attempts(
         "calibration_error", lambda: _calibration(log_p.exp(), said == label, seed)
     )
@@ -76,18 +81,22 @@ def label_log_probs(model: InDataUnits, examples: Examples, *, seed: int = 0) ->
     return torch.cat([part.double().cpu() for part in found])
 
 
-def _log_prob(logits: Tensor, label: Tensor) -> Figure:
+def _log_prob(logits: Tensor, label: Tensor, kind: Kind) -> Figure:
     values = logits.gather(1, label[:, None])[:, 0]
     bad = int((~values.isfinite()).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(values):,} test labels have probability 0")
     found = mean_of(values)
-    return Figure(found.value, found.se, "nats", "exact")
+    return Figure(found.value, found.se, "nats", kind)
 
 
 def _calibration(confidence: Tensor, right: Tensor, seed: int) -> Figure:
-    found, floor = calibration_error(confidence, right, seed=seed)
+    found, floor = calibration_error(confidence, right, bins=_bins(len(right)), seed=seed)
     return Figure(found.value, found.se, "share", "estimate", floor, found.p_value)
+
+
+def _bins(examples: int) -> int:
+    return max(1, min(BINS, examples // PER_BIN))
 
 
 def _definitions(data: Dataset) -> dict[str, str]:
@@ -98,6 +107,6 @@ def _definitions(data: Dataset) -> dict[str, str]:
         "label_log_prob": f"Mean log p(label | x) of {n}.",
         "accuracy": f"Share of {n} whose likeliest label is their own; always saying "
         f"{data.labels[most]!r}, the most frequent one in training, is right for {always:.1%}.",
-        "calibration_error": f"{n} in {min(BINS, len(data.test))} bins of equal size by the "
+        "calibration_error": f"{n} in {_bins(len(data.test))} bins of equally many, by the "
         "probability of the likeliest label.",
     }
