@@ -1,6 +1,5 @@
 """Who reads next: jobs come and go, and a step moves all that are under way."""
 
-import heapq
 import logging
 import threading
 from collections import deque
@@ -12,7 +11,7 @@ from ancestral.autoregressive.decoding.continuation import Continuation
 from ancestral.autoregressive.decoding.reader import check_prompts, kept, reading
 from ancestral.capabilities import LanguageModel, TokenState
 from ancestral.errors import ConfigError, DataError
-from ancestral.serving.groups import ROWS, RowGroup
+from ancestral.serving.groups import MOST, RowGroup
 from ancestral.serving.jobs import (
     BusyError,
     ClosedError,
@@ -44,7 +43,7 @@ class _Row:
     def __init__(self, job: Job, text: Continuation | None, listen: Listener) -> None:
         self.job, self.text, self.listen = job, text, listen
         self.ticket = Ticket()
-        self.slot = -1
+        self.admitted = False
         self.held = 0
         self.prefill: Prefill | None = None
 
@@ -52,6 +51,12 @@ class _Row:
     def gone(self) -> bool:
         """Whether nobody wants it any more."""
         return self.ticket.cancelled
+
+    @property
+    def last(self) -> int:
+        """The token that was chosen last."""
+        assert self.text is not None
+        return self.text.history.tokens[-1]
 
     def tell(self, event: Event) -> None:
         """Tell an event, unless nobody wants it any more."""
@@ -114,9 +119,10 @@ class Scheduler:
         self._accepted = 0
         self._closed = False
         self._waiting: deque[_Row] = deque()
-        self._free = list(range(slots))
+        self._running = 0
         self._reading: deque[_Row] = deque()
-        self._going: dict[int, _Row] = {}
+        self._going: list[_Row] = []  # Row i is row i % size of group i // size: no holes.
+        self._size = min(slots, MOST)
         self._groups: dict[int, RowGroup] = {}
         self._generated = self._read = 0
 
@@ -125,7 +131,7 @@ class Scheduler:
         """How busy it is; any thread may ask."""
         return Load(
             slots=self._slots,
-            running=self._slots - len(self._free),
+            running=self._running,
             waiting=len(self._waiting),
             generated=self._generated,
             read=self._read,
@@ -169,19 +175,19 @@ class Scheduler:
             waiting = list(self._waiting)
             self._waiting.clear()
         with reading(self._model):
-            for row in [*waiting, *self._reading, *self._going.values()]:
+            for row in [*waiting, *self._reading, *self._going]:
                 self._end(row, Failed(error))
 
     def step(self) -> bool:
         """Move everything a little; return whether there is more to do."""
         with reading(self._model):
-            for row in [row for row in (*self._reading, *self._going.values()) if row.gone]:
+            for row in [row for row in (*self._reading, *self._going) if row.gone]:
                 self._end(row)
             self._admit()
             if self._reading:
                 self._read_piece()
-            for number in sorted({slot // ROWS for slot in self._going}):
-                self._read_tokens(number)
+            if self._going:
+                self._read_tokens()
         return not self.idle
 
     def _checked(self, job: Job) -> Continuation | None:
@@ -211,7 +217,7 @@ class Scheduler:
 
     def _admit(self) -> None:
         """Give the free slots to those that wait longest."""
-        while self._free:
+        while self._running < self._slots:
             with self._lock:
                 if not self._waiting:
                     return
@@ -219,7 +225,8 @@ class Scheduler:
             if row.gone:
                 self._end(row)
                 continue
-            row.slot = heapq.heappop(self._free)
+            row.admitted = True
+            self._running += 1
             self._prefill(row, row.job.prompt, scores=row.job.score_prompt)
 
     def _prefill(self, row: _Row, tokens: Sequence[int], *, scores: bool = False) -> None:
@@ -257,38 +264,45 @@ class Scheduler:
             row.tell(prefill.scores)
         if row.text is None or logits is None:
             self._end(row, Finished())
-        elif self._choose(row, row.text, logits):
+        elif self._choose(row, logits):
             self._place(row, prefill.state)
 
     def _place(self, row: _Row, state: TokenState) -> None:
-        """Let a row go on from a state, in the group of its slot."""
-        number, place = divmod(row.slot, ROWS)
+        """Let a row go on from a state, beside those that go on already."""
+        self._put(len(self._going), state)
+        self._going.append(row)
+
+    def _put(self, place: int, state: TokenState) -> None:
+        number, at = divmod(place, self._size)
         if number not in self._groups:
-            self._groups[number] = RowGroup(self._model, room=self._room)
-        self._groups[number].put(place, state)
-        self._going[row.slot] = row
+            self._groups[number] = RowGroup(self._model, self._size, room=self._room)
+        self._groups[number].put(at, state)
 
-    def _read_tokens(self, number: int) -> None:
-        """Read the last token of each row of a group, and choose the next."""
-        rows = {slot % ROWS: row for slot, row in self._going.items() if slot // ROWS == number}
-        texts = {place: row.text for place, row in rows.items() if row.text is not None}
-        try:
-            logits = self._groups[number].read(
-                {place: text.history.tokens[-1] for place, text in texts.items()}
-            )
-        except Exception as error:
-            del self._groups[number]  # Nobody knows what it holds now.
-            for row in rows.values():
-                self._end(row, Failed(error))
-            return
-        for place, text in texts.items():
-            rows[place].held += 1
-            self._choose(rows[place], text, logits[place])
+    def _read_tokens(self) -> None:
+        """Read the last token of each row that goes on, and choose the next."""
+        chosen: list[tuple[_Row, Tensor | Exception]] = []
+        for start in range(0, len(self._going), self._size):
+            rows = self._going[start : start + self._size]
+            try:
+                logits = self._groups[start // self._size].read([row.last for row in rows])
+            except Exception as error:
+                # Nobody knows what the group holds now.
+                del self._groups[start // self._size]
+                chosen += [(row, error) for row in rows]
+            else:
+                chosen += zip(rows, logits, strict=True)
+        for row, found in chosen:
+            row.held += 1
+            if isinstance(found, Exception):
+                self._end(row, Failed(found))
+            else:
+                self._choose(row, found)
 
-    def _choose(self, row: _Row, text: Continuation, logits: Tensor) -> bool:
+    def _choose(self, row: _Row, logits: Tensor) -> bool:
         """Choose the next token of a row; return whether it can be read into its state."""
+        assert row.text is not None
         try:
-            choice = text.choose(logits)
+            choice = row.text.choose(logits)
         except Exception as error:
             self._end(row, Failed(error))
             return False
@@ -300,16 +314,23 @@ class Scheduler:
         if row.held == self._room:
             self._leave(row)
             keep = kept(self._room, row.job.decoding.keep)
-            self._prefill(row, text.history.tokens[-keep - 1 :])
+            self._prefill(row, row.text.history.tokens[-keep - 1 :])
             return False
         return True
 
     def _leave(self, row: _Row) -> None:
-        """Take a row out of its group, if it is in one."""
-        if self._going.pop(row.slot, None) is not None:
-            number, place = divmod(row.slot, ROWS)
-            if number in self._groups:
-                self._groups[number].clear(place)
+        """Take a row out of its group, if it is in one; the last row gets its place."""
+        if row not in self._going:
+            return
+        place, last = self._going.index(row), self._going.pop()
+        number, at = divmod(len(self._going), self._size)
+        group = self._groups.get(number)
+        if last is not row:
+            self._going[place] = last
+            if group is not None:
+                self._put(place, group.take(at))
+        if group is not None:
+            group.clear(at)
 
     def _end(self, row: _Row, event: Event | None = None) -> None:
         """Tell the last event of a job, and free its slot."""
@@ -319,7 +340,6 @@ class Scheduler:
         row.prefill = None
         if row in self._reading:
             self._reading.remove(row)
-        if row.slot >= 0:
-            heapq.heappush(self._free, row.slot)
+        self._running -= row.admitted
         with self._lock:
             self._accepted -= 1
