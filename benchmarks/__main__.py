@@ -23,6 +23,7 @@ COMPARISONS = (
     "gpt_step",
     "generation",
     "serving",
+    "decoding_rules",
 )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ancestral.autoregressive.decoding.reader import kept, reading
 from ancestral.capabilities import LanguageModel, TokenState
 from ancestral.errors import ConfigError
+from ancestral.serving.accepted import Accepted
 from ancestral.serving.groups import MOST, RowGroup
 from ancestral.serving.jobs import (
     BusyError,
@@ -22,7 +23,6 @@ from ancestral.serving.jobs import (
     Ticket,
 )
 from ancestral.serving.prefill import CHUNK, Prefill
-from ancestral.serving.accepted import Accepted
 
 ROOM = 2048
 """Tokens of a row of a model without a window."""

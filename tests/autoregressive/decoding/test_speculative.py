@@ -125,13 +125,15 @@ RULED = Decoding(temperature=0.9, top_k=5, top_p=0.95, repetition_penalty=1.3)
 
 @pytest.mark.slow
 def test_a_hundred_thousand_draws_are_those_of_the_target() -> None:
-    decoding = Decoding(temperature=0.9, top_p=0.95, repetition_penalty=1, forbidden=(EOS, PAD))
+    decoding = Decoding(temperature=0.9, top_k=None, top_p=0.95, repetition_penalty=1)
+    decoding = decoding.but(forbidden=(EOS, PAD))
     law = decoding.apply(TableModel(0).table, []).softmax(-1)
     counts = torch.zeros(V, V, dtype=torch.float64)
+    target, draft = TableModel(0).eval(), TableModel(1).eval()
     for seed in range(200):
         (row,) = collect(
             speculate(
-                TableModel(0), [BOS], decoding, TableModel(1), max_tokens=500, ahead=3,
+                target, [BOS], decoding, draft, max_tokens=500, ahead=3,
                 generator=torch.Generator().manual_seed(seed),
             )
         )  # fmt: skip
@@ -145,7 +147,7 @@ def test_a_hundred_thousand_draws_are_those_of_the_target() -> None:
     assert chance[some].sum() > 99_900
     statistic = float(((counts - chance)[some].square() / chance[some]).sum())
     freedom = int(some.sum()) - int(some.any(1).sum())
-    assert freedom >= 15
+    assert freedom >= 10
     # Chance alone fails this one time in a thousand; the seeds are fixed.
     assert stats.chi2.sf(statistic, freedom) > 1e-3
 
