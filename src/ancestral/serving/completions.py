@@ -21,6 +21,9 @@ from ancestral.serving.text import Told
 
 Message = tuple[int, Event]
 
+# Escaped to ASCII: some clients break lines at other characters than those of the standard.
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
 
 @dataclass(slots=True, eq=False)
 class Completion:
@@ -191,6 +194,4 @@ def _post(
 
 
 def _event(content: dict[str, Any]) -> bytes:
-    # Escaped to ASCII: some clients break lines at other characters than those of the standard.
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return f"data: {text}\n\n".encode()
+    return f"data: {_JSON.encode(content)}\n\n".encode()
