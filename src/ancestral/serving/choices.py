@@ -37,7 +37,7 @@ class Piece:
         }
 
 
-class Row:
+class Text:
     """A text that is being written.
 
     Args:
