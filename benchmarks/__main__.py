@@ -20,6 +20,7 @@ COMPARISONS = (
     "inference",
     "counting",
     "hmm",
+    "serving",
 )
 
 

@@ -82,6 +82,7 @@ class CausalSelfAttention(nn.Module):
         if sight.slots is not None:
             keys, values = sight.slots.store(layer, keys, values)
             keys, values = keys.to(queries.dtype), values.to(queries.dtype)
+        rows, queries = len(queries), queries[: len(keys)]
         seen = functional.scaled_dot_product_attention(
             queries,
             keys,
@@ -91,7 +92,10 @@ class CausalSelfAttention(nn.Module):
             is_causal=sight.causal and sight.mask is None,
             enable_gqa=self.heads != self.key_value_heads,
         )
-        return self.out(seen.transpose(1, 2).flatten(2))
+        seen = seen.transpose(1, 2).flatten(2)
+        if len(seen) < rows:  # Those that read nothing.
+            seen = functional.pad(seen, (0, 0, 0, 0, 0, rows - len(seen)))
+        return self.out(seen)
 
     def weights(self, x: Tensor, sight: Sight) -> Tensor:
         """Return the attention matrices for x [B, T, D], [B, H, T, T]; every row sums to 1."""

@@ -23,37 +23,38 @@ class Slots:
         positions: Place of each coming token, int64 [B or 1, S].
         counts: Real tokens of each row, int64 [B].
         span: Places that are looked at.
-        even: All rows are equally long and all tokens real.
+        reading: Rows up to the last that has a real token: no other need look at anything.
+        scattered: Row, step and place of each real token, int64 [N] each; None where all rows are
+            equally long and all tokens real.
     """
 
     data: Tensor
     positions: Tensor
     counts: Tensor
     span: int
-    even: bool
+    reading: int
+    scattered: tuple[Tensor, Tensor, Tensor] | None
 
     @property
     def begin(self) -> bool:
         """Whether these are several first tokens of all rows, so that no other places are seen."""
-        return self.even and self.span == self.positions.shape[1]
+        return self.scattered is None and self.span == self.positions.shape[1]
 
     def store(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write keys and values [B, H, S, P]; return those of all places, [B, H, K, P]."""
+        """Write keys and values [B, H, S, P]; return what the reading rows see, [R, H, K, P]."""
         held = self.data[layer]
-        if self.even:
+        if self.scattered is None:
             start = int(self.positions[0, 0])
             held[0, :, :, start : start + keys.shape[2]] = keys
             held[1, :, :, start : start + keys.shape[2]] = values
         else:
-            steps = torch.arange(keys.shape[2])
-            row, step = (steps < self.counts[:, None]).nonzero(as_tuple=True)
-            place = self.positions[row, step]
+            row, step, place = self.scattered
             held[0, row, :, place] = keys[row, :, step].to(held.dtype)
             held[1, row, :, place] = values[row, :, step].to(held.dtype)
-        return held[0, :, :, : self.span], held[1, :, :, : self.span]
+        return held[0, : self.reading, :, : self.span], held[1, : self.reading, :, : self.span]
 
     def mask(self, dtype: torch.dtype) -> Tensor | None:
-        """Return what to add to the scores, [B or 1, 1, S, K]; None where ``begin`` tells all.
+        """Return what to add to the scores, [R or 1, 1, S, K]; None where ``begin`` tells all.
 
         A token sees the places up to its own. Of tokens that are not real only this holds: they
         see something, so that nothing becomes NaN.
@@ -61,7 +62,8 @@ class Slots:
         if self.begin:
             return None
         places = torch.arange(self.span, device=self.data.device)
-        hidden = places > self.positions.to(places.device)[:, None, :, None]
+        positions = self.positions[: self.reading].to(places.device)
+        hidden = places > positions[:, None, :, None]
         return torch.zeros(hidden.shape, dtype=dtype, device=places.device).masked_fill_(
             hidden, -torch.inf
         )
@@ -126,9 +128,17 @@ class KeyValueCache:
         even = even and rows > 0 and bool((self._lengths == self._lengths[0]).all())
         starts = self._lengths[:1] if even else self._lengths
         positions = starts[:, None] + torch.arange(steps)
-        begin = even and end == steps > 1
-        span = steps if begin else min(-(-max(end, 1) // _STEP) * _STEP, self.data.shape[4])
-        return Slots(self.data, positions, real, span, even and end > 0)
+        scattered, reading = None, rows
+        if not (even and end):
+            row, step = (torch.arange(steps) < real[:, None]).nonzero(as_tuple=True)
+            scattered = row, step, positions.expand(rows, -1)[row, step]
+            reading = int(row[-1]) + 1 if len(row) else 0
+        if scattered is None and end == steps > 1:
+            span = steps
+        else:
+            seen = max([*ends[:reading].tolist(), 1])
+            span = min(-(-seen // _STEP) * _STEP, self.data.shape[4])
+        return Slots(self.data, positions, real, span, reading, scattered)
 
     def commit(self, slots: Slots) -> None:
         """Count the tokens whose keys and values were stored."""

@@ -1,6 +1,6 @@
 """Rows of strangers that a model reads side by side, so that none depends on its neighbours."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -8,43 +8,51 @@ from torch import Tensor
 from ancestral.autoregressive.decoding.reader import on_cpu
 from ancestral.capabilities import LanguageModel, TokenState
 
-ROWS = 4
-"""Rows of a group. It is fixed: the last bits of a row depend on how many are multiplied together,
-and neither on which of them it is nor on what the others hold."""
+MOST = 16
+"""Rows of a group, at most. Products of 16 rows cost about twice those of one, and no more than
+those of 4 to 8, for which kernels are not made: groups of 4 were slower for many and hardly faster
+for one."""
 
 
 class RowGroup:
-    """A fixed number of rows, in use or not, of which some read a token at a time.
+    """A fixed number of rows, of which the first are in use and read a token at a time.
+
+    The last bits of a row depend on how many rows are multiplied together, and neither on which of
+    them it is nor on what the others hold: so all rows take part, in use or not.
 
     Args:
         model: Reads.
+        rows: How many.
         room: Tokens that a row can hold.
 
     Example:
         >>> from ancestral.classic.chains.language import NGramLanguageModel
         >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> group = RowGroup(model, room=16)
-        >>> group.read({2: 0}).shape  # The third row reads; what the others tell means nothing.
-        torch.Size([4, 6])
+        >>> group = RowGroup(model, 4, room=16)
+        >>> group.read([2, 0]).shape  # The first two rows read.
+        torch.Size([2, 6])
     """
 
-    def __init__(self, model: LanguageModel, *, room: int) -> None:
-        self._model = model
-        self._state = model.start(ROWS, length=room)
+    def __init__(self, model: LanguageModel, rows: int, *, room: int) -> None:
+        self._model, self._rows = model, rows
+        self._state = model.start(rows, length=room)
 
     def put(self, row: int, state: TokenState) -> None:
         """Let a row go on from a state of one row."""
         self._state.put(torch.tensor([row]), state)
 
+    def take(self, row: int) -> TokenState:
+        """Return a copy of what a row holds."""
+        return self._state.select(torch.tensor([row]))
+
     def clear(self, row: int) -> None:
         """Forget all that a row holds."""
         self.put(row, self._model.start(1, length=1))
 
-    def read(self, tokens: Mapping[int, int]) -> Tensor:
-        """Read one token of some rows; return the logits of the next of all, [R, V], on the CPU."""
-        line = torch.zeros(ROWS, 1, dtype=torch.int64)
-        counts = torch.zeros(ROWS, dtype=torch.int64)
-        for row, token in tokens.items():
-            line[row, 0], counts[row] = token, 1
+    def read(self, tokens: Sequence[int]) -> Tensor:
+        """Read one token of each of the first R rows; return the logits of the next, [R, V]."""
+        line = torch.zeros(self._rows, 1, dtype=torch.int64)
+        line[: len(tokens), 0] = torch.tensor(tokens)
+        counts = (torch.arange(self._rows) < len(tokens)).to(torch.int64)
         features = self._model.advance(line, self._state, counts=counts)
-        return on_cpu(self._model.head(features[:, 0]))
+        return on_cpu(self._model.head(features[:, 0]))[: len(tokens)]

@@ -1,18 +1,15 @@
 """Who reads next: jobs come and go, and a step moves all that are under way."""
 
-import heapq
-import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
 
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
-from ancestral.autoregressive.decoding.continuation import Continuation
-from ancestral.autoregressive.decoding.reader import check_prompts, kept, reading
+from ancestral.autoregressive.decoding.reader import kept, reading
 from ancestral.capabilities import LanguageModel, TokenState
-from ancestral.errors import ConfigError, DataError
-from ancestral.serving.groups import ROWS, RowGroup
+from ancestral.errors import ConfigError
+from ancestral.serving.groups import MOST, RowGroup
 from ancestral.serving.jobs import (
     BusyError,
     ClosedError,
@@ -24,48 +21,17 @@ from ancestral.serving.jobs import (
     Load,
     Ticket,
 )
-from ancestral.serving.prefill import Prefill
+from ancestral.serving.prefill import CHUNK, Prefill
+from ancestral.serving.rows import Row
 
 ROOM = 2048
 """Tokens of a row of a model without a window."""
-
-_log = logging.getLogger(__name__)
-
-
-class _Row:
-    """A job that was accepted.
-
-    Args:
-        job: What is asked for.
-        text: How it goes on; None if it is only scored.
-        listen: Is told.
-    """
-
-    def __init__(self, job: Job, text: Continuation | None, listen: Listener) -> None:
-        self.job, self.text, self.listen = job, text, listen
-        self.ticket = Ticket()
-        self.slot = -1
-        self.held = 0
-        self.prefill: Prefill | None = None
-
-    @property
-    def gone(self) -> bool:
-        """Whether nobody wants it any more."""
-        return self.ticket.cancelled
-
-    def tell(self, event: Event) -> None:
-        """Tell an event, unless nobody wants it any more."""
-        if self.gone:
-            return
-        try:
-            self.listen(event)
-        except Exception:
-            _log.exception("a listener failed, and its job ends")
-            self.ticket.cancel()
+LEAST = 16
+"""To read fewer tokens than this costs as much."""
 
 
 class Scheduler:
-    """Continuous batching: each step reads a piece of one prompt and a token of each running row.
+    """Continuous batching: each step reads a piece of a prompt and a token of each running row.
 
     A job's tokens do not depend, to the last bit, on what else is under way: prompts are read alone
     in fixed pieces, rows in groups of a fixed number, each with its own settings and chance. A row
@@ -113,10 +79,11 @@ class Scheduler:
         self._lock = threading.Lock()
         self._accepted = 0
         self._closed = False
-        self._waiting: deque[_Row] = deque()
-        self._free = list(range(slots))
-        self._reading: deque[_Row] = deque()
-        self._going: dict[int, _Row] = {}
+        self._waiting: deque[Row] = deque()
+        self._running = 0
+        self._reading: deque[Row] = deque()
+        self._going: list[Row] = []  # Row i is row i % size of group i // size: no holes.
+        self._size = min(slots, MOST)
         self._groups: dict[int, RowGroup] = {}
         self._generated = self._read = 0
 
@@ -125,7 +92,7 @@ class Scheduler:
         """How busy it is; any thread may ask."""
         return Load(
             slots=self._slots,
-            running=self._slots - len(self._free),
+            running=self._running,
             waiting=len(self._waiting),
             generated=self._generated,
             read=self._read,
@@ -146,7 +113,7 @@ class Scheduler:
             DataError: If the prompt is empty, too long, or has an unknown token.
             ConfigError: If a setting does not fit the model.
         """
-        row = _Row(job, self._checked(job), listen)
+        row = Row.of(job, listen, self._model, room=self._room)
         with self._lock:
             if self._closed:
                 raise ClosedError("the engine is closing and takes no more jobs")
@@ -166,129 +133,113 @@ class Scheduler:
     def fail(self, error: Exception) -> None:
         """End all jobs, waiting or under way, by an error; the thread that calls ``step`` may."""
         with self._lock:
-            waiting = list(self._waiting)
+            rows = [*self._waiting, *self._reading, *self._going]
             self._waiting.clear()
-        with reading(self._model):
-            for row in [*waiting, *self._reading, *self._going.values()]:
-                self._end(row, Failed(error))
+            self._accepted = 0
+        self._reading.clear()
+        self._going.clear()
+        self._groups.clear()
+        self._running = 0
+        for row in rows:
+            row.tell(Failed(error))
 
     def step(self) -> bool:
         """Move everything a little; return whether there is more to do."""
         with reading(self._model):
-            for row in [row for row in (*self._reading, *self._going.values()) if row.gone]:
-                self._end(row)
+            with self._lock:
+                rows = [*self._waiting, *self._reading, *self._going]
+            for row in rows:
+                if row.gone:
+                    self._end(row)
             self._admit()
-            if self._reading:
-                self._read_piece()
-            for number in sorted({slot // ROWS for slot in self._going}):
-                self._read_tokens(number)
+            self._read_pieces()
+            self._read_tokens()
         return not self.idle
-
-    def _checked(self, job: Job) -> Continuation | None:
-        """Return how a job goes on; None if it is only scored."""
-        prompt = job.prompt
-        if job.max_tokens:
-            parts, steps = [prompt], job.max_tokens - 1
-        else:  # The last token is not read.
-            parts, steps = [part for part in (prompt[:-1], prompt[-1:]) if len(part)], 0
-        check_prompts(self._model, parts or [prompt])
-        held = len(parts[0]) + (0 if self._model.window else steps)
-        if held > self._room:
-            raise DataError(
-                f"prompt and max_tokens need room for {held} tokens; there is room for {self._room}"
-            )
-        if not job.max_tokens:
-            return None
-        return Continuation(
-            prompt,
-            job.decoding,
-            vocabulary=self._model.vocabulary,
-            max_tokens=job.max_tokens,
-            generator=Generator().manual_seed(job.seed),
-            stop=job.stop,
-            constraint=job.constraint,
-        )
 
     def _admit(self) -> None:
         """Give the free slots to those that wait longest."""
-        while self._free:
+        while self._running < self._slots:
             with self._lock:
                 if not self._waiting:
                     return
                 row = self._waiting.popleft()
-            if row.gone:
-                self._end(row)
-                continue
-            row.slot = heapq.heappop(self._free)
+            row.admitted = True
+            self._running += 1
             self._prefill(row, row.job.prompt, scores=row.job.score_prompt)
 
-    def _prefill(self, row: _Row, tokens: Sequence[int], *, scores: bool = False) -> None:
+    def _prefill(self, row: Row, tokens: Sequence[int], *, scores: bool = False) -> None:
         """Let the tokens of a row be read anew, piece by piece."""
         try:
-            row.prefill = Prefill(
-                self._model,
-                tokens,
-                goes_on=row.text is not None,
-                scores=scores,
-                alternatives=row.job.decoding.alternatives,
-            )
+            row.begin(self._model, tokens, scores=scores)
         except Exception as error:
             self._end(row, Failed(error))
         else:
             self._reading.append(row)
 
-    def _read_piece(self) -> None:
-        """Read a piece of one prompt; they take turns."""
-        row = self._reading.popleft()
-        prefill, logits = row.prefill, None
-        assert prefill is not None
-        try:
-            self._read += prefill.read()
-            if prefill.done and row.text is not None:
-                logits = prefill.logits()
-        except Exception as error:
-            self._end(row, Failed(error))
-            return
-        if not prefill.done:
-            self._reading.append(row)
-            return
+    def _read_pieces(self) -> None:
+        """Read a piece of a prompt, or of several short ones; they take turns."""
+        budget = CHUNK
+        while self._reading and budget > 0:
+            row = self._reading[0]
+            self._reading.rotate(-1)
+            assert row.prefill is not None
+            try:
+                read = row.prefill.read()
+                if row.prefill.done:
+                    self._begin(row, row.prefill)
+            except Exception as error:
+                self._end(row, Failed(error))
+                return
+            self._read += read
+            budget -= max(read, LEAST)
+
+    def _begin(self, row: Row, prefill: Prefill) -> None:
+        """Go on from what was read, or end."""
+        self._reading.remove(row)
         row.prefill, row.held = None, int(prefill.state.lengths[0])
         if prefill.scores is not None:
             row.tell(prefill.scores)
-        if row.text is None or logits is None:
+        if row.text is None:
             self._end(row, Finished())
-        elif self._choose(row, row.text, logits):
+        elif self._choose(row, prefill.logits()):
             self._place(row, prefill.state)
 
-    def _place(self, row: _Row, state: TokenState) -> None:
-        """Let a row go on from a state, in the group of its slot."""
-        number, place = divmod(row.slot, ROWS)
+    def _place(self, row: Row, state: TokenState) -> None:
+        """Let a row go on from a state, beside those that go on already."""
+        self._put(len(self._going), state)
+        self._going.append(row)
+
+    def _put(self, place: int, state: TokenState) -> None:
+        number, at = divmod(place, self._size)
         if number not in self._groups:
-            self._groups[number] = RowGroup(self._model, room=self._room)
-        self._groups[number].put(place, state)
-        self._going[row.slot] = row
+            self._groups[number] = RowGroup(self._model, self._size, room=self._room)
+        self._groups[number].put(at, state)
 
-    def _read_tokens(self, number: int) -> None:
-        """Read the last token of each row of a group, and choose the next."""
-        rows = {slot % ROWS: row for slot, row in self._going.items() if slot // ROWS == number}
-        texts = {place: row.text for place, row in rows.items() if row.text is not None}
-        try:
-            logits = self._groups[number].read(
-                {place: text.history.tokens[-1] for place, text in texts.items()}
-            )
-        except Exception as error:
-            del self._groups[number]  # Nobody knows what it holds now.
-            for row in rows.values():
-                self._end(row, Failed(error))
-            return
-        for place, text in texts.items():
-            rows[place].held += 1
-            self._choose(rows[place], text, logits[place])
+    def _read_tokens(self) -> None:
+        """Read the last token of each row that goes on, and choose the next."""
+        chosen: list[tuple[Row, Tensor | Exception]] = []
+        for start in range(0, len(self._going), self._size):
+            rows = self._going[start : start + self._size]
+            try:
+                logits = self._groups[start // self._size].read([row.last for row in rows])
+            except Exception as error:
+                # Nobody knows what the group holds now.
+                del self._groups[start // self._size]
+                chosen += [(row, error) for row in rows]
+            else:
+                chosen += zip(rows, logits, strict=True)
+        for row, found in chosen:
+            row.held += 1
+            if isinstance(found, Exception):
+                self._end(row, Failed(found))
+            else:
+                self._choose(row, found)
 
-    def _choose(self, row: _Row, text: Continuation, logits: Tensor) -> bool:
+    def _choose(self, row: Row, logits: Tensor) -> bool:
         """Choose the next token of a row; return whether it can be read into its state."""
+        assert row.text is not None
         try:
-            choice = text.choose(logits)
+            choice = row.text.choose(logits)
         except Exception as error:
             self._end(row, Failed(error))
             return False
@@ -300,18 +251,25 @@ class Scheduler:
         if row.held == self._room:
             self._leave(row)
             keep = kept(self._room, row.job.decoding.keep)
-            self._prefill(row, text.history.tokens[-keep - 1 :])
+            self._prefill(row, row.text.history.tokens[-keep - 1 :])
             return False
         return True
 
-    def _leave(self, row: _Row) -> None:
-        """Take a row out of its group, if it is in one."""
-        if self._going.pop(row.slot, None) is not None:
-            number, place = divmod(row.slot, ROWS)
-            if number in self._groups:
-                self._groups[number].clear(place)
+    def _leave(self, row: Row) -> None:
+        """Take a row out of its group, if it is in one; the last row gets its place."""
+        if row not in self._going:
+            return
+        place, last = self._going.index(row), self._going.pop()
+        number, at = divmod(len(self._going), self._size)
+        group = self._groups.get(number)
+        if last is not row:
+            self._going[place] = last
+            if group is not None:
+                self._put(place, group.take(at))
+        if group is not None:
+            group.clear(at)
 
-    def _end(self, row: _Row, event: Event | None = None) -> None:
+    def _end(self, row: Row, event: Event | None = None) -> None:
         """Tell the last event of a job, and free its slot."""
         if event is not None:
             row.tell(event)
@@ -319,7 +277,8 @@ class Scheduler:
         row.prefill = None
         if row in self._reading:
             self._reading.remove(row)
-        if row.slot >= 0:
-            heapq.heappush(self._free, row.slot)
+        self._running -= row.admitted
         with self._lock:
+            if not row.admitted:
+                self._waiting.remove(row)
             self._accepted -= 1
