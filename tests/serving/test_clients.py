@@ -8,7 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import torch
 from tests.serving.conftest import LONG, Serve, Server
+from torch import nn
+
+from ancestral.serving import gate
 
 
 def until(true: Callable[[], bool]) -> None:
@@ -64,6 +68,32 @@ def test_a_request_that_takes_too_long_ends_with_an_error(serve: Serve) -> None:
         assert rest == ""
         assert len(parts) > 1
         assert json.loads(last.removeprefix("data: "))["error"] == error
+        until(lambda: idle(server))
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "PATIENCE", 0.05)
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as client:
+        client.sendall(b"POST /tokenize HTTP/1.1\r\nHost: here\r\nContent-Length: 9\r\n\r\n{")
+        answer = client.makefile("rb").read().decode()  # To the end: the connection is closed.
+    assert answer.startswith("HTTP/1.1 408")
+    assert "the body must arrive in 0.05 seconds" in answer
+
+
+def test_a_model_that_is_broken_is_an_error_of_the_server(serve: Serve) -> None:
+    with serve() as server:
+        model = server.served.writer.model
+        assert isinstance(model, nn.Module)
+        with torch.no_grad():
+            next(model.parameters()).fill_(torch.nan)
+        error = server.refused(500, prompt="sol")
+        assert "the largest logit must be finite" in error["message"]
+        assert error["type"] == "server_error"
+        answer = server.http.post("/v1/completions", json={"prompt": "sol", "stream": True})
+        assert json.loads(answer.text.removeprefix("data: "))["error"] == error
         until(lambda: idle(server))
 
 

@@ -34,6 +34,7 @@ def words(serve: Serve) -> Iterator[Server]:
         ({"stop": ["a"] * 5}, "stop", "stop must be a string"),
         ({"stop": ""}, "stop", "stop must be a string that is not empty"),
         ({"regex": "("}, None, "the grammar cannot be read"),
+        ({"regex": "a{1000000000}"}, None, "the grammar cannot be followed: lexer error"),
         ({"schema": {"type": 7}}, None, "the grammar cannot be read"),
         ({"regex": "a", "schema": {}}, "regex", "exclude each other"),
         ({"suffix": "x"}, "suffix", "suffix is not supported"),

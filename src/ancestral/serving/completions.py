@@ -11,15 +11,18 @@ from typing import Any
 
 from ancestral.autoregressive.decoding import Choice
 from ancestral.errors import DivergenceError
+from ancestral.serving.choices import Piece, Text
 from ancestral.serving.jobs import Event, Failed, Finished, PromptScores
 from ancestral.serving.metrics import Metrics
 from ancestral.serving.refusals import Refusal, refusal_of
-from ancestral.serving.rows import Piece, Row
 from ancestral.serving.schemas import CompletionRequest
 from ancestral.serving.served import Served
 from ancestral.serving.text import Told
 
 Message = tuple[int, Event]
+
+# Escaped to ASCII: some clients break lines at other characters than those of the standard.
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +42,7 @@ class Completion:
     asked: CompletionRequest
     metrics: Metrics
     arrived: float
-    rows: list[Row] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
     _mail: asyncio.Queue[Message] = field(default_factory=asyncio.Queue)
     _late: asyncio.TimerHandle | None = None
     _head: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +64,7 @@ class Completion:
         try:
             for index, (prompt, job) in enumerate(jobs):
                 ticket = served.engine.submit(job, _post(loop, found._mail, index))
-                found.rows.append(Row(index, prompt, ticket, served.names, asked))
+                found.texts.append(Text(index, prompt, ticket, served.names, asked))
         except BaseException:
             found.close()
             raise
@@ -85,9 +88,9 @@ class Completion:
         """Free what is not needed any more; may be called twice."""
         if self._late is not None:
             self._late.cancel()
-        for row in self.rows:
-            if not row.ended:
-                row.ticket.cancel()
+        for text in self.texts:
+            if not text.ended:
+                text.ticket.cancel()
 
     async def whole(self) -> dict[str, Any]:
         """Return the answer once it is complete.
@@ -95,8 +98,8 @@ class Completion:
         Raises:
             Refusal: If it fails.
         """
-        texts = ["" for _ in self.rows]
-        told: list[Told | None] = [Told() if row.tells else None for row in self.rows]
+        texts = ["" for _ in self.texts]
+        told: list[Told | None] = [Told() if text.tells else None for text in self.texts]
         reasons: list[str | None] = [None] * len(texts)
         async for pieces in self.pieces():
             for piece in pieces:
@@ -133,7 +136,7 @@ class Completion:
         Raises:
             Refusal: If the request fails.
         """
-        going = len(self.rows)
+        going = len(self.texts)
         while going:
             messages = [await self._mail.get()]
             while not self._mail.empty():
@@ -142,34 +145,34 @@ class Completion:
             for index, event in messages:
                 if isinstance(event, Failed):
                     raise self._failure(event.error)
-                row = self.rows[index]
-                if not row.ended:
-                    self._take(row, event)
-                    going -= row.ended
+                text = self.texts[index]
+                if not text.ended:
+                    self._take(text, event)
+                    going -= text.ended
                     touched[index] = None
-            yield [piece for index in touched if (piece := self.rows[index].piece()) is not None]
+            yield [piece for index in touched if (piece := self.texts[index].piece()) is not None]
 
     def usage(self) -> dict[str, int]:
         """Return the tokens that were read and written."""
-        read = sum(len(row.prompt.told) for row in self.rows[:: self.asked.n or 1])
-        written = sum(row.tokens for row in self.rows)
+        read = sum(len(text.prompt.told) for text in self.texts[:: self.asked.n or 1])
+        written = sum(text.tokens for text in self.texts)
         return {
             "prompt_tokens": read,
             "completion_tokens": written,
             "total_tokens": read + written,
         }
 
-    def _take(self, row: Row, event: Event) -> None:
+    def _take(self, text: Text, event: Event) -> None:
         if isinstance(event, Choice):
-            if not row.tokens:
+            if not text.tokens:
                 self.metrics.first_token.observe(time.perf_counter() - self.arrived)
-            row.choice(event)
+            text.choice(event)
         elif isinstance(event, PromptScores):
-            row.scores(event)
+            text.scores(event)
         elif isinstance(event, Finished):
-            row.end()
-        if row.ended:
-            self.metrics.ended(tokens=row.tokens, seconds=row.seconds)
+            text.end()
+        if text.ended:
+            self.metrics.ended(tokens=text.tokens, seconds=text.seconds)
 
     def _failure(self, error: Exception) -> Refusal:
         held = self.asked.regex is not None or self.asked.json_schema is not None
@@ -191,6 +194,4 @@ def _post(
 
 
 def _event(content: dict[str, Any]) -> bytes:
-    # Escaped to ASCII: some clients break lines at other characters than those of the standard.
-    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
-    return f"data: {text}\n\n".encode()
+    return f"data: {_JSON.encode(content)}\n\n".encode()

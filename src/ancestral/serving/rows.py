@@ -1,116 +1,109 @@
-"""One text of an answer, put together from what the engine tells of it."""
+"""A job that was accepted, from the door to its last event."""
 
-import time
-from dataclasses import dataclass
-from typing import Any
+import logging
+from collections.abc import Sequence
+from typing import Self
 
-from ancestral.autoregressive.decoding import Choice
-from ancestral.serving.jobs import PromptScores, Ticket
-from ancestral.serving.schemas import CompletionRequest
-from ancestral.serving.served import Prompt, stop_strings
-from ancestral.serving.text import Assembler, Names, Told
+from torch import Generator
 
+from ancestral.autoregressive.decoding.continuation import Continuation
+from ancestral.autoregressive.decoding.reader import check_prompts
+from ancestral.capabilities import LanguageModel
+from ancestral.errors import DataError
+from ancestral.serving.jobs import Event, Job, Listener, Ticket
+from ancestral.serving.prefill import Prefill
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What has become ready of a text.
-
-    Args:
-        index: Of the text in the answer.
-        text: May be empty.
-        told: Log-probabilities, if they were asked for.
-        reason: Why it ended, with its last piece.
-    """
-
-    index: int
-    text: str
-    told: Told | None
-    reason: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return a choice of an answer."""
-        return {
-            "index": self.index,
-            "text": self.text,
-            "logprobs": None if self.told is None else self.told.to_json(),
-            "finish_reason": self.reason,
-        }
+_log = logging.getLogger(__name__)
 
 
 class Row:
-    """A text that is being written.
+    """A job that was accepted; its events go to a listener until nobody wants them any more.
 
     Args:
-        index: Its place in the answer.
-        prompt: What it continues.
-        ticket: Of its job.
-        names: Of the tokens.
-        asked: How it is wanted.
+        job: What is asked for.
+        text: How it goes on; None if it is only scored.
+        listen: Is told.
 
     Attributes:
-        tokens: How many were generated.
-        ended: Whether nothing more comes.
-        tells: Whether log-probabilities are told.
+        ticket: Of who asked.
+        admitted: It has a slot.
+        prefill: Its prompt on the way into the model, if it is.
+        held: Tokens that its state holds.
+
+    Example:
+        >>> from ancestral.autoregressive.decoding import Decoding
+        >>> from ancestral.classic.chains.language import NGramLanguageModel
+        >>> job = Job(prompt=[2, 0], decoding=Decoding(), max_tokens=2, seed=0)
+        >>> row = Row.of(job, print, NGramLanguageModel(6), room=16)
+        >>> row.last, row.gone
+        (0, False)
     """
 
-    def __init__(
-        self, index: int, prompt: Prompt, ticket: Ticket, names: Names, asked: CompletionRequest
-    ) -> None:
-        self.prompt, self.ticket = prompt, ticket
-        self.tokens, self.ended = 0, False
-        self.tells = asked.logprobs is not None
-        self._index, self._names, self._echo = index, names, bool(asked.echo)
-        self._text = Assembler(
-            names, stop=stop_strings(asked), offset=len(prompt.text), tell=self.tells
+    def __init__(self, job: Job, text: Continuation | None, listen: Listener) -> None:
+        self.job, self.text, self._listen = job, text, listen
+        self.ticket = Ticket()
+        self.admitted = False
+        self.prefill: Prefill | None = None
+        self.held = 0
+
+    @classmethod
+    def of(cls, job: Job, listen: Listener, model: LanguageModel, *, room: int) -> Self:
+        """Accept a job that a model can do with room for so many tokens.
+
+        Raises:
+            DataError: If the prompt is empty, too long, or has an unknown token.
+            ConfigError: If a setting does not fit the model.
+        """
+        prompt = job.prompt
+        if job.max_tokens:
+            parts, steps = [prompt], job.max_tokens - 1
+        else:  # The last token is scored and not read.
+            parts, steps = [part for part in (prompt[:-1], prompt[-1:]) if len(part)], 0
+        check_prompts(model, parts or [prompt])
+        held = len(parts[0]) + (0 if model.window else steps)
+        if held > room:
+            raise DataError(
+                f"prompt and max_tokens need room for {held} tokens; there is room for {room}"
+            )
+        if not job.max_tokens:
+            return cls(job, None, listen)
+        text = Continuation(
+            prompt,
+            job.decoding,
+            vocabulary=model.vocabulary,
+            max_tokens=job.max_tokens,
+            generator=Generator().manual_seed(job.seed),
+            stop=job.stop,
+            constraint=job.constraint,
         )
-        self._ready, self._told = prompt.text, Told()
-        self._reason: str | None = None
-        self._first = self._last = 0.0
+        return cls(job, text, listen)
 
     @property
-    def seconds(self) -> float:
-        """From its first token to its last."""
-        return self._last - self._first
+    def gone(self) -> bool:
+        """Whether nobody wants it any more."""
+        return self.ticket.cancelled
 
-    def scores(self, scores: PromptScores) -> None:
-        """Take what the model thinks of the prompt."""
-        if not (self.tells and self._echo):
+    @property
+    def last(self) -> int:
+        """Its last token."""
+        return self.text.history.tokens[-1] if self.text is not None else self.job.prompt[-1]
+
+    def begin(self, model: LanguageModel, tokens: Sequence[int], *, scores: bool) -> None:
+        """Let its tokens be read anew."""
+        self.prefill = Prefill(
+            model,
+            tokens,
+            goes_on=self.text is not None,
+            scores=scores,
+            alternatives=self.job.decoding.alternatives,
+        )
+
+    def tell(self, event: Event) -> None:
+        """Tell an event, unless nobody wants it any more; a listener that fails wants no more."""
+        if self.gone:
             return
-        hidden = self.prompt.hidden
-        log_probs = [None, *scores.log_probs][hidden:]
-        others = [(), *scores.alternatives][hidden:]
-        for place, token in enumerate(self.prompt.told):
-            # Of the first there is none here, as with OpenAI.
-            value = log_probs[place] if place else None
-            offset = self.prompt.offsets[place]
-            self._told.add(self._names, token, offset, value, others[place])
-
-    def choice(self, choice: Choice) -> None:
-        """Take a token."""
-        self._last = time.perf_counter()
-        if not self.tokens:
-            self._first = self._last
-        self.tokens += 1
-        self._reason = choice.reason
-        self._add(self._text.feed(choice.token, choice.log_prob, choice.alternatives))
-        if self._text.stopped:
-            self.ticket.cancel()  # The engine stops by itself; this is for where it would not.
-            self._reason, self.ended = "stop", True
-
-    def end(self) -> None:
-        """Take it that nothing more comes."""
-        self._add(self._text.finish())
-        self._reason, self.ended = self._reason or "length", True
-
-    def piece(self) -> Piece | None:
-        """Return what has become ready since the last piece, or None."""
-        if not (self._ready or self.ended or self._told.tokens):
-            return None
-        told = self._told if self.tells else None
-        found = Piece(self._index, self._ready, told, self._reason if self.ended else None)
-        self._ready, self._told = "", Told()
-        return found
-
-    def _add(self, found: tuple[str, Told]) -> None:
-        self._ready += found[0]
-        self._told.extend(found[1])
+        try:
+            self._listen(event)
+        except Exception:
+            _log.exception("a listener failed, and its job ends")
+            self.ticket.cancel()

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from ancestral.autoregressive.decoding.reader import kept, reading
 from ancestral.capabilities import LanguageModel, TokenState
 from ancestral.errors import ConfigError
-from ancestral.serving.accepted import Accepted
 from ancestral.serving.groups import MOST, RowGroup
 from ancestral.serving.jobs import (
     BusyError,
@@ -23,6 +22,7 @@ from ancestral.serving.jobs import (
     Ticket,
 )
 from ancestral.serving.prefill import CHUNK, Prefill
+from ancestral.serving.rows import Row
 
 ROOM = 2048
 """Tokens of a row of a model without a window."""
@@ -79,10 +79,10 @@ class Scheduler:
         self._lock = threading.Lock()
         self._accepted = 0
         self._closed = False
-        self._waiting: deque[Accepted] = deque()
+        self._waiting: deque[Row] = deque()
         self._running = 0
-        self._reading: deque[Accepted] = deque()
-        self._going: list[Accepted] = []  # Row i is row i % size of group i // size: no holes.
+        self._reading: deque[Row] = deque()
+        self._going: list[Row] = []  # Row i is row i % size of group i // size: no holes.
         self._size = min(slots, MOST)
         self._groups: dict[int, RowGroup] = {}
         self._generated = self._read = 0
@@ -113,7 +113,7 @@ class Scheduler:
             DataError: If the prompt is empty, too long, or has an unknown token.
             ConfigError: If a setting does not fit the model.
         """
-        row = Accepted.of(job, listen, self._model, room=self._room)
+        row = Row.of(job, listen, self._model, room=self._room)
         with self._lock:
             if self._closed:
                 raise ClosedError("the engine is closing and takes no more jobs")
@@ -167,7 +167,7 @@ class Scheduler:
             self._running += 1
             self._prefill(row, row.job.prompt, scores=row.job.score_prompt)
 
-    def _prefill(self, row: Accepted, tokens: Sequence[int], *, scores: bool = False) -> None:
+    def _prefill(self, row: Row, tokens: Sequence[int], *, scores: bool = False) -> None:
         """Let the tokens of a row be read anew, piece by piece."""
         try:
             row.begin(self._model, tokens, scores=scores)
@@ -193,7 +193,7 @@ class Scheduler:
             self._read += read
             budget -= max(read, LEAST)
 
-    def _begin(self, row: Accepted, prefill: Prefill) -> None:
+    def _begin(self, row: Row, prefill: Prefill) -> None:
         """Go on from what was read, or end."""
         self._reading.remove(row)
         row.prefill, row.held = None, int(prefill.state.lengths[0])
@@ -204,7 +204,7 @@ class Scheduler:
         elif self._choose(row, prefill.logits()):
             self._place(row, prefill.state)
 
-    def _place(self, row: Accepted, state: TokenState) -> None:
+    def _place(self, row: Row, state: TokenState) -> None:
         """Let a row go on from a state, beside those that go on already."""
         self._put(len(self._going), state)
         self._going.append(row)
@@ -217,7 +217,7 @@ class Scheduler:
 
     def _read_tokens(self) -> None:
         """Read the last token of each row that goes on, and choose the next."""
-        chosen: list[tuple[Accepted, Tensor | Exception]] = []
+        chosen: list[tuple[Row, Tensor | Exception]] = []
         for start in range(0, len(self._going), self._size):
             rows = self._going[start : start + self._size]
             try:
@@ -235,7 +235,7 @@ class Scheduler:
             else:
                 self._choose(row, found)
 
-    def _choose(self, row: Accepted, logits: Tensor) -> bool:
+    def _choose(self, row: Row, logits: Tensor) -> bool:
         """Choose the next token of a row; return whether it can be read into its state."""
         assert row.text is not None
         try:
@@ -255,7 +255,7 @@ class Scheduler:
             return False
         return True
 
-    def _leave(self, row: Accepted) -> None:
+    def _leave(self, row: Row) -> None:
         """Take a row out of its group, if it is in one; the last row gets its place."""
         if row not in self._going:
             return
@@ -269,7 +269,7 @@ class Scheduler:
         if group is not None:
             group.clear(at)
 
-    def _end(self, row: Accepted, event: Event | None = None) -> None:
+    def _end(self, row: Row, event: Event | None = None) -> None:
         """Tell the last event of a job, and free its slot."""
         if event is not None:
             row.tell(event)

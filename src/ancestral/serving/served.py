@@ -205,7 +205,10 @@ class Served:
     def _constraint(self, asked: CompletionRequest) -> Constraint | None:
         if asked.regex is not None and asked.json_schema is not None:
             raise Refusal(400, "regex and schema exclude each other: give one", param="regex")
-        return self.writer.constraint(regex=asked.regex, schema=asked.json_schema)
+        found = self.writer.constraint(regex=asked.regex, schema=asked.json_schema)
+        if found is not None:
+            found.fresh().allowed()  # One too large shows here, where nobody else waits for it.
+        return found
 
 
 def stop_strings(asked: CompletionRequest) -> list[str]:

@@ -129,6 +129,13 @@ def test_pieces_are_a_ceiling_and_hold_all_bytes() -> None:
     assert Tokenizer.train(TEXTS, pieces=280) == small
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_texts_have_the_ids_that_the_library_gives_them(kind: TokenizerKind) -> None:
+    tokenizer = Tokenizer.train(["año y mar, año y sol"], kind=kind, pieces=270)
+    text = "año y mar: ño!\n" * 1000
+    assert tokenizer.encode(text) == tokenizer.library.encode(text, add_special_tokens=False).ids
+
+
 def test_unknown_words_and_characters_are_unk() -> None:
     word, character = MADE["word"], MADE["character"]
     assert word.encode("gatos perros") == [*word.encode("gatos "), word.special.unk]

@@ -72,8 +72,15 @@ class Grammar:
         return type(self)(self._matcher.deep_copy(), self._vocabulary)
 
     def allowed(self) -> Tensor:
-        """Return which tokens may come next, bool [V]; EOS where the text may end."""
+        """Return which tokens may come next, bool [V]; EOS where the text may end.
+
+        Raises:
+            ConfigError: If the grammar is too large to be followed.
+        """
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
+        if self._matcher.is_error():
+            reason = _first_line(self._matcher.get_error())
+            raise ConfigError(f"the grammar cannot be followed: {reason}")
         mask = np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(np.bool_)
         special = SpecialTokens.of(self._vocabulary)
         ends = self._matcher.is_accepting() or self._matcher.is_stopped() or not mask.any()
@@ -91,7 +98,7 @@ class Grammar:
         guidance = _library()
         try:
             made = grammar()
-            matcher = guidance.LLMatcher(_tokenizer(tuple(pieces)), made)
+            matcher = guidance.LLMatcher(_tokenizer(tuple(pieces)), made, log_level=0)
         except ValueError as error:
             raise ConfigError(f"the grammar cannot be read: {_first_line(error)}") from error
         if matcher.is_error():

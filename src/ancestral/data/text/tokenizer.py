@@ -23,6 +23,7 @@ WORD = r"\p{Nd}|[^\p{L}\p{N}_\s]|[\p{L}\p{N}_]+|\s"
 r"""The book's ``\d|[^\w\s]|\w+|\s``, in classes that mean the same to Rust as to Python."""
 
 _ALL = 2**31 - 1
+_LONG = 10_000  # Characters that take about a millisecond to encode, or more.
 _SPLIT = {"word": WORD, "character": r"[\s\S]"}
 
 
@@ -124,6 +125,8 @@ class Tokenizer:
         Raises:
             ValueError: If the text holds a lone surrogate, which is no character.
         """
+        if len(text) > _LONG:  # Only in batches does the library let other threads go on.
+            return self.encode_batch([text])[0]
         return self._library.encode(_clean(text), add_special_tokens=False).ids
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
