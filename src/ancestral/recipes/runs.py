@@ -74,7 +74,7 @@ class Run:
 
         Raises:
             RunError: If there are no weights yet.
-            DamagedFileError: If the weights are damaged.
+            DamagedFileError: If the weights are damaged, or not numbers.
         """
         path = self.folder / WEIGHTS
         if not path.is_file():
@@ -83,6 +83,7 @@ class Run:
             )
         tensors, metadata = load_tensors(path)
         check_format(metadata.get("format"), path)
+        _check_numbers(tensors, path)
         record = self.record
         model = build_model(self.recipe, record.config, record.data, record.seed)
         transform = build(record.transform)
@@ -260,6 +261,13 @@ def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: P
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise DamagedFileError(f"{path} does not fit its run.toml: {reason}") from None
+
+
+def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are nan: all that is drawn and measured by them would be."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise DamagedFileError(f"{path}: weights must be numbers, {name} holds nan; fit again")
 
 
 def count_parameters(model: nn.Module) -> int:
