@@ -1,11 +1,14 @@
 import csv
 import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pyarrow import parquet
+
+from ancestral.training import load_tensors, save_tensors
 
 SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
 
@@ -158,6 +161,8 @@ def test_compare_puts_language_models_side_by_side(cli: Callable, trained: Path)
         (b"   \n \n", "there is no text in it"),
         (b"una\nsola\nl\xednea\n", "UTF-8"),
         (b"sola\n", "at least 3"),
+        (b"PK\x03\x04\x00\x00", "this is no text: byte 4 is NUL"),
+        ("una\ndos\ntres\n".encode("utf-16"), "begins as UTF-16 does"),
     ],
 )
 def test_texts_that_cannot_be_used(
@@ -176,3 +181,33 @@ def test_prompts_that_cannot_be_used(cli: Callable, trained: Path) -> None:
     assert "temperature must be" in cli("sample", gpt, "--temperature", -1).line
     assert "exclude each other" in cli("sample", gpt, "--beams", 2, "--draft", "ngram").line
     assert "not of language models" in cli("sample", gpt, "--given", "label=1").line
+
+
+@pytest.mark.parametrize("model", ["kneser-ney", "gpt", "lstm"])
+def test_weights_that_are_nan_are_refused(
+    cli: Callable, trained: Path, tmp_path: Path, model: str
+) -> None:
+    run = shutil.copytree(trained / model, tmp_path / model)
+    tensors, metadata = load_tensors(run / "model.safetensors")
+    floating = [name for name, value in tensors.items() if value.is_floating_point()]
+    tensors[floating[0]].view(-1)[0] = math.nan
+    save_tensors(run / "model.safetensors", tensors, metadata)
+    for command in ("sample", "evaluate", "score"):
+        line = cli(command, run, *([trained / "verses.txt"] if command == "score" else [])).line
+        assert f"weights must be numbers, {floating[0]} holds nan" in line
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score"])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "there is no text in it"),
+        (b"una\nl\xednea\n", "must be UTF-8, but byte 5 (line 2) is 0xed"),
+        (b"PK\x03\x04\x00\x00", "this is no text: byte 4 is NUL"),
+    ],
+)
+def test_other_texts_that_cannot_be_used(
+    cli: Callable, trained: Path, tmp_path: Path, command: str, content: bytes, line: str
+) -> None:
+    (tmp_path / "bad.txt").write_bytes(content)
+    assert line in cli(command, trained / "kneser-ney", tmp_path / "bad.txt").line

@@ -145,6 +145,7 @@ def labelled_examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, .
             f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
             f"{source} holds {contents.kind} of shape {list(shape)}"
         )
+    run.check_columns(contents.columns, source)
     return examples, contents.labels
 
 

@@ -76,7 +76,7 @@ class Run:
 
         Raises:
             RunError: If there are no weights yet.
-            DamagedFileError: If the weights are damaged.
+            DamagedFileError: If the weights are damaged, or not numbers.
         """
         path = self.folder / WEIGHTS
         if not path.is_file():
@@ -85,6 +85,7 @@ class Run:
             )
         tensors, metadata = load_tensors(path)
         check_format(metadata.get("format"), path)
+        _check_numbers(tensors, path)
         record = self.record
         model = build_model(self.recipe, record.config, record.data, record.seed)
         transform = build(record.transform)
@@ -139,12 +140,21 @@ class Run:
                 f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
                 f"{source} holds {data.kind} of shape {list(shape)}"
             )
-        if mine.kind != "images" and data.columns != mine.columns:
+        self.check_columns(data.columns, source)
+        return recode(data, mine.states) if mine.kind == "tables" else data
+
+    def check_columns(self, columns: Sequence[str], source: str) -> None:
+        """Refuse data whose columns are not the run's own, in their order.
+
+        Raises:
+            RunError: If a name or the order differs.
+        """
+        mine = self.record.data
+        if mine.kind != "images" and tuple(columns) != mine.columns:
             raise RunError(
                 f"{self.folder} models the columns {', '.join(mine.columns)}, "
-                f"{source} has {', '.join(data.columns)}"
+                f"{source} has {', '.join(columns)}"
             )
-        return recode(data, mine.states) if mine.kind == "tables" else data
 
 
 def save_weights(
@@ -264,6 +274,13 @@ def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: P
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise DamagedFileError(f"{path} does not fit its run.toml: {reason}") from None
+
+
+def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are nan: all that is drawn and measured by them would be."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise DamagedFileError(f"{path}: weights must be numbers, {name} holds nan; fit again")
 
 
 def count_parameters(model: nn.Module) -> int:
