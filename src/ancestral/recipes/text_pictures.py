@@ -38,6 +38,8 @@ def pictures_of(units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...
     if data.corpus is None or not isinstance(model, LanguageModel):
         return ()
     tokenizer, documents = data.corpus.tokenizer, data.corpus.validation
+    if not len(documents):  # The run's own text is gone.
+        return ()
     # The longest of the first few: a title says little.
     index = max(range(min(5, len(documents))), key=lambda i: int(documents.sizes[i]))
     document = documents.ids(index).to(device)
