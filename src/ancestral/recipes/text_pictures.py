@@ -38,7 +38,7 @@ def pictures_of(units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...
     if data.corpus is None or not isinstance(model, LanguageModel):
         return ()
     tokenizer, documents = data.corpus.tokenizer, data.corpus.validation
-    if not len(documents):  # Another text is a test split and nothing more.
+    if not len(documents):  # The run's own text is gone.
         return ()
     # The longest of the first few: a title says little.
     index = max(range(min(5, len(documents))), key=lambda i: int(documents.sizes[i]))
