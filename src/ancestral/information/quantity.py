@@ -6,7 +6,15 @@ from typing import Literal
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Distribution
+from torch.distributions import (
+    Cauchy,
+    Distribution,
+    HalfCauchy,
+    HalfNormal,
+    MixtureSameFamily,
+    Normal,
+    StudentT,
+)
 
 from ancestral.information.heavy_tails import has_error
 
@@ -121,9 +129,31 @@ def log_prob(p: Distribution, x: Tensor) -> Tensor:
     except NotImplementedError:
         inside = None
     if inside is None or bool(inside.all()):
-        return p.log_prob(x)
+        return _log_prob(p, x)
     lead = x.shape[: x.ndim - len(p.batch_shape) - len(p.event_shape)]
     # Any point inside will do: its density is thrown away.
     mask = inside.reshape(*inside.shape, *[1] * (x.ndim - inside.ndim))
-    density = p.log_prob(torch.where(mask, x, p.sample(lead).to(x.dtype)))
+    density = _log_prob(p, torch.where(mask, x, p.sample(lead).to(x.dtype)))
     return density.masked_fill(~inside, -math.inf)
+
+
+def _log_prob(p: Distribution, x: Tensor) -> Tensor:
+    """Return torch's density, but by z and not its square where that may overflow in torch."""
+    if isinstance(p, Normal):
+        z = (x - p.loc) / p.scale
+        return -z.square() / 2 - p.scale.log() - math.log(2 * math.pi) / 2
+    if isinstance(p, HalfNormal):
+        z = x / p.scale
+        return -z.square() / 2 - p.scale.log() - math.log(math.pi / 2) / 2
+    if isinstance(p, Cauchy | StudentT):
+        df = p.df if isinstance(p, StudentT) else torch.ones_like(p.scale)
+        z = (x - p.loc) / p.scale / df.sqrt()
+        return p.log_prob(p.loc) - (df + 1) * torch.hypot(torch.ones_like(z), z).log()
+    if isinstance(p, HalfCauchy):
+        z = x / p.scale
+        peak = math.log(2 / math.pi) - p.scale.log()
+        return peak - 2 * torch.hypot(torch.ones_like(z), z).log()
+    if isinstance(p, MixtureSameFamily) and not p.event_shape:
+        weights = p.mixture_distribution.logits.log_softmax(dim=-1)
+        return (weights + _log_prob(p.component_distribution, x[..., None])).logsumexp(dim=-1)
+    return p.log_prob(x)
