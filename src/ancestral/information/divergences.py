@@ -12,6 +12,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from ancestral.information.count_tails import count_sum
 from ancestral.information.line_means import line_integral
 from ancestral.information.overlaps import log_overlap
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
@@ -55,10 +56,10 @@ class FDivergence:
     ) -> Quantity:
         """Return D_f(p || q), [*B], in nats where f has logarithms.
 
-        Exact between finite laws and where there is a closed form; an integral between univariate
-        densities. Otherwise the mean over ``draws`` from each of p and q, which see a region that
-        only one of them covers; where f is unbounded the ratios may have so heavy a tail that the
-        mean has no standard error: ``se`` is then infinite.
+        Exact between finite laws and where there is a closed form; a sum between laws of counts, an
+        integral between univariate densities. Otherwise the mean over ``draws`` from each of p and
+        q, which see a region that only one of them covers; where f is unbounded the ratios may have
+        so heavy a tail that the mean has no standard error: ``se`` is then infinite.
 
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
@@ -91,10 +92,12 @@ class FDivergence:
         closed = self.closed_form(p, q) if self.closed_form is not None else None
         if closed is not None:
             return closed
-        try:
-            return line_integral(p, q, self._terms)
-        except NotImplementedError:
-            return None
+        for integral in (count_sum, line_integral):
+            try:
+                return integral(p, q, self._terms)
+            except NotImplementedError:
+                continue
+        return None
 
     def _terms(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """Return q f(p / q) at each state, with its limits where p or q is 0."""

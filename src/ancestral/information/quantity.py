@@ -98,7 +98,9 @@ def mean_of(values: Tensor) -> Quantity:
     values = real(values)
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
-    se = se.masked_fill(~has_error((values - value).abs()), math.inf)
+    # From the median: the mean of heavy tails follows their largest value.
+    spread = (values - values.median(dim=0).values).abs()
+    se = se.masked_fill(~has_error(spread), math.inf)
     return Quantity(value, se.masked_fill(~value.isfinite(), 0), "estimate")
 
 
