@@ -91,8 +91,11 @@ def test_laws_of_any_two_units_stay_within_the_bounds(
     assert same(jensen_shannon(p, q), jensen_shannon(q, p), 1e-12)
 
 
-@given(POWERS, POWERS, POWERS)
-@example(150.0, -150.0, -150.0)
+# Ratios that level off only beyond quantiles of 1e-300 are taken for endless: 200 powers apart
+# they are not.
+@given(*3 * [st.floats(-100, 100)])
+@example(100.0, -100.0, -100.0)
+@example(0.0, -10.0, 0.0)
 @settings(max_examples=8, deadline=None)
 def test_cauchy_laws_have_closed_forms(a: float, b: float, c: float) -> None:
     p, q = (laws.Cauchy(t(x), t(10.0**s)) for x, s in ((0.0, a), (10.0**c, b)))

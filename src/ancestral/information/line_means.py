@@ -1,7 +1,7 @@
 """Expectations of univariate laws by quadrature over their quantiles, instead of draws.
 
 ``E_p f(x)`` is the integral of f(F^-1(u)) over (0, 1): smooth where f is, its ends resolved to
-1e-300, and what grows there too fast is seen to have no bound.
+1e-300, and what grows there too fast is taken to have no bound.
 """
 
 import math

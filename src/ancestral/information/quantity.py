@@ -149,13 +149,16 @@ def _log_prob(p: Distribution, x: Tensor) -> Tensor:
         return -z.square() / 2 - p.scale.log() - math.log(math.pi / 2) / 2
     if isinstance(p, Cauchy | StudentT):
         df = p.df if isinstance(p, StudentT) else torch.ones_like(p.scale)
-        z = (x - p.loc) / p.scale / df.sqrt()
-        return p.log_prob(p.loc) - (df + 1) * torch.hypot(torch.ones_like(z), z).log()
+        return p.log_prob(p.loc) - (df + 1) * _log_heavy(x - p.loc, p.scale * df.sqrt())
     if isinstance(p, HalfCauchy):
-        z = x / p.scale
-        peak = math.log(2 / math.pi) - p.scale.log()
-        return peak - 2 * torch.hypot(torch.ones_like(z), z).log()
+        return math.log(2 / math.pi) - p.scale.log() - 2 * _log_heavy(x, p.scale)
     if isinstance(p, MixtureSameFamily) and not p.event_shape:
         weights = p.mixture_distribution.logits.log_softmax(dim=-1)
         return (weights + _log_prob(p.component_distribution, x[..., None])).logsumexp(dim=-1)
     return p.log_prob(x)
+
+
+def _log_heavy(x: Tensor, scale: Tensor) -> Tensor:
+    """Return log(1 + (x / scale)^2) / 2, where the ratio itself may overflow."""
+    x, scale = torch.broadcast_tensors(x, scale)
+    return torch.hypot(x, scale).log() - scale.log()
