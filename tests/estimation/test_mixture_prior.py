@@ -1,4 +1,4 @@
-"""ML-11 on this example, ML-13, ML-14, ML-15."""
+"""ML-11 on this example, ML-13, ML-14, ML-15, DS-08."""
 
 import math
 
@@ -54,6 +54,18 @@ def test_log_density_equals_torchs_mixture_and_draws_follow_it() -> None:
     # Mean 2.2, variance 0.2 + 3.2 + 0.16 * 16 = 5.96.
     assert abs(x.mean().item() - 2.2) < 4 * math.sqrt(5.96 / 50_000)
     assert MIXTURE.log_prob(x[:5], torch.zeros(3)).shape == (5, 3)
+
+
+# DS-08, E-M30: the left mode is not at the mean of its component, and barely a mode.
+def test_where_the_density_is_level() -> None:
+    logit = math.log(0.8 / 0.2)
+    x = torch.linspace(-5, 9, 14_001, dtype=torch.float64)
+    density = MIXTURE.log_prob(x, logit).exp()
+    slopes = density.diff().sign()
+    level = x[1:-1][slopes[1:] != slopes[:-1]]
+    assert level.tolist() == pytest.approx([-0.623, 0.333, 2.997], abs=1e-3)
+    heights = MIXTURE.log_prob(level, logit).exp()
+    assert heights[:2].tolist() == pytest.approx([0.1052, 0.0984], abs=5e-5)
 
 
 # ML-13

@@ -1,4 +1,4 @@
-"""IT-07, PN-21, PR-21."""
+"""IT-07, IT-09, PN-21, PR-21."""
 
 import math
 

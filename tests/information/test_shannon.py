@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.distributions import (
     Bernoulli,
+    Binomial,
     Categorical,
     Independent,
     Laplace,
@@ -147,6 +148,12 @@ def test_gibbs_inequality_on_ten_thousand_pairs() -> None:
     got = kl(p, q).value
     assert bool((got > 0).all())
     assert bool((kl(p, p).value == 0).all())
+
+
+# E-M29
+def test_a_law_of_points_is_infinitely_far_from_a_density() -> None:
+    assert repr(kl(Binomial(3, torch.tensor(0.5)), Normal(0.0, 1.0))) == "inf (exact)"
+    assert repr(kl(Normal(0.0, 1.0), Binomial(3, torch.tensor(0.5)))) == "inf (exact)"
 
 
 # IT-05

@@ -1,3 +1,5 @@
+"""IT-08: the Wasserstein distance on the line."""
+
 import math
 
 import pytest

@@ -1,12 +1,18 @@
-"""Distribution functions of counts, good to the last digits at both ends."""
+"""Distribution functions of counts, good to the last digits at both ends; sums over two laws."""
+
+from collections.abc import Callable
 
 import numpy as np
+import torch
 from scipy import special
 from torch import Tensor
 from torch.distributions import Bernoulli, Binomial, Categorical, Distribution, Poisson
 
-from ancestral.information.counts import log_mass, trials
+from ancestral.information.counts import count_window, is_count, log_mass, trials
+from ancestral.information.quantity import Quantity
 from ancestral.information.standard_laws import Array, Pair
+
+_MOST = 4_000_000
 
 
 def count_tails(p: Distribution, x: Tensor) -> Pair:
@@ -36,6 +42,39 @@ def count_tails(p: Distribution, x: Tensor) -> Pair:
         below, above = _shares(order, np.maximum(left, 1), one, zero)
         return np.where(left > 0, below, 1.0), np.where(left > 0, above, 0.0)
     return _shares(order, total, one, zero)
+
+
+def count_sum(
+    p: Distribution, q: Distribution, terms: Callable[[Tensor, Tensor], Tensor]
+) -> Quantity:
+    """Return the sum of t(P(x), Q(x)) over all counts that weigh anything, [*B].
+
+    Args:
+        p: A law of counts.
+        q: Another, of the same batch shape.
+        terms: Maps log P and log Q, [K, *B], to terms that are 0 where both are.
+
+    Raises:
+        NotImplementedError: If a law is not one of counts, they are too many, or the terms do not
+            fall off at the ends of what weighs anything.
+    """
+    if not (is_count(p) and is_count(q)):
+        raise NotImplementedError
+    windows = count_window(p), count_window(q)
+    low, high = min(float(x.min()) for x in windows), max(float(x.max()) for x in windows)
+    if (high - low) * max(1, p.batch_shape.numel()) > _MOST:
+        raise NotImplementedError
+    x = torch.arange(low, high + 2, dtype=torch.float64)
+    x = x.reshape(-1, *[1] * len(p.batch_shape))
+    masses = log_mass(p, x), log_mass(q, x)
+    values = terms(*masses)
+    total, size = values.sum(dim=0), values.abs().sum(dim=0)
+    ends = values[0].abs() * (low > 0) + values[-1].abs()
+    if bool((ends > 1e-20 * (size + 1e-30)).any()) or not bool(size.isfinite().all()):
+        raise NotImplementedError
+    # The masses have the sum 1: what they lack is lacking in the terms too.
+    lost = sum((1 - masses.exp().sum(dim=0)).abs() for masses in masses)
+    return Quantity(total, (lost + 1e-13) * (1 + 2 * size), "estimate")
 
 
 def _shares(a: Array, b: Array, x: Array, rest: Array) -> Pair:

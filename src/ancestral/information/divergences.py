@@ -12,10 +12,12 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from ancestral.information.count_tails import count_sum
 from ancestral.information.line_means import line_integral
 from ancestral.information.overlaps import log_overlap
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
-from ancestral.information.shannon import Law, comparable, kl, known_kl, log_tables
+from ancestral.information.shannon import Law, comparable, expected, known_kl, log_tables
+from ancestral.information.tables import check_joint
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class FDivergence:
     ) -> Quantity:
         """Return D_f(p || q), [*B], in nats where f has logarithms.
 
-        Exact between finite laws and where there is a closed form; an integral between univariate
-        densities. Otherwise the mean over ``draws`` from each of p and q, which see a region that
-        only one of them covers; where f is unbounded the ratios may have so heavy a tail that the
-        mean has no standard error: ``se`` is then infinite.
+        Exact between finite laws and where there is a closed form; a sum between laws of counts, an
+        integral between univariate densities. Otherwise the mean over ``draws`` from each of p and
+        q, which see a region that only one of them covers; where f is unbounded the ratios may have
+        so heavy a tail that the mean has no standard error: ``se`` is then infinite.
 
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
@@ -90,10 +92,12 @@ class FDivergence:
         closed = self.closed_form(p, q) if self.closed_form is not None else None
         if closed is not None:
             return closed
-        try:
-            return line_integral(p, q, self._terms)
-        except NotImplementedError:
-            return None
+        for integral in (count_sum, line_integral):
+            try:
+                return integral(p, q, self._terms)
+            except NotImplementedError:
+                continue
+        return None
 
     def _terms(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """Return q f(p / q) at each state, with its limits where p or q is 0."""
@@ -221,7 +225,7 @@ def jensen_shannon_distance(
 ) -> Quantity:
     """Return the square root of the Jensen-Shannon divergence in nats: a metric, <= sqrt(log 2).
 
-    The error of an estimate is that of the delta method.
+    The error is that of the square, carried through the root.
 
     Source: Endres & Schindelin 2003, A new metric for probability distributions.
 
@@ -229,8 +233,8 @@ def jensen_shannon_distance(
         ValueError: As :class:`FDivergence`.
     """
     squared = jensen_shannon(p, q, draws=draws, generator=generator)
-    value = squared.value.clamp(min=0).sqrt()  # Rounding may leave equal laws at -1e-17.
-    return Quantity(value, squared.se / (2 * value).clamp(min=1e-12), squared.kind)
+    square = squared.value.clamp(min=0)  # Rounding may leave equal laws at -1e-17.
+    return Quantity(square.sqrt(), (square + squared.se).sqrt() - square.sqrt(), squared.kind)
 
 
 def total_variation(
@@ -264,8 +268,11 @@ def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:
     """
     if joint.ndim != 2:
         raise ValueError(f"joint must be [N, M], got shape {list(joint.shape)}")
-    product = joint.sum(dim=1, keepdim=True) * joint.sum(dim=0, keepdim=True)
-    return kl(joint.flatten(), product.flatten(), base=base)
+    log_joint = check_joint(joint).log()
+    # The product itself may be too small for a float where the joint is not.
+    log_product = joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
+    value = expected(log_joint.flatten(), (log_joint - log_product).flatten())
+    return exact(value.clamp(min=0)).in_base(base)
 
 
 def mutual_information_of_samples(
@@ -299,12 +306,13 @@ def mutual_information_of_samples(
                 f"{name} must hold no NaN, got one in row {int(values.isnan().nonzero()[0])}"
             )
     rows, columns = (_states(values, bins) for values in (x, y))
-    count = int(columns.max()) + 1
-    table = torch.bincount(rows * count + columns, minlength=(int(rows.max()) + 1) * count)
-    joint = table.reshape(-1, count).to(torch.float64) / len(x)
-    product = joint.sum(dim=1, keepdim=True) * joint.sum(dim=0, keepdim=True)
-    ratio = (joint[rows, columns] / product[rows, columns]).log()
-    value = Quantity(ratio.mean(), ratio.std() / math.sqrt(len(x)), "estimate")
+    cells = (rows * (columns.max() + 1) + columns).unique(return_inverse=True)[1]
+    # Counts at each example: the table itself may be far larger than the data.
+    both, first, second = (
+        states.bincount()[states].to(torch.float64) for states in (cells, rows, columns)
+    )
+    ratio = (both / first * (len(x) / second)).log()
+    value = Quantity(ratio.mean().clamp(min=0), ratio.std() / math.sqrt(len(x)), "estimate")
     return value if base is None else value.scaled(1 / log_base(base))
 
 

@@ -15,7 +15,7 @@ def has_error(values: Tensor) -> Tensor:
     It has none where the tail index is above 1/2 by more than its own error, or above 0.7.
 
     Args:
-        values: Distances from the mean, [N, *B].
+        values: Distances from the median, [N, *B].
     """
     limit = 0.5 + 1.5 / math.sqrt(max(1, _tail_size(len(values))))
     return ~(tail_index(values) > min(limit, 0.7))
@@ -49,7 +49,7 @@ def tail_index(values: Tensor) -> Tensor:
     largest = excess[-1]
     excess = excess / torch.where(largest > 0, largest, 1.0)
     quartile = excess[int(count / 4 + 0.5) - 1]
-    quartile = torch.where(quartile > 0, quartile, excess.mean(dim=0)).clamp(min=1e-12)
+    quartile = torch.where(quartile > 0, quartile, excess.mean(dim=0)).clamp(min=1e-300)
     trials = 30 + int(math.sqrt(count))
     steps = 1 - (trials / (torch.arange(1.0, trials + 1).to(excess) - 0.5)).sqrt()
     # The largest excess is 1: rates are below it.

@@ -1,7 +1,7 @@
 """Expectations of univariate laws by quadrature over their quantiles, instead of draws.
 
 ``E_p f(x)`` is the integral of f(F^-1(u)) over (0, 1): smooth where f is, its ends resolved to
-1e-300, and what grows there too fast is seen to have no bound.
+1e-300, and what grows there too fast is taken to have no bound.
 """
 
 import math
@@ -79,7 +79,7 @@ def _half_means(a: Distribution, b: Distribution, f: Callable[[Tensor], Tensor])
         halves = [_quantile_mean(mine, f, other) for mine, other in (lines, lines[::-1])]
     value, error, size = (sum(half[i] for half in halves) / 2 for i in range(3))
     if not math.isfinite(value):
-        return [value, 0.0]
+        return [value, error if error == math.inf else 0.0]
     # Both densities have the integral 1: what is missing is missing from the terms too.
     missing = sum(abs(sum(half[i] for half in halves) / 2 - 1) for i in (3, 4))
     return [value, error + (missing + _NOISE) * (1 + 2 * size)]
@@ -90,7 +90,8 @@ def _mean(
 ) -> list[float]:
     with np.errstate(all="ignore"):
         value, error, size = _quantile_mean(line(law), f, *others)[:3]
-    return [value, error + _NOISE * size if math.isfinite(value) else 0.0]
+    known = math.isfinite(value) or error == math.inf
+    return [value, error + _NOISE * size if known else 0.0]
 
 
 def _quantile_mean(law: Line, f: Callable[[Tensor], Tensor], *others: Line) -> list[float]:
@@ -107,13 +108,24 @@ def _quantile_mean(law: Line, f: Callable[[Tensor], Tensor], *others: Line) -> l
         below, above = law.tails(other.quantile(_EDGES[2:-2]))
         edges.append(np.log(below) - np.log(above))
     cuts = np.concatenate(edges)
-    cuts = np.unique(cuts[np.isfinite(cuts)].clip(*law.ends))
+    ends = [_finite_end(law, end) for end in law.ends]
+    cuts = np.unique(np.clip(cuts[np.isfinite(cuts)], ends[0], ends[1]))
     total, error = integrate(weighed, cuts)
     value = float(total[0])
-    for end in law.ends:
+    for end, wanted in zip(ends, law.ends, strict=True):
         tail, more = _beyond(weighed, end)
-        value, error = value + tail, error + more
+        # Where quantiles overflow, what grows up to there may yet have an end.
+        value, error = value + tail, error + (more if end == wanted else abs(tail))
     return [value, error, *total[1:].tolist()]
+
+
+def _finite_end(law: Line, end: float) -> float:
+    """Return the log odds nearest to an end where the quantile is a finite number."""
+    for _ in range(300):
+        if np.isfinite(law.quantile(np.array([end]))).all():
+            return end
+        end *= 0.98
+    raise NotImplementedError
 
 
 def _beyond(weighed: Callable[[Array], Array], end: float) -> tuple[float, float]:

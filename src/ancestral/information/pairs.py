@@ -16,6 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 from torch.distributions import (
+    Cauchy,
     Distribution,
     HalfCauchy,
     Independent,
@@ -100,10 +101,17 @@ def _diagonal_normal(p: Independent, q: Any) -> Tensor:  # noqa: ANN401 - either
     return kl_divergence(_diagonal(p), q)
 
 
+@_form(Cauchy, Cauchy)
+def _cauchy(p: Cauchy, q: Cauchy) -> Tensor:
+    # torch squares the numbers, which may overflow and be lost.
+    reach = torch.hypot(p.scale + q.scale, p.loc - q.loc)
+    return 2 * reach.log() - p.scale.log() - q.scale.log() - math.log(4)
+
+
 @_form(HalfCauchy, HalfCauchy)
 def _half_cauchy(p: HalfCauchy, q: HalfCauchy) -> Tensor:
     # Both densities are twice those of Cauchy laws about 0, whose divergence it therefore is.
-    return 2 * (p.scale + q.scale).log() - (4 * p.scale * q.scale).log()
+    return 2 * (p.scale + q.scale).log() - p.scale.log() - q.scale.log() - math.log(4)
 
 
 @_form(VonMises, VonMises)

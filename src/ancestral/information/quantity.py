@@ -6,7 +6,15 @@ from typing import Literal
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Distribution
+from torch.distributions import (
+    Cauchy,
+    Distribution,
+    HalfCauchy,
+    HalfNormal,
+    MixtureSameFamily,
+    Normal,
+    StudentT,
+)
 
 from ancestral.information.heavy_tails import has_error
 
@@ -90,7 +98,9 @@ def mean_of(values: Tensor) -> Quantity:
     values = real(values)
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
-    se = se.masked_fill(~has_error((values - value).abs()), math.inf)
+    # From the median: the mean of heavy tails follows their largest value.
+    spread = (values - values.median(dim=0).values).abs()
+    se = se.masked_fill(~has_error(spread), math.inf)
     return Quantity(value, se.masked_fill(~value.isfinite(), 0), "estimate")
 
 
@@ -121,9 +131,34 @@ def log_prob(p: Distribution, x: Tensor) -> Tensor:
     except NotImplementedError:
         inside = None
     if inside is None or bool(inside.all()):
-        return p.log_prob(x)
+        return _log_prob(p, x)
     lead = x.shape[: x.ndim - len(p.batch_shape) - len(p.event_shape)]
     # Any point inside will do: its density is thrown away.
     mask = inside.reshape(*inside.shape, *[1] * (x.ndim - inside.ndim))
-    density = p.log_prob(torch.where(mask, x, p.sample(lead).to(x.dtype)))
+    density = _log_prob(p, torch.where(mask, x, p.sample(lead).to(x.dtype)))
     return density.masked_fill(~inside, -math.inf)
+
+
+def _log_prob(p: Distribution, x: Tensor) -> Tensor:
+    """Return torch's density, but by z and not its square where that may overflow in torch."""
+    if isinstance(p, Normal):
+        z = (x - p.loc) / p.scale
+        return -z.square() / 2 - p.scale.log() - math.log(2 * math.pi) / 2
+    if isinstance(p, HalfNormal):
+        z = x / p.scale
+        return -z.square() / 2 - p.scale.log() - math.log(math.pi / 2) / 2
+    if isinstance(p, Cauchy | StudentT):
+        df = p.df if isinstance(p, StudentT) else torch.ones_like(p.scale)
+        return p.log_prob(p.loc) - (df + 1) * _log_heavy(x - p.loc, p.scale * df.sqrt())
+    if isinstance(p, HalfCauchy):
+        return math.log(2 / math.pi) - p.scale.log() - 2 * _log_heavy(x, p.scale)
+    if isinstance(p, MixtureSameFamily) and not p.event_shape:
+        weights = p.mixture_distribution.logits.log_softmax(dim=-1)
+        return (weights + _log_prob(p.component_distribution, x[..., None])).logsumexp(dim=-1)
+    return p.log_prob(x)
+
+
+def _log_heavy(x: Tensor, scale: Tensor) -> Tensor:
+    """Return log(1 + (x / scale)^2) / 2, where the ratio itself may overflow."""
+    x, scale = torch.broadcast_tensors(x, scale)
+    return torch.hypot(x, scale).log() - scale.log()
