@@ -92,10 +92,11 @@ class Served:
         """Return what the engine has to do: the choices of the first prompt, of the second ...
 
         Raises:
-            Refusal: If a limit is passed or something is not supported.
+            Refusal: If a limit is passed, something is not supported, or the model is another.
             ConfigError: If a prompt or a setting does not fit the run.
             ValueError: If a text is not Unicode.
         """
+        self.check_model(asked.model)
         _supported(asked)
         prompts = [self.prompt(one, echo=bool(asked.echo)) for one in _each(asked.prompt)]
         n = asked.n or 1
