@@ -26,7 +26,7 @@ def sharp(model: GPT | RecurrentLM) -> GPT | RecurrentLM:
     torch.manual_seed(1)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.4)
-    return model.requires_grad_(False)
+    return model.eval().requires_grad_(False)
 
 
 def gpt() -> GPT | RecurrentLM:
