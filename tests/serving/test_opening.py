@@ -1,12 +1,12 @@
 from pathlib import Path
 
 import pytest
+from tests.serving.conftest import serving
 
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.errors import CapabilityError
 from ancestral.serving.limits import Limits
 from ancestral.serving.opening import open_run
-from tests.serving.conftest import serving
 
 
 def test_requests_without_a_seed_repeat_where_they_come_in_the_same_order(folder: Path) -> None:
@@ -17,7 +17,7 @@ def test_requests_without_a_seed_repeat_where_they_come_in_the_same_order(folder
     assert found[0] == found[1]
 
 
-def test_a_run_in_eight_bits_is_nearly_the_same_model(folder: Path) -> None:
+def test_a_run_is_opened_in_eight_bits(folder: Path) -> None:
     limits = Limits()
     exact = open_run(folder / "gpt", limits)
     small = open_run(folder / "gpt", limits, int8=True, name="small")
