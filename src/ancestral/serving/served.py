@@ -28,6 +28,10 @@ class Prompt:
         hidden: Whether BOS was put there by us, and is not told of.
         text: What is echoed; empty where nothing is.
         offsets: Where each of the ids that are told of begins in the text.
+
+    Example:
+        >>> Prompt([96, 5, 7], hidden=True).told
+        [5, 7]
     """
 
     ids: list[int]
