@@ -20,7 +20,10 @@ COMPARISONS = (
     "inference",
     "counting",
     "hmm",
+    "gpt_step",
+    "generation",
     "serving",
+    "decoding_rules",
 )
 
 

@@ -23,7 +23,7 @@ def images(n: int = 2048) -> tuple[Tensor, Tensor]:
 def our_step(x: Tensor, y: Tensor) -> Callable[[], object]:
     """Drive the library's own loop, one report a call, on the book's networks."""
     model = CrossEntropyImageVAE(channels=1, size=32, classes=10, latent=128, decoder="book")
-    options = Options(batch_size=256, channels_last=True)
+    options = Options(batch_size=256, channels_last=True, large_products=True)
     game = Game(model.players(), options, seed=0)
     reports = train(game, Batch(x, {"label": y}), budget=Budget(steps=10**6))
     return lambda: next(reports)

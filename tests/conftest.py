@@ -72,3 +72,16 @@ def verses_txt(tmp_path: Path) -> Path:
     path = tmp_path / "verses.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+@pytest.fixture
+def groups_csv(tmp_path: Path) -> Path:
+    """Return a table of 300 rows: two numbers, and a group in words that a line tells well."""
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 2, generator=generator, dtype=torch.float64)
+    noise = 0.3 * torch.randn(300, generator=generator, dtype=torch.float64)
+    names = ["left" if side < 0 else "right" for side in (x[:, 0] + noise).tolist()]
+    rows = [f"{a:.4f},{b:.4f},{name}" for (a, b), name in zip(x.tolist(), names, strict=True)]
+    path = tmp_path / "groups.csv"
+    path.write_text("\n".join(["a,b,group", *rows]) + "\n")
+    return path

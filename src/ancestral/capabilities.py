@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from torch import Generator, Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 
 if TYPE_CHECKING:
     from ancestral.networks.dag import DAG
@@ -93,6 +93,15 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
+class Classifies(Protocol):
+    """Gives p(label | x): models it directly, or has it from a joint density by Bayes' rule."""
+
+    def posterior(self, x: Tensor) -> Categorical:
+        """Return p(label | x), batch shape [B]."""
+        ...
+
+
+@runtime_checkable
 class Fits(Protocol):
     """A closed-form or EM estimator; a second ``fit`` starts over."""
 
@@ -138,6 +147,8 @@ class Player:
         updates: Updates in one iteration.
         learning_rate: Overrides the training options' where not None.
         betas: Overrides the optimizer's where not None.
+        hidden: Its matrices between hidden layers, neither embeddings nor the head: what the
+            optimizer ``muon`` moves in its own way. Empty where the model is not made for it.
         couples_examples: The loss is not a sum over examples (batch norm in a critic, minibatch
             statistics), so gradient accumulation is refused.
     """
@@ -148,6 +159,7 @@ class Player:
     updates: int = 1
     learning_rate: float | None = None
     betas: tuple[float, float] | None = None
+    hidden: Sequence[nn.Parameter] = ()
     couples_examples: bool = False
 
 
@@ -292,6 +304,7 @@ CAPABILITIES: dict[str, type] = {
     "density": HasDensity,
     "bound": HasBound,
     "encodes": Encodes,
+    "classifies": Classifies,
     "fits": Fits,
     "trains": Trains,
     "graph": HasGraph,

@@ -27,6 +27,7 @@ MODERN = GPTParts(positions="rotary", norm="rms", feed_forward="swiglu", tied=Tr
 BUILDERS: dict[str, Callable[[], GPT | RecurrentLM]] = {
     "gpt": lambda: GPT(V, shape=SMALL),
     "gpt-modern": lambda: GPT(V, shape=GROUPED, parts=MODERN),
+    "gpt-additive": lambda: GPT(V, shape=GROUPED, parts=GPTParts(score="additive")),
     "elman": lambda: RecurrentLM(V, width=12),
     "gru": lambda: RecurrentLM(V, cell="gru", width=12, layers=2),
     "lstm": lambda: RecurrentLM(V, cell="lstm", width=12, layers=2),

@@ -116,7 +116,7 @@ def test_a_label_is_whole() -> None:
     with pytest.raises(ValueError, match=r"label must hold whole numbers, got 0\.5"):
         NaiveBayes(DiagonalGaussians(2, 2)).fit(x, given={"label": label})
     with pytest.raises(ValueError, match=r"label must hold whole numbers, got 0\.5"):
-        LogisticRegression(2, 2).fit(x, label)
+        LogisticRegression(2, 2).fit(x, given={"label": label})
     with pytest.raises(ValueError, match=r"label must hold whole numbers, got 0\.5"):
         Classifier((2,), 2).loss(Batch(x, {"label": label}))
     with pytest.raises(ValueError, match="label must be from 0 to 1, got 2"):
@@ -134,7 +134,7 @@ def test_weights_are_finite_and_not_negative() -> None:
         for fit in (
             lambda w: NaiveBayes(DiagonalGaussians(2, 2)).fit(x, given={"label": label}, weights=w),
             lambda w: LinearRegression(2).fit(x, label, weights=w),
-            lambda w: LogisticRegression(2, 2).fit(x, label, weights=w),
+            lambda w: LogisticRegression(2, 2).fit(x, given={"label": label}, weights=w),
         ):
             with pytest.raises(ValueError, match=message):
                 fit(weights)
@@ -145,10 +145,16 @@ def test_weights_repeat_rows() -> None:
     x = torch.randn(30, 2, generator=generator, dtype=torch.float64)
     label, weights = torch.arange(30) % 3, torch.arange(30) % 4
     again, labels = x.repeat_interleave(weights, 0), label.repeat_interleave(weights)
-    for model in (LinearRegression(2, penalty=0.5), LogisticRegression(2, 3)):
-        model.fit(x, label, weights=weights)
-        found = {name: value.clone() for name, value in model.state_dict().items()}
-        model.fit(again, labels)
+    fits = (
+        LinearRegression(2, penalty=0.5).fit,
+        lambda x, y, weights=None: LogisticRegression(2, 3).fit(
+            x, given={"label": y}, weights=weights
+        ),
+    )
+    for fit in fits:
+        found = fit(x, label, weights=weights).state_dict()
+        found = {name: value.clone() for name, value in found.items()}
+        model = fit(again, labels)
         # The same sums in another order; the second is found by Newton's steps to rounding.
         for name, value in model.state_dict().items():
             torch.testing.assert_close(value, found[name], rtol=1e-7, atol=1e-8)

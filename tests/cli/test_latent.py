@@ -22,6 +22,18 @@ def test_encode_keeps_the_order_of_the_file(
     np.testing.assert_allclose(other["latents"][::-1], answer["latents"], rtol=1e-4, atol=1e-6)
 
 
+def test_columns_in_another_order_are_refused(
+    cli: Callable, fitted: Fitted, table: Path, tmp_path: Path
+) -> None:
+    rows = [line.split(",") for line in table.read_text().split()]
+    swapped = tmp_path / "swapped.csv"
+    swapped.write_text("".join(",".join([b, a, *rest]) + "\n" for a, b, *rest in rows))
+    for command in ("encode", "score"):
+        found = cli(command, fitted("vae-table"), swapped)
+        assert found.status == 2
+        assert f"models the columns {', '.join(rows[0])}, {swapped} has" in found.err
+
+
 def test_encode_writes_a_table(cli: Callable, fitted: Fitted, tmp_path: Path) -> None:
     out = tmp_path / "latents.csv"
     assert cli("encode", fitted("image-vae-digits"), "digits", "--out", out).status == 0

@@ -10,6 +10,7 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         "gmm",
         "bayes-net",
         "naive-bayes",
+        "classifier",
         "vae",
         "image-vae",
         "gan",
@@ -17,7 +18,8 @@ def test_models_by_what_they_can(cli: Callable) -> None:
     ]
     for name, model in found.items():
         can = model["capabilities"]
-        assert "samples" in can
+        assert ("samples" in can) == (name != "classifier")
+        assert ("classifies" in can) == (name in {"classifier", "naive-bayes"})
         assert "graph" in can
         exact = {"kde", "gmm", "bayes-net", "naive-bayes", *texts}
         assert ("language" in can) == (name in texts)

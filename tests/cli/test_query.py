@@ -117,7 +117,7 @@ def test_estimates_say_that_they_are(cli: Callable, method: str) -> None:
 
 def test_what_does_not_go_together(cli: Callable, tmp_path: Path) -> None:
     assert "only one of" in cli("query", "student", "--mpe", "--joint").line
-    assert "--do" in cli("query", "student", "--mpe", "--do", "x2=1").line
+    assert "--do" in cli("query", "student", "--score", "t.csv", "--do", "x2=1").line
     assert "--draws" in cli("query", "student", "--draws", "5").line
     assert "--method exact" in cli("query", "student", "--mpe", "--method", "gibbs").line
     assert "--memory" in cli("query", "student", "--memory", "0").line
@@ -168,3 +168,28 @@ def test_impossible_rows_name_file_and_row(cli: Callable, tmp_path: Path) -> Non
     rows.write_text("a\nyes\nno\n")
     line = cli("query", network, "--rows", rows).line
     assert "rows.csv: row 2: " in line
+
+
+def test_an_estimate_says_why_not_to_trust_it(cli: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "copy.bif"
+    path.write_text(
+        "network copy { }\n"
+        "variable a { type discrete [ 2 ] { no, yes }; }\n"
+        "variable b { type discrete [ 2 ] { no, yes }; }\n"
+        "probability ( a ) { table 0.5, 0.5; }\n"
+        "probability ( b | a ) { (no) 1.0, 0.0; (yes) 0.0, 1.0; }\n"
+    )
+    words = ["query", path, "--method", "gibbs", "--draws", 10]
+    assert "warning: tables that are deterministic" in cli(*words).out
+    (warning,) = cli(*words, "--json").json["warnings"]
+    assert "(b, a)" in warning
+    assert cli("query", "student", "--method", "loopy", "--json").json["warnings"] == []
+
+
+def test_what_is_done_is_drawn_without_the_arrows_into_it(cli: Callable, tmp_path: Path) -> None:
+    seen, done = tmp_path / "seen.svg", tmp_path / "done.svg"
+    assert cli("query", "student", "--given", "x2=1", "--out", seen).status == 0
+    assert cli("query", "student", "--do", "x2=1", "--out", done).status == 0
+    arrow = "x2 depends on x1"
+    assert (arrow in seen.read_text(), arrow in done.read_text()) == (True, False)
+    assert "x3 depends on x1" in done.read_text()

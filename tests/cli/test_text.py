@@ -1,9 +1,14 @@
 import csv
+import json
 import math
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
+
+from ancestral.training import load_tensors, save_tensors
 
 SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
 
@@ -44,6 +49,20 @@ def test_a_run_on_text_does_it_all(cli: Callable, trained: Path, model: str) -> 
     assert again["samples"][0]["text"] == shown.removesuffix("\n")
 
 
+def test_another_text_is_evaluated(cli: Callable, trained: Path) -> None:
+    other = trained / "other.txt"
+    verses = (trained / "verses.txt").read_text("utf-8").splitlines()
+    other.write_text("\n".join(["sol luna mar", "mar de flor", *verses]), encoding="utf-8")
+    found = cli("evaluate", trained / "gpt", other, "--samples", 20, "--json").json
+    assert found["figures"]["bits_per_char"]["se"] > 0
+    assert "floor" in found["figures"]["memorised_fraction"]
+    assert found["report"] is None
+    assert any("are left out" in note for note in found["notes"])
+    shown = cli("evaluate", trained / "gpt", other, "--samples", 20)
+    assert "held-out data: 5 texts" in shown.out  # Three verses are the run's test split.
+    assert "are left out" in shown.err
+
+
 def test_scores_are_the_log_probability_of_the_document(cli: Callable, trained: Path) -> None:
     text = trained / "one.txt"
     text.write_text("Verso 3: sol luna mar.\n", encoding="utf-8")
@@ -56,6 +75,39 @@ def test_scores_are_the_log_probability_of_the_document(cli: Callable, trained: 
     )
 
 
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet", "json", "jsonl"])
+def test_scores_are_written_by_the_ending(cli: Callable, trained: Path, ending: str) -> None:
+    text = trained / "verse.txt"
+    text.write_text('Verso 3: sol, "luna"\n', encoding="utf-8")
+    expected = cli("score", trained / "gpt", text, "--json").json
+    out = trained / "scores" / f"s.{ending}"
+    answer = cli("score", trained / "gpt", text, "--out", out, "--json").json
+    assert answer == {key: expected[key] for key in ("run", "data", "unit", "kind", "n")} | {
+        "out": str(out)
+    }
+    found = _rows_of(out)
+    assert all(list(row) == expected["columns"] for row in found)
+    assert [row["token"] for row in found] == [row[1] for row in expected["rows"]]
+    surprise = [float(row["surprise"]) for row in found]
+    assert surprise == [row[2] for row in expected["rows"]]
+
+
+def _rows_of(path: Path) -> list[dict]:
+    if path.suffix == ".parquet":
+        return parquet.read_table(path).to_pylist()
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".json":
+        return json.loads(text)
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in text.splitlines()]
+    return list(csv.DictReader(text.splitlines(), delimiter="," if path.suffix == ".csv" else "\t"))
+
+
+def test_an_ending_that_no_table_has_is_told_before_the_work(cli: Callable, trained: Path) -> None:
+    line = cli("score", trained / "gpt", "nowhere.txt", "--out", trained / "s.npy").line
+    assert "tables are written to csv, tsv, parquet, json or jsonl, got" in line
+
+
 def test_searches_constraints_and_drafts(cli: Callable, trained: Path) -> None:
     gpt = trained / "gpt"
     beams = cli("sample", gpt, "--beams", 3, "-n", 2, "--max-tokens", 6, "--json").json["samples"]
@@ -66,6 +118,21 @@ def test_searches_constraints_and_drafts(cli: Callable, trained: Path) -> None:
     plain = cli("sample", gpt, "--prompt", "Verso", *greedy).out
     for draft in ("ngram", trained / "lstm"):
         assert cli("sample", gpt, "--prompt", "Verso", *greedy, "--draft", draft).out == plain
+
+
+def test_a_draft_keeps_to_stops_and_grammars(cli: Callable, trained: Path) -> None:
+    gpt = trained / "gpt"
+    greedy = ["--temperature", 0, "--repetition-penalty", 1, "--max-tokens", 20, "--json"]
+    free = cli("sample", gpt, *greedy, "--prompt", "Verso").json["samples"][0]["continuation"]
+    stopped = ["--prompt", "Verso", "--stop", free[8:10]]
+    for options in (["--regex", "(sol ){2,4}mar"], stopped):
+        plain = cli("sample", gpt, *greedy, *options).json["samples"]
+        for draft in ("ngram", trained / "lstm"):
+            found = cli("sample", gpt, *greedy, *options, "--draft", draft).json["samples"]
+            assert found[0]["text"] == plain[0]["text"]
+            assert (found[0]["reason"], found[0]["tokens"]) == ("stop", plain[0]["tokens"])
+    held = ["--beams", 2, "--regex", "sol"]
+    assert "beams and regex exclude each other" in cli("sample", gpt, *held).line
 
 
 def test_compare_puts_language_models_side_by_side(cli: Callable, trained: Path) -> None:
@@ -94,6 +161,8 @@ def test_compare_puts_language_models_side_by_side(cli: Callable, trained: Path)
         (b"   \n \n", "there is no text in it"),
         (b"una\nsola\nl\xednea\n", "UTF-8"),
         (b"sola\n", "at least 3"),
+        (b"PK\x03\x04\x00\x00", "this is no text: byte 4 is NUL"),
+        ("una\ndos\ntres\n".encode("utf-16"), "begins as UTF-16 does"),
     ],
 )
 def test_texts_that_cannot_be_used(
@@ -112,3 +181,33 @@ def test_prompts_that_cannot_be_used(cli: Callable, trained: Path) -> None:
     assert "temperature must be" in cli("sample", gpt, "--temperature", -1).line
     assert "exclude each other" in cli("sample", gpt, "--beams", 2, "--draft", "ngram").line
     assert "not of language models" in cli("sample", gpt, "--given", "label=1").line
+
+
+@pytest.mark.parametrize("model", ["kneser-ney", "gpt", "lstm"])
+def test_weights_that_are_nan_are_refused(
+    cli: Callable, trained: Path, tmp_path: Path, model: str
+) -> None:
+    run = shutil.copytree(trained / model, tmp_path / model)
+    tensors, metadata = load_tensors(run / "model.safetensors")
+    floating = [name for name, value in tensors.items() if value.is_floating_point()]
+    tensors[floating[0]].view(-1)[0] = math.nan
+    save_tensors(run / "model.safetensors", tensors, metadata)
+    for command in ("sample", "evaluate", "score"):
+        line = cli(command, run, *([trained / "verses.txt"] if command == "score" else [])).line
+        assert f"weights must be numbers, {floating[0]} holds nan" in line
+
+
+@pytest.mark.parametrize("command", ["evaluate", "score"])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "there is no text in it"),
+        (b"una\nl\xednea\n", "must be UTF-8, but byte 5 (line 2) is 0xed"),
+        (b"PK\x03\x04\x00\x00", "this is no text: byte 4 is NUL"),
+    ],
+)
+def test_other_texts_that_cannot_be_used(
+    cli: Callable, trained: Path, tmp_path: Path, command: str, content: bytes, line: str
+) -> None:
+    (tmp_path / "bad.txt").write_bytes(content)
+    assert line in cli(command, trained / "kneser-ney", tmp_path / "bad.txt").line

@@ -19,10 +19,12 @@ from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
 from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
 from ancestral.classic import (
     KDE,
+    Classifier,
     DiagonalGaussians,
     DiscreteNetwork,
     Empirical,
     GaussianMixture,
+    LogisticRegression,
     NaiveBayes,
 )
 
@@ -152,7 +154,17 @@ CASES = [
         CLASSIC,
     ),
     Case("kde-exponential", lambda: KDE(2, kernel="exponential", bandwidth=0.1), ring, CLASSIC),
-    Case("naive-bayes", lambda: NaiveBayes(DiagonalGaussians(2, 2)), labelled_blobs, CLASSIC),
+    Case(
+        "naive-bayes",
+        lambda: NaiveBayes(DiagonalGaussians(2, 2)),
+        labelled_blobs,
+        f"{CLASSIC} classifies",
+    ),
+    Case("logistic", lambda: LogisticRegression(2, 2), labelled_blobs, "classifies fits graph"),
+    Case("mlp", lambda: Classifier((2,), 2), labelled_blobs, "classifies trains graph", 60),
+    Case(
+        "mlp-images", lambda: Classifier((1, 8, 8), 2), labelled_bars, "classifies trains graph", 60
+    ),
     Case(
         "bayes-net",
         lambda: DiscreteNetwork(STATES, edges=[(0, 1), (1, 2)], names=["x", "y", "z"]),

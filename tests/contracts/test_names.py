@@ -7,6 +7,7 @@ METHODS = {
     "density": ["log_prob"],
     "bound": ["elbo", "estimate_log_prob"],
     "means": ["sample_means"],
+    "classifies": ["posterior"],
 }
 
 

@@ -3,7 +3,7 @@ from safetensors.torch import load, save
 from tests.contracts.models import Case, every_case
 from torch import Generator, nn
 
-from ancestral.capabilities import HasBound, HasDensity
+from ancestral.capabilities import Classifies, HasBound, HasDensity, Samples
 
 pytestmark = every_case
 
@@ -15,7 +15,11 @@ def through_a_file(model: nn.Module) -> dict[str, torch.Tensor]:
 
 def answers(model: nn.Module, case: Case) -> dict[str, torch.Tensor]:
     x, given = case.held_out.x, case.held_out.given or None
-    found = {"sample": model.sample(9, generator=Generator().manual_seed(0))}
+    found = {}
+    if isinstance(model, Samples):
+        found["sample"] = model.sample(9, generator=Generator().manual_seed(0))
+    if isinstance(model, Classifies):
+        found["posterior"] = model.posterior(x).logits
     if isinstance(model, HasDensity):
         found["log_prob"] = model.log_prob(x, given=given)
     if isinstance(model, HasBound):

@@ -77,7 +77,8 @@ def test_recoding_keeps_the_names(states_csv: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\nx,1\n,2\n", "row 2, column 'a': the cell is empty"),
+        ("a,b\nx,1\n,2\n", "row 2, column 'a': the cell is empty; --set missing=em takes"),
+        ("a,b\nx,1\nx,\n,2\n", "row 2, column 'b': the cell is empty"),
         ("a,a\n" + "x,1\n" * 12, "two columns have the name 'a'"),
         ("a\n" + "\n".join(f"w{i}" for i in range(30)), "'a' has 30 distinct values in 30 rows"),
         ("a,b\nx,1\ny\n", r"row 2 \(line 3 of the file\) has 1 cells, expected 2"),
@@ -88,6 +89,34 @@ def test_what_is_no_table_of_states_is_refused(tmp_path: Path, text: str, messag
     path.write_text(text)
     with pytest.raises(DataError, match=message):
         load_states(path, DISCRETE)
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_cells_may_be_missing(tmp_path: Path, name: str) -> None:
+    path, gaps = tmp_path / name, Loading(discrete=True, missing=True)
+    a, b, c = ["x", "", "y", "?"] * 5, ["*", "2", "10", "2"] * 5, [""] * 20
+    if name == "t.csv":
+        rows = "\n".join(",".join(row) for row in zip(a, b, c, strict=True))
+        path.write_text(f"a,b,c\n{rows}\n")
+    else:
+        parquet.write_table(pa.table({"a": [w or None for w in a], "b": b, "c": [None] * 20}), path)
+    contents = load_states(path, gaps)
+    assert contents.states == (("x", "y"), ("2", "10"), ())
+    assert contents.examples.x.dtype == torch.int16
+    assert contents.examples.x[:4].tolist() == [[0, -1, -1], [-1, 0, -1], [1, 1, -1], [-1, 0, -1]]
+    assert any("35 cells in 20 of 20 rows say nothing" in note for note in contents.notes)
+    data = load(str(path), gaps)
+    turned = recode(data, (("w", "y", "x"), ("2", "10"), ("on", "off")))
+    before, after = data.train.x, turned.train.x
+    assert torch.equal(before < 0, after < 0)
+    assert torch.equal(after[:, 0][before[:, 0] == 0].unique(), torch.tensor([2]).to(torch.int16))
+
+
+def test_where_cells_may_be_missing_and_none_is(states_csv: Path) -> None:
+    whole = load(str(states_csv), DISCRETE)
+    gaps = load(str(states_csv), Loading(discrete=True, missing=True))
+    assert gaps.train.x.dtype == torch.uint8
+    assert gaps.fingerprint == whole.fingerprint
 
 
 def test_other_files_are_refused(tmp_path: Path, states_csv: Path) -> None:

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,18 @@ def test_a_table_reads_back_the_same_to_the_last_bit(tmp_path: Path, name: str) 
     if name not in {"s.npy", "s.npz"}:
         assert list(data.columns) == COLUMNS
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["s.json", "s.jsonl"])
+def test_a_table_in_json_has_the_numbers_of_the_table(tmp_path: Path, name: str) -> None:
+    x = table()
+    x[3, 1] = torch.inf
+    text = write_samples(x, tmp_path / name, kind="vectors", columns=COLUMNS).read_text("utf-8")
+    rows = json.loads(text) if name == "s.json" else list(map(json.loads, text.splitlines()))
+    assert [list(row) for row in rows] == [COLUMNS] * 50
+    assert rows[3][COLUMNS[1]] is None
+    values = [[torch.inf if v is None else v for v in row.values()] for row in rows]
+    assert torch.equal(torch.tensor(values, dtype=torch.float64), x)
 
 
 def test_whole_numbers_stay_readable(tmp_path: Path) -> None:

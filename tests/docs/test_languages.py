@@ -7,6 +7,7 @@ import pytest
 
 from ancestral import GAN, KDE, VAE, GaussianMixture, ImageVAE, student_network
 from ancestral.classic import HMM, CategoricalEmissions, DiagonalGaussians, MarkovChain, NaiveBayes
+from ancestral.networks.dag import DAG
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH, SPANISH = ROOT / "docs" / "en", ROOT / "docs" / "es"
@@ -63,8 +64,12 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_drawings_are_of_the_models() -> None:
+    walk = {"studies": (), "exam": ("studies",), "homework": ("studies",)}
+    asked = DAG({**walk, "course": ("exam", "homework")})
     drawn = {
         "student": student_network().graph,
+        "network-given": asked,
+        "network-do": asked.cut(["exam"]),
         **{f"dag-{name}": model.graph["p"] for name, model in MODELS.items()},
         **{f"dag-{name}-q": m.graph["q"] for name, m in MODELS.items() if "q" in m.graph},
     }

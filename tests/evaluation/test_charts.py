@@ -140,6 +140,21 @@ def test_a_single_value_is_a_dot() -> None:
     assert line_chart(Curve("a", [0], [0.0]), color="red", label="").count("<circle") == 1
 
 
+def test_a_second_curve_is_drawn_over_the_first_on_the_same_axes() -> None:
+    training = Curve("loss", [0, 10, 20], [4.0, 2.0, 1.0])
+    validation = Curve("validation loss", [10, 20], [2.0, 6.0], best=0)
+    picture = line_chart(training, color="red", label="", other=validation)
+    (first,) = paths_of(picture, stroke="red")
+    lines = paths_of(picture, stroke="currentColor")
+    over = next(line for line in lines if line.count("L") == 1)
+    assert over[1:].split("L")[0] == first[1:].split("L")[1]  # Both are 2 at step 10.
+    # The dashed line stands at the best step, and the circle on it.
+    (dashed,) = paths_of(picture, **{"stroke-dasharray": "3 3"})
+    assert dashed == f"M{over[1:].split(',')[0]},0V210"
+    assert "best, step 10" in picture
+    assert picture.count("<circle") == 1
+
+
 def test_a_histogram_has_an_outline_for_every_model() -> None:
     reference = torch.linspace(0, 1, 1000)
     same, other = reference.clone(), torch.full((10,), 50.0)

@@ -18,7 +18,7 @@ from ancestral.networks import (
     gaussian_query,
     student_network,
 )
-from ancestral.networks.arguments import non_negative, to_numpy
+from ancestral.networks.arguments import check_number, check_whole, non_negative, to_numpy
 from ancestral.networks.exact import expected_counts
 from ancestral.networks.learning import (
     bic,
@@ -162,3 +162,41 @@ def test_arrays_come_from_anywhere() -> None:
     assert to_numpy(torch.ones(2, requires_grad=True)).tolist() == [1, 1]
     with pytest.raises(AncestralError, match="w must be 2 x 1 finite numbers"):
         non_negative("w", [1, 2], (2, 1), error=DataError)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule", "limits"),
+    [
+        (-0.5, "at least 0, got -0.5", {}),
+        (0, "above 0, got 0", {"above": True}),
+        (2, "at least 3, got 2", {"least": 3}),
+        (math.nan, "finite, got nan", {}),
+        (math.inf, "finite, got inf", {}),
+        (math.nan, "finite, got nan", {"finite": False}),
+        (True, "a number, got True", {}),
+        ("1", "a number, got '1'", {}),
+        (None, "a number, got None", {}),
+    ],
+)
+def test_numbers_are_refused_by_name_and_rule(value: object, rule: str, limits: dict) -> None:
+    with pytest.raises(ValueError, match=f"^alpha must be {rule}$"):
+        check_number("alpha", value, **limits)
+
+
+@pytest.mark.parametrize("value", [0, 1, 0.5, np.float32(2), np.int64(3), -0.0])
+def test_numbers_of_every_kind_pass(value: object) -> None:
+    check_number("alpha", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [(0, "at least 1, got 0"), (1.0, "a whole number, got 1.0"), (True, "a whole number, got")],
+)
+def test_counts_are_whole(value: object, rule: str) -> None:
+    check_whole("draws", np.int32(1))
+    with pytest.raises(ValueError, match=f"draws must be {rule}"):
+        check_whole("draws", value)
+
+
+def test_an_infinite_number_passes_where_it_has_a_meaning() -> None:
+    check_number("C", math.inf, finite=False)

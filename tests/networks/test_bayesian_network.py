@@ -95,6 +95,17 @@ def test_evidence_below_is_exact_in_discrete_networks(generator: torch.Generator
     assert abs(by_ancestors_alone.double().mean().item() - exact) > 40 * error
 
 
+def test_impossible_roots_are_refused_too() -> None:
+    network = BayesianNetwork(
+        [Node("a", Table([1.0, 0.0])), Node("b", Table(torch.eye(2)), ("a",))]
+    )
+    with pytest.raises(InferenceError, match="probability 0: a=1; this cannot hold"):
+        network.sample(3, given={"a": 1})
+    with pytest.raises(InferenceError, match=r"probability 0: .*cannot hold"):
+        network.sample(3, given={"a": 0, "b": torch.tensor([0, 0, 1])})
+    assert network.sample(3, given={"a": 0, "b": 0})["b"].tolist() == [0, 0, 0]
+
+
 def test_deterministic_nodes_carry_no_density() -> None:
     network = BayesianNetwork(
         [

@@ -95,3 +95,12 @@ def test_equality_repr_and_roots() -> None:
     assert len(dag) == 2
     assert "x" in dag
     assert "<svg" in dag.draw(observed=["x"])
+
+
+def test_a_cut_takes_the_arrows_into_the_nodes_and_no_others() -> None:
+    graph = DAG({"a": (), "b": ("a",), "c": ("a", "b"), "d": ("c",)})
+    assert set(graph.cut(["c"]).edges) == {("a", "b"), ("c", "d")}
+    assert graph.cut([]) == graph
+    assert set(graph.cut(["b", "d"]).edges) == {("a", "c"), ("b", "c")}
+    with pytest.raises(KeyError, match="no node 'z'"):
+        graph.cut(["z"])

@@ -9,7 +9,7 @@ from ancestral.errors import ConfigError, DataError, RunError
 from ancestral.evaluation import Setting
 from ancestral.recipes import Run, evaluate_run, fit, plan, sample_run
 from ancestral.recipes.comparing import contest
-from ancestral.recipes.graphs import edges_of_file
+from ancestral.recipes.graphs import FileGraph, graph_of_file
 from ancestral.recipes.sampling import write_run_samples
 
 BIF = """
@@ -69,11 +69,13 @@ def test_other_data_are_read_under_the_states_of_the_run(states_csv: Path, tmp_p
 def test_graphs_that_do_not_fit_are_refused(states_csv: Path, tmp_path: Path) -> None:
     path = tmp_path / "net.bif"
     path.write_text(BIF)
-    assert edges_of_file(str(path), ("rain", "seen", "level")) == (0, 1)
-    with pytest.raises(ConfigError, match="'seen': the table has no such column"):
-        edges_of_file(str(path), ("rain", "level"))
+    assert graph_of_file(str(path), ("rain", "seen", "level")) == FileGraph(edges=(0, 1))
+    with pytest.raises(ConfigError, match="'seen': the table has no such column; --set missing=em"):
+        graph_of_file(str(path), ("rain", "level"))
+    found = graph_of_file(str(path), ("seen", "level"), latent=True)
+    assert found == FileGraph(edges=(2, 0), latent=("rain",), latent_states=(2,))
     with pytest.raises(ConfigError, match="'sun': the file has no such node"):
-        edges_of_file(str(path), ("rain", "seen", "level", "sun"))
+        graph_of_file(str(path), ("rain", "seen", "level", "sun"), latent=True)
     with pytest.raises(DataError, match="no such file"):
         plan("bayes-net", states_csv, settings={"structure": "missing.bif"})
     with pytest.raises(ConfigError, match="bayes-net needs tables, moons holds vectors"):

@@ -16,16 +16,25 @@ PAIRS = [(name, kind) for name, recipe in RECIPES.items() for kind in recipe.kin
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_every_recipe_is_what_it_says(
-    name: str, kind: str, states_csv: Path, verses_txt: Path
+    name: str, kind: str, states_csv: Path, verses_txt: Path, groups_csv: Path
 ) -> None:
     recipe = RECIPES[name]
-    loading = Loading(discrete=kind == "tables", text=TextLoading(tokenizer="word", window=16))
-    own = {"vectors": "moons", "images": "digits", "text": str(verses_txt)}
+    labelled = recipe.conditional and kind == "vectors"
+    loading = Loading(
+        discrete=kind == "tables",
+        label="group" if labelled else None,
+        text=TextLoading(tokenizer="word", window=16),
+    )
+    own = {
+        "vectors": str(groups_csv) if labelled else "moons",
+        "images": "digits",
+        "text": str(verses_txt),
+    }
     data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
     model, transform = made.build()
     assert recipe.name == name
-    assert isinstance(model, Samples)
+    assert isinstance(model, Samples) != recipe.conditional
     assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)
     assert (made.options is not None) == (made.budget is not None) == recipe.trains
     exact = recipe.chosen_by in {"log_prob", "bits_per_char"}
@@ -37,7 +46,9 @@ def test_every_recipe_is_what_it_says(
     assert back.dtype == x.dtype
     torch.testing.assert_close(back, x, atol=1e-5, rtol=0)
     assert isinstance(model, LanguageModel) == (kind == "text")
-    if recipe.trains and kind != "text":  # Texts are as long as they are.
+    if (
+        recipe.trains and kind != "text" and not recipe.conditional
+    ):  # Texts are as long as they are.
         assert InDataUnits(model, transform).sample(3).shape == (3, *data.event_shape)
 
 

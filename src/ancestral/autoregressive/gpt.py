@@ -1,6 +1,7 @@
 """GPT: a Transformer that reads from left to right, the book's or with modern parts."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ancestral.autoregressive.token_chain import Objective, TokenChain
-from ancestral.nn.attention import CausalSelfAttention, Sight
+from ancestral.nn.attention import AdditiveScore, CausalSelfAttention, Sight
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.rotary import rotary_tables
@@ -76,6 +77,7 @@ class GPTParts:
         feed_forward: ``gelu`` or ``swiglu``.
         tied: The head is the matrix of the embeddings.
         qk_norm: Queries and keys are normed before they meet.
+        score: How a key answers a query: the ``dot`` product, or ``additive``: a small network.
 
     Raises:
         ValueError: If a name is unknown.
@@ -90,6 +92,7 @@ class GPTParts:
     feed_forward: Literal["gelu", "swiglu"] = "gelu"
     tied: bool = False
     qk_norm: bool = False
+    score: Literal["dot", "additive"] = "dot"
 
     def __post_init__(self) -> None:
         for name, allowed in _PARTS.items():
@@ -103,6 +106,7 @@ _PARTS = {
     "positions": ("learned", "rotary"),
     "norm": ("layer", "rms"),
     "feed_forward": ("gelu", "swiglu"),
+    "score": ("dot", "additive"),
 }
 
 
@@ -133,13 +137,15 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.attention_norm = _norm(shape, parts)
+        width = shape.features_of_a_head
         self.attention = CausalSelfAttention(
             shape.width,
             heads=shape.heads,
             key_value_heads=shape.heads_of_keys,
-            head_width=shape.features_of_a_head,
+            head_width=width,
             dropout=attention_dropout,
             qk_norm=parts.qk_norm,
+            score=AdditiveScore(width) if parts.score == "additive" else None,
         )
         self.feed_forward_norm = _norm(shape, parts)
         hidden = shape.expansion * shape.width
@@ -217,6 +223,10 @@ class GPT(TokenChain):
     def unembedding(self) -> tuple[Tensor, Tensor | None]:
         """Return the matrix [V, D] of the head; it has no bias."""
         return (self.tokens if self.output is None else self.output).weight, None
+
+    def hidden(self) -> Sequence[nn.Parameter]:
+        """Return the matrices of the blocks."""
+        return [p for p in self.blocks.parameters() if p.ndim == 2]
 
     def features(self, tokens: Tensor) -> Tensor:
         """Return the normed features [B, T, D] after each of the tokens [B, T].

@@ -126,7 +126,11 @@ class TokenChain(nn.Module, ABC):
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers -log p(x), see :data:`Objective`."""
-        return [Player(name="model", module=self, loss=self._loss)]
+        return [Player(name="model", module=self, loss=self._loss, hidden=self.hidden())]
+
+    def hidden(self) -> Sequence[nn.Parameter]:
+        """Return the matrices between hidden layers; see :class:`Player`."""
+        return ()
 
     @property
     def graph(self) -> Mapping[str, DAG]:

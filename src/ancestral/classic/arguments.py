@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Integral, Real
 
 import torch
 from torch import Size, Tensor
 
 from ancestral.capabilities import Given
 from ancestral.errors import CapabilityError, ConfigError, DataError, InferenceError
+from ancestral.networks.arguments import check_whole
 
 
 def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
@@ -26,42 +26,6 @@ def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -
         if name not in nodes:
             takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"
             raise CapabilityError(f"{model} cannot be conditioned on {name!r}: {takes}")
-
-
-def check_number(
-    name: str, value: object, *, least: float = 0, above: bool = False, finite: bool = True
-) -> None:
-    """Check a setting that is a number.
-
-    Args:
-        name: Of the argument, for the message.
-        value: What the caller gave.
-        least: The least number that is allowed.
-        above: Whether it must be above that, and not just at least that.
-        finite: Whether infinity is refused.
-
-    Raises:
-        ValueError: If it is not a number, too low, or not finite.
-    """
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(f"{name} must be a number, got {value!r}")
-    number = float(value)
-    if number < least or (above and number == least):
-        raise ValueError(f"{name} must be {'above' if above else 'at least'} {least}, got {value}")
-    if math.isnan(number) or (finite and math.isinf(number)):
-        raise ValueError(f"{name} must be finite, got {value}")
-
-
-def check_whole(name: str, value: object, *, least: int = 1) -> None:
-    """Check a setting that counts something.
-
-    Raises:
-        ValueError: If it is not a whole number, or too low.
-    """
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    if int(value) < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def states_of(name: str, value: object, n: int, states: int, *, given: bool = True) -> Tensor:
@@ -111,6 +75,19 @@ def check_weights(weights: Tensor | None, x: Tensor) -> Tensor:
     if not bool((weights > 0).any()):
         raise ValueError("weights must not all be 0")
     return weights
+
+
+def counted_rows(x: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """Return the rows of x whose weight is above 0, and their weights; all of them for None.
+
+    Raises:
+        ValueError: As :func:`check_weights`.
+    """
+    if weights is None:
+        return x, None
+    counts = check_weights(weights, x)
+    kept = counts > 0
+    return x[kept], counts[kept]
 
 
 def in_type_of(x: Tensor, value: Tensor) -> Tensor:

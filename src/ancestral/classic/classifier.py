@@ -8,7 +8,8 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Batch, Loss, Player
-from ancestral.classic.arguments import check_whole, states_of
+from ancestral.classic.arguments import states_of
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.dag import DAG
 from ancestral.nn.mlp import MLP
 
@@ -66,6 +67,10 @@ class Classifier(nn.Module):
             raise ValueError(f"x must have shape [{wanted}], got {list(x.shape)}")
         x = x.to(next(self.parameters()).dtype).flatten(start_dim=1)
         return Categorical(logits=self.network(x), validate_args=False)
+
+    def posterior(self, x: Tensor) -> Categorical:
+        """Return p(label | x), as the call does: the name by which all classifiers are asked."""
+        return self(x)
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:

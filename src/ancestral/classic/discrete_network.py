@@ -10,88 +10,122 @@ from ancestral.capabilities import Given
 from ancestral.classic.arguments import check_count, check_event, check_examples, refuse_unknown
 from ancestral.errors import DataError
 from ancestral.networks.dag import DAG
-from ancestral.networks.learning import Structure, fit_tables
+from ancestral.networks.exact import Inference
+from ancestral.networks.learning import Structure, fit_em, fit_tables
 from ancestral.networks.nodes import Table
 
 
 class DiscreteNetwork(nn.Module):
     """p(x) = prod_d p(x_d | parents of x_d): a table a column, fitted by counting.
 
-    The graph is fixed; :mod:`ancestral.networks.learning` finds one. Before ``fit`` every table is
-    uniform.
+    Cells of -1 are missing, and nodes without a column are latent: with either, the tables are
+    fitted by EM and what is not known is summed out. The graph is fixed;
+    :mod:`ancestral.networks.learning` finds one. Before ``fit`` every table is uniform.
 
-    Source: Koller & Friedman 2009, Probabilistic Graphical Models, ch. 3 and 17.
+    Source: Koller & Friedman 2009, Probabilistic Graphical Models, ch. 3, 17 and 19.
 
     Args:
-        sizes: Number of states of each of the D columns.
-        edges: Pairs (parent, child) of positions of columns.
+        sizes: Number of states of each of the D columns, or the names of its states.
+        edges: Pairs (parent, child) of positions: of columns, and after them of latent nodes.
         names: Names of the columns; x1, x2, ... if not given.
         pseudo_count: Added to every count, at least 0.
+        latent: Names of nodes without a column, and their numbers of states.
+        starts: Random starts of EM, at least 1; the best is kept.
 
     Raises:
-        ValueError: If the graph has a cycle, an edge is no pair of columns, or a table would have
-            more than 2^28 entries.
+        ValueError: If the graph has a cycle, an edge is no pair of nodes, two nodes share a name,
+            ``starts`` < 1, or a table would have more than 2^28 entries.
 
     Example:
         >>> model = DiscreteNetwork([2, 2], edges=[(0, 1)], pseudo_count=0)
         >>> model = model.fit(torch.tensor([[0, 0], [0, 1], [1, 1], [1, 1]]))
-        >>> model.log_prob(torch.tensor([[1, 1], [0, 1]])).exp()
-        tensor([0.5000, 0.2500], dtype=torch.float64)
+        >>> model.log_prob(torch.tensor([[1, 1], [0, 1], [-1, 1]])).exp()
+        tensor([0.5000, 0.2500, 0.7500], dtype=torch.float64)
     """
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        sizes: Sequence[int | Sequence[str]],
         *,
         edges: Sequence[tuple[int, int]] = (),
         names: Sequence[str] = (),
         pseudo_count: float = 1.0,
+        latent: Mapping[str, int] | None = None,
+        starts: int = 5,
     ) -> None:
         super().__init__()
         self.names = tuple(names) or tuple(f"x{i}" for i in range(1, len(sizes) + 1))
+        self.latent = tuple(latent or ())
         if len(self.names) != len(sizes) or not sizes:
             raise ValueError(f"{len(sizes)} columns need as many names, got {len(self.names)}")
-        parents: dict[str, tuple[str, ...]] = dict.fromkeys(self.names, ())
+        if starts < 1:
+            raise ValueError(f"starts must be at least 1, got {starts}")
+        nodes = (*self.names, *self.latent)
+        if len(set(nodes)) < len(nodes):
+            twice = next(name for name in nodes if nodes.count(name) > 1)
+            raise ValueError(f"columns and latent nodes must differ, got {twice!r} twice")
+        parents: dict[str, tuple[str, ...]] = dict.fromkeys(nodes, ())
         for pair in edges:
-            if not all(0 <= end < len(sizes) for end in pair):
-                raise ValueError(f"edges must join columns 0 to {len(sizes) - 1}, got {pair}")
-            parent, child = (self.names[end] for end in pair)
+            if not all(0 <= end < len(nodes) for end in pair):
+                raise ValueError(f"edges must join columns 0 to {len(nodes) - 1}, got {pair}")
+            parent, child = (nodes[end] for end in pair)
             parents[child] = (*parents[child], parent)
-        states = {n: tuple(map(str, range(k))) for n, k in zip(self.names, sizes, strict=True)}
-        self.pseudo_count = pseudo_count
+        kinds = zip(nodes, (*sizes, *(latent or {}).values()), strict=True)
+        states = {
+            name: tuple(of if isinstance(of, Sequence) else map(str, range(of)))
+            for name, of in kinds
+        }
+        self.pseudo_count, self.starts = pseudo_count, starts
         self._structure = Structure(parents, states)
-        shapes = {name: self._structure.shape(name) for name in self.names}
+        shapes = {name: self._structure.shape(name) for name in nodes}
         self.network = self._structure.network(
             {name: torch.full(of, 1 / of[-1]).double().numpy() for name, of in shapes.items()}
         )
 
     @property
     def graph(self) -> Mapping[str, DAG]:
-        """The network ``p``: a node a column."""
+        """The network ``p``: a node a column, and the latent nodes."""
         return {"p": self.network.graph}
 
     @torch.no_grad()
     def fit(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
     ) -> Self:
-        """Count the states x [N, D]; return self.
+        """Count the states x [N, D], or fit by EM where something is not known; return self.
+
+        Args:
+            x: States, -1 where missing.
+            given: Nothing.
+            generator: Of the starts of EM; counting is not random.
 
         Raises:
             ValueError: If x has another shape.
             DataError: If there is no row, or a value is not a state.
             CapabilityError: If anything is given.
         """
-        del generator  # Counting is not random.
         check_examples(x, (len(self.names),))
         refuse_unknown(given, "a discrete network")
         columns = dict(zip(self.names, x.cpu().T.contiguous(), strict=True))
-        fitted = fit_tables(self._structure, columns, pseudo_count=self.pseudo_count)
-        for name in self.names:
+        if self._whole(x):
+            fitted = fit_tables(self._structure, columns, pseudo_count=self.pseudo_count)
+        else:
+            fitted = fit_em(
+                self._structure,
+                columns,
+                starts=self.starts,
+                pseudo_count=self.pseudo_count,
+                generator=_on_host(generator),
+            ).network
+        for name in self.network.nodes:
             self.network.table(name).probabilities.copy_(fitted.table(name).probabilities)
         return self
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
-        """Return the log-probability of each row of states x [B, D], nats, float64 [B].
+        """Return the log-probability of what is known of each row, nats, float64 [B].
+
+        Args:
+            x: States [B, D], -1 where missing.
+            given: Nothing.
 
         Raises:
             ValueError: If x has another shape.
@@ -102,9 +136,16 @@ class DiscreteNetwork(nn.Module):
         refuse_unknown(given, "a discrete network")
         for index, name in enumerate(self.names):
             count = len(self.network.states(name))
-            if len(x) and not 0 <= int(x[:, index].min()) <= int(x[:, index].max()) < count:
-                raise DataError(f"column {name!r} must hold states 0 to {count - 1}")
-        return self.network.log_prob(dict(zip(self.names, x.long().T, strict=True)))
+            if len(x) and not -1 <= int(x[:, index].min()) <= int(x[:, index].max()) < count:
+                raise DataError(
+                    f"column {name!r} must hold states 0 to {count - 1}, -1 where missing"
+                )
+        columns = dict(zip(self.names, x.long().T, strict=True))
+        if self._whole(x):
+            return self.network.log_prob(columns)
+        rows = {name: column.cpu().numpy() for name, column in columns.items()}
+        found = Inference(self.network).log_evidence_rows(rows)
+        return torch.from_numpy(found).to(x.device)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
@@ -113,19 +154,31 @@ class DiscreteNetwork(nn.Module):
 
         Args:
             n: Number of draws, at least 1.
-            given: States of columns by name, one for all or [n].
+            given: States of nodes by name, latent ones too, one for all or [n].
             generator: Source of randomness; torch's global one if None.
 
         Raises:
             ValueError: If n < 1.
-            CapabilityError: If what is given is not a column.
+            CapabilityError: If what is given is not a node.
             InferenceError: If what is given is impossible.
         """
         check_count(n)
-        refuse_unknown(given, "a discrete network", self.names)
+        refuse_unknown(given, "a discrete network", (*self.names, *self.latent))
         draws = self.network.sample(n, given=given, generator=generator)
         return torch.stack([draws[name] for name in self.names], dim=1)
 
     def table(self, name: str) -> Table:
-        """Return the probability table of a column."""
+        """Return the probability table of a node."""
         return self.network.table(name)
+
+    def _whole(self, x: Tensor) -> bool:
+        """Return whether the state of every node is known in every row."""
+        return not self.latent and not bool((x < 0).any())
+
+
+def _on_host(generator: Generator | None) -> Generator | None:
+    """Return a generator of the processor, seeded from one that may be elsewhere."""
+    if generator is None or generator.device.type == "cpu":
+        return generator
+    seed = torch.randint(2**63 - 1, (), generator=generator, device=generator.device)
+    return Generator().manual_seed(int(seed))

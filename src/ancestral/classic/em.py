@@ -44,10 +44,14 @@ class Design:
     Args:
         x: Data, [N, D], float64, best centred and scaled to about unit variance.
         form: Of the covariances: which products of columns are needed.
+        weights: How often each row counts, [N], above 0; None: each once.
     """
 
-    def __init__(self, x: Tensor, form: Form = FORMS["full"]) -> None:
-        self.x, self.form = x, form
+    def __init__(
+        self, x: Tensor, form: Form = FORMS["full"], weights: Tensor | None = None
+    ) -> None:
+        self.x, self.form, self.weights = x, form, weights
+        self.total = float(len(x) if weights is None else weights.sum())
         self.pairs = form.pairs(x.shape[1]).to(x.device)
         self._width = 1 + x.shape[1] + self.pairs.shape[1]
         self._rows = max(256, _TILE // self._width)
@@ -62,6 +66,14 @@ class Design:
         memory = self._empty()
         for rows in self.x.split(self._rows):
             yield self._fill(rows, memory)
+
+    def weighted(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """Yield each tile with the weights of its rows, [n], or None."""
+        start = 0
+        for features in self:
+            end = start + features.shape[1]
+            yield features, None if self.weights is None else self.weights[start:end]
+            start = end
 
     def _empty(self) -> Tensor:
         return self.x.new_empty(self._width * min(self._rows, len(self.x)))
@@ -91,14 +103,19 @@ def expectation(design: Design, mixture: Mixture) -> tuple[float, Tensor]:
     coefficients = _coefficients(mixture, design.pairs) * _LOG2_E
     statistics = torch.zeros_like(coefficients)
     total = 0.0
-    for features in design:
+    for features, weights in design.weighted():
         joint = coefficients @ features
         top = joint.amax(dim=0)
         joint.sub_(top).exp2_()
         evidence = joint.sum(dim=0)
-        total += float((top + evidence.log2()).sum())
-        statistics += joint.div_(evidence) @ features.T
-    return total / _LOG2_E / len(design.x), statistics
+        values = top + evidence.log2()
+        joint.div_(evidence)
+        if weights is not None:
+            values.mul_(weights)
+            joint.mul_(weights)
+        total += float(values.sum())
+        statistics += joint @ features.T
+    return total / _LOG2_E / design.total, statistics
 
 
 def assigned(design: Design, cluster: Tensor, components: int) -> Tensor:
@@ -106,8 +123,9 @@ def assigned(design: Design, cluster: Tensor, components: int) -> Tensor:
     every = torch.arange(components, device=cluster.device)[:, None]
     statistics: Tensor | None = None
     start = 0
-    for features in design:
+    for features, weights in design.weighted():
         own = (cluster[start : start + features.shape[1]] == every).to(features)
+        own = own if weights is None else own.mul_(weights)
         start += features.shape[1]
         statistics = own @ features.T if statistics is None else statistics + own @ features.T
     if statistics is None:

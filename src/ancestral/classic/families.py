@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
 
-from ancestral.classic.arguments import check_event, check_number, check_whole
+from ancestral.classic.arguments import check_event
 from ancestral.errors import DataError
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.nodes import Node, Table
 
 _LEAST_COUNT = 1e-300  # Of a state without weight: it keeps finite parameters.
@@ -116,12 +117,13 @@ class DiagonalGaussians(nn.Module):
         """Set means and variances (divisor: the sum of weights) from x [N, D], weights [N, K]."""
         x, weights = x.to(self.means), weights.to(self.means)
         counts = weights.sum(dim=0).clamp_min(_LEAST_COUNT)[:, None]
-        centre = x.mean(dim=0)
+        shares = weights.sum(dim=1) / weights.sum()
+        centre = shares @ x
         shifted = x - centre
         means = weights.T @ shifted / counts
         squares = [w @ (shifted - mean).square() for w, mean in zip(weights.T, means, strict=True)]
         variances = torch.stack(squares) / counts
-        floor = self.smoothing * float(shifted.square().mean(dim=0).max())
+        floor = self.smoothing * float((shares @ shifted.square()).max())
         if not bool((variances + floor > 0).all()):
             raise DataError(
                 "a column is constant within a label, whose density would be infinite; "

@@ -13,9 +13,8 @@ from ancestral.classic.arguments import (
     check_count,
     check_event,
     check_examples,
-    check_number,
     check_possible,
-    check_whole,
+    counted_rows,
     in_type_of,
     refuse_unknown,
     states_of,
@@ -24,6 +23,7 @@ from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -125,6 +125,7 @@ class GaussianMixture(nn.Module):
         given: Given | None = None,
         generator: Generator | None = None,
         means: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> Self:
         """Run EM on the examples x [N, D]; return self.
 
@@ -135,34 +136,32 @@ class GaussianMixture(nn.Module):
             generator: Source of the starts; torch's global one if None.
             means: Start from these means, [K, D], instead of k-means++: each example goes to the
                 nearest (in scaled columns).
+            weights: How often each row counts, [N], at least 0; None: each once. Only their
+                proportions matter.
 
         Raises:
-            ValueError: If x is not [N, D] or means not [K, D].
-            ConfigError: If there are more components than examples.
+            ValueError: If x is not [N, D], means not [K, D], or weights not [N] or negative.
+            ConfigError: If there are more components than examples that count.
             DataError: If there is no row or a value is not finite.
         """
         del given
         check_examples(x, (self.features,))
+        x, counts = counted_rows(x.detach(), weights)
         check_components(self.components, len(x))
         if means is not None and means.shape != (self.components, self.features):
             wanted = [self.components, self.features]
             raise ValueError(f"means must have shape {wanted}, got {list(means.shape)}")
         if means is not None and not bool(means.isfinite().all()):
             raise ValueError("means must be finite, got NaN or infinity")
-        x = x.detach().to(self.gaussians.means.device, torch.float64)
-        centre, scale = x.mean(dim=0), x.std(dim=0, correction=0)
-        overall = scale.square().mean().sqrt()
-        scale = torch.where(scale > 1e-12 * overall, scale, overall if overall > 0 else 1.0)
-        form = FORMS[self.covariance]
-        scale = form.units(scale)
-        design = Design((x - centre) / scale, form)
+        x = x.to(self.gaussians.means.device, torch.float64)
+        design, centre, scale = self._scaled(x, None if counts is None else counts.to(x.device))
         least = self.least_variance
         if least is None:
-            least = self._choose_least_variance(design.x, generator)
+            least = self._choose_least_variance(design, generator)
         if means is not None:
             starts = [(means.to(x) - centre) / scale]
         else:
-            starts = [self._start(design.x, generator) for _ in range(self.restarts)]
+            starts = [self._start(design, generator) for _ in range(self.restarts)]
         climbed = [self._climb(design, start, least) for start in starts]
         mixture, history = max(climbed, key=lambda run: run[1][-1])
         self.history = tuple(value - float(scale.log().sum()) for value in history)
@@ -235,18 +234,36 @@ class GaussianMixture(nn.Module):
             f"covariance={self.covariance!r}"
         )
 
-    def _start(self, x: Tensor, generator: Generator | None) -> Tensor:
-        seeds = kmeans_plus_plus(x, self.components, generator=generator)
-        return kmeans(x, seeds, rounds=_KMEANS_ROUNDS)
+    def _scaled(self, x: Tensor, counts: Tensor | None) -> tuple[Design, Tensor, Tensor]:
+        """Return the centred and scaled columns of x [N, D], the centre and the scale, [D]."""
+        if counts is None:
+            centre, scale = x.mean(dim=0), x.std(dim=0, correction=0)
+        else:
+            counts = counts * (len(counts) / counts.sum())
+            centre = counts @ x / len(x)
+            scale = (counts @ (x - centre).square() / len(x)).sqrt()
+        overall = scale.square().mean().sqrt()
+        scale = torch.where(scale > 1e-12 * overall, scale, overall if overall > 0 else 1.0)
+        form = FORMS[self.covariance]
+        scale = form.units(scale)
+        return Design((x - centre) / scale, form, counts), centre, scale
 
-    def _choose_least_variance(self, x: Tensor, generator: Generator | None) -> float:
+    def _start(self, design: Design, generator: Generator | None) -> Tensor:
+        x, weights = design.x, design.weights
+        seeds = kmeans_plus_plus(x, self.components, weights=weights, generator=generator)
+        return kmeans(x, seeds, rounds=_KMEANS_ROUNDS, weights=weights)
+
+    def _choose_least_variance(self, design: Design, generator: Generator | None) -> float:
+        x, weights = design.x, design.weights
         order = torch.randperm(len(x), generator=generator)[:_JUDGED_AT_MOST].to(x.device)
         cut = len(order) // 5
-        form = FORMS[self.covariance]
-        judges, examples = Design(x[order[:cut]], form), Design(x[order[cut:]], form)
+        judges, examples = (
+            Design(x[part], design.form, None if weights is None else weights[part])
+            for part in (order[:cut], order[cut:])
+        )
         if cut == 0 or len(examples.x) < self.components:
             return _LEAST_VARIANCES[-1]  # Too few examples to judge: the most careful.
-        start = self._start(examples.x, generator)
+        start = self._start(examples, generator)
         scores = {
             least: expectation(judges, self._climb(examples, start, least)[0])[0]
             for least in _LEAST_VARIANCES

@@ -7,15 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from ancestral.classic.arguments import (
-    check_event,
-    check_examples,
-    check_number,
-    check_weights,
-    check_whole,
-    in_type_of,
-)
+from ancestral.classic.arguments import check_event, check_examples, check_weights, in_type_of
 from ancestral.errors import DataError
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.dag import DAG
 
 # Of the residuals relative to y's, and of y's: a perfect fit keeps a density, even in float32.

@@ -5,17 +5,13 @@ from typing import Self
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
-from ancestral.classic.arguments import (
-    check_examples,
-    check_number,
-    check_weights,
-    check_whole,
-    states_of,
-)
+from ancestral.capabilities import Given
+from ancestral.classic.arguments import check_examples, check_weights, refuse_unknown, states_of
 from ancestral.classic.optimum import Product, Vector, descend, polish
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.dag import DAG
 
 
@@ -39,7 +35,7 @@ class LogisticRegression(nn.Module):
 
     Example:
         >>> x = torch.randn(60, 2)
-        >>> model = LogisticRegression(2, 3).fit(x, torch.arange(60) % 3)
+        >>> model = LogisticRegression(2, 3).fit(x, given={"label": torch.arange(60) % 3})
         >>> model(x[:5]).probs.shape
         torch.Size([5, 3])
     """
@@ -75,25 +71,41 @@ class LogisticRegression(nn.Module):
             logits = torch.cat((torch.zeros_like(logits), logits), dim=-1)
         return Categorical(logits=logits, validate_args=False)
 
+    def posterior(self, x: Tensor) -> Categorical:
+        """Return p(label | x), as the call does: the name by which all classifiers are asked."""
+        return self(x)
+
     @torch.no_grad()
     def fit(
-        self, x: Tensor, label: Tensor, *, iterations: int = 1000, weights: Tensor | None = None
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        iterations: int = 1000,
+        weights: Tensor | None = None,
     ) -> Self:
         """Set W and b to the mode of their posterior; return self.
 
         Args:
             x: [N, D]. Columns are centred and scaled inside, which changes the path and not the
                 optimum.
-            label: [N], from 0.
+            given: ``label``, [N], from 0.
+            generator: Not used: nothing is drawn.
             iterations: Most steps.
             weights: How often each row counts, [N], at least 0; None: each once.
 
         Raises:
             ValueError: If the shapes differ from these or a label is no class.
             DataError: If there is no row, or a value is not finite.
+            CapabilityError: If anything but the label is given.
         """
+        del generator
         check_examples(x, (self.features,))
-        label = states_of("label", label, len(x), self.classes, given=False)
+        refuse_unknown(given, "logistic regression", ["label"])
+        if "label" not in (given or {}):
+            raise ValueError("given must have the label of each row, got none")
+        label = states_of("label", (given or {})["label"], len(x), self.classes, given=False)
         check_whole("iterations", iterations)
         x = x.detach().to(self.weight)
         counts = check_weights(weights, x)

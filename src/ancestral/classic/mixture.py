@@ -13,13 +13,13 @@ from ancestral.classic.arguments import (
     check_components,
     check_count,
     check_examples,
-    check_number,
     check_possible,
-    check_whole,
+    counted_rows,
     refuse_unknown,
     states_of,
 )
 from ancestral.classic.families import TableFamily
+from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -95,6 +95,7 @@ class MixtureOf(nn.Module, Generic[F]):
         given: Given | None = None,
         generator: Generator | None = None,
         start: Tensor | None = None,
+        weights: Tensor | None = None,
     ) -> Self:
         """Run EM on the examples x [N, D]; return self.
 
@@ -103,26 +104,29 @@ class MixtureOf(nn.Module, Generic[F]):
             given: Not used: the mixture is of the marginal p(x).
             generator: Source of the starts; torch's global one if None.
             start: Start from these responsibilities, [N, K], instead of random ones.
+            weights: How often each row counts, [N], at least 0; None: each once.
 
         Raises:
-            ValueError: If x is not [N, D] or start not [N, K].
-            ConfigError: If there are more components than examples.
+            ValueError: If x is not [N, D], start not [N, K], or weights not [N] or negative.
+            ConfigError: If there are more components than examples that count.
             DataError: If there is no row, a value is not finite, or not of the family.
         """
         del given
         check_examples(x, (self.family.features,))
         self.family.check(x)
         shape = (len(x), self.family.states)
-        check_components(self.family.states, len(x))
+        rows, counts = counted_rows(x.detach(), weights)
+        check_components(self.family.states, len(rows))
         if start is not None and start.shape != shape:
             raise ValueError(f"start must have shape {list(shape)}, got {list(start.shape)}")
         if start is not None and not bool(((start >= 0) & start.isfinite()).all()):
             raise ValueError("start must be finite and at least 0")
-        x = x.detach()
+        if start is not None and weights is not None:
+            start = start[weights > 0]
         best: tuple[float, dict[str, Tensor]] | None = None
         for _ in range(1 if start is not None else self.restarts):
-            first = start if start is not None else self._start(shape, generator)
-            history = self._climb(x, first.to(self.weights))
+            first = start if start is not None else self._start(len(rows), generator)
+            history = self._climb(rows, first.to(self.weights), counts)
             if best is None or history[-1] > best[0]:
                 self.history = tuple(history)
                 state = {name: value.clone() for name, value in self.state_dict().items()}
@@ -188,21 +192,26 @@ class MixtureOf(nn.Module, Generic[F]):
     def _log_joint(self, x: Tensor) -> Tensor:
         return self.family.log_prob(x) + self.weights.log()
 
-    def _start(self, shape: tuple[int, int], generator: Generator | None) -> Tensor:
-        """Draw responsibilities that are evenly spread on the simplex."""
+    def _start(self, n: int, generator: Generator | None) -> Tensor:
+        """Draw responsibilities [n, K] that are evenly spread on the simplex."""
+        shape = (n, self.family.states)
         uniform = torch.rand(shape, generator=generator, dtype=torch.float64)
         exponential = -(1 - uniform).log()
         return exponential / exponential.sum(dim=1, keepdim=True)
 
-    def _climb(self, x: Tensor, responsibilities: Tensor) -> list[float]:
+    def _climb(self, x: Tensor, responsibilities: Tensor, counts: Tensor | None) -> list[float]:
         """Run EM from the given responsibilities; the last objective is the parameters' own."""
         history: list[float] = []
+        each = torch.ones(len(x)) if counts is None else counts
+        each = each.to(self.weights)
+        total = each.sum()
         for _ in range(self.iterations):
-            self.weights.copy_(responsibilities.mean(dim=0))
-            self.family.estimate(x, responsibilities)
+            pulled = responsibilities * each[:, None]
+            self.weights.copy_(pulled.sum(dim=0) / total)
+            self.family.estimate(x, pulled)
             joint = self._log_joint(x)
             evidence = joint.logsumexp(dim=1)
-            objective = float(evidence.sum() + self.family.log_prior()) / len(x)
+            objective = float((each @ evidence + self.family.log_prior()) / total)
             history.append(objective)
             if len(history) > 1 and objective - history[-2] < self.tolerance:
                 break

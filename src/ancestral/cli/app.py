@@ -58,7 +58,7 @@ _COMMANDS = (
     (
         "score",
         "score:score",
-        "Say how surprised a run is by each row, image or token.",
+        "Say how surprised a run is by each row, image or token; of a classifier: its labels.",
         "runs/story my_story.txt --out surprise.csv",
     ),
     (
@@ -74,6 +74,12 @@ _COMMANDS = (
         "student x4 --given x1=1 x3=0",
     ),
     (
+        "export",
+        "export:export",
+        "Write a run in another format, for other programs.",
+        "runs/net net.bif --to bif",
+    ),
+    (
         "demo",
         "demo:demo",
         "Compare models on handwritten digits and on a swiss roll, in one report.",
@@ -81,7 +87,7 @@ _COMMANDS = (
     ),
 )
 
-_SPREAD = ("--set", "--given")
+_SPREAD = ("--set", "--given", "--do", "--likelihood")
 
 
 def _make() -> App:
@@ -110,7 +116,7 @@ app = _make()
 
 
 def spread(tokens: Sequence[str]) -> list[str]:
-    """Let ``--set a=1 b=2`` mean ``--set a=1 --set b=2``, and ``--given`` alike.
+    """Let ``--set a=1 b=2`` mean ``--set a=1 --set b=2``, and others of pairs alike.
 
     Example:
         >>> spread(["fit", "--set", "a=1", "b=2", "vae"])

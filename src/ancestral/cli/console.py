@@ -78,7 +78,7 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", title_style="bold")
+    shown = Table(box=box.SIMPLE_HEAD)
     rows = [list(row) for row in rows]
     for index, column in enumerate(columns):
         cells = [row[index] for row in rows]
@@ -87,6 +87,8 @@ def table(
         shown.add_row(*(Text(cell) for cell in row))
     console = out()
     with console.capture() as captured:
+        if title is not None:  # Not the table's own, which is broken where the table is narrow.
+            console.print(Text(title, style="bold"))
         console.print(shown)
     for line in captured.get().splitlines():
         write(line.rstrip())
@@ -190,5 +192,7 @@ def section(what: "Section") -> None:
 
     header, rows = table_rows(what)
     budget = f", {what.budget} of training each" if what.budget else ""
-    title = f"{what.data.name}{budget}; held-out data: {len(what.data.test):,} examples"
+    corpus = what.data.corpus
+    count = f"{len(what.data.test):,} examples" if corpus is None else f"{len(corpus.test):,} texts"
+    title = f"{what.data.name}{budget}; held-out data: {count}"
     table(header, rows, title=title)

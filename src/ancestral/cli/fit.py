@@ -1,6 +1,7 @@
 """``ancestral fit``: train a model into a run folder, or go on with one."""
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,12 +17,47 @@ if TYPE_CHECKING:
     from ancestral.training.budget import Budget
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What can be set.
+
+    Parameters
+    ----------
+    set_
+        A setting, key=value; again for more. A wrong key lists the nearest.
+    structure
+        Of bayes-net, where its edges come from: hill-climb, chow-liu or a network file; the same as
+        --set structure=...
+    """
+
+    set_: Annotated[Pairs, Parameter(name="--set")] = None
+    structure: str | None = None
+
+    def read(self) -> dict[str, str]:
+        """Return the settings by name.
+
+        Raises:
+            ConfigError: If one is not key=value, or the structure is said in two ways.
+        """
+        from ancestral.recipes.settings import parse_pairs
+
+        found = parse_pairs(self.set_ or ())
+        if self.structure is None:
+            return found
+        if (other := found.get("structure", self.structure)) != self.structure:
+            raise ConfigError(
+                f"--structure {self.structure} and --set structure={other} must agree: give one"
+            )
+        return {**found, "structure": self.structure}
+
+
 def fit(
     model: str | None = None,
     data: str | None = None,
     /,
     *,
-    set_: Annotated[Pairs, Parameter(name="--set")] = None,
+    settings: Settings = Settings(),
     resume: Path | None = None,
     ending: Ending = Ending(),  # noqa: B008 - frozen
     folder: Folder = Folder(),  # noqa: B008 - frozen
@@ -35,25 +71,22 @@ def fit(
         Name of a model: ancestral models.
     data
         A name, a file or a folder.
-    set_
-        A setting, key=value; again for more. A wrong key lists the nearest.
     resume
         Go on with this run; nothing else is needed.
     """
     from ancestral.recipes import plan, start
     from ancestral.recipes.runs import check_free
-    from ancestral.recipes.settings import parse_pairs
 
     common.apply()
     end = ending.read()
     if resume is not None:
-        _refuse_with_resume(model, data, set_, folder)
+        _refuse_with_resume(model, data, settings, folder)
         return _resume(resume, end, common)
     if folder.out is not None:
         check_free(folder.out, overwrite=folder.overwrite)
     chosen = plan(
         *_both(model, data),
-        settings=parse_pairs(set_ or ()),
+        settings=settings.read(),
         budget=end,
         seed=common.seed_or_default,
         device=common.device_or_default,
@@ -72,7 +105,7 @@ def _resume(folder: Path, end: "Budget | None", common: Common) -> int:
     import torch
 
     from ancestral.recipes import Run, resume
-    from ancestral.recipes.fitting import is_finished
+    from ancestral.recipes.record import is_finished
 
     run = Run.open(folder)
     if common.threads is None:  # The bits depend on their number.
@@ -90,10 +123,11 @@ def _resume(folder: Path, end: "Budget | None", common: Common) -> int:
 
 
 def _refuse_with_resume(
-    model: str | None, data: str | None, pairs: list[str] | None, folder: Folder
+    model: str | None, data: str | None, settings: Settings, folder: Folder
 ) -> None:
-    given = {"MODEL": model, "DATA": data, "--set": pairs, "--out": folder.out}
-    for name, value in {**given, "--overwrite": folder.overwrite}.items():
+    given = {"MODEL": model, "DATA": data, "--set": settings.set_, "--out": folder.out}
+    given |= {"--structure": settings.structure, "--overwrite": folder.overwrite}
+    for name, value in given.items():
         if value:
             raise ConfigError(f"{name} must be left out with --resume: run.toml has all of it")
 
@@ -106,6 +140,11 @@ def _say_what(fitting: "Fitting") -> None:
     console.say(f"{data.name}: {data.kind} of {shape}, {sizes} for training, validation, test")
     for note in data.notes:
         console.say(f"  {note}")
+    if chosen.tuning is not None:
+        from ancestral.nn.low_rank import trainable
+
+        count = sum(value.numel() for value in trainable(fitting.units.model).values())
+        console.say(f"  begun at {chosen.tuning.words}: {count:,} numbers")
     where = f"fitting {chosen.recipe.name} into {fitting.run.folder}"
     if fitting.position.step:
         console.say(f"{where}, from step {fitting.position.step:,}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ancestral.cli import console
 from ancestral.cli.options import Common, Destination, Flag
-from ancestral.cli.written import deliver
+from ancestral.cli.written import deliver, deliver_examples
 
 
 def interpolate(
@@ -41,7 +41,7 @@ def interpolate(
     x = interpolate_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
     method = "slerp" if slerp else "straight"
     answer = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
-    deliver(opened, x, answer, out=to.out, name="path.png", json=common.json)
+    deliver_examples(opened, x, answer, out=to.out, name="path.png", json=common.json)
     return 0
 
 
@@ -74,16 +74,12 @@ def encode(
     columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]
     table = torch.cat((latents.mean, latents.std), dim=1)
     answer: dict[str, object] = {"run": str(run), "data": data, "n": len(table), "latent": size}
-    if to.out is not None:
-        to.out.parent.mkdir(parents=True, exist_ok=True)
-        path = write_samples(table, to.out, kind="vectors", columns=columns)
-        answer["out"] = str(path)
-        if not common.json:
-            console.write(str(path))
-    elif common.json:
-        answer |= {"columns": columns, "latents": table.tolist()}
-    else:
-        console.csv(columns, table.tolist())
-    if common.json:
-        console.emit(answer)
+    deliver(
+        answer,
+        write=lambda path: write_samples(table, path, kind="vectors", columns=columns),
+        fields=lambda: {"columns": columns, "latents": table.tolist()},
+        show=lambda: console.csv(columns, table.tolist()),
+        out=to.out,
+        json=common.json,
+    )
     return 0

@@ -142,8 +142,8 @@ class Destination:
     Parameters
     ----------
     out
-        A table (csv, tsv, parquet, npy, npz); of images a folder, a .png grid, npy or npz. Without
-        it a table goes to standard output, images into the run folder.
+        A table (csv, tsv, parquet, json, jsonl, npy, npz); of images a folder, a .png grid, npy or
+        npz. Without it a table goes to standard output, images into the run folder.
     overwrite
         Replace what is at --out.
     """

@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.cli.written import deliver
+from ancestral.cli.written import deliver_examples
 from ancestral.cli.written_text import TextOptions, write_texts
 from ancestral.errors import CapabilityError
 
@@ -31,11 +31,12 @@ def sample(
     n
         Number of draws; 16 if not given, of text 1.
     given
-        label=NAME, of a conditional model.
+        label=NAME, of a conditional model; of bayes-net COLUMN=STATE, of gmm z=COMPONENT.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
     """
     from ancestral.recipes import Run, sample_run
+    from ancestral.recipes.sampling import names_of_nodes
     from ancestral.recipes.settings import parse_pairs
 
     common.apply()
@@ -50,11 +51,11 @@ def sample(
     x = sample_run(
         opened,
         n,
-        given=parse_pairs(given or (), option="--given"),
+        given=parse_pairs(given or (), option="--given", names=names_of_nodes(opened)),
         means=means,
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
     answer = {"run": str(run), "n": n, "means": means}
-    deliver(opened, x, answer, out=to.out, name="samples", json=common.json)
+    deliver_examples(opened, x, answer, out=to.out, name="samples", json=common.json)
     return 0

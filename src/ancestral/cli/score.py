@@ -1,10 +1,11 @@
-"""``ancestral score``: how surprised a run is by each row, image or token."""
+"""``ancestral score``: how surprised a run is by each row, image or token; which label it has."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ancestral.cli import console
 from ancestral.cli.options import Common, Destination
+from ancestral.cli.written import deliver_rows
 
 if TYPE_CHECKING:
     from ancestral.recipes import Run
@@ -22,6 +23,9 @@ def score(
 ) -> int:
     """Write the surprise, minus log p in nats, of each row, image or token, in the file's order.
 
+    Of a classifier: the likeliest label, its probability, and the surprise at the label in the
+    data, where they have one.
+
     Parameters
     ----------
     run
@@ -29,29 +33,22 @@ def score(
     data
         A name, a file or a folder; of a language model, a text.
     """
+    from ancestral.data.writing import table_path
     from ancestral.recipes import Run
-    from ancestral.recipes.files import write_text
 
     common.apply()
     to.check()
+    if to.out is not None:
+        table_path(to.out)  # Before the work, not after it.
     opened = Run.open(run)
     answer: dict[str, object] = {"run": str(run), "data": data, "unit": "nats"}
     if opened.record.data.kind == "text":
         columns, rows = _text(opened, data, answer, common)
+    elif opened.recipe.conditional:
+        columns, rows = _labels(opened, data, answer, common)
     else:
         columns, rows = _rows(opened, data, answer, common)
-    if to.out is not None:
-        to.out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(to.out, console.csv_text(columns, rows))
-        answer["out"] = str(to.out)
-        if not common.json:
-            console.write(str(to.out))
-    elif common.json:
-        answer |= {"columns": list(columns), "rows": rows}
-    else:
-        console.csv(columns, rows)
-    if common.json:
-        console.emit(answer)
+    deliver_rows(columns, rows, answer, out=to.out, key="rows", json=common.json)
     return 0
 
 
@@ -63,6 +60,19 @@ def _rows(run: "Run", data: str, answer: dict[str, object], common: Common) -> T
     if found.kind == "bound":
         console.say("of a lower bound on the likelihood: the true surprise is at most this")
     return ["row", "surprise"], [[i, value] for i, value in enumerate(found.surprise.tolist())]
+
+
+def _labels(run: "Run", data: str, answer: dict[str, object], common: Common) -> Table:
+    from ancestral.recipes.scoring import score_labels
+
+    found = score_labels(run, data, seed=common.seed_or_default, device=common.device_or_default)
+    answer |= {"kind": "exact", "n": len(found.label)}
+    columns = ["row", "label", "probability"]
+    parts: list[list[object]] = [list(found.label), found.probability.tolist()]
+    if found.surprise is not None:
+        columns.append("surprise")
+        parts.append(found.surprise.tolist())
+    return columns, [[i, *values] for i, values in enumerate(zip(*parts, strict=True))]
 
 
 def _text(run: "Run", data: str, answer: dict[str, object], common: Common) -> Table:

@@ -8,6 +8,7 @@ from cyclopts import Group, Parameter
 
 from ancestral.cli import console
 from ancestral.cli.options import Common, Destination, Text
+from ancestral.cli.written import deliver
 from ancestral.errors import CapabilityError
 
 if TYPE_CHECKING:
@@ -133,18 +134,19 @@ def write_texts(run: "Run", n: int, text: TextOptions, to: Destination, common: 
         return 0
     found = writer.write(what)
     answer: dict[str, object] = {"run": str(run.folder), "n": n}
-    if to.out is not None:
-        to.out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(to.out, "".join(f"{one.text}\n" for one in found))
-        answer["out"] = str(to.out)
-        if not common.json:
-            console.write(str(to.out))
-    else:
-        answer["samples"] = [one.to_json() for one in found]
-        if not common.json:
-            console.write("\n\n".join(one.text for one in found))
-    if common.json:
-        console.emit(answer)
+
+    def write(path: Path) -> Path:
+        write_text(path, "".join(f"{one.text}\n" for one in found))
+        return path
+
+    deliver(
+        answer,
+        write=write,
+        fields=lambda: {"samples": [one.to_json() for one in found]},
+        show=lambda: console.write("\n\n".join(one.text for one in found)),
+        out=to.out,
+        json=common.json,
+    )
     return 0
 
 

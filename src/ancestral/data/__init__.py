@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ancestral.data.catalogue import SourceInfo, describe
+    from ancestral.data.circles import locate_circles, render_circles
     from ancestral.data.conllu import Sentence, read_conllu
     from ancestral.data.dataset import Dataset, Examples, Kind, Loading, TextLoading
     from ancestral.data.intrinsic import intrinsic_dimension
@@ -53,8 +54,10 @@ __all__ = [
     "intrinsic_dimension",
     "load",
     "load_corpus",
+    "locate_circles",
     "read",
     "read_conllu",
+    "render_circles",
     "standardise",
     "symmetric",
     "tokenise_documents",
@@ -63,6 +66,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "locate_circles": "circles",
+    "render_circles": "circles",
     "SourceInfo": "catalogue",
     "describe": "catalogue",
     "Sentence": "conllu",

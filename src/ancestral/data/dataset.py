@@ -20,7 +20,8 @@ class Examples:
     """Examples of one split, in the user's units.
 
     Args:
-        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D];
+        x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D],
+            int16 with -1 where a cell is missing;
             text: windows of token ids, int32 [N, T + 1], of which T are predicted.
         given: What is known of each example, ``{"label": int64 [N]}`` or empty.
 
@@ -130,6 +131,7 @@ class Loading:
             test split is kept instead.
         label: Column of a table that is the label; None for no label.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
+        missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
         text: How text becomes tokens.
 
     Raises:
@@ -145,6 +147,7 @@ class Loading:
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
     discrete: bool = False
+    missing: bool = False
     text: TextLoading = TextLoading()
 
     def __post_init__(self) -> None:

@@ -23,16 +23,20 @@ _Words: TypeAlias = tuple[list[str], NDArray[np.integer]]
 MOST_STATES = 256
 """Most states of a column: a cell is kept in a byte."""
 
+MISSING = ("", "?", "*")
+"""Cells that say nothing, where cells may be missing."""
+
 
 def load_states(path: Path, loading: Loading) -> Contents:
     """Read a csv, tsv or parquet file whose columns hold names of states.
 
     The states of a column are the distinct names in the whole file: whole numbers by size, then
-    words by alphabet.
+    words by alphabet. Where ``loading.missing``, a cell that says nothing is -1, and a column may
+    have no states.
 
     Raises:
-        DataError: If the file is damaged or of another kind, a cell is empty, or a column has more
-            than 256 states, or as many as a column of measurements has.
+        DataError: If the file is damaged or of another kind, a cell is empty and may not be, or a
+            column has more than 256 states, or as many as a column of measurements has.
     """
     if loading.label is not None:
         raise DataError(f"{shown(path)}: a table of states has no label: leave out label")
@@ -44,15 +48,21 @@ def load_states(path: Path, loading: Loading) -> Contents:
     for batch in table.batches():
         for name, found in parts.items():
             found.append(_words(path, name, batch.column(name)))
-    coded = [_encode(path, name, found) for name, found in parts.items()]
+    says_nothing = MISSING if loading.missing else ("",)
+    coded = [_encode(path, name, found, says_nothing) for name, found in parts.items()]
     states = tuple(names for _, names in coded)
     said = f"every cell is a state: {sum(map(len, states))} states in {len(columns)} columns"
+    x = torch.stack([codes for codes, _ in coded], dim=1)
+    if not loading.missing and bool((x < 0).any()):
+        row, column = (x < 0).nonzero()[0].tolist()
+        hint = "the cell is empty; --set missing=em takes such cells as missing"
+        refuse_cell(path, row + 1, columns[column], hint)
     return Contents(
         kind="tables",
-        examples=Examples(torch.stack([codes for codes, _ in coded], dim=1)),
+        examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
         columns=columns,
         states=states,
-        notes=(*(table.dialect.notes if table.dialect else ()), said),
+        notes=(*(table.dialect.notes if table.dialect else ()), said, *_gaps(x)),
     )
 
 
@@ -69,10 +79,14 @@ def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
                 f"{data.name}: column {column!r} has the state {strange[0]!r}, which is not "
                 f"one of {', '.join(wanted[:10])}"
             )
-        maps.append(torch.tensor([wanted.index(name) for name in own], dtype=torch.uint8))
+        # The last place is that of -1, a missing cell.
+        maps.append(torch.tensor([*map(wanted.index, own), -1], dtype=torch.int16))
 
     def turned(examples: Examples) -> Examples:
-        x = [of[column.long()] for of, column in zip(maps, examples.x.T, strict=True)]
+        x = [
+            of[column.long()].to(column.dtype)
+            for of, column in zip(maps, examples.x.T, strict=True)
+        ]
         return Examples(torch.stack(x, dim=1), examples.given)
 
     return replace(
@@ -81,6 +95,33 @@ def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
         validation=turned(data.validation),
         test=turned(data.test),
         states=tuple(tuple(names) for names in states),
+    )
+
+
+def relabel(data: Dataset, labels: Sequence[str]) -> Dataset:
+    """Return a data set whose labels are numbered as in another list, which holds all of its own.
+
+    Raises:
+        DataError: If the data have a label that is not among them.
+    """
+    if not data.labels or data.labels == tuple(labels):
+        return data
+    if strange := [name for name in data.labels if name not in labels]:
+        raise DataError(
+            f"{data.name}: the label {strange[0]!r} is not one of {', '.join(labels[:10])}"
+        )
+    place = torch.tensor([labels.index(name) for name in data.labels])
+
+    def turned(examples: Examples) -> Examples:
+        given = {**examples.given, "label": place[examples.given["label"]]}
+        return Examples(examples.x, given)
+
+    return replace(
+        data,
+        train=turned(data.train),
+        validation=turned(data.validation),
+        test=turned(data.test),
+        labels=tuple(labels),
     )
 
 
@@ -100,23 +141,32 @@ def _words(
     return [word.strip() for word in words], codes
 
 
-def _encode(path: Path, name: str, parts: list[_Words]) -> tuple[Tensor, tuple[str, ...]]:
-    """Return the states of a column as numbers, uint8 [N], and their names."""
-    seen = {words[code] for words, codes in parts for code in np.unique(codes)}
-    rows = sum(len(codes) for _, codes in parts)
-    count = len(seen)
-    if "" not in seen and (count > MOST_STATES or (rows >= 20 and 2 * count > rows)):
+def _gaps(x: Tensor) -> tuple[str, ...]:
+    """Return what is to be said of missing cells, nothing where there are none."""
+    missing = x < 0
+    if not bool(missing.any()):
+        return ()
+    return (
+        f"{int(missing.sum()):,} cells in {int(missing.any(dim=1).sum()):,} of {len(x):,} rows "
+        "say nothing and count as missing",
+    )
+
+
+def _encode(
+    path: Path, name: str, parts: list[_Words], missing: Sequence[str]
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Return the states of a column as numbers, int16 [N], -1 where missing, and their names."""
+    seen = {words[code] for words, codes in parts for code in np.unique(codes)} - set(missing)
+    rows, count = sum(len(codes) for _, codes in parts), len(seen)
+    if count > MOST_STATES or (rows >= 20 and 2 * count > rows):
         raise DataError(
             f"{shown(path)}: column {name!r} has {count} distinct values in {rows} rows; "
             f"a column of states has few, and at most {MOST_STATES}"
         )
-    names = sorted(seen - {""}, key=label_order)
+    names = sorted(seen, key=label_order)
     place = {word: number for number, word in enumerate(names)}
-    found, first = [], 1
-    for words, codes in parts:
-        empty = np.array([word == "" for word in words], dtype=bool)[codes]
-        if empty.any():
-            refuse_cell(path, first + int(np.argmax(empty)), name, "the cell is empty")
-        found.append(np.array([place.get(word, 0) for word in words], dtype=np.uint8)[codes])
-        first += len(codes)
+    found = [
+        np.array([place.get(word, -1) for word in words], dtype=np.int16)[codes]
+        for words, codes in parts
+    ]
     return torch.from_numpy(np.concatenate(found)), tuple(names)

@@ -1,8 +1,9 @@
 """Names of files in messages, and files that are whole or not there."""
 
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +52,78 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         if draft is not None:
             draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` that takes its place once the block has ended.
+
+    A folder that stood there is removed: ask :func:`check_place` first.
+
+    Raises:
+        RunError: If it cannot be written; what stood at ``path`` is then untouched.
+
+    Example:
+        >>> above = Path(tempfile.mkdtemp())
+        >>> with atomic_folder(above / "new") as draft:
+        ...     _ = (draft / "a.txt").write_text("whole")
+        >>> [found.name for found in above.iterdir()]
+        ['new']
+    """
+    drafts: Path | None = None
+    try:
+        drafts = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:64]}-"))
+        draft = drafts / "new"
+        draft.mkdir()
+        yield draft
+        for file in draft.iterdir():
+            _flush(file)
+        _flush(draft)
+        if path.exists():
+            path.replace(drafts / "old")
+        draft.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
+    finally:
+        if drafts is not None:
+            if (drafts / "old").exists() and not path.exists():  # Cut short between two renames.
+                (drafts / "old").replace(path)
+            shutil.rmtree(drafts, ignore_errors=True)
+
+
+def check_place(path: Path, *, overwrite: bool, ours: Collection[str] = ()) -> None:
+    """Check, writing nothing, that a file or a folder may be put there.
+
+    Args:
+        path: Where to.
+        overwrite: Whether it may replace one of its kind.
+        ours: Of a folder, the names of its files: a folder that holds others is never replaced.
+
+    Raises:
+        RunError: If it exists and may not be replaced.
+    """
+    if not path.exists():
+        return
+    if not overwrite:
+        raise RunError(f"{shown(path)} exists; choose another place, or give --overwrite")
+    if path.is_dir() != bool(ours):
+        raise RunError(f"{shown(path)} is {'no' if ours else 'a'} folder and is not replaced")
+    strange = sorted({file.name for file in path.iterdir()} - {*ours}) if ours else []
+    if strange:
+        raise RunError(f"{shown(path)} holds other files ({strange[0]}) and is not replaced")
+
+
+def make_above(path: Path) -> None:
+    """Make the folders above a path.
+
+    Raises:
+        RunError: If they cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
 
 
 def _umask() -> int:

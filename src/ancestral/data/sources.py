@@ -28,6 +28,7 @@ from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.tables import load_parquet
 from ancestral.data.text.corpus import load_corpus
+from ancestral.data.text.tokenizer import Tokenizer
 from ancestral.errors import DataError
 
 _DEFAULT = Loading()
@@ -49,7 +50,13 @@ _OTHERS = {
 }
 
 
-def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None = None) -> Dataset:
+def load(
+    source: str,
+    loading: Loading = _DEFAULT,
+    *,
+    tokenizer: Tokenizer | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
     """Load data by name, from a file, or from a folder.
 
     Args:
@@ -58,6 +65,7 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
             same.
         loading: Seed of the split, size of images, label column; for text ``loading.text``:
             tokenizer, window, batching, and what a document is.
+        tokenizer: Of text, as a run has it, in place of a new one.
         progress: Called while images are decoded or documents tokenised, with the number done and
             the total.
 
@@ -74,7 +82,7 @@ def load(source: str, loading: Loading = _DEFAULT, *, progress: Progress | None 
     path = Path(source).expanduser()
     if source and source not in NAMES and not loading.discrete and _is_text(path):
         _refuse_label(path, loading)
-        return load_corpus(path, loading, progress=progress)
+        return load_corpus(path, loading, tokenizer=tokenizer, progress=progress)
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
 

@@ -1,13 +1,15 @@
 """Samples on disk, in the units, columns and file format of the data."""
 
 import io
+import json
 import math
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +20,13 @@ from ancestral.data.dataset import Kind
 from ancestral.data.files import atomic, reason, shown
 from ancestral.errors import ConfigError, RunError
 
+if TYPE_CHECKING:
+    import pyarrow
+
+TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
+"""Endings of files that tables are written to."""
+
+_ARRAYS = (".npy", ".npz")
 _OURS = re.compile(r"\d+\.png|grid\.png")
 _GRID_IMAGES = 100
 _GAP = 2
@@ -34,7 +43,7 @@ def write_samples(
 ) -> Path:
     """Write samples, whole or not at all; a file that stands there is replaced.
 
-    Vectors become a table: csv (also without a suffix), parquet, npy, or npz. Every column is
+    Vectors become a table, see :func:`write_table`, or an array in npy or npz. Every column is
     written as floating-point numbers that read back exactly; columns that held whole numbers
     are not rounded. Tables of states become one of the states' names. Images become a folder of
     PNG files and ``grid.png`` of the first hundred, a single ``.png`` grid of all, or an array in
@@ -61,10 +70,10 @@ def write_samples(
         's.csv'
     """
     suffix = path.suffix.lower()
-    if suffix in {".npy", ".npz"}:
+    if suffix in _ARRAYS:
         return _write_array(x, path)
     if kind != "images":
-        return _write_table(x, path, list(columns), states)
+        return _write_samples_table(x, path, list(columns), states)
     if suffix == ".png":
         picture = image_grid(x, levels)
         with atomic(path) as draft:
@@ -73,6 +82,57 @@ def write_samples(
     if suffix:
         raise ConfigError(f"images are written to a folder, png, npy or npz, got {shown(path)!r}")
     return _write_folder(x, path, levels)
+
+
+def write_table(columns: Mapping[str, Any], path: Path, *, kind: str = "tables") -> Path:
+    r"""Write a table, whole or not at all; a file that stands there is replaced.
+
+    The ending decides: csv (also without one), tsv, parquet; json is a list of rows, jsonl a row a
+    line. JSON has no word for numbers that are not finite: they become null.
+
+    Args:
+        columns: Values of each column by its name: arrays or lists, all of the same length.
+        path: Where to.
+        kind: What the table is of, for the message.
+
+    Returns:
+        The path written, with the suffix that was added if there was none.
+
+    Raises:
+        ConfigError: If the suffix is not one of these.
+        RunError: If the path cannot be written.
+
+    Example:
+        >>> path = Path(tempfile.mkdtemp()) / "t.jsonl"
+        >>> write_table({"token": ["sol", "mar"], "surprise": [0.5, 2.0]}, path).read_text()
+        '{"token": "sol", "surprise": 0.5}\n{"token": "mar", "surprise": 2.0}\n'
+    """
+    import pyarrow as pa
+
+    path = table_path(path, kind=kind)
+    table = pa.table(list(columns.values()), names=list(columns))
+    with atomic(path) as draft:
+        _write_as(path.suffix.lower(), table, draft)
+    return path
+
+
+def table_path(path: Path, *, kind: str = "tables", others: Sequence[str] = ()) -> Path:
+    """Return the path of a table, csv without a suffix.
+
+    Args:
+        path: Where to.
+        kind: What the table is of, for the message.
+        others: Endings that are allowed besides.
+
+    Raises:
+        ConfigError: If the suffix is not one that tables are written to.
+    """
+    path = path if path.suffix else path.with_suffix(".csv")
+    known = [*TABLES, *others]
+    if path.suffix.lower() not in known:
+        *most, last = (ending[1:] for ending in known)
+        raise ConfigError(f"{kind} are written to {', '.join(most)} or {last}, got {shown(path)!r}")
+    return path
 
 
 def image_grid(
@@ -132,36 +192,42 @@ def _write_array(x: Tensor, path: Path) -> Path:
     return path
 
 
-def _write_table(
+def _write_samples_table(
     x: Tensor, path: Path, columns: list[str], states: Sequence[Sequence[str]]
 ) -> Path:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
     if len(columns) != x.shape[1]:
         raise ValueError(f"{x.shape[1]} columns need as many names, got {len(columns)}")
-    if not path.suffix:
-        path = path.with_suffix(".csv")
+    kind = "tables" if states else "vectors"
+    path = table_path(path, kind=kind, others=_ARRAYS)
     values = list(x.double().cpu().numpy().T.copy())
     if states:
         numbers = x.long().cpu().numpy().T
         values = [np.array(names)[of] for names, of in zip(states, numbers, strict=True)]
-    table = pa.table(values, names=columns)
-    suffix = path.suffix.lower()
-    if suffix not in {".csv", ".tsv", ".parquet"}:
-        kind = "tables" if states else "vectors"
-        raise ConfigError(
-            f"{kind} are written to csv, tsv, parquet, npy or npz, got {shown(path)!r}"
-        )
-    with atomic(path) as draft:
-        if suffix == ".parquet":
-            parquet.write_table(table, draft)
-        else:
-            style = csv.WriteOptions(
-                delimiter="\t" if suffix == ".tsv" else ",", quoting_style="needed"
-            )
-            csv.write_csv(table, draft, style)
-    return path
+    return write_table(dict(zip(columns, values, strict=True)), path, kind=kind)
+
+
+def _write_as(suffix: str, table: "pyarrow.Table", draft: Path) -> None:
+    from pyarrow import csv, parquet
+
+    if suffix == ".parquet":
+        parquet.write_table(table, draft)
+    elif suffix in {".csv", ".tsv"}:
+        delimiter = "\t" if suffix == ".tsv" else ","
+        style = csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
+        csv.write_csv(table, draft, style)
+    else:
+        rows = [json.dumps(_finite(row), ensure_ascii=False) for row in table.to_pylist()]
+        text = "".join(f"{row}\n" for row in rows)
+        if suffix == ".json":
+            text = "[" + ",\n ".join(rows) + "]\n"
+        draft.write_text(text, encoding="utf-8")
+
+
+def _finite(row: Mapping[str, object]) -> dict[str, object]:
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in row.items()
+    }
 
 
 def _write_folder(x: Tensor, path: Path, levels: int) -> Path:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 SIDE, LEFT, TOP, BOTTOM, RIGHT = 230.0, 42.0, 6.0, 38.0, 6.0
+_SMALL, _WIDE = (300.0, 150.0), (620.0, 210.0)
 QUIET = 'fill="currentColor" fill-opacity=".72"'
 
 
@@ -125,7 +126,9 @@ def histogram(samples: Sequence[tuple[Tensor, str]], reference: Tensor, *, label
     return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
 
 
-def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> str:
+def line_chart(
+    curve: Curve, *, color: str, label: str, buckets: int = 160, other: Curve | None = None
+) -> str:
     """Draw a curve; many steps are gathered to means, with their range shaded behind.
 
     Args:
@@ -133,34 +136,62 @@ def line_chart(curve: Curve, *, color: str, label: str, buckets: int = 160) -> s
         color: CSS colour of the line.
         label: Says what the picture shows, for readers who do not see it.
         buckets: Most points of the line.
+        other: A second curve in the same unit, drawn over it in ink; at its best value stands a
+            line from top to bottom.
     """
-    means = _gather(curve, buckets)
-    ordered = sorted(value for _, value, _, _ in means)
-    low, high = ordered[len(ordered) // 50], ordered[-1 - len(ordered) // 50]
-    if curve.best is not None:
-        low, high = min(low, curve.values[curve.best]), max(high, curve.values[curve.best])
+    curves, size = ([curve], _SMALL) if other is None else ([curve, other], _WIDE)
+    box = _around(curves, buckets)
+    place = _placing(box, size, bottom=22.0)
+    shapes = _line(curve, place, color, buckets)
+    if other is not None:
+        shapes += _line(other, place, "currentColor", buckets)
+        if other.best is not None:
+            step = other.steps[other.best]
+            x = float(place(step, 0.0).split(",")[0])
+            late = x > size[0] - 130
+            shapes += (
+                f'<path d="M{x:g},0V{size[1]:g}" stroke="currentColor" stroke-dasharray="3 3"/>'
+                f'<text x="{x - 8 if late else x + 8:g}" y="{TOP + 14:g}" '
+                f'text-anchor="{"end" if late else "start"}" fill="currentColor">'
+                f"best, step {step:,g}</text>"
+            )
+    return _frame(box, size, 22.0, label, shapes)
+
+
+def _around(curves: Sequence[Curve], buckets: int) -> Box:
+    """Return the box of curves: all of their means but the outermost 2%, and their best values."""
+    lows, highs = [], []
+    for curve in curves:
+        ordered = sorted(value for _, value, _, _ in _gather(curve, buckets))
+        best = [] if curve.best is None else [curve.values[curve.best]]
+        lows += [ordered[len(ordered) // 50], *best]
+        highs += [ordered[-1 - len(ordered) // 50], *best]
+    low, high = min(lows), max(highs)
     room = 0.08 * (high - low) or 0.5 * abs(high) or 1.0
-    last = max(curve.steps)
+    first, last = min(min(c.steps) for c in curves), max(max(c.steps) for c in curves)
     # A little room on the right, for the circle round a best value at the very end.
-    right = 1.03 * last if last > 0 else 1.0
-    box = Box(min(0.0, min(curve.steps)), right, low - room, high + room)
-    place = _placing(box, (300.0, 150.0), bottom=22.0)
+    return Box(min(0.0, first), 1.03 * last if last > 0 else 1.0, low - room, high + room)
+
+
+def _line(curve: Curve, place: Callable[[float, float], str], color: str, buckets: int) -> str:
+    """Draw a curve with its range behind it and a circle round its best or only value."""
+    means = _gather(curve, buckets)
     line = "L".join(place(step, value) for step, value, _, _ in means)
     upper = [place(step, top) for step, _, _, top in means]
     lower = [place(step, bottom) for step, _, bottom, _ in means]
-    shapes = [
-        f'<path d="M{"L".join(upper + lower[::-1])}Z" fill="{color}" fill-opacity=".18"/>',
+    shapes = (
+        f'<path d="M{"L".join(upper + lower[::-1])}Z" fill="{color}" fill-opacity=".18"/>'
         f'<path d="M{line}" fill="none" stroke="{color}" stroke-width="1.8" '
-        'stroke-linejoin="round"/>',
-    ]
+        'stroke-linejoin="round"/>'
+    )
     if curve.best is not None or len(means) == 1:
         best = curve.best or 0
         x, y = place(curve.steps[best], curve.values[best]).split(",")
-        shapes.append(
+        shapes += (
             f'<circle cx="{x}" cy="{y}" r="4" fill="var(--paper,none)" stroke="{color}" '
             'stroke-width="2"/>'
         )
-    return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
+    return shapes
 
 
 def nice_ticks(low: float, high: float, count: int = 3) -> list[float]:

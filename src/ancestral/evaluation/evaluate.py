@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import SamplesMeans
+from ancestral.capabilities import Samples, SamplesMeans
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation import drawing, likelihood
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.labels import evaluate_labels
 from ancestral.evaluation.measures import Estimate
 from ancestral.evaluation.quality import Bench, Fresh, Stage, stages
 from ancestral.evaluation.setting import LEAST, Setting
@@ -41,6 +42,7 @@ class Evaluation:
         notes: What went wrong, one sentence each; to be shown beside the figures.
         seconds: Wall-clock time.
         passages: Of text: samples to read, in place of ``samples``.
+        confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].
     """
 
     figures: Mapping[str, Figure | None]
@@ -52,6 +54,7 @@ class Evaluation:
     notes: tuple[str, ...]
     seconds: float
     passages: "Passages | None" = None
+    confusion: Tensor | None = None
 
 
 def evaluate(
@@ -87,14 +90,18 @@ def evaluate(
         with torch.no_grad():
             progress("held-out likelihood", 0.0)
             figures = likelihood.likelihoods(model, data, bench.sizes, setting, attempts)
+            labelled = evaluate_labels(model, data, attempts, seed=setting.seed)
             progress("sampling", 0.3)
             drawn, means = _draw(model, data, bench, attempts)
             shown = attempts("samples to show", lambda: _show(model, data, bench, drawn))
     finally:
         model.model.train(training)
-    qualities, texts = _qualities(bench, drawn, means, attempts, progress)
-    figures |= qualities
+    qualities, texts = {}, {}
+    if model.can(Samples):
+        qualities, texts = _qualities(bench, data, (drawn, means), attempts, progress)
+    figures |= {**labelled.figures, **qualities}
     texts |= likelihood.definitions(model, data, bench.sizes, setting.draws)
+    texts |= labelled.definitions
     samples, given, nearest = shown or (data.train.x[:0], {}, data.train.x[:0])
     return Evaluation(
         figures=figures,
@@ -105,6 +112,7 @@ def evaluate(
         definitions={name: texts[name] for name in figures if name in texts},
         notes=tuple(attempts.notes),
         seconds=time.perf_counter() - began,
+        confusion=labelled.confusion,
     )
 
 
@@ -115,7 +123,9 @@ def _silent(_title: str, _share: float) -> None:
 def _draw(
     model: InDataUnits, data: Dataset, bench: Bench, attempts: Attempts
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Return the samples to measure, and means where the model has them, in user units."""
+    """Return the samples to measure, and means, in user units, where the model has them."""
+    if not model.can(Samples):
+        return None, None
     n, seed = bench.sizes.samples, bench.setting.seed
     drawn = attempts("samples", lambda: drawing.draw(model, data, n, seed=seed))
     if not bench.setting.means or not model.can(SamplesMeans):
@@ -135,16 +145,17 @@ def _show(
 
 def _qualities(
     bench: Bench,
-    drawn: Tensor | None,
-    means: Tensor | None,
+    data: Dataset,
+    made: tuple[Tensor | None, Tensor | None],
     attempts: Attempts,
     progress: Progress,
 ) -> tuple[dict[str, Figure | None], dict[str, str]]:
     """Take every measure of samples and means, with its floor; return also what each one means."""
+    drawn, means = made
     found: dict[str, Figure | None] = {}
     texts: dict[str, str] = {}
     todo = stages(bench)
-    enough = _enough(bench, attempts)
+    enough = _enough(bench, attempts) and _whole(data, attempts)
     for number, stage in enumerate(todo):
         progress(stage.title, 0.4 + 0.6 * number / len(todo))
         floor = _measured(stage, stage.stand_in if enough else None, "floor of ", attempts)
@@ -170,6 +181,19 @@ def _enough(bench: Bench, attempts: Attempts) -> bool:
         f"got {train:,} and {test:,}"
     )
     return False
+
+
+def _whole(data: Dataset, attempts: Attempts) -> bool:
+    """Return whether no cell of a table is missing, with a note if one is."""
+    if data.kind != "tables":
+        return True
+    rows = sum(int((part.x < 0).any(dim=1).sum()) for part in (data.train, data.test))
+    if rows:
+        attempts.notes.append(
+            "sample quality: samples are whole rows, and cells are missing in "
+            f"{rows:,} of {len(data.train) + len(data.test):,} rows"
+        )
+    return not rows
 
 
 def _points(bench: Bench, x: Tensor | None) -> Tensor | None:

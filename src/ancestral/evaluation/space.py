@@ -21,7 +21,8 @@ class Space:
     Vectors: each column minus its mean, over its standard deviation, both of the training split
     (a constant column is only centred). Toy sets come in standardised units and stay as
     they are. Tables of states: an indicator for each state of each column, over the root of 2, so
-    that the squared distance of two rows is the number of cells that differ. Images: grey levels
+    that the squared distance of two rows is the number of cells that differ (a missing cell is half
+    a cell from every state, none from another missing one). Images: grey levels
     over the highest level, so from 0 to 1, laid out as a row.
 
     Args:
@@ -68,7 +69,10 @@ class Space:
     def __call__(self, x: Tensor) -> Tensor:
         """Return rows [N, D] for examples [N, *event] in user units."""
         if self.sizes:
-            hot = [one_hot(of.long(), n) for of, n in zip(x.T, self.sizes, strict=True)]
+            # Of a missing cell, -1, no indicator is 1.
+            hot = [
+                one_hot(of.long() + 1, n + 1)[:, 1:] for of, n in zip(x.T, self.sizes, strict=True)
+            ]
             x = torch.cat(hot, dim=1)
         return ((x.double() - self.shift) / self.scale).flatten(start_dim=1)
 

@@ -53,7 +53,7 @@ def log_mass(p: Distribution, x: Tensor) -> Tensor:
         rate = p.rate.double()
         value = torch.xlogy(x, rate) - rate - torch.lgamma(x + 1)
         return value.masked_fill(x < 0, -math.inf)
-    total, log_one, log_zero = _trials(p)
+    total, log_one, log_zero = trials(p)
     if isinstance(p, Bernoulli | Binomial):
         rest = total - x
         ways = torch.lgamma(total + 1) - torch.lgamma(x + 1) - torch.lgamma(rest + 1)
@@ -72,7 +72,7 @@ def count_entropy(p: Distribution) -> Quantity:
         NotImplementedError: If the law is not one of counts, or has too many of them.
     """
     if isinstance(p, Geometric):
-        _, log_one, log_zero = _trials(p)
+        _, log_one, log_zero = trials(p)
         odds = (log_one - log_zero).exp()
         return exact((-_times(odds, log_one) - log_zero + 0.0).to(p.mean.dtype))
     x, whole = _window(p)
@@ -121,8 +121,8 @@ def _closed(p: Distribution, q: Distribution) -> Tensor | None:
         return _times(r, ratio) - r + s
     if isinstance(p, Categorical) or isinstance(q, Categorical) or Poisson in (type(p), type(q)):
         return None
-    total, log_one, log_zero = _trials(p)
-    other, other_one, other_zero = _trials(q)
+    total, log_one, log_zero = trials(p)
+    other, other_one, other_zero = trials(q)
     if isinstance(p, Bernoulli | Binomial) != isinstance(q, Bernoulli | Binomial):
         return None
     if not bool((total == other).all()):
@@ -143,8 +143,8 @@ def _times(x: Tensor, log: Tensor) -> Tensor:
     return torch.where(x == 0, 0.0, x * log)
 
 
-def _trials(p: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - one of four classes
-    """Return the count, and log P of a one and a zero, as they were given; float64."""
+def trials(p: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - one of four classes
+    """Return how many trials, or zeros to wait for, and log P of a one and a zero; float64."""
     if "probs" in vars(p):
         probs = p.probs.double()
         one, zero = probs.log(), torch.log1p(-probs)
@@ -159,7 +159,7 @@ def _trials(p: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401 - one of f
 def _mean(p: Distribution) -> Tensor:
     if isinstance(p, Poisson):
         return p.rate.double()
-    total, log_one, log_zero = _trials(p)
+    total, log_one, log_zero = trials(p)
     return total * (log_one if isinstance(p, _FINITE) else log_one - log_zero).exp()
 
 
@@ -176,7 +176,7 @@ def _window(p: Distribution) -> tuple[Tensor, bool]:
     if not is_count(p):
         raise NotImplementedError
     mean = _mean(p)
-    total = mean if isinstance(p, Poisson) else _trials(p)[0]
+    total = mean if isinstance(p, Poisson) else trials(p)[0]
     top = total if isinstance(p, _FINITE) else torch.full_like(mean, math.inf)
     if float(top.max()) * max(1, top.numel()) < _MOST:
         return _counts(torch.zeros_like(mean), top + 1), True

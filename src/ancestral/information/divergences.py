@@ -12,8 +12,10 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from ancestral.information.line_means import line_integral
+from ancestral.information.overlaps import log_overlap
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
-from ancestral.information.shannon import Law, comparable, kl, log_tables
+from ancestral.information.shannon import Law, comparable, kl, known_kl, log_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,7 @@ class FDivergence:
         slope_at_infinity: lim f(u) / u, the price of a point of p where q is 0.
         of_log: f(u) / max(1, u) of t = log u, for any t: it stays right where u is beyond the
             dtype. From ``generator`` if None.
+        closed_form: The divergence of two distributions where it is known, else None.
 
     Example:
         >>> CHI_SQUARE(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))
@@ -44,14 +47,17 @@ class FDivergence:
     at_zero: float
     slope_at_infinity: float
     of_log: Callable[[Tensor], Tensor] | None = None
+    closed_form: Callable[[Distribution, Distribution], Quantity | None] | None = None
 
     def __call__(
         self, p: Law, q: Law, *, draws: int = 10_000, generator: Generator | None = None
     ) -> Quantity:
         """Return D_f(p || q), [*B], in nats where f has logarithms.
 
-        Exact between finite laws. Between densities the mean over ``draws`` from each of p and q,
-        which see a region that only one of them covers; heavy-tailed where f is unbounded.
+        Exact between finite laws and where there is a closed form; an integral between univariate
+        densities. Otherwise the mean over ``draws`` from each of p and q, which see a region that
+        only one of them covers; where f is unbounded the ratios may have so heavy a tail that the
+        mean has no standard error: ``se`` is then infinite.
 
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
@@ -60,6 +66,9 @@ class FDivergence:
         if log_p is not None and log_q is not None:
             return exact(self._terms(log_p, log_q).sum(dim=-1))
         p, q = comparable(p, q)
+        known = self._known(p, q)
+        if known is not None:
+            return known
         with torch.no_grad():
             halves = [self._over_middle(p, q, draw(law, draws, generator)) for law in (p, q)]
         means = [mean_of(half) for half in halves]
@@ -74,6 +83,17 @@ class FDivergence:
             critic_q: The critic at draws of q, [M].
         """
         return critic_p.mean() - self.conjugate(critic_q).mean()
+
+    @torch.no_grad()
+    def _known(self, p: Distribution, q: Distribution) -> Quantity | None:
+        """Return what needs no draws, or None."""
+        closed = self.closed_form(p, q) if self.closed_form is not None else None
+        if closed is not None:
+            return closed
+        try:
+            return line_integral(p, q, self._terms)
+        except NotImplementedError:
+            return None
 
     def _terms(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """Return q f(p / q) at each state, with its limits where p or q is 0."""
@@ -100,6 +120,14 @@ class FDivergence:
         return self._terms(log_p - middle, log_q - middle)
 
 
+def _by_overlap(p: Distribution, q: Distribution, a: float) -> Quantity | None:
+    """Return |integral of p^a q^(1 - a) - 1|, or None."""
+    try:
+        return exact(log_overlap(p, q, a).expm1().abs())
+    except NotImplementedError:
+        return None
+
+
 KL = FDivergence(
     "KL",
     generator=lambda u: torch.xlogy(u, u),
@@ -108,6 +136,7 @@ KL = FDivergence(
     at_zero=0.0,
     slope_at_infinity=math.inf,
     of_log=lambda t: t * t.clamp(max=0).exp(),
+    closed_form=known_kl,
 )
 REVERSE_KL = FDivergence(
     "reverse KL",
@@ -117,6 +146,7 @@ REVERSE_KL = FDivergence(
     at_zero=math.inf,
     slope_at_infinity=0.0,
     of_log=lambda t: -t * (-t.clamp(min=0)).exp(),
+    closed_form=lambda p, q: known_kl(q, p),
 )
 JENSEN_SHANNON = FDivergence(
     "Jensen-Shannon",
@@ -134,6 +164,7 @@ CHI_SQUARE = FDivergence(
     at_zero=1.0,
     slope_at_infinity=math.inf,
     of_log=lambda t: torch.expm1(-t.abs()).square() * t.clamp(min=0).exp(),
+    closed_form=lambda p, q: _by_overlap(p, q, 2.0),
 )
 HELLINGER = FDivergence(
     "squared Hellinger",
@@ -143,6 +174,7 @@ HELLINGER = FDivergence(
     at_zero=0.5,
     slope_at_infinity=0.5,
     of_log=lambda t: torch.expm1(-t.abs() / 2).square() / 2,
+    closed_form=lambda p, q: _by_overlap(p, q, 0.5),
 )
 TOTAL_VARIATION = FDivergence(
     "total variation",

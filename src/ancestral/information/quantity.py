@@ -8,6 +8,8 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from ancestral.information.heavy_tails import has_error
+
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
@@ -76,7 +78,9 @@ def real(x: Tensor) -> Tensor:
 def mean_of(values: Tensor) -> Quantity:
     """Return the mean over the first axis of independent values, [N, *B], with sd / sqrt(N).
 
-    An infinite mean has no error: one infinite term among the draws makes it so.
+    An infinite mean has no error: one infinite term among the draws makes it so. Where the tail of
+    the values is so heavy that their variance has no bound, the error is infinite: sd / sqrt(N)
+    would understate it (:func:`ancestral.information.heavy_tails.has_error`).
 
     Raises:
         ValueError: If N < 2, when there is no standard error.
@@ -86,7 +90,8 @@ def mean_of(values: Tensor) -> Quantity:
     values = real(values)
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
-    return Quantity(value, se.where(value.isfinite(), torch.zeros_like(se)), "estimate")
+    se = se.masked_fill(~has_error((values - value).abs()), math.inf)
+    return Quantity(value, se.masked_fill(~value.isfinite(), 0), "estimate")
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ from torch.nn.functional import logsigmoid
 
 from ancestral.information.counts import count_entropy, is_count
 from ancestral.information.densities import density_entropy
+from ancestral.information.line_means import line_integral, line_mean
 from ancestral.information.pairs import closed_form
 from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
 from ancestral.information.tables import check_simplex
@@ -166,7 +167,7 @@ def cross_entropy(
     log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
         return exact(expected(log_p, -log_q)).in_base(base)
-    own, between = _known_entropy(p), _known_kl(p, q)
+    own, between = _known_entropy(p), known_kl(p, q)
     if own is not None and between is not None:
         value, se = own.value + between.value, own.se + between.se
         kind = own.kind if between.kind == "exact" else between.kind
@@ -209,7 +210,7 @@ def kl(
         >>> kl(Normal(0.0, 1.0), Normal(1.0, 1.0))
         0.5 (exact)
     """
-    value = _known_kl(p, q)
+    value = known_kl(p, q)
     if value is not None:
         return value.in_base(base)
     p, q = comparable(p, q)
@@ -263,10 +264,14 @@ def _known_entropy(p: Law) -> Quantity | None:
         return _stretched(p)
     try:
         value = count_entropy(p) if is_count(p) else exact(density_entropy(p))
+        if not bool(value.value.isnan().any()):  # Else a closed form has overflowed.
+            return value
+    except NotImplementedError:
+        pass
+    try:
+        return line_mean(p, lambda law, x: -log_prob(law, x))
     except NotImplementedError:
         return None
-    # A closed form that has overflowed says nothing.
-    return None if bool(value.value.isnan().any()) else value
 
 
 def _stretched(p: TransformedDistribution) -> Quantity | None:
@@ -284,18 +289,28 @@ def _stretched(p: TransformedDistribution) -> Quantity | None:
     return Quantity(value, base.se.expand(value.shape), base.kind)
 
 
-def _known_kl(p: Law, q: Law) -> Quantity | None:
+def known_kl(p: Law, q: Law) -> Quantity | None:
+    """Return the divergence where it needs no draws: exact, a sum or a quadrature; else None."""
     if isinstance(p, Independent) and isinstance(q, Independent):
         count = p.reinterpreted_batch_ndims
         if count == q.reinterpreted_batch_ndims:
-            return _sum_last(_known_kl(p.base_dist, q.base_dist), count)
+            return _sum_last(known_kl(p.base_dist, q.base_dist), count)
     log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
         return exact(expected(log_p, log_p - log_q).clamp(min=0))
+    p, q = comparable(p, q)
     try:
-        return closed_form(*comparable(p, q))
+        return closed_form(p, q)
+    except NotImplementedError:
+        pass
+    try:
+        return line_integral(p, q, _kl_terms)
     except NotImplementedError:
         return None
+
+
+def _kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
+    return (log_p.exp() * (log_p - log_q)).masked_fill(log_p == -math.inf, 0)
 
 
 def _sum_last(x: Quantity | None, count: int) -> Quantity | None:

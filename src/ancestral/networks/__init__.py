@@ -11,6 +11,7 @@ from ancestral.networks.approximate import (
     gibbs,
     likelihood_weighting,
     loopy_belief_propagation,
+    plain_evidence,
     rejection,
 )
 from ancestral.networks.bayesian_network import BayesianNetwork
@@ -64,6 +65,7 @@ __all__ = [
     "likelihood_weighting",
     "loopy_belief_propagation",
     "parse_bif",
+    "plain_evidence",
     "query",
     "read_bif",
     "read_network",

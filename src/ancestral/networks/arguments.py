@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,21 +22,45 @@ def to_numpy(values: Values) -> NDArray[Any]:
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
-def check_number(name: str, value: float, *, above: bool = False) -> None:
-    """Refuse a number that is not finite or below 0; 0 itself, too, where it must be ``above``.
+def check_number(
+    name: str, value: object, *, least: float = 0, above: bool = False, finite: bool = True
+) -> None:
+    """Check a setting that is a number.
+
+    Args:
+        name: Of the argument, for the message.
+        value: What the caller gave.
+        least: The least number that is allowed.
+        above: Whether it must be above that, and not just at least that.
+        finite: Whether infinity is refused.
 
     Raises:
-        ValueError: If it is.
+        ValueError: If it is not a number, too low, or not finite.
 
     Example:
         >>> check_number("alpha", float("nan"))
         Traceback (most recent call last):
         ValueError: alpha must be finite, got nan
     """
-    if not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise ValueError(f"{name} must be a number, got {value!r}")
+    number = float(value)
+    if number < least or (above and number == least):
+        raise ValueError(f"{name} must be {'above' if above else 'at least'} {least}, got {value}")
+    if math.isnan(number) or (finite and math.isinf(number)):
         raise ValueError(f"{name} must be finite, got {value}")
-    if value < 0 or (above and value == 0):
-        raise ValueError(f"{name} must be {'above' if above else 'at least'} 0, got {value}")
+
+
+def check_whole(name: str, value: object, *, least: int = 1) -> None:
+    """Check a setting that counts something.
+
+    Raises:
+        ValueError: If it is not a whole number, or too low.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    if int(value) < least:
+        raise ValueError(f"{name} must be at least {least}, got {value}")
 
 
 def non_negative(

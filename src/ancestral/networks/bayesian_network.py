@@ -6,7 +6,10 @@ import torch
 from torch import Generator, Size, Tensor, nn
 
 from ancestral.errors import CapabilityError, InferenceError
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.dag import DAG
+from ancestral.networks.discrete_sampling import sample_tables
+from ancestral.networks.exact.sampling import sample_posterior
 from ancestral.networks.nodes import Node, Table
 from ancestral.networks.sampling import draw
 
@@ -105,10 +108,10 @@ class BayesianNetwork(nn.Module):
 
         Raises:
             ValueError: If n < 1, a name is unknown, or a value has the wrong shape.
-            InferenceError: If the evidence needs inference that is not exact here.
+            InferenceError: If the evidence needs inference that is not exact here, or it is
+                impossible in a network of tables.
         """
-        if n < 1:
-            raise ValueError(f"n must be at least 1, got {n}")
+        check_whole("n", n)
         values = {name: self.held(name, value, n) for name, value in (given or {}).items()}
         if missing := [name for name in self.inputs if name not in values]:
             raise ValueError(f"the inputs {missing} must be given")
@@ -121,9 +124,8 @@ class BayesianNetwork(nn.Module):
                 f"parents are not given. Use query(...) for a posterior of a discrete network, "
                 f"likelihood_weighting(...) for an estimate of any other"
             )
-        if downstream:
-            from ancestral.networks.exact.sampling import sample_posterior
-
+        if downstream or (self.discrete and self._ruled_out(values)):
+            # What is impossible is refused there, by the smallest part that conflicts.
             return sample_posterior(self, n, values, generator)
         return self.draw_in_order(n, values, generator)
 
@@ -145,8 +147,6 @@ class BayesianNetwork(nn.Module):
             Values of all nodes and inputs, each [n, *event].
         """
         if self.discrete and all(table.device.type == "cpu" for table in self.buffers()):
-            from ancestral.networks.discrete_sampling import sample_tables
-
             return sample_tables(self, n, values, generator)
         return self._draw_one_by_one(n, dict(values), generator)
 
@@ -232,6 +232,15 @@ class BayesianNetwork(nn.Module):
         if isinstance(self.nodes[name].conditional, Table):
             self._check_states(name, tensor)
         return tensor
+
+    def _ruled_out(self, values: Mapping[str, Tensor]) -> bool:
+        """Return whether a state that is given has probability 0 given its parents' states."""
+        for name in values:
+            scope = (*self.nodes[name].parents, name)
+            index = tuple(values[each].long() for each in scope)
+            if bool((self.table(name).probabilities[index] == 0).any()):
+                return True
+        return False
 
     def _check_states(self, name: str, value: Tensor) -> None:
         count = len(self.states(name))

@@ -77,6 +77,23 @@ class DAG:
         """Return every node that one of ``names`` has a directed path to, these excluded."""
         return self._reach(names, self._children)
 
+    def cut(self, names: Iterable[str]) -> "DAG":
+        """Return the graph in which these nodes no longer listen to their parents.
+
+        It is the graph of what is done: an intervention sets a node, whatever its parents are.
+
+        Source: Pearl 2009, Causality, sec. 3.2.
+
+        Raises:
+            KeyError: If a name is no node.
+
+        Example:
+            >>> DAG({"x": (), "y": ("x",)}).cut(["y"]).edges
+            ()
+        """
+        done = {self._known(name) for name in names}
+        return DAG({name: () if name in done else of for name, of in self._parents.items()})
+
     def markov_blanket(self, name: str) -> frozenset[str]:
         """Return parents, children and the children's other parents of a node."""
         children = self.children(name)

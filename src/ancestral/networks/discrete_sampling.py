@@ -11,14 +11,14 @@ import torch
 from torch import Generator, Tensor
 
 from ancestral.networks.arguments import to_numpy
-from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.tabular import TableNetwork
 
 BLOCK = 8192
 """Rows drawn at a time."""
 
 
 def sample_tables(
-    network: BayesianNetwork,
+    network: TableNetwork,
     n: int,
     fixed: Mapping[str, Tensor],
     generator: Generator | None = None,
@@ -113,7 +113,7 @@ class _Step:
         return index.astype(np.intp)
 
 
-def _steps(network: BayesianNetwork, fixed: Mapping[str, Tensor]) -> list[_Step]:
+def _steps(network: TableNetwork, fixed: Mapping[str, Tensor]) -> list[_Step]:
     where = {name: row for row, name in enumerate(network.nodes)}
     steps = []
     for name, node in network.nodes.items():

@@ -15,6 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, kl_divergence
 
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Node
 from ancestral.networks.sampling import draw
@@ -238,8 +239,7 @@ def _parents_are_fixed(p: BayesianNetwork, q: BayesianNetwork, name: str) -> boo
 def _check(
     p: BayesianNetwork, q: BayesianNetwork, values: Mapping[str, Tensor], draws: int
 ) -> None:
-    if draws < 1:
-        raise ValueError(f"draws must be at least 1, got {draws}")
+    check_whole("draws", draws)
     latents = {name for name, node in q.nodes.items() if not node.deterministic}
     random = {name for name, node in p.nodes.items() if not node.deterministic}
     if wrong := sorted(latents & set(values)):

@@ -3,9 +3,10 @@
 from typing import TypeVar
 
 from torch import Generator, Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Categorical, Distribution
 
 from ancestral.capabilities import (
+    Classifies,
     Encodes,
     Given,
     HasBound,
@@ -110,6 +111,15 @@ class InDataUnits:
         model = self._need(HasBound, "elbo")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
+
+    def posterior(self, x: Tensor, *, generator: Generator | None = None) -> Categorical:
+        """Return p(label | x), batch shape [B].
+
+        Raises:
+            CapabilityError: If the model gives no labels.
+        """
+        model = self._need(Classifies, "labels")
+        return model.posterior(self.transform(x, generator))
 
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
         """Return q(z | x), batch shape [B].

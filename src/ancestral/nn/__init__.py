@@ -5,6 +5,16 @@ from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.fourier import FourierFeatures
 from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.label_planes import LabelPlanesConv2d
+from ancestral.nn.low_rank import (
+    LowRankCell,
+    LowRankLinear,
+    LowRankMatrix,
+    adapters,
+    add_adapters,
+    merge_adapters,
+    merged_state,
+    trainable,
+)
 from ancestral.nn.mlp import MLP
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
@@ -18,10 +28,18 @@ __all__ = [
     "FourierFeatures",
     "KeyValueCache",
     "LabelPlanesConv2d",
+    "LowRankCell",
+    "LowRankLinear",
+    "LowRankMatrix",
     "Sight",
     "SwiGLU",
     "Upsampling",
+    "adapters",
+    "add_adapters",
     "halvings",
+    "merge_adapters",
+    "merged_state",
     "rotary_tables",
     "rotate",
+    "trainable",
 ]

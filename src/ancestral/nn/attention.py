@@ -27,6 +27,33 @@ class Sight:
     slots: Slots | None = None
 
 
+class AdditiveScore(nn.Module):
+    """``s_ij = v . tanh(A q_i + B k_j)``: how well a key answers a query, learned by a network.
+
+    It holds a vector for each pair of tokens, so it takes P times the memory of a product.
+
+    Source: Bahdanau et al. 2015, arXiv:1409.0473, sec. A.1.2.
+
+    Args:
+        head_width: Features P of queries and keys.
+
+    Example:
+        >>> AdditiveScore(8)(torch.zeros(2, 4, 5, 8), torch.zeros(2, 4, 7, 8)).shape
+        torch.Size([2, 4, 5, 7])
+    """
+
+    def __init__(self, head_width: int) -> None:
+        super().__init__()
+        self.query = nn.Linear(head_width, head_width, bias=False)
+        self.key = nn.Linear(head_width, head_width, bias=False)
+        self.out = nn.Linear(head_width, 1, bias=False)
+
+    def forward(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Return the scores [B, H, S, K] of queries [B, H, S, P] and keys [B, H, K, P]."""
+        pairs = self.query(queries)[..., :, None, :] + self.key(keys)[..., None, :, :]
+        return self.out(torch.tanh(pairs))[..., 0]
+
+
 class CausalSelfAttention(nn.Module):
     """``softmax(Q K^T / sqrt P) V`` over the tokens up to one's own, without biases.
 
@@ -44,6 +71,7 @@ class CausalSelfAttention(nn.Module):
         dropout: Of the entries of the attention matrix, in training. Not 0 means that the matrix is
             computed and kept: slower.
         qk_norm: Norm queries and keys by their root mean square.
+        score: A learned score in place of ``Q K^T / sqrt P``.
 
     Raises:
         ValueError: If ``key_value_heads`` does not divide ``heads``.
@@ -63,6 +91,7 @@ class CausalSelfAttention(nn.Module):
         head_width: int,
         dropout: float = 0.0,
         qk_norm: bool = False,
+        score: AdditiveScore | None = None,
     ) -> None:
         super().__init__()
         if min(heads, key_value_heads) < 1 or heads % key_value_heads:
@@ -75,6 +104,7 @@ class CausalSelfAttention(nn.Module):
         self.out = nn.Linear(heads * head_width, width, bias=False)
         self.query_norm = nn.RMSNorm(head_width) if qk_norm else None
         self.key_norm = nn.RMSNorm(head_width) if qk_norm else None
+        self.score = score
 
     def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:
         """Map x [B, S, D] to [B, S, D]; ``layer`` tells which part of the state is ours."""
@@ -83,15 +113,20 @@ class CausalSelfAttention(nn.Module):
             keys, values = sight.slots.store(layer, keys, values)
             keys, values = keys.to(queries.dtype), values.to(queries.dtype)
         rows, queries = len(queries), queries[: len(keys)]
-        seen = functional.scaled_dot_product_attention(
-            queries,
-            keys,
-            values,
-            attn_mask=sight.mask,
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=sight.causal and sight.mask is None,
-            enable_gqa=self.heads != self.key_value_heads,
-        )
+        dropout = self.dropout if self.training else 0.0
+        if self.score is not None:
+            weights = functional.dropout(self._weights(queries, keys, sight), dropout)
+            seen = weights @ self._for_all_heads(values)
+        else:
+            seen = functional.scaled_dot_product_attention(
+                queries,
+                keys,
+                values,
+                attn_mask=sight.mask,
+                dropout_p=dropout,
+                is_causal=sight.causal and sight.mask is None,
+                enable_gqa=self.heads != self.key_value_heads,
+            )
         seen = seen.transpose(1, 2).flatten(2)
         if len(seen) < rows:  # Those that read nothing.
             seen = functional.pad(seen, (0, 0, 0, 0, 0, rows - len(seen)))
@@ -100,12 +135,24 @@ class CausalSelfAttention(nn.Module):
     def weights(self, x: Tensor, sight: Sight) -> Tensor:
         """Return the attention matrices for x [B, T, D], [B, H, T, T]; every row sums to 1."""
         queries, keys, _ = self._project(x, sight)
-        keys = keys.repeat_interleave(self.heads // self.key_value_heads, dim=1)
-        scores = queries @ keys.mT / self.head_width**0.5
+        return self._weights(queries, keys, sight)
+
+    def _weights(self, queries: Tensor, keys: Tensor, sight: Sight) -> Tensor:
+        keys = self._for_all_heads(keys)
+        if self.score is None:
+            scores = queries @ keys.mT / self.head_width**0.5
+        else:
+            scores = self.score(queries, keys)
         if sight.mask is not None:
             return (scores + sight.mask).softmax(-1)
-        hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=x.device).triu(1)
+        if not sight.causal:
+            return scores.softmax(-1)
+        hidden = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).triu(1)
         return scores.masked_fill(hidden, -torch.inf).softmax(-1)
+
+    def _for_all_heads(self, x: Tensor) -> Tensor:
+        """Repeat keys or values [B, G, K, P] for the heads that share them, [B, H, K, P]."""
+        return x.repeat_interleave(self.heads // self.key_value_heads, dim=1)
 
     def _project(self, x: Tensor, sight: Sight) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries [B, H, S, P], and keys and values [B, G, S, P]."""

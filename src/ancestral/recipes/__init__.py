@@ -2,7 +2,9 @@
 
 from ancestral.recipes.comparing import Comparison, compare
 from ancestral.recipes.evaluating import Evaluated, evaluate_run
+from ancestral.recipes.exporting import EXPORTS, ExportFormat, export_run
 from ancestral.recipes.fitting import Fitting, fit, resume, start
+from ancestral.recipes.networks import open_network
 from ancestral.recipes.paths import Latents, encode_run, interpolate_run
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.runs import Run
@@ -11,9 +13,11 @@ from ancestral.recipes.table import DEFAULTS, RECIPES, Recipe, recipe_named
 
 __all__ = [
     "DEFAULTS",
+    "EXPORTS",
     "RECIPES",
     "Comparison",
     "Evaluated",
+    "ExportFormat",
     "Fitting",
     "Latents",
     "Plan",
@@ -22,8 +26,10 @@ __all__ = [
     "compare",
     "encode_run",
     "evaluate_run",
+    "export_run",
     "fit",
     "interpolate_run",
+    "open_network",
     "plan",
     "recipe_named",
     "resume",

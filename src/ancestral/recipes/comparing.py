@@ -157,9 +157,11 @@ def contest(
         recipe_named(name)
     if len(set(models or ())) < len(models or ()):
         raise ConfigError(f"models must differ, got {', '.join(models or ())}")
+    _refuse_mixed(models or ())
     common, own = _sort(settings or {}, models)
     states = bool(models) and all(recipe_named(name).kinds == ("tables",) for name in models or ())
-    loaded = load(data, replace(loading_of(common), discrete=states))
+    gaps = states and any(one.get("missing") == "em" for one in own.values())
+    loaded = load(data, replace(loading_of(common), discrete=states, missing=gaps))
     names = list(models or DEFAULTS[loaded.kind])
     plans = [
         plan(
@@ -263,6 +265,20 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
         raise RunError(
             f"{folder} holds something that is not a comparison; "
             "--overwrite replaces comparisons only"
+        )
+
+
+def _refuse_mixed(names: Sequence[str]) -> None:
+    """Refuse models of p(label | x) beside models of x: their likelihoods are of other things.
+
+    Raises:
+        ConfigError: If there are both.
+    """
+    of_labels = [name for name in names if recipe_named(name).conditional]
+    if of_labels and len(of_labels) < len(names):
+        raise ConfigError(
+            f"models must be of one kind: {of_labels[0]} gives p(label | x), the others model x; "
+            "leave it out, or compare it alone"
         )
 
 

@@ -8,7 +8,8 @@ after a default has changed.
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
-from ancestral.recipes.graphs import edges_of_file
+from ancestral.networks.formats import network_suffix, network_suffixes
+from ancestral.recipes.graphs import graph_of_file
 from ancestral.recipes.settings import require
 from ancestral.recipes.shape import Shape
 
@@ -23,6 +24,11 @@ _GAN_HIDDEN: dict[Size, tuple[int, ...]] = {
     "tiny": (32, 32),
     "small": (64, 64, 64),
     "medium": (256, 256, 256),
+}
+_CLASSIFIER_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (32,),
+    "small": (128,),
+    "medium": (256, 256),
 }
 _IMAGE_GAN_HIDDEN: dict[Size, tuple[int, ...]] = {
     "tiny": (64, 64),
@@ -47,6 +53,31 @@ class HasRate(Protocol):
     @property
     def learning_rate(self) -> float:
         """Return the peak rate."""
+        ...
+
+
+@runtime_checkable
+class MayMiss(Protocol):
+    """A config that says what is done about missing cells."""
+
+    @property
+    def missing(self) -> Literal["refuse", "em"]:
+        """Return whether they are refused."""
+        ...
+
+
+def takes_gaps(config: object) -> bool:
+    """Return whether the cells of a table may be missing, for a model with this config."""
+    return isinstance(config, MayMiss) and config.missing != "refuse"
+
+
+@runtime_checkable
+class HasOptimum(Protocol):
+    """A config of a recipe that trains by gradients, under some of whose settings it need not."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether an estimator finds the optimum; no step is then made by the loop."""
         ...
 
 
@@ -133,6 +164,43 @@ class NaiveBayesConfig:
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config as it is."""
         return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierConfig:
+    """The conditional p(label | x).
+
+    Args:
+        kind: ``mlp``: a network, trained in batches; ``logistic``: logits linear in x, at the
+            optimum.
+        size: Width of the network's layers: tiny, small or medium.
+        hidden: Widths of the network's layers; None: by ``size``.
+        penalty: Of ``logistic``: weight of half the squared weights against the sum of
+            -log p(label | x), at least 0; None: 1.
+    """
+
+    kind: Literal["mlp", "logistic"] = "mlp"
+    size: Size = "small"
+    hidden: tuple[int, ...] | None = chosen()
+    penalty: float | None = chosen()
+
+    def __post_init__(self) -> None:
+        network = self.kind == "mlp"
+        require(self, "hidden", _widths(self.hidden), "one or more numbers of at least 1")
+        require(self, "penalty", self.penalty is None or self.penalty >= 0, "at least 0")
+        require(self, "hidden", network or self.hidden is None, "left out with kind=logistic")
+        require(self, "penalty", not network or self.penalty is None, "left out with kind=mlp")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the optimum is found by an estimator."""
+        return self.kind == "logistic"
+
+    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
+        """Return the config with the widths, or the penalty."""
+        if self.closed:
+            return replace(self, penalty=1.0 if self.penalty is None else self.penalty)
+        return replace(self, hidden=self.hidden or _CLASSIFIER_HIDDEN[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,32 +320,55 @@ class BayesNetConfig:
     """A Bayesian network of probability tables, for columns of states.
 
     Args:
-        structure: ``hill-climb``, ``chow-liu``, or a BIF file whose graph is taken; its nodes are
-            the columns.
-        edges: The graph, as positions of columns from 0, a parent and its child in turn; None: by
-            ``structure``.
+        structure: ``hill-climb``, ``chow-liu``, or a network file (bif, xmlbif, uai or net) whose
+            graph is taken; its nodes are the columns, and with ``missing=em`` others are latent.
+        edges: The graph, as positions of columns and after them of latent nodes, from 0, a parent
+            and its child in turn; None: by ``structure``.
         pseudo_count: Added to every count, at least 0; with 0, what was never seen is impossible.
         max_parents: Most parents of a node that hill climbing tries, at least 1.
+        missing: ``refuse`` cells that say nothing, or fit the tables by ``em``.
+        latent: Names of nodes without a column, of which ``edges`` or the file tells.
+        latent_states: Their numbers of states, at least 1.
+        starts: Random starts of EM, at least 1; the best is kept.
     """
 
     structure: str = "hill-climb"
     edges: tuple[int, ...] | None = chosen()
     pseudo_count: float = 1.0
     max_parents: int = 4
+    missing: Literal["refuse", "em"] = "refuse"
+    latent: tuple[str, ...] = ()
+    latent_states: tuple[int, ...] = ()
+    starts: int = 5
 
     def __post_init__(self) -> None:
-        known = self.structure in {"hill-climb", "chow-liu"} or ".bif" in self.structure
-        require(self, "structure", known, "hill-climb, chow-liu or a .bif file")
+        known = self.structure in {"hill-climb", "chow-liu"} or self.from_file
+        rule = "hill-climb, chow-liu or a network file (.bif, .xmlbif, .uai, .net)"
+        require(self, "structure", known, rule)
         pairs = self.edges is None or len(self.edges) % 2 == 0
         require(self, "edges", pairs, "pairs of a parent and its child")
         require(self, "pseudo_count", self.pseudo_count >= 0, "at least 0")
         require(self, "max_parents", self.max_parents >= 1, "at least 1")
+        require(self, "starts", self.starts >= 1, "at least 1")
+        fitted = not self.latent or (self.missing == "em" and self.edges is not None)
+        require(self, "latent", fitted, "left out, or given together with missing=em and edges")
+        counts = len(self.latent_states) == len(self.latent)
+        counts = counts and min(self.latent_states, default=1) >= 1
+        require(self, "latent_states", counts, "a number of at least 1 for each latent node")
+
+    @property
+    def from_file(self) -> bool:
+        """Whether the graph is that of a file."""
+        return network_suffix(self.structure) in network_suffixes()
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the edges of the file; learned ones wait for the data."""
-        if self.edges is not None or ".bif" not in self.structure or not shape.columns:
+        """Return the config with the graph of the file; a learned one waits for the data."""
+        if self.edges is not None or not self.from_file or not shape.columns:
             return self
-        return replace(self, edges=edges_of_file(self.structure, shape.columns))
+        found = graph_of_file(self.structure, shape.columns, latent=self.missing == "em")
+        return replace(
+            self, edges=found.edges, latent=found.latent, latent_states=found.latent_states
+        )
 
 
 def _widths(widths: tuple[int, ...] | None) -> bool:

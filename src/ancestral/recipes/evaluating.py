@@ -1,12 +1,14 @@
 """Measure a run on held-out data, and put what was found into its report."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from ancestral.capabilities import Classifies
 from ancestral.data.dataset import Dataset
+from ancestral.data.discrete import relabel
 from ancestral.data.sources import fresh
 from ancestral.errors import RunError
 from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
@@ -15,6 +17,7 @@ from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text import evaluate_text
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.other_text import other_text
 from ancestral.recipes.reporting import Shown, is_toy, model_entry, report_run, section_of
 from ancestral.recipes.runs import Run
 
@@ -66,6 +69,8 @@ def evaluate_run(
 ) -> Evaluated:
     """Measure a run on the test split of its own data, or of others of the same kind.
 
+    Another text is held out as a whole, but for the documents that the run has seen.
+
     Args:
         run: The run, or its folder.
         data: Other data; the run's own if None, and only then is ``report.html`` written.
@@ -79,8 +84,12 @@ def evaluate_run(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     units = run.model(device=device)
-    loaded = run.data() if data is None else run.same_kind(data)
+    loaded = run.data() if data is None else _other(run, data)
+    if units.can(Classifies):
+        loaded = relabel(loaded, run.record.data.labels)
     found = measure(units, loaded, setting=setting, progress=progress)
+    if data is not None and loaded.corpus is not None:  # How it was read, and what was left out.
+        found = replace(found, notes=(*loaded.notes, *found.notes))
     entry = model_entry(run, units, loaded, Shown.of(found))
     report, problem = None, None
     if data is None:
@@ -112,3 +121,7 @@ def measure(
 
     again = draw if is_toy(data) else None
     return evaluate(units, data, setting=setting, fresh=again, progress=progress)
+
+
+def _other(run: Run, source: str) -> Dataset:
+    return other_text(run, source) if run.record.data.kind == "text" else run.same_kind(source)

@@ -15,11 +15,19 @@ from ancestral.data.dataset import Dataset
 from ancestral.errors import AncestralError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.building import build_model
 from ancestral.recipes.feeding import examples_of, lengths_of, on_device
 from ancestral.recipes.interrupts import Interrupts
-from ancestral.recipes.keeping import Keeper, store
-from ancestral.recipes.plan import Plan, build_model, plan
-from ancestral.recipes.record import Record, Result, Stopped, check_format, versions
+from ancestral.recipes.keeping import Keeper, save_beginning, store
+from ancestral.recipes.plan import Plan, plan
+from ancestral.recipes.record import (
+    Record,
+    Result,
+    Stopped,
+    check_format,
+    is_finished,
+    versions,
+)
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
     CHECKPOINT,
@@ -206,6 +214,8 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     name = f"{plan.recipe.name}-{plan.data.name}"
     folder = free_name(Path("runs") / name) if out is None else Path(out)
     check_free(folder, overwrite=overwrite)
+    if plan.tuning is not None and folder.resolve() == Path(plan.tuning.start).resolve():
+        raise RunError(f"out must not be the run of start, got {folder} for both")
     model, transform = plan.build()
     units = _units(plan, model, transform)
     game = _game(plan, model)
@@ -220,12 +230,16 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         options=plan.options,
         budget=plan.budget,
         transform=transform.spec(),
+        tuning=plan.tuning,
         result=Result(parameters=count_parameters(model)),
     )
     made = make_folder(folder, overwrite=overwrite)
     if plan.data.corpus is not None:
         save_tokenizer(folder, plan.data.corpus.tokenizer)
-    return Fitting(plan, save_record(folder, record), units, game, made=made)
+    run = save_record(folder, record)
+    if plan.tuning is not None and game is not None:
+        save_beginning(folder, game)  # Without it the other run would be needed to go on.
+    return Fitting(plan, run, units, game, made=made)
 
 
 def resume(
@@ -255,6 +269,7 @@ def resume(
         device=device or record.device,
         data=run.data(),
         loading=record.data.loading,
+        tuning=record.tuning,
     )
     if finished:
         return Fitting(plan_, run, run.model())
@@ -339,7 +354,7 @@ def _reports(
     plan_: Plan,
     units: InDataUnits,
     game: Game,
-    judge: Judge | TextJudge | None,
+    judge: AnyJudge | None,
     progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:
@@ -364,6 +379,8 @@ def _reports(
 
 def _position(run: Run, game: Game) -> Position:
     found = Checkpoints(run.folder / CHECKPOINT).latest()
+    if found is None and run.record.tuning is not None:
+        raise RunError(f"{run.folder} has no checkpoint to go on from: begin it again")
     if found is None:
         return Position()
     _, tensors, words = found
@@ -375,21 +392,3 @@ def _position(run: Run, game: Game) -> Position:
         best=Figure.from_json(best) if best else None,
         cpu_seconds=words["cpu_seconds"],
     )
-
-
-def is_finished(record: Record, end: Budget | None = None) -> bool:
-    """Return whether a run has nothing left to do, also under a new end."""
-    return record.result.status == "finished" and not _longer(record, end)
-
-
-def _longer(record: Record, end: Budget | None) -> bool:
-    if end is None or end == record.budget:
-        return False
-    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
-    if total is not None:
-        return total > record.result.steps
-    return (end.seconds or 0.0) > record.result.seconds
-
-
-def _per_step(record: Record) -> int:
-    return record.options.batch_size * record.options.accumulate if record.options else 1

@@ -70,7 +70,8 @@ class Writing:
         ways = {"beams": self.beams, "contrastive": self.contrastive, "draft": self.draft}
         chosen = [name for name, value in ways.items() if value]
         held = [name for name in ("regex", "schema") if getattr(self, name) is not None]
-        if len(chosen) > 1 or len(held) > 1 or (chosen and held):
+        searches = [name for name in chosen if name != "draft"]  # A draft draws as without one.
+        if len(chosen) > 1 or len(held) > 1 or (searches and held):
             raise ConfigError(f"{' and '.join(chosen + held)} exclude each other: give one")
         if 0 < self.beams < self.n:
             raise ConfigError(f"n must be at most beams = {self.beams}, got {self.n}")
@@ -174,6 +175,7 @@ class Writer:
                 self.model, prompt, alpha=what.contrastive, max_tokens=what.max_tokens
             )
         generators = row_generators(seed_of(what.seed, "sample") >> 1, what.n)
+        stop = StopStrings(what.stop, self.tokenizer.decode) if what.stop else None
         if what.draft is not None:
             if what.n > 1:
                 raise ConfigError(f"a draft helps one text at a time: n must be 1, got {what.n}")
@@ -184,8 +186,9 @@ class Writer:
                 self._draft(what.draft),
                 max_tokens=what.max_tokens,
                 generator=generators[0],
+                stop=stop,
+                constraint=self.constraint(regex=what.regex, schema=what.schema),
             )
-        stop = StopStrings(what.stop, self.tokenizer.decode) if what.stop else None
         return generate(
             self.model,
             [prompt] * what.n,

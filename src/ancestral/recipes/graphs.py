@@ -1,28 +1,53 @@
 """Graphs from files, for models of tables."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ancestral.errors import ConfigError
 from ancestral.networks.formats import read_network
 
 
-def edges_of_file(path: str, columns: Sequence[str]) -> tuple[int, ...]:
-    """Return the edges of a network in a file as positions of columns, parent and child in turn.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileGraph:
+    """The graph of a network in a file, in terms of the columns of a table.
+
+    Args:
+        edges: Positions, parent and child in turn: of columns, and after them of latent nodes.
+        latent: Names of the nodes that are not columns.
+        latent_states: Numbers of states of those.
+    """
+
+    edges: tuple[int, ...]
+    latent: tuple[str, ...] = ()
+    latent_states: tuple[int, ...] = ()
+
+
+def graph_of_file(path: str, columns: Sequence[str], *, latent: bool = False) -> FileGraph:
+    """Return the graph of a network in a file.
 
     Args:
         path: The file: bif, xmlbif, uai or net.
-        columns: Names of the columns: the nodes of the network, in any order.
+        columns: Names of the columns, nodes of the network, in any order.
+        latent: Whether the network may have other nodes, too.
 
     Raises:
-        ConfigError: If the nodes are not the columns.
+        ConfigError: If a column is no node, or a node is no column and may not be latent.
         DataError: If the file cannot be read.
     """
-    graph = read_network(path).graph
-    if strange := sorted(set(columns) ^ set(graph.names)):
-        where = (
-            "the table has no such column" if strange[0] in graph else "the file has no such node"
+    network = read_network(path)
+    nodes, rule = list(network.nodes), "structure must have the columns as its nodes"
+    if strange := [name for name in columns if name not in network.nodes]:
+        raise ConfigError(f"{rule}, {strange[0]!r}: the file has no such node")
+    others = [name for name in nodes if name not in columns]
+    if others and not latent:
+        raise ConfigError(
+            f"{rule}, {others[0]!r}: the table has no such column; --set missing=em takes such "
+            "nodes as latent"
         )
-        raise ConfigError(f"structure must have the columns as its nodes, {strange[0]!r}: {where}")
-    place = {name: index for index, name in enumerate(columns)}
-    pairs = sorted((place[parent], place[child]) for parent, child in graph.edges)
-    return tuple(number for pair in pairs for number in pair)
+    place = {name: index for index, name in enumerate([*columns, *others])}
+    pairs = sorted((place[parent], place[child]) for parent, child in network.graph.edges)
+    return FileGraph(
+        edges=tuple(number for pair in pairs for number in pair),
+        latent=tuple(others),
+        latent_states=tuple(len(network.states(name)) for name in others),
+    )

@@ -3,13 +3,23 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Self
 
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.adapter_files import save_adapters
 from ancestral.recipes.metrics import MetricsFile
 from ancestral.recipes.record import FORMAT, Result, Stopped
-from ancestral.recipes.runs import CHECKPOINT, METRICS, WEIGHTS, Run, save_record, save_weights
+from ancestral.recipes.runs import (
+    ADAPTER,
+    CHECKPOINT,
+    METRICS,
+    WEIGHTS,
+    Run,
+    save_record,
+    save_weights,
+)
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
@@ -95,12 +105,7 @@ class Keeper:
         if report is None or report.step == self._saved_step:
             return
         begun = time.monotonic()
-        words = {
-            "format": FORMAT,
-            "progress": report.progress.to_json(),
-            "best": self.best and self.best.to_json(),
-            "cpu_seconds": self.cpu_seconds,
-        }
+        words = _words(report.progress, self.best, self.cpu_seconds)
         self._checkpoints.save(report.step, self.game.state(), words)
         self._saved_at, self._saved_step = time.monotonic(), report.step
         self._pause = max(CHECKPOINT_SECONDS, _SHARE * (self._saved_at - begun))
@@ -111,6 +116,8 @@ class Keeper:
         words = {"step": step, "weights": "averaged" if averaged else "raw"}
         with self.game.averaged():
             save_weights(self.run, self.units.model, self.units.transform, words)
+            if (tuning := self.run.record.tuning) is not None:
+                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning)
 
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""
@@ -153,6 +160,24 @@ class Keeper:
             or report.step % _EVERY == 0
             or now - self._row_at >= 1.0
         )
+
+
+def save_beginning(folder: Path, game: Game) -> None:
+    """Write the state before the first step as a generation.
+
+    Raises:
+        RunError: If it cannot be written.
+    """
+    Checkpoints(folder / CHECKPOINT).save(0, game.state(), _words(Progress(), None, 0.0))
+
+
+def _words(progress: Progress, best: Figure | None, cpu_seconds: float) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "progress": progress.to_json(),
+        "best": best and best.to_json(),
+        "cpu_seconds": cpu_seconds,
+    }
 
 
 def store(run: Run, result: Result) -> Run:

@@ -11,7 +11,7 @@ from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import RECIPES, Recipe
 
 _EXAMPLES = {
-    "vectors": Shape(kind="vectors", event=Size((2,))),
+    "vectors": Shape(kind="vectors", event=Size((2,)), labels=2),
     "images": Shape(kind="images", event=Size((1, 8, 8)), labels=2, levels=17),
     "tables": Shape(
         kind="tables", event=Size((2,)), columns=("x", "y"), states=(("0", "1"), ("0", "1"))

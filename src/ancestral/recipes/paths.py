@@ -1,5 +1,7 @@
 """Latents of data, and walks between two examples through them."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,8 +10,9 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ancestral.capabilities import Encodes, Given
-from ancestral.data.dataset import Examples
+from ancestral.data.dataset import Examples, Loading
 from ancestral.data.sources import read
+from ancestral.data.splitting import Contents
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.units import InDataUnits
@@ -121,18 +124,43 @@ def examples_for(run: Run, source: str) -> Examples:
         RunError: If it does not.
         DataError: If they cannot be read.
     """
+    return labelled_examples_for(run, source)[0]
+
+
+def labelled_examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, ...]]:
+    """Return the same, and the names of their labels; a table need not have the label's column.
+
+    Raises:
+        RunError: If the run's model does not take them.
+        DataError: If they cannot be read.
+    """
     mine = run.record.data
     loading = mine.loading
     if mine.kind == "images":
         loading = replace(loading, size=mine.event_shape[-1])
-    examples, contents = read(source, loading)
+    examples, contents = _read(source, loading, mine.columns)
     shape = tuple(examples.x.shape[1:])
     if contents.kind != mine.kind or shape != mine.event_shape:
         raise RunError(
             f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
             f"{source} holds {contents.kind} of shape {list(shape)}"
         )
-    return examples
+    run.check_columns(contents.columns, source)
+    return examples, contents.labels
+
+
+def _read(source: str, loading: Loading, columns: Sequence[str]) -> tuple[Examples, Contents]:
+    """Read a source; a table that has only the columns of x has lost nothing that is needed."""
+    try:
+        return read(source, loading)
+    except DataError:
+        if loading.label is None:
+            raise
+        with suppress(DataError):  # The first error is the one to tell.
+            found = read(source, replace(loading, label=None))
+            if found[1].columns == tuple(columns):
+                return found
+        raise
 
 
 def _one(run: Run, end: str) -> Examples:

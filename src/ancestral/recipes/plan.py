@@ -6,21 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.recipes import settings
-from ancestral.recipes.configs import Config
+from ancestral.recipes.building import build_model
+from ancestral.recipes.configs import Config, takes_gaps
+from ancestral.recipes.origin import Origin
 from ancestral.recipes.record import DataRecord
 from ancestral.recipes.settings import convert, hints, nearest
 from ancestral.recipes.table import Recipe, recipe_named
+from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
-from ancestral.training.order import global_randomness, seed_of
 
 _LOADING = {
     "label": "label",
@@ -34,6 +35,9 @@ the size of a network, and ``pixels`` cannot be mistaken."""
 
 _TEXT = tuple(hints(TextLoading))
 """Settings of text, fields of ``TextLoading``."""
+
+_TUNING = ("start", "lora", "lora_alpha")
+"""Settings of fine-tuning, fields of ``Tuning``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,8 @@ class Plan:
         device: Where to train.
         data: The data, loaded.
         loading: How they were loaded.
+        tuning: From which run the training goes on; None for one from scratch.
+        weights: Of that run, where the training has not begun.
     """
 
     recipe: Recipe
@@ -59,6 +65,8 @@ class Plan:
     device: str
     data: Dataset
     loading: Loading
+    tuning: Tuning | None = None
+    weights: Mapping[str, Tensor] | None = None
 
     @property
     def data_record(self) -> DataRecord:
@@ -68,6 +76,9 @@ class Plan:
     def build(self) -> tuple[nn.Module, Transform]:
         """Return the model, in its first state, and the transform fitted on the training split.
 
+        Of a training that goes on from another run, and has begun, only the shape is right: its
+        weights, the frozen ones too, are in its checkpoints.
+
         Raises:
             ConfigError: If the settings do not fit the data.
         """
@@ -75,6 +86,10 @@ class Plan:
         model = build_model(self.recipe, self.config, self.data_record, self.seed)
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
+        if self.weights is not None:
+            model.load_state_dict(self.weights)
+        if self.tuning is not None:
+            self.tuning.adapt(model, self.seed)
         return model, transform
 
 
@@ -111,49 +126,48 @@ def plan(
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    chosen.check(recipe)
-    loading = replace(loading_of(chosen.loading), discrete=recipe.kinds == ("tables",))
-    loaded = data if isinstance(data, Dataset) else load(str(data), loading)
-    if loaded.kind not in recipe.kinds:
-        raise ConfigError(
-            f"{model} needs {' or '.join(recipe.kinds)}, {loaded.name} holds {loaded.kind}"
-        )
-    if loaded.kind != "images" and loading.size is not None:
-        raise ConfigError(
-            f"size must be one of tiny, small, medium for {loaded.kind}, "
-            f"got {loading.size}: "
-            "pixels are of images"
-        )
-    if loaded.kind != "text" and loading.text != TextLoading():
-        names = ", ".join(_TEXT)
-        raise ConfigError(f"{names} are settings of text, {loaded.name} holds {loaded.kind}")
-    config = chosen.make_config(recipe).resolved(DataRecord.of(loaded, loading).shape)
+    gaps = takes_gaps(chosen.check(recipe))
+    origin = chosen.open_origin(recipe)
+    states = recipe.kinds == ("tables",)
+    loading = replace(chosen.make_loading(origin), discrete=states, missing=gaps)
+    tokenizer = origin and origin.tokenizer
+    loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
+    _check_data(recipe, loaded, loading)
+    if origin is not None:
+        origin.check(loaded)
+    config = chosen.make_config(recipe, origin)
+    config = config.resolved(DataRecord.of(loaded, loading).shape)
     if recipe.check is not None:
         recipe.check(config, loaded)
     return Plan(
         recipe=recipe,
         config=config,
-        options=chosen.make_options(recipe, config, loaded),
-        budget=(end or recipe.budget[loaded.kind]) if recipe.trains else None,
+        options=chosen.make_options(recipe, config, loaded, origin),
+        budget=(end or recipe.budget[loaded.kind]) if recipe.trains_with(config) else None,
         seed=seed,
         device=device,
         data=loaded,
         loading=loading,
+        tuning=origin and origin.tuning,
+        weights=origin and origin.weights,
     )
 
 
-def build_model(recipe: Recipe, config: Config, data: DataRecord, seed: int) -> nn.Module:
-    """Return a model in its first state, which is a function of the seed.
-
-    Raises:
-        ConfigError: If the settings do not fit the data.
-    """
-    with global_randomness(torch.device("cpu")) as shared:
-        shared.manual_seed(seed_of(seed, "initial weights"))
-        try:
-            return recipe.build(config, data.shape)
-        except ValueError as error:
-            raise ConfigError(f"{recipe.name}: {error}") from error
+def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
+    """Refuse data that the model cannot take, and settings that are of other data."""
+    if data.kind not in recipe.kinds:
+        raise ConfigError(
+            f"{recipe.name} needs {' or '.join(recipe.kinds)}, {data.name} holds {data.kind}"
+        )
+    if data.kind != "images" and loading.size is not None:
+        raise ConfigError(
+            f"size must be one of tiny, small, medium for {data.kind}, "
+            f"got {loading.size}: "
+            "pixels are of images"
+        )
+    if data.kind != "text" and loading.text != TextLoading():
+        names = ", ".join(_TEXT)
+        raise ConfigError(f"{names} are settings of text, {data.name} holds {data.kind}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,45 +177,75 @@ class _Chosen:
     config: dict[str, Any]
     options: dict[str, Any]
     loading: dict[str, Any]
+    tuning: dict[str, Any]
 
     @classmethod
     def sort(cls, recipe: Recipe, given: Mapping[str, object]) -> "_Chosen":
         own, training = hints(recipe.config), hints(Options) if recipe.trains else {}
-        found = cls({}, {}, {})
+        found = cls({}, {}, {}, {})
+        groups = (
+            (own, found.config),
+            (training, found.options),
+            ((*_LOADING, *_TEXT), found.loading),
+            (_TUNING if recipe.tunes else (), found.tuning),
+        )
         for name, value in given.items():
             if name == "size" and _pixels(value):
                 found.loading[name] = value
-            elif name in own:
-                found.config[name] = value
-            elif name in training:
-                found.options[name] = value
-            elif name in _LOADING or name in _TEXT:
-                found.loading[name] = value
-            else:
-                known = [*own, *training, *_LOADING, *_TEXT]
+                continue
+            group = next((group for names, group in groups if name in names), None)
+            if group is None:
+                known = [name for names, _ in groups for name in names]
                 raise ConfigError(
                     f"unknown setting {name!r} of {recipe.name}{nearest(name, known, otherwise=99)}"
                 )
+            group[name] = value
         return found
 
-    def check(self, recipe: Recipe) -> None:
-        """Refuse wrong values before the data are loaded."""
-        self.make_config(recipe)
-        if recipe.trains:
+    def check(self, recipe: Recipe) -> Config:
+        """Refuse wrong values before the data are loaded; return the config as it is written."""
+        config = self.make_config(recipe)
+        if recipe.trains_with(config):
             settings.build(Options, self.options)
+        elif self.options:
+            raise ConfigError(
+                f"{', '.join(self.options)} must be left out: {recipe.name} is fitted to its "
+                "optimum under these settings, without steps"
+            )
+        return config
 
-    def make_config(self, recipe: Recipe) -> Config:
+    def open_origin(self, recipe: Recipe) -> Origin | None:
+        if not self.tuning:
+            return None
+        if "start" not in self.tuning:
+            raise ConfigError(
+                f"{next(iter(self.tuning))} needs start=RUN, at whose weights to begin"
+            )
+        return Origin.open(settings.build(Tuning, self.tuning), recipe)
+
+    def make_loading(self, origin: Origin | None) -> Loading:
+        loading = loading_of(self.loading)
+        return loading if origin is None else origin.loading(loading, self.loading)
+
+    def make_config(self, recipe: Recipe, origin: Origin | None = None) -> Config:
         try:
+            if origin is not None:
+                return origin.config(self.config)
             return settings.build(recipe.config, self.config)
         except ConfigError as error:
             whole = "images" in recipe.kinds and str(error).startswith("size must be one of")
             hint = ", or a whole number of pixels for images" if whole else ""
             raise ConfigError(f"{error}{hint}") from None
 
-    def make_options(self, recipe: Recipe, config: Config, data: Dataset) -> Options | None:
-        if not recipe.trains:
+    def make_options(
+        self, recipe: Recipe, config: Config, data: Dataset, origin: Origin | None
+    ) -> Options | None:
+        if not recipe.trains_with(config):
             return None
-        return settings.build(Options, self.options, base=recipe.options_of(config, data.kind))
+        usual = recipe.options_of(config, data.kind)
+        if origin is not None:
+            usual = origin.tuning.options(usual)
+        return settings.build(Options, self.options, base=usual)
 
 
 def loading_of(chosen: Mapping[str, object]) -> Loading:

@@ -19,6 +19,7 @@ from ancestral.recipes import settings
 from ancestral.recipes.configs import Config
 from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import recipe_named
+from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -197,6 +198,7 @@ class Record:
         options: The training's settings; None for closed-form estimators.
         budget: When training ends; None for closed-form estimators.
         transform: User units to model units.
+        tuning: The run at whose weights this one began; None: it began at its own.
         result: Where the run stands.
     """
 
@@ -210,6 +212,7 @@ class Record:
     options: Options | None
     budget: Budget | None
     transform: Mapping[str, Any]
+    tuning: Tuning | None = None
     result: Result = field(default_factory=Result)
 
     def to_toml(self) -> str:
@@ -228,6 +231,8 @@ class Record:
             budget = asdict(self.budget)
             found["budget"] = {key: value for key, value in budget.items() if value is not None}
             found["options"] = settings.plain(self.options)
+        if self.tuning is not None:
+            found["tuning"] = settings.plain(self.tuning)
         found["data"] = self.data.to_plain()
         found["transform"] = _without_none(self.transform)
         return tomli_w.dumps(found)
@@ -271,8 +276,27 @@ class Record:
             options=settings.build(Options, found["options"]) if trained else None,
             budget=Budget(**found["budget"]) if trained else None,
             transform=found["transform"],
+            tuning=settings.build(Tuning, found["tuning"]) if "tuning" in found else None,
             result=Result.from_plain(found["result"]),
         )
+
+
+def is_finished(record: Record, end: Budget | None = None) -> bool:
+    """Return whether a run has nothing left to do, also under a new end."""
+    return record.result.status == "finished" and not _longer(record, end)
+
+
+def _longer(record: Record, end: Budget | None) -> bool:
+    if end is None or end == record.budget:
+        return False
+    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
+    if total is not None:
+        return total > record.result.steps
+    return (end.seconds or 0.0) > record.result.seconds
+
+
+def _per_step(record: Record) -> int:
+    return record.options.batch_size * record.options.accumulate if record.options else 1
 
 
 def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON

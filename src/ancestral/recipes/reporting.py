@@ -4,12 +4,12 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph
+from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph, Samples
 from ancestral.data.dataset import Dataset, TextLoading
 from ancestral.data.sources import fresh
 from ancestral.evaluation import drawing
@@ -22,6 +22,7 @@ from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run
+from ancestral.recipes.text_pictures import pictures_of
 from ancestral.training.budget import Budget
 
 DensityKind: TypeAlias = Literal["exact", "bound", "estimate"]
@@ -46,6 +47,7 @@ class Shown:
         nearest: Training examples nearest to the first of them.
         notes: Remarks.
         passages: Generated texts.
+        confusion: How often each label is taken for each, [K, K].
     """
 
     figures: Mapping[str, Figure | None] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Shown:
     nearest: Tensor | None = None
     notes: Sequence[str] = ()
     passages: Passages | None = None
+    confusion: Tensor | None = None
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "Shown":
@@ -66,12 +69,15 @@ class Shown:
             nearest=evaluation.nearest if some else None,
             notes=evaluation.notes,
             passages=evaluation.passages,
+            confusion=evaluation.confusion,
         )
 
     @classmethod
     @torch.no_grad()
     def draw(cls, units: InDataUnits, data: Dataset, *, seed: int) -> "Shown":
-        """Return samples only, without measuring anything."""
+        """Return samples only, where there are any, without measuring anything."""
+        if not units.can(Samples):
+            return cls()
         try:
             if data.kind == "text":
                 return cls(passages=show_text(units, data, seed=seed))
@@ -126,12 +132,14 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         parameters=result.parameters,
         seconds=result.seconds,
         cpu_seconds=result.cpu_seconds,
-        curves=run.metrics(),
+        curves=_curves(run),
         graph=units.model.graph if isinstance(units.model, HasGraph) else {},
         samples=shown.samples,
         sample_labels=shown.given.get("label"),
         nearest=shown.nearest,
         passages=shown.passages,
+        confusion=shown.confusion,
+        pictures=pictures_of(units, data),
         log_density=density,
         log_density_kind=kind,
         repeat=repeat_command(record),
@@ -183,7 +191,8 @@ def _changed(record: Record) -> dict[str, object]:
         key: value for key, value in settings.plain(record.config).items() if value != usual[key]
     }
     if record.options is not None:
-        usual = settings.plain(recipe.options_of(record.config, record.data.kind))
+        options = recipe.options_of(record.config, record.data.kind)
+        usual = settings.plain(record.tuning.options(options) if record.tuning else options)
         chosen = settings.plain(record.options)
         found |= {key: value for key, value in chosen.items() if value != usual[key]}
     loading = record.data.loading
@@ -195,17 +204,28 @@ def _changed(record: Record) -> dict[str, object]:
         found["split_seed"] = loading.seed
     usual = settings.plain(TextLoading())
     found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
+    if record.tuning is not None:
+        tuning = settings.plain(record.tuning)
+        found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
     return found
+
+
+def _curves(run: Run) -> list[dict[str, Any]]:
+    """Return the rows of the metrics, that of the kept weights marked."""
+    best = run.record.result.best_step
+    return [
+        {**row, "best": True} if row.get("validation") and row["step"] == best else row
+        for row in run.metrics()
+    ]
 
 
 def _remarks(run: Run) -> list[str]:
     result, recipe = run.record.result, run.recipe
-    notes = []
+    notes = [] if run.record.tuning is None else [f"begun at {run.record.tuning.words}"]
     if result.best is not None and recipe.chosen_by is not None:
         value = f"{result.best.value:.4g} {result.best.unit} on the validation split"
-        if recipe.trains:
-            options = run.record.options
-            kind = "averaged" if options is not None and options.ema_decay > 0 else "raw"
+        if (options := run.record.options) is not None:
+            kind = "averaged" if options.ema_decay > 0 else "raw"
             notes.append(
                 f"weights kept: {kind}, of step {result.best_step:,}, chosen by "
                 f"{recipe.chosen_by}: {value}"

@@ -17,15 +17,17 @@ from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
+from ancestral.nn.low_rank import adapters, merged_state
+from ancestral.recipes.building import build_model
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.metrics import read_metrics
-from ancestral.recipes.plan import build_model
 from ancestral.recipes.record import FORMAT, Record, check_format
 from ancestral.recipes.table import Recipe, recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
 METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
+ADAPTER = "adapter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Run:
 
         Raises:
             RunError: If there are no weights yet.
-            DamagedFileError: If the weights are damaged.
+            DamagedFileError: If the weights are damaged, or not numbers.
         """
         path = self.folder / WEIGHTS
         if not path.is_file():
@@ -83,6 +85,7 @@ class Run:
             )
         tensors, metadata = load_tensors(path)
         check_format(metadata.get("format"), path)
+        _check_numbers(tensors, path)
         record = self.record
         model = build_model(self.recipe, record.config, record.data, record.seed)
         transform = build(record.transform)
@@ -112,7 +115,8 @@ class Run:
             RunError: If they have changed.
             DataError: If they cannot be read.
         """
-        data = load(self.record.data.source, self.record.data.loading)
+        tokenizer = self.tokenizer() if self.record.tuning is not None else None
+        data = load(self.record.data.source, self.record.data.loading, tokenizer=tokenizer)
         if data.fingerprint != self.record.data.fingerprint:
             raise RunError(
                 f"the data of {self.folder} have changed: {self.record.data.source} has "
@@ -136,25 +140,34 @@ class Run:
                 f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
                 f"{source} holds {data.kind} of shape {list(shape)}"
             )
-        if mine.kind != "images" and data.columns != mine.columns:
+        self.check_columns(data.columns, source)
+        return recode(data, mine.states) if mine.kind == "tables" else data
+
+    def check_columns(self, columns: Sequence[str], source: str) -> None:
+        """Refuse data whose columns are not the run's own, in their order.
+
+        Raises:
+            RunError: If a name or the order differs.
+        """
+        mine = self.record.data
+        if mine.kind != "images" and tuple(columns) != mine.columns:
             raise RunError(
                 f"{self.folder} models the columns {', '.join(mine.columns)}, "
-                f"{source} has {', '.join(data.columns)}"
+                f"{source} has {', '.join(columns)}"
             )
-        return recode(data, mine.states) if mine.kind == "tables" else data
 
 
 def save_weights(
     run: Run, model: nn.Module, transform: Transform, metadata: Mapping[str, Any]
 ) -> None:
-    """Write the weights that are kept, and the transform's numbers.
+    """Write the weights that are kept, adapters merged, and the transform's numbers.
 
     Raises:
         RunError: If they cannot be written; older weights stay as they are.
     """
     tensors: dict[str, Tensor] = {}
-    for prefix, module in (("model.", model), ("transform.", transform)):
-        tensors |= {prefix + name: value for name, value in module.state_dict().items()}
+    for prefix, state in (("model.", merged_state(model)), ("transform.", transform.state_dict())):
+        tensors |= {prefix + name: value for name, value in state.items()}
     words = {"format": FORMAT, "model": run.record.model, **metadata}
     save_tensors(run.folder / WEIGHTS, tensors, words)
 
@@ -193,8 +206,9 @@ def make_folder(folder: Path, *, overwrite: bool) -> tuple[Path, ...]:
     with disk_errors(folder):
         for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER):
             (folder / name).unlink(missing_ok=True)
-        if (folder / CHECKPOINT).is_dir():
-            shutil.rmtree(folder / CHECKPOINT)
+        for name in (CHECKPOINT, ADAPTER):
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     return (folder, *made)
@@ -262,8 +276,17 @@ def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: P
         raise DamagedFileError(f"{path} does not fit its run.toml: {reason}") from None
 
 
+def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse weights that are nan: all that is drawn and measured by them would be."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and bool(tensor.isnan().any()):
+            raise DamagedFileError(f"{path}: weights must be numbers, {name} holds nan; fit again")
+
+
 def count_parameters(model: nn.Module) -> int:
     """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
+    beside = [part for adapter in adapters(model).values() for part in adapter.added.parameters()]
     learned = sum(value.numel() for value in model.parameters())
+    learned -= sum(value.numel() for value in beside)  # They end as part of the others.
     stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
     return learned + (stored if isinstance(model, Fits) else 0)

@@ -1,39 +1,24 @@
-"""Draw from a run, in the user's units; labels by name or by number."""
+"""Draw from a run, in the user's units; what is given by name or by number."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
 from ancestral.capabilities import Given, SamplesMeans
+from ancestral.classic import DiscreteNetwork, GaussianMixture
 from ancestral.data.writing import write_samples
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.configs import BayesNetConfig
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest
 from ancestral.recipes.validation import conditions
 from ancestral.training.order import seed_of
 
 _NUMBERS_AT_ONCE = 2_000_000
-
-
-def label_values(run: Run, given: Mapping[str, str | int]) -> dict[str, Tensor]:
-    """Return what is given as tensors, each a scalar.
-
-    Args:
-        run: Whose labels.
-        given: ``{"label": "3"}``: a label by name, or by its number from 0.
-
-    Raises:
-        ConfigError: If there is no such node or no such label.
-    """
-    found = {}
-    for name, value in given.items():
-        if name != "label":
-            raise ConfigError(f"--given takes the node label, got {name!r}")
-        found[name] = torch.tensor(_label_index(run.record.data.labels, str(value)))
-    return found
 
 
 def sample_run(
@@ -50,7 +35,8 @@ def sample_run(
     Args:
         run: The run, or its folder.
         n: Number of draws, at least 1.
-        given: ``{"label": "3"}``, of a conditional model.
+        given: ``{"label": "3"}``, of a conditional model; of ``bayes-net`` the states of any nodes,
+            of ``gmm`` the component ``z``.
         means: Means of p(x | z) in place of draws.
         seed: Of the draws.
         device: Where to compute.
@@ -58,7 +44,8 @@ def sample_run(
     Raises:
         RunError: If it is not a run or has no weights.
         CapabilityError: If the model cannot do what is asked.
-        ConfigError: If n < 1 or the label is unknown.
+        ConfigError: If n < 1, or a node, label or state is unknown.
+        InferenceError: If what is given is impossible.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     if n < 1:
@@ -81,16 +68,24 @@ def sample_run(
 def given_for(
     run: Run, units: InDataUnits, given: Mapping[str, str | int], *, device: str
 ) -> Given:
-    """Return what is given, for a model that can be conditioned on it.
+    """Return what is given as tensors, each a scalar, for a model that can be conditioned on it.
+
+    Args:
+        run: Whose names.
+        units: Its model.
+        given: A label or a state by name, or by its number from 0, of each node.
+        device: Where to put them.
 
     Raises:
-        CapabilityError: If the model has no label.
-        ConfigError: If there is no such label.
+        CapabilityError: If nothing can be given.
+        ConfigError: If there is no such node, label or state.
     """
-    if given and not conditions(units):
+    nodes = can_be_given(run, units)
+    if given and not nodes:
         labels = run.record.data.labels
         if len(labels) == 1:  # Whatever has the only label: p(x | label) is p(x).
-            label_values(run, given)
+            for name, value in given.items():
+                _index_of(name, str(value), {"label": labels})
             return {}
         reason = (
             "image-vae and naive-bayes have one"
@@ -100,7 +95,35 @@ def given_for(
         raise CapabilityError(
             f"{run.record.model} in {run.folder} has no label to be given; {reason}"
         )
-    return {name: value.to(device) for name, value in label_values(run, given).items()}
+    return {
+        name: torch.tensor(_index_of(name, str(value), nodes), device=device)
+        for name, value in given.items()
+    }
+
+
+def can_be_given(run: Run, units: InDataUnits) -> dict[str, tuple[str, ...]]:
+    """Return the nodes of a model that can be given, and the names of their states."""
+    model, data = units.model, run.record.data
+    if isinstance(model, DiscreteNetwork):
+        return {name: model.network.states(name) for name in (*model.names, *model.latent)}
+    if isinstance(model, GaussianMixture):
+        return {"z": tuple(map(str, range(model.components)))}
+    return {"label": data.labels} if conditions(units) else {}
+
+
+def names_of_nodes(run: Run) -> tuple[str, ...]:
+    """Return the names, found out without its weights, that may stand before a ``=``."""
+    config = run.record.config
+    latent = config.latent if isinstance(config, BayesNetConfig) else ()
+    return (*run.record.data.columns, *latent)
+
+
+def named_rows(run: Run, x: Tensor) -> list[list[Any]]:
+    """Return samples [N, *event] as lists, states by their names."""
+    states = run.record.data.states
+    if not states:
+        return x.tolist()
+    return [[of[cell] for of, cell in zip(states, row, strict=True)] for row in x.tolist()]
 
 
 def write_run_samples(run: Run, x: Tensor, path: Path) -> Path:
@@ -121,11 +144,17 @@ def units_width(run: Run) -> int:
     return max(1, run.record.data.shape.features)
 
 
-def _label_index(labels: tuple[str, ...], value: str) -> int:
-    if value in labels:
-        return labels.index(value)
-    if value.isdecimal() and int(value) < len(labels):
+def _index_of(name: str, value: str, nodes: Mapping[str, tuple[str, ...]]) -> int:
+    if name not in nodes:
+        many = "nodes" if len(nodes) > 1 else "node"
+        few = ", ".join(list(nodes)[:8]) + (", ..." if len(nodes) > 8 else "")
+        raise ConfigError(f"--given takes the {many} {few}, got {name!r}{nearest(name, nodes)}")
+    states = nodes[name]
+    if value in states:
+        return states.index(value)
+    if value.isdecimal() and int(value) < len(states):
         return int(value)
-    if not labels:
+    if not states:
         raise ConfigError(f"label must be left out, for the data have no labels, got {value!r}")
-    raise ConfigError(f"unknown label {value!r}{nearest(value, labels, otherwise=30)}")
+    kind = "label" if name == "label" else f"state of {name}"
+    raise ConfigError(f"unknown {kind} {value!r}{nearest(value, states, otherwise=30)}")

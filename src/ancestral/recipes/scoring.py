@@ -1,17 +1,19 @@
 """How surprised a run is: by each row of a table, each image, or each token of a text."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import HasBound, HasDensity, LanguageModel
+from ancestral.capabilities import Classifies, HasBound, HasDensity, LanguageModel
 from ancestral.data.text import tokenise_documents
 from ancestral.errors import CapabilityError
 from ancestral.evaluation.figures import Kind
+from ancestral.evaluation.labels import label_log_probs
 from ancestral.evaluation.text import token_log_probs
-from ancestral.recipes.paths import examples_for
+from ancestral.recipes.paths import examples_for, labelled_examples_for
 from ancestral.recipes.runs import Run
 from ancestral.training.order import seed_of
 
@@ -29,6 +31,22 @@ class RowScores:
 
     surprise: Tensor
     kind: Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelScores:
+    """Labels of rows or images under p(label | x).
+
+    Args:
+        label: The likeliest label of each, N names.
+        probability: Its probability, float64 [N].
+        surprise: Minus log p(label | x) of the label that stands in the data, in nats, float64
+            [N], infinite for one that the model does not know; None where the data have none.
+    """
+
+    label: tuple[str, ...]
+    probability: Tensor
+    surprise: Tensor | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +92,41 @@ def score_rows(
     ]
     exact = units.can(HasDensity) and units.exact
     return RowScores(surprise=torch.cat(parts), kind="exact" if exact else "bound")
+
+
+def score_labels(
+    run: Run | str | Path, data: str, *, seed: int = 0, device: str = "cpu"
+) -> LabelScores:
+    """Return the likeliest label of every example of DATA, in the order of the file.
+
+    Args:
+        run: The run, or its folder.
+        data: A name, a file or a folder; a table need not have the column of the label.
+        seed: Of the noise of a transform that adds some.
+        device: Where to compute.
+
+    Raises:
+        CapabilityError: If the model gives no labels.
+        RunError: If the data do not fit the run.
+    """
+    run = run if isinstance(run, Run) else Run.open(run)
+    units = run.model(device=device)
+    names = run.record.data.labels
+    if not units.can(Classifies) or not names:
+        raise CapabilityError(f"{run.record.model} in {run.folder} gives no labels")
+    examples, own = labelled_examples_for(run, data)
+    logits = label_log_probs(units, examples, seed=seed_of(seed, "score"))
+    log_p, said = logits.max(dim=1)
+    surprise = None
+    if own:
+        place = {name: index for index, name in enumerate(names)}
+        column = torch.tensor([place.get(name, len(names)) for name in own])
+        # One column more, of probability 0, for labels that the model does not know.
+        padded = torch.nn.functional.pad(logits, (0, 1), value=-math.inf)
+        surprise = -padded.gather(1, column[examples.given["label"]][:, None])[:, 0]
+    return LabelScores(
+        label=tuple(names[i] for i in said.tolist()), probability=log_p.exp(), surprise=surprise
+    )
 
 
 @torch.no_grad()

@@ -44,31 +44,52 @@ def nearest(name: str, names: Iterable[str], *, otherwise: int = 0) -> str:
     return f"; there are {', '.join(listed)}" if listed else ""
 
 
-def parse_pairs(pairs: Iterable[str], *, option: str = "--set") -> dict[str, str]:
+def parse_pairs(
+    pairs: Iterable[str], *, option: str = "--set", names: Iterable[str] = ()
+) -> dict[str, str]:
     """Split ``key=value`` texts; of settings a later one wins.
+
+    Args:
+        pairs: The texts.
+        option: Whose they are.
+        names: Keys that are known: the longest one before a ``=`` is taken, for there may be more.
 
     Raises:
         ConfigError: If a text has no ``=`` or no key, or what is not a setting is said twice.
+
+    Example:
+        >>> parse_pairs(["a=b=c", "d=e"], option="--given", names=["a=b", "a"])
+        {'a=b': 'c', 'd': 'e'}
     """
-    found = {}
+    found, known = {}, list(names)
     for pair in pairs:
-        key, sign, value = pair.partition("=")
-        if not sign or not key.strip():
-            raise ConfigError(f"{option} must be written key=value, got {pair!r}")
-        name = key.strip()
+        name, value = split_pair(pair, known, option=option)
         if option == "--set":
             name = _setting(name.replace("-", "_"), value)
-        if option != "--set" and found.get(name, value.strip()) != value.strip():
-            raise ConfigError(
-                f"{option} {name} is given twice: {found[name]!r} and {value.strip()!r}"
-            )
-        found[name] = value.strip()
+        if option != "--set" and found.get(name, value) != value:
+            raise ConfigError(f"{option} {name} is given twice: {found[name]!r} and {value!r}")
+        found[name] = value
     return found
+
+
+def split_pair(pair: str, names: Iterable[str], *, option: str) -> tuple[str, str]:
+    """Return the key and the value of one text; see :func:`parse_pairs`.
+
+    Raises:
+        ConfigError: If it has no ``=`` or no key.
+    """
+    known = max((name for name in names if pair.startswith(f"{name}=")), key=len, default=None)
+    if known is not None:
+        return known, pair[len(known) + 1 :].strip()
+    key, sign, value = pair.partition("=")
+    if not sign or not key.strip():
+        raise ConfigError(f"{option} must be written key=value, got {pair!r}")
+    return key.strip(), value.strip()
 
 
 def _setting(name: str, value: str) -> str:
     """Tell the two meanings of ``size`` apart, so that both can be given."""
-    return "pixels" if name == "size" and value.strip().lstrip("-").isdecimal() else name
+    return "pixels" if name == "size" and value.lstrip("-").isdecimal() else name
 
 
 def hints(cls: type) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from ancestral.recipes.shape import Shape
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
-Choice: TypeAlias = Literal["elbo", "log_prob", "loss", "sliced_wasserstein", "bits_per_char"]
+Choice: TypeAlias = Literal[
+    "elbo", "log_prob", "loss", "sliced_wasserstein", "bits_per_char", "label_log_prob"
+]
 """Figures, on the validation split, by which weights can be chosen."""
 
 
@@ -34,6 +36,7 @@ class Recipe:
         count: Fits by counting what is not trained by gradients.
         check: Refuses data that the settings do not fit, before anything is written.
         kinds: Data that it can model.
+        conditional: Whether it models p(label | x) and not x itself.
         chosen_by: The validation figure that chooses the kept weights (for estimators: the one
             that is reported); None where there is none.
         options: Default settings of the training, by kind; empty for closed-form estimators.
@@ -50,14 +53,24 @@ class Recipe:
     count: Callable[[nn.Module, Dataset], None] | None = None
     check: Callable[[Any, Dataset], None] | None = None
     kinds: tuple[Kind, ...] = ("vectors", "images")
+    conditional: bool = False
     chosen_by: Choice | None = None
     options: Mapping[Kind, Options] = field(default_factory=dict)
     budget: Mapping[Kind, Budget] = field(default_factory=dict)
 
     @property
     def trains(self) -> bool:
-        """Whether it is trained by gradients; else a closed form or EM fits it."""
+        """Whether it can be trained by gradients; else a closed form or EM fits it."""
         return bool(self.options)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a training can begin at the weights of another run."""
+        return self.trains and self.kinds == ("text",)
+
+    def trains_with(self, config: configs.Config) -> bool:
+        """Return whether these settings are trained by gradients."""
+        return self.trains and not (isinstance(config, configs.HasOptimum) and config.closed)
 
     def options_of(self, config: configs.Config, kind: Kind) -> Options:
         """Return the default settings of the training of a model of this size."""
@@ -126,6 +139,7 @@ RECIPES: dict[str, Recipe] = {
             build=wiring.bayes_net,
             transform=wiring.states,
             choose=wiring.choose_edges,
+            check=wiring.enough_cells,
             kinds=("tables",),
             chosen_by="log_prob",
         ),
@@ -136,6 +150,22 @@ RECIPES: dict[str, Recipe] = {
             config=configs.NaiveBayesConfig,
             build=wiring.naive_bayes,
             chosen_by="log_prob",
+        ),
+        Recipe(
+            name="classifier",
+            paradigm="classic",
+            summary="the label given x, by logistic regression or a network; not a model of x",
+            config=configs.ClassifierConfig,
+            build=wiring.classifier,
+            transform=wiring.noiseless,
+            check=wiring.enough_labels,
+            conditional=True,
+            chosen_by="label_log_prob",
+            options={
+                "vectors": wiring.CLASSIFIER_OPTIONS,
+                "images": replace(wiring.CLASSIFIER_OPTIONS, validate_every=200),
+            },
+            budget={"vectors": Budget(steps=2_000), "images": Budget(steps=5_000)},
         ),
         Recipe(
             name="vae",
@@ -162,7 +192,11 @@ RECIPES: dict[str, Recipe] = {
             chosen_by="elbo",
             options={
                 "images": Options(
-                    batch_size=128, ema_decay=0.999, validate_every=200, channels_last=True
+                    batch_size=128,
+                    ema_decay=0.999,
+                    validate_every=200,
+                    channels_last=True,
+                    large_products=True,
                 )
             },
             budget={"images": Budget(steps=3_000)},

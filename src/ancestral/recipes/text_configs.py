@@ -124,6 +124,7 @@ class GPTConfig:
         norm: ``layer`` as in the book, or ``rms``.
         feed_forward: ``gelu`` as in the book, or ``swiglu``.
         qk_norm: Normalise queries and keys.
+        score: Of a key for a query: ``dot`` as in the book, or ``additive``, learned and slow.
         tied: The head shares the embedding's weights.
         dropout: Share of features put to zero in training, in [0, 1).
         attention_dropout: The same of the attention matrix, which costs a fifth of the speed.
@@ -138,6 +139,7 @@ class GPTConfig:
     norm: Literal["layer", "rms"] = "layer"
     feed_forward: Literal["gelu", "swiglu"] = "gelu"
     qk_norm: bool = False
+    score: Literal["dot", "additive"] = "dot"
     tied: bool = False
     dropout: float = 0.1
     attention_dropout: float = 0.0

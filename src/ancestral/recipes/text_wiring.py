@@ -28,6 +28,7 @@ OPTIONS = Options(
     max_grad_norm=1.0,
     validate_every=100,
     patience=10,
+    large_products=True,
 )
 """Of the training of language models; the rate comes from the size of the network."""
 
@@ -74,6 +75,20 @@ def recurrent(cell: Cell) -> Callable[[RecurrentConfig, Shape], nn.Module]:
     return build
 
 
+def adapted_part(model: nn.Module) -> nn.Module:
+    """Return the part of a language model whose layers get adapters.
+
+    Of a GPT the blocks: attention (queries, keys and values are one product; the output another)
+    and feed-forward. Of a recurrent network the cells: the matrices of input and state. Embeddings,
+    norms and head stay as they are.
+    """
+    if isinstance(model, GPT):
+        return model.blocks
+    if isinstance(model, RecurrentLM):
+        return model.layers
+    raise TypeError(f"{type(model).__name__} is not trained by gradients")
+
+
 def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
     """Return a GPT whose window is that of the data."""
     config = config.resolved(shape)
@@ -92,6 +107,7 @@ def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
             feed_forward=config.feed_forward,
             tied=config.tied,
             qk_norm=config.qk_norm,
+            score=config.score,
         ),
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,

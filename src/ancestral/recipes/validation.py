@@ -28,6 +28,7 @@ HIGHER_IS_BETTER: dict[Choice, bool] = {
     "loss": False,
     "sliced_wasserstein": False,
     "bits_per_char": False,
+    "label_log_prob": True,
 }
 
 
@@ -70,6 +71,7 @@ class Judge:
             "elbo": self._elbo,
             "log_prob": self._log_prob,
             "loss": self._loss,
+            "label_log_prob": self._label_log_prob,
             "sliced_wasserstein": self._distance,
         }[choice]
         self._space = Space.of(data, standard=fresh(data.source, 1, seed=0) is not None)
@@ -95,6 +97,8 @@ class Judge:
             return Figure(value, se, self._space.unit, "estimate", floor=self._floor)
         if self.choice == "loss":
             return Figure(value, se, "nats", "loss")
+        if self.choice == "label_log_prob":
+            return Figure(value, se, "nats", "exact")
         bound = self.choice == "elbo" or not self.units.exact
         given = self.choice == "elbo" and conditions(self.units)
         unit = "nats given the label" if given else "nats"
@@ -112,6 +116,14 @@ class Judge:
     def _log_prob(self) -> tuple[float, float | None]:
         generator = self._generator()
         return self._mean(lambda part: self.units.log_prob(part.x, generator=generator))
+
+    def _label_log_prob(self) -> tuple[float, float | None]:
+        generator = self._generator()
+        return self._mean(
+            lambda part: self.units.posterior(part.x, generator=generator).log_prob(
+                part.given["label"]
+            )
+        )
 
     def _loss(self) -> tuple[float, float | None]:
         generator = self._generator()

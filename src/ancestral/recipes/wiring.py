@@ -10,10 +10,12 @@ from ancestral.adversarial import GAN
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
 from ancestral.classic import (
     KDE,
+    Classifier,
     DiagonalGaussians,
     DiscreteNetwork,
     Empirical,
     GaussianMixture,
+    LogisticRegression,
     NaiveBayes,
     best_components,
 )
@@ -33,6 +35,7 @@ from ancestral.networks.learning import chow_liu, hill_climb
 from ancestral.nn.pyramid import Upsampling
 from ancestral.recipes.configs import (
     BayesNetConfig,
+    ClassifierConfig,
     EmpiricalConfig,
     GANConfig,
     GMMConfig,
@@ -42,12 +45,16 @@ from ancestral.recipes.configs import (
     VAEConfig,
 )
 from ancestral.recipes.shape import Shape
+from ancestral.training.options import Options
 
 _COMPONENTS: dict[bool, Sequence[int]] = {
     False: (1, 2, 4, 8, 16, 32, 64),
     True: (1, 2, 5, 10, 20),  # Of many features: a covariance needs examples for each.
 }
 _MANY_FEATURES = 16
+
+CLASSIFIER_OPTIONS = Options(batch_size=128, learning_rate=3e-3, validate_every=100, patience=10)
+"""Of the training of classifiers."""
 
 
 class Sizes(TypedDict):
@@ -68,6 +75,13 @@ def flat(data: Dataset) -> Transform:
     return Compose(
         [dequantise(data.train, data.levels, standard=True), Flatten(tuple(data.event_shape))]
     )
+
+
+def noiseless(data: Dataset) -> Transform:
+    """Return the transform for models that only read x: as :func:`flat`, nothing added."""
+    if data.kind == "vectors":
+        return standardise(data.train)
+    return Compose([unit_interval(data.levels), Flatten(tuple(data.event_shape))])
 
 
 def grey(data: Dataset) -> Transform:
@@ -146,6 +160,30 @@ def naive_bayes(config: NaiveBayesConfig, shape: Shape) -> nn.Module:
     return NaiveBayes(DiagonalGaussians(states, shape.features, smoothing=config.smoothing))
 
 
+def classifier(config: ClassifierConfig, shape: Shape) -> nn.Module:
+    """Return logistic regression, not fitted yet, or a network of logits."""
+    config = config.resolved(shape)
+    if config.closed:
+        return LogisticRegression(shape.features, shape.labels, penalty=config.penalty or 0.0)
+    return Classifier((shape.features,), shape.labels, hidden=config.hidden or ())
+
+
+def enough_labels(config: ClassifierConfig, data: Dataset) -> None:
+    """Refuse data without labels to tell apart.
+
+    Raises:
+        ConfigError: If there are fewer than two.
+    """
+    del config
+    if len(data.labels) < 2:
+        hint = "set a column apart with --set label=COLUMN"
+        if data.kind == "images":
+            hint = "give a folder with one subfolder for each label"
+        raise ConfigError(
+            f"classifier needs at least 2 labels, {data.name} has {len(data.labels)}: {hint}"
+        )
+
+
 def vae(config: VAEConfig, shape: Shape) -> nn.Module:
     """Return a variational autoencoder of vectors."""
     config = config.resolved(shape)
@@ -213,11 +251,34 @@ def bayes_net(config: BayesNetConfig, shape: Shape) -> nn.Module:
     """Return a discrete Bayesian network over the columns, not fitted yet."""
     edges = config.edges or ()
     return DiscreteNetwork(
-        [len(names) for names in shape.states],
+        shape.states,
         edges=list(zip(edges[::2], edges[1::2], strict=True)),
         names=shape.columns,
         pseudo_count=config.pseudo_count,
+        latent=dict(zip(config.latent, config.latent_states, strict=True)),
+        starts=config.starts,
     )
+
+
+def enough_cells(config: BayesNetConfig, data: Dataset) -> None:
+    """Refuse missing cells that nothing fills, and columns without a state.
+
+    Raises:
+        ConfigError: If there are any, or a search for a structure finds no whole row.
+    """
+    if empty := [n for n, of in zip(data.columns, data.states, strict=True) if not of]:
+        raise ConfigError(
+            f"column {empty[0]!r} of {data.name} has no cell that says anything: leave it out; "
+            "a structure file may have it as a latent node"
+        )
+    whole = (data.train.x >= 0).all(dim=1)
+    if config.missing == "refuse" and not bool(whole.all()):
+        raise ConfigError(f"{data.name} has missing cells: set missing=em")
+    if config.edges is None and not bool(whole.any()):
+        raise ConfigError(
+            f"structure must be a network file where every row has a missing cell, "
+            f"got {config.structure}, which learns from whole rows"
+        )
 
 
 def choose_edges(config: BayesNetConfig, y: Tensor, generator: Generator) -> BayesNetConfig:
@@ -225,12 +286,13 @@ def choose_edges(config: BayesNetConfig, y: Tensor, generator: Generator) -> Bay
 
     Args:
         config: Resolved.
-        y: The training split, states [N, D].
+        y: The training split, states [N, D]; rows with a missing cell are passed over.
         generator: Not used: both searches are deterministic.
     """
     del generator
     if config.edges is not None:
         return config
+    y = y[(y >= 0).all(dim=1)]
     columns = {str(index): column.numpy() for index, column in enumerate(y.T.contiguous())}
     found = (
         chow_liu(columns)

@@ -11,7 +11,7 @@ from ancestral.capabilities import Batch, Player
 from ancestral.errors import ConfigError, DivergenceError
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
-from ancestral.training.precision import forward_precision, uses_bf16
+from ancestral.training.precision import fast_float32, forward_precision, uses_bf16
 from ancestral.training.ranks import copy_from_first, sum_over_ranks, world
 from ancestral.training.schedule import average_decay, rate_factor
 from ancestral.training.seat import Seat
@@ -96,7 +96,8 @@ class Game:
             raise ValueError(f"a step takes {self.micro_batches} batches, got {len(batches)}")
         factor = rate_factor(number, progress, schedule=options.schedule, warmup=options.warmup)
         metrics: dict[str, float] = {}
-        with global_randomness(self.device) as shared, self._frozen():
+        products = fast_float32(options.large_products)
+        with products, global_randomness(self.device) as shared, self._frozen():
             for seat in self.seats:
                 for update in range(seat.player.updates):
                     mine = batches[update * size : (update + 1) * size]

@@ -6,22 +6,24 @@ five times as long as the kernel. The kernels here are the same, and so are the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from ancestral.training.kernels import move_by_adam, move_by_momentum
+from ancestral.training.muon import move_by_muon
+from ancestral.training.options import Rule
 
-_MOMENTS = {
+_MOMENTS: dict[Rule, tuple[str, ...]] = {
     "adamw": ("exp_avg", "exp_avg_sq"),
     "adam": ("exp_avg", "exp_avg_sq"),
     "sgd": ("momentum",),
+    "muon": ("momentum",),
 }
 
 
 class Optimizer:
-    """AdamW, Adam or SGD with momentum over one player's parameters.
+    """AdamW, Adam, SGD with momentum or Muon over one player's parameters.
 
     Weight decay is on matrices and kernels only (two dimensions or more): shrinking a bias or a
     gain is no prior that anyone holds. A parameter without a gradient is left alone.
@@ -30,9 +32,11 @@ class Optimizer:
 
     Args:
         parameters: To move.
-        rule: ``adamw`` (decoupled decay), ``adam`` or ``sgd`` (decay is added to the gradient).
+        rule: ``adamw`` (decoupled decay), ``adam`` or ``sgd`` (decay is added to the gradient), or
+            ``muon`` for the hidden matrices and ``adamw`` for the rest.
         betas: Decay rates of the moments; ``sgd`` takes the first as its momentum.
         weight_decay: Of matrices and kernels.
+        hidden: What ``muon`` moves, matrices among the parameters.
 
     Example:
         >>> weight = nn.Parameter(torch.ones(2, 3))
@@ -45,17 +49,21 @@ class Optimizer:
     def __init__(
         self,
         parameters: Sequence[nn.Parameter],
-        rule: Literal["adamw", "adam", "sgd"],
+        rule: Rule,
         *,
         betas: tuple[float, float],
         weight_decay: float,
+        hidden: Sequence[nn.Parameter] = (),
     ) -> None:
-        self.rule, self.betas = rule, betas
-        matrices = [p for p in parameters if p.ndim >= 2]
-        others = [p for p in parameters if p.ndim < 2]
-        pairs = ((weight_decay, matrices), (0.0, others))
-        kinds = len(_MOMENTS[rule])
-        self._groups = [_group(members, decay, kinds) for decay, members in pairs if members]
+        self.betas = betas
+        own = {id(p) for p in hidden} if rule == "muon" else set()
+        rest: Rule = "adamw" if rule == "muon" else rule
+        kinds: tuple[tuple[Rule, float, list[nn.Parameter]], ...] = (
+            ("muon", weight_decay, [p for p in parameters if id(p) in own]),
+            (rest, weight_decay, [p for p in parameters if p.ndim >= 2 and id(p) not in own]),
+            (rest, 0.0, [p for p in parameters if p.ndim < 2]),
+        )
+        self._groups = [_group(*kind) for kind in kinds if kind[2]]
 
     @torch.no_grad()
     def step(self, rate: float, divisor: Tensor | None = None) -> None:
@@ -81,7 +89,11 @@ class Optimizer:
         if not grads:
             return
         decay = group.decay
-        if self.rule == "sgd":
+        if group.rule == "muon":
+            lists = (parameters, grads, moments[0])
+            move_by_muon(lists, rate=rate, weight_decay=decay, divisor=divisor)
+            return
+        if group.rule == "sgd":
             lists = (parameters, grads, moments[0])
             momentum = self.betas[0]
             move_by_momentum(
@@ -90,7 +102,7 @@ class Optimizer:
             return
         move_by_adam(
             (parameters, grads, moments[0], moments[1], counts),
-            decoupled=self.rule == "adamw",
+            decoupled=group.rule == "adamw",
             rate=rate,
             betas=self.betas,
             weight_decay=decay,
@@ -102,15 +114,16 @@ class Optimizer:
         found: dict[str, Tensor] = {}
         for g, group in enumerate(self._groups):
             found[f"{g}/steps"] = group.steps
-            for kind, kept in zip(_MOMENTS[self.rule], group.moments, strict=True):
+            for kind, kept in zip(_MOMENTS[group.rule], group.moments, strict=True):
                 found |= {f"{g}/{kind}/{i}": tensor for i, tensor in enumerate(kept)}
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """Parameters that share a weight decay, and what is kept for each."""
+    """Parameters that share a rule and a weight decay, and what is kept for each."""
 
+    rule: Rule
     decay: float
     parameters: list[Tensor]
     moments: list[list[Tensor]]
@@ -118,12 +131,12 @@ class _Group:
     counts: list[Tensor]  # Views of ``steps``: one addition counts for all, the kernel wants each.
 
 
-def _group(parameters: Sequence[nn.Parameter], decay: float, kinds: int) -> _Group:
+def _group(rule: Rule, decay: float, parameters: Sequence[nn.Parameter]) -> _Group:
     # The kernels walk the memory of all lists in step, so strides must be the parameters' own.
     moments = [
         [torch.zeros_like(p, memory_format=torch.preserve_format) for p in parameters]
-        for _ in range(kinds)
+        for _ in _MOMENTS[rule]
     ]
     with torch.no_grad():
         steps = torch.zeros(len(parameters), device=parameters[0].device)
-        return _Group(decay, list(parameters), moments, steps, list(steps.unbind()))
+        return _Group(rule, decay, list(parameters), moments, steps, list(steps.unbind()))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ancestral.capabilities import Player
-from ancestral.errors import DivergenceError
+from ancestral.errors import ConfigError, DivergenceError
 from ancestral.training.kernels import follow, global_norm, scale_finite
 from ancestral.training.optimizer import Optimizer
 from ancestral.training.options import Options
@@ -22,6 +22,7 @@ class Seat:
 
     Raises:
         ValueError: If the player has no parameter to move.
+        ConfigError: If the optimizer is ``muon`` and the player has no hidden matrices.
     """
 
     def __init__(self, player: Player, options: Options) -> None:
@@ -29,6 +30,12 @@ class Seat:
         self.parameters = [p for p in player.module.parameters() if p.requires_grad]
         if not self.parameters:
             raise ValueError(f"player {player.name} has no parameter that needs a gradient")
+        hidden = [p for p in player.hidden if p.requires_grad]
+        if options.optimizer == "muon" and not hidden:
+            raise ConfigError(
+                f"optimizer muon is for models that tell their hidden matrices, {player.name} "
+                "does not; use adamw"
+            )
         self.peak = options.learning_rate if player.learning_rate is None else player.learning_rate
         self.max_norm = options.max_grad_norm
         self.optimizer = Optimizer(
@@ -36,6 +43,7 @@ class Seat:
             options.optimizer,
             betas=player.betas or options.betas,
             weight_decay=options.weight_decay,
+            hidden=hidden,
         )
         self.average = [p.detach().clone() for p in self.parameters] if options.ema_decay else []
         device = self.parameters[0].device

@@ -193,3 +193,36 @@ def test_history_copy_goes_on_alone(seed: int, n: int) -> None:
         fresh = History(row[:70], ngram=n).extend(row[70:end])
         np.testing.assert_array_equal(it.counts, fresh.counts)
         assert it.completions == fresh.completions
+
+
+BOOK = 60_198
+
+
+def vocabulary_logits(shape: str) -> Tensor:
+    """Return logits over the book's vocabulary, as peaked, as uneven or as flat as they come."""
+    generator = torch.Generator().manual_seed(7)
+    noise = torch.randn(1, BOOK, generator=generator, dtype=torch.float64)
+    if shape == "peaked":
+        ranks = torch.randperm(BOOK, generator=generator)[None] + 1
+        return noise - 2.4 * ranks.log()
+    return noise * {"uneven": 2.0, "flat": 0.5, "equal": 0.0}[shape]
+
+
+@pytest.mark.parametrize("mass", [0.3, 0.9, 0.999])
+@pytest.mark.parametrize("shape", ["peaked", "uneven", "flat", "equal"])
+def test_partial_selection_is_the_plain_sort(shape: str, mass: float) -> None:
+    logits = vocabulary_logits(shape)
+    log_p = logits.log_softmax(-1)[0].numpy()
+    entropy = -(np.exp(log_p) @ log_p)
+    keys = {rules.top_p: -log_p, rules.typical: np.abs(-log_p - entropy)}
+    for rule, key in keys.items():
+        order = np.argsort(key, kind="stable")
+        reached = np.exp(log_p[order]).cumsum()
+        least, most = (int(np.searchsorted(reached, mass + eps)) + 1 for eps in (-1e-9, 1e-9))
+        found = rule(logits, mass)[0]
+        chosen = (found > -INF).numpy()
+        # The sums are rounded in another order: a token at the edge may go either way.
+        assert least <= chosen.sum() <= most
+        if shape != "equal" or rule is rules.top_p:
+            assert chosen[order[:least]].all()
+        assert torch.equal(found[chosen], logits[0][chosen])

@@ -5,9 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ancestral.capabilities import Fits, HasDensity, LanguageModel
-from ancestral.classic import AddK, KneserNey, WittenBell
+from ancestral.classic import AddK, KneserNey, NGram, WittenBell
 from ancestral.classic.chains.language import NGramLanguageModel
 from ancestral.classic.chains.smoothing import Smoothing
+from ancestral.data.text import pack
+from ancestral.data.text.windows import packed_length
 
 V, BOS, EOS, PAD = 7, 3, 4, 6
 documents = st.lists(st.lists(st.integers(0, 2), max_size=6), min_size=1, max_size=6)
@@ -35,6 +37,35 @@ def test_window_is_the_product_of_its_documents(
     assert model.log_prob(packed(corpus)).item() == pytest.approx(alone.item(), abs=1e-9)
     logits = model.head(model.features(packed(corpus)[:, :-3]))
     torch.testing.assert_close(logits.exp().sum(-1), torch.ones(logits.shape[:-1]))
+
+
+@every_model
+@settings(deadline=None, max_examples=50)
+@given(corpus=documents.filter(any), window=st.integers(1, 12))
+def test_packed_windows_are_counted_as_whole_documents(
+    order: int, smoothing: Smoothing | None, corpus: list[list[int]], window: int
+) -> None:
+    stream = torch.tensor([token for text in corpus for token in (BOS, *text, EOS)])
+    filled = torch.nn.functional.pad(
+        stream, (0, packed_length(len(stream), window) - len(stream)), value=PAD
+    )
+    model = NGramLanguageModel(V, order=order, smoothing=smoothing).fit(pack(filled, window))
+    whole = NGram(V, order=order, smoothing=smoothing, ends=False)
+    whole.fit([torch.tensor([*text, EOS]) for text in corpus])
+    for name, buffer in whole.named_buffers():
+        assert torch.equal(model.chain.get_buffer(name), buffer), name
+
+
+def test_padded_windows_are_documents_of_their_own() -> None:
+    # The second begins with BOS, the third, cut from a text, with what the second does not end in.
+    rows = torch.tensor(
+        [[BOS, 0, 1, 2], [BOS, 2, EOS, PAD], [1, 2, EOS, PAD], [BOS, EOS, PAD, PAD]]
+    )
+    model = NGramLanguageModel(V, order=3).fit(rows)
+    whole = NGram(V, order=3, ends=False)
+    whole.fit([torch.tensor(text) for text in ([0, 1, 2], [2, EOS], [1, 2, EOS], [EOS])])
+    for name, buffer in whole.named_buffers():
+        assert torch.equal(model.chain.get_buffer(name), buffer), name
 
 
 @every_model

@@ -1,6 +1,7 @@
 import math
 
-from ancestral.evaluation.report.curves import curves_of
+from ancestral.evaluation.charts import Curve
+from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 
 
 def test_rows_become_curves_validation_first() -> None:
@@ -47,3 +48,34 @@ def test_there_are_not_too_many() -> None:
     row = {"step": 1, "metrics": {f"m{i}": 1.0 for i in range(30)} | {"g/loss": 1.0}}
     curves = curves_of([row], most=4)
     assert [curve.name for curve in curves] == ["g/loss", "m0", "m1", "m2"]
+
+
+def test_training_and_validation_loss_belong_together() -> None:
+    rows = [
+        {"step": 1, "metrics": {"model/loss": 9.0}, "validation": {"loss": 9.5}, "best": True},
+        {"step": 2, "metrics": {"model/loss": 8.0, "model/grad_norm": 1.0}},
+    ]
+    found = losses_of(curves_of(rows))
+    assert found is not None
+    training, validation = found
+    assert (training.name, validation.name, validation.best) == (
+        "model/loss",
+        "validation loss",
+        0,
+    )
+    # Two players have no training loss in common, and some models no validation loss.
+    two = {"step": 1, "metrics": {"g/loss": 1.0, "d/loss": 1.0}, "validation": {"loss": 1.0}}
+    assert losses_of(curves_of([two])) is None
+    assert losses_of(curves_of(rows[1:])) is None
+
+
+def test_memorising_is_said() -> None:
+    training = Curve("loss", [1, 2, 3], [3.0, 2.0, 1.0])
+    falling = Curve("validation loss", [1, 3], [3.0, 2.5])
+    rising = Curve("validation loss", [1, 2, 3], [3.0, 2.5, 4.0], best=1)
+    assert "more training may help" in said_of_losses(training, falling)
+    assert said_of_losses(training, rising) == (
+        "Validation loss is 1.5 above its least, of step 2: what is learned since is memorised."
+    )
+    stuck = Curve("loss", [1, 2, 3], [3.0, 2.0, 2.5])  # Both rise: that is no memorising.
+    assert said_of_losses(stuck, rising) == "Validation loss is 1.5 above its least, of step 2."

@@ -155,8 +155,8 @@ def test_mistakes_are_named(method: Method) -> None:
         method(network, ["x9"])
     with pytest.raises(InferenceError, match="no node 'x9'"):
         method(network, ["x1"], given={"x9": 0})
-    with pytest.raises(InferenceError, match="targets must be a list of names"):
-        method(network, "x1")
+    with pytest.raises(InferenceError, match="no node 'x91'"):
+        method(network, "x91")  # One name, not three.
     with pytest.raises(InferenceError, match="'x1' has no state 'maybe'"):
         method(network, ["x2"], given={"x1": "maybe"})
     with pytest.raises(ValueError, match="draws must be at least 1, got 0"):

@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from ancestral.errors import DataError
 from ancestral.networks import student_network
 from ancestral.networks.learning import (
     Structure,
     aic,
     bic,
     family_score,
+    fit_em,
     fit_tables,
     log_likelihood,
     n_params,
@@ -44,6 +46,47 @@ def test_impossible_rows_have_log_likelihood_minus_infinity() -> None:
     fitted = fit_tables(structure, {"a": [0, 0]})
     assert log_likelihood(fitted, {"a": [0, 0]}) == 0
     assert log_likelihood(fitted, {"a": [0, 1]}) == -math.inf
+
+
+def gaps(n: int = 60) -> dict[str, np.ndarray]:
+    """Return rows of the student network without x3, a third of the cells missing."""
+    rng = np.random.default_rng(0)
+    found = {name: column.numpy().copy() for name, column in rows(n).items() if name != "x3"}
+    for column in found.values():
+        column[rng.random(n) < 1 / 3] = -1
+    return found
+
+
+def test_with_missing_cells_it_is_the_marginal_likelihood() -> None:
+    """Against the sum over all 16 joint states that agree with each row."""
+    network, data = student_network(), gaps()
+    every = torch.cartesian_prod(*[torch.arange(2)] * 4)
+    joint = network.log_prob(dict(zip(network.nodes, every.T, strict=True))).exp().numpy()
+    expected = 0.0
+    for row in zip(*data.values(), strict=True):
+        agrees = np.ones(16, dtype=bool)
+        for name, state in zip(data, row, strict=True):
+            place = list(network.nodes).index(name)
+            agrees &= (state < 0) | (every[:, place].numpy() == state)
+        expected += math.log(joint[agrees].sum())
+    assert log_likelihood(network, data) == pytest.approx(expected, rel=1e-12)
+    assert bic(network, data) == pytest.approx(9 * math.log(60) - 2 * expected, rel=1e-12)
+    assert aic(network, data) == pytest.approx(18 - 2 * expected, rel=1e-12)
+    found = fit_em(network, data, starts=network, iterations=3)
+    assert log_likelihood(found.network, data) == pytest.approx(found.log_likelihood, rel=1e-12)
+
+
+def test_missing_cells_of_impossible_rows() -> None:
+    structure = Structure({"a": (), "b": ("a",)}, dict.fromkeys("ab", ("x", "y")))
+    fitted = fit_tables(structure, {"a": [0, 0], "b": [0, 0]})
+    assert log_likelihood(fitted, {"a": [0, -1], "b": [-1, 0]}) == 0
+    assert log_likelihood(fitted, {"a": [1, -1], "b": [-1, 0]}) == -math.inf
+    with pytest.raises(DataError, match="must hold states -1 to 1, got 2 in row 1"):
+        log_likelihood(fitted, {"a": [2, -1], "b": [-1, 0]})
+    with pytest.raises(DataError, match="no column of a node; the nodes are a, b"):
+        log_likelihood(fitted, {"c": [0]})
+    with pytest.raises(DataError, match="a criterion needs at least 1 row, got 0"):
+        bic(fitted, {"a": [], "b": []})
 
 
 def test_bic_and_aic() -> None:

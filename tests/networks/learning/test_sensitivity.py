@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from ancestral.errors import InferenceError
-from ancestral.networks import BayesianNetwork, Node, Table, query, student_network
-from ancestral.networks.learning import Structure, sensitivity
+from ancestral.networks import BayesianNetwork, Inference, Node, Table, query, student_network
+from ancestral.networks.learning import Structure, sensitivities, sensitivity
 
 
 def random_network(seed: int) -> BayesianNetwork:
@@ -54,6 +54,41 @@ def test_the_function_is_the_posterior_of_the_changed_network(seed: int) -> None
     assert effect.derivative() == pytest.approx(slope, abs=1e-8)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_all_entries_of_a_table_at_once(seed: int) -> None:
+    """Against the posteriors of the networks in which one entry is moved."""
+    network = random_network(seed)
+    given, target = {"x5": 0}, {"x1": 1, "x2": 0}
+    for node in network.nodes:
+        found = sensitivities(network, target, node=node, given=given)
+        table = network.table(node).probabilities
+        assert len(found) == table.numel()
+        for at, (entry, effect) in enumerate(found.items()):
+            position = tuple(int(state) for state in entry)
+            assert effect.entry == table.flatten()[at] == table[position]
+            for t in (0.2, 0.7):
+                changed = Inference(moved(network, node, position, t))
+                exact = changed.joint(list(target), given=given)[1, 0].item()
+                assert effect(t) == pytest.approx(exact, abs=1e-12)
+            parents = dict(zip(network.nodes[node].parents, entry, strict=False))
+            one = sensitivity(
+                network, target, node=node, state=entry[-1], parents=parents, given=given
+            )
+            assert one == effect
+
+
+def test_what_the_target_rules_out_has_no_effect() -> None:
+    network = BayesianNetwork(
+        [Node("a", Table([0.5, 0.5])), Node("b", Table(torch.eye(2)), ("a",))]
+    )
+    found = sensitivities(network, {"a": 1}, node="b", given={"b": 1})
+    # P(a = 1 | b = 1) = p(b=1 | a=1) / (p(b=1 | a=0) + p(b=1 | a=1)), of which the first is 0.
+    slopes = {entry: effect.derivative() for entry, effect in found.items()}
+    assert slopes == pytest.approx(
+        {("0", "0"): 1.0, ("0", "1"): -1.0, ("1", "0"): 0.0, ("1", "1"): 0.0}
+    )
+
+
 def test_a_joint_target_and_no_evidence() -> None:
     effect = sensitivity(student_network(), {"x1": "1", "x2": "1"}, node="x1", state="1")
     assert effect(0.9) == pytest.approx(0.9 * 0.75, abs=1e-14)
@@ -93,6 +128,12 @@ def test_wrong_arguments_are_refused() -> None:
         sensitivity(student, {"x1": "maybe"}, node="x1", state=1)
     with pytest.raises(InferenceError, match="no node"):
         sensitivity(student, {"x9": 1}, node="x1", state=1)
+    with pytest.raises(InferenceError, match="no node 'x9'"):
+        sensitivity(student, {"x1": 1}, node="x9", state=1)
+    with pytest.raises(InferenceError, match="no node 'x9'"):
+        sensitivities(student, {"x1": 1}, node="x9")
+    with pytest.raises(ValueError, match="'a' must have at least 2 states, got 1"):
+        sensitivities(BayesianNetwork([Node("a", Table([1.0]))]), {"a": 0}, node="a")
     effect = sensitivity(student, {"x1": 1}, node="x1", state=1, given={"x2": 1})
     with pytest.raises(ValueError, match="entry must be in"):
         effect(1.5)

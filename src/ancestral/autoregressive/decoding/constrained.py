@@ -67,6 +67,10 @@ class Grammar:
         matcher.reset()
         return type(self)(matcher, self._vocabulary)
 
+    def copy(self) -> Self:
+        """Return a constraint that stands where this one stands, and goes on by itself."""
+        return type(self)(self._matcher.deep_copy(), self._vocabulary)
+
     def allowed(self) -> Tensor:
         """Return which tokens may come next, bool [V]; EOS where the text may end.
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
+from ancestral.autoregressive.decoding.seen import History
 from ancestral.autoregressive.decoding.settings import Decoding, draw
 from ancestral.capabilities import SpecialTokens
 from ancestral.errors import ConfigError, DivergenceError
@@ -23,6 +24,10 @@ class Constraint(Protocol):
 
     def fresh(self) -> Self:
         """Return a constraint for a row of its own, at the beginning."""
+        ...
+
+    def copy(self) -> Self:
+        """Return a constraint that stands where this one stands, and goes on by itself."""
         ...
 
     def allowed(self) -> Tensor:
@@ -99,8 +104,8 @@ class Continuation:
         self.generator = generator if generator is not None else torch.default_generator
         self.reason: Reason | None = None
         self._limit = len(prompt) + max_tokens
-        self._stop, self._constraint = stop, constraint and constraint.fresh()
-        self._ends = SpecialTokens.of(vocabulary).ends
+        self._stop, self.constraint = stop, constraint and constraint.fresh()
+        self.ends = SpecialTokens.of(vocabulary).ends
 
     @property
     def generated(self) -> list[int]:
@@ -109,9 +114,13 @@ class Continuation:
 
     def apply(self, logits: Tensor) -> Tensor:
         """Return the logits [V] after the constraint and every rule."""
-        if self._constraint is not None:
-            logits = logits.masked_fill(~self._constraint.allowed(), -torch.inf)
-        return self.decoding.apply(logits[None], [self.history])[0]
+        return self.applied(logits, self.history, self.constraint)
+
+    def applied(self, logits: Tensor, history: History, constraint: Constraint | None) -> Tensor:
+        """Return the logits [V] after the rules for tokens that the row may yet hold."""
+        if constraint is not None:
+            logits = logits.masked_fill(~constraint.allowed(), -torch.inf)
+        return self.decoding.apply(logits[None], [history])[0]
 
     def choose(self, logits: Tensor) -> Choice:
         """Choose the next token from the model's logits [V], and take it."""
@@ -126,9 +135,9 @@ class Continuation:
         """
         log_probs = log_probabilities(logits.numpy(), [token])
         self.history.push(token)
-        if self._constraint is not None:
-            self._constraint.accept(token)
-        ends = token in self._ends or (self._stop is not None and self._stop(self.generated))
+        if self.constraint is not None:
+            self.constraint.accept(token)
+        ends = token in self.ends or (self._stop is not None and self._stop(self.generated))
         if ends:
             self.reason = "stop"
         elif len(self.history.tokens) >= self._limit:

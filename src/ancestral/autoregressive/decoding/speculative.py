@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from ancestral.autoregressive.decoding.continuation import Choice, Continuation
+from ancestral.autoregressive.decoding.continuation import Choice, Constraint, Continuation, Stop
 from ancestral.autoregressive.decoding.reader import check_prompts, on_cpu, reading
 from ancestral.autoregressive.decoding.settings import Decoding, draw
 from ancestral.capabilities import LanguageModel
@@ -62,7 +62,7 @@ class NGramLookup:
         return []
 
 
-def speculate(
+def speculate(  # noqa: PLR0913 (those of ``generate``, a draft, and how far it runs ahead)
     model: LanguageModel,
     prompt: Sequence[int],
     decoding: Decoding,
@@ -71,12 +71,14 @@ def speculate(
     max_tokens: int = 256,
     generator: Generator | None = None,
     ahead: int = 8,
+    stop: Stop | None = None,
+    constraint: Constraint | None = None,
 ) -> Iterator[list[Choice]]:
     """Continue one prompt as :func:`generate` would, and yield after each pass what it chose.
 
     A token x drawn from the draft's q is kept with chance min(1, p(x) / q(x)); the first that is
     not is drawn anew from max(p - q, 0), normalised, and if all are kept the pass gives one more.
-    All rules apply to p and to q.
+    All rules and the constraint apply to p and to q.
 
     Source: Leviathan et al. 2023, arXiv:2211.17192, alg. 1; Chen et al. 2023, arXiv:2302.01318.
 
@@ -88,6 +90,8 @@ def speculate(
         max_tokens: Most tokens, at least 1.
         generator: Source of randomness; torch's global one if None.
         ahead: Most tokens that the draft runs ahead, at least 1, below the windows.
+        stop: Ends the text, given the tokens that were generated; what was guessed after is lost.
+        constraint: What the generated tokens may be.
 
     Yields:
         The tokens of a pass, at least one.
@@ -122,6 +126,8 @@ def speculate(
         vocabulary=model.vocabulary,
         max_tokens=max_tokens,
         generator=generator,
+        stop=stop,
+        constraint=constraint,
     )
     length = len(prompt) + max_tokens + ahead
     target = _Text(model, length, decoding.keep)
@@ -214,19 +220,34 @@ def _judge(row: Continuation, logits: Tensor, proposals: Sequence[Proposal]) -> 
 
 
 def _propose(row: Continuation, draft: _Text | NGramLookup, count: int) -> list[Proposal]:
+    constraint = row.constraint and row.constraint.copy()
     if isinstance(draft, NGramLookup):
-        return [(token, None) for token in draft.propose(row.history.tokens, count)]
+        found = draft.propose(row.history.tokens, count)
+        return [(token, None) for token in _allowed(found, constraint)]
     logits = draft.read(row.history.tokens[len(draft.tokens) :], last=1)
     ahead, history = draft.twin(), row.history.copy()
-    found: list[Proposal] = []
+    proposals: list[Proposal] = []
     while True:
-        changed = row.decoding.apply(logits, [history])
-        (token,) = draw(changed, [row.generator])
-        found.append((token, _softmax(changed[0])))
-        if len(found) == count:
-            return found
+        changed = row.applied(logits[0], history, constraint)
+        (token,) = draw(changed[None], [row.generator])
+        proposals.append((token, _softmax(changed)))
+        if len(proposals) == count or token in row.ends:
+            return proposals
         history.push(token)
+        if constraint is not None:
+            constraint.accept(token)
         logits = ahead.read([token], last=1)
+
+
+def _allowed(tokens: Sequence[int], constraint: Constraint | None) -> Sequence[int]:
+    """Return the tokens up to the first that a constraint forbids."""
+    if constraint is None:
+        return tokens
+    for place, token in enumerate(tokens):
+        if not bool(constraint.allowed()[token]):
+            return tokens[:place]
+        constraint.accept(token)
+    return tokens
 
 
 def _softmax(logits: Tensor) -> Tensor:

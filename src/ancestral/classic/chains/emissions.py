@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import Values, check_states, drawn, normalised, uniforms
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.nodes import Table
 
 
@@ -36,12 +36,12 @@ class Emissions(Protocol):
         """Return p(x_t | z_t) [K, T, n] divided by exp of the second, [T, n] or a scalar."""
         ...
 
-    def reset(self, x: Values) -> None:
-        """Make all states alike, as wide as the data [M, *event]."""
+    def reset(self, x: Values, counts: Array | None = None) -> None:
+        """Make all states alike, as wide as the data [M, *event], each counted so often, [M]."""
         ...
 
-    def start(self, x: Values, generator: Generator | None) -> None:
-        """Set random parameters to begin EM with, from data [M, *event]."""
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
+        """Set random parameters to begin EM with, from data [M, *event], counted so often, [M]."""
         ...
 
     def statistics(self, x: Values, weights: Array) -> Array:
@@ -81,8 +81,7 @@ class CategoricalEmissions(nn.Module):
     def __init__(self, states: int, *, symbols: int) -> None:
         super().__init__()
         for name, count in {"states": states, "symbols": symbols}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+            check_whole(name, count)
         self.states, self.symbols = states, symbols
         self.event_shape: tuple[int, ...] = ()
         table = torch.full((states, symbols), 1 / symbols, dtype=torch.float64)
@@ -107,14 +106,14 @@ class CategoricalEmissions(nn.Module):
         """Return p(x_t | z_t), [K, T, n], and 0."""
         return np.take(self._extended(), x, axis=1), np.zeros(())
 
-    def reset(self, x: Values) -> None:
+    def reset(self, x: Values, counts: Array | None = None) -> None:
         """Make every row even; the data are not looked at."""
-        del x
+        del x, counts
         self.probabilities.fill_(1 / self.symbols)
 
-    def start(self, x: Values, generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
         """Draw every row from a flat Dirichlet; the data are not looked at."""
-        del x
+        del x, counts
         table = -np.log1p(-uniforms((self.states, self.symbols), generator)) + 1e-3
         self._set(table / table.sum(axis=1, keepdims=True))
 

@@ -13,7 +13,7 @@ from ancestral.classic.chains.sequences import Values, device_of, normals
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
 from ancestral.errors import DataError
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 
 _LOG_2PI = math.log(2 * math.pi)
 _KMEANS_ROUNDS = 10
@@ -86,16 +86,16 @@ class GaussianEmissions(nn.Module):
         """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
         return _topped(self.log_likelihood(x))
 
-    def reset(self, x: Values) -> None:
+    def reset(self, x: Values, counts: Array | None = None) -> None:
         """Give every state the mean and the variances of the data [M, D]."""
-        mean, scale = _location(x)
+        mean, scale = _location(x, counts)
         self.scale.copy_(scale)
         self.means.copy_(mean.expand_as(self.means))
         self.covariances.copy_(torch.diag(self.scale.square()).expand_as(self.covariances))
 
-    def start(self, x: Values, generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
         """Put the states where k-means finds clusters in x [M, D]."""
-        cluster = _clusters(self, x, generator)
+        cluster = _clusters(self, x, generator, counts)
         self.maximise(self.statistics(*cluster))
 
     def statistics(self, x: Values, weights: Array) -> Array:
@@ -217,16 +217,16 @@ class DiagonalGaussianEmissions(nn.Module):
         """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
         return _topped(self.log_likelihood(x))
 
-    def reset(self, x: Values) -> None:
+    def reset(self, x: Values, counts: Array | None = None) -> None:
         """Give every state the mean and the variances of the data [M, D]."""
-        mean, scale = _location(x)
+        mean, scale = _location(x, counts)
         self.scale.copy_(scale)
         self.means.copy_(mean.expand_as(self.means))
         self.variances.copy_(self.scale.square().expand_as(self.variances))
 
-    def start(self, x: Values, generator: Generator | None) -> None:
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
         """Put the states where k-means finds clusters in x [M, D]."""
-        cluster = _clusters(self, x, generator)
+        cluster = _clusters(self, x, generator, counts)
         self.maximise(self.statistics(*cluster))
 
     def statistics(self, x: Values, weights: Array) -> Array:
@@ -268,8 +268,7 @@ class DiagonalGaussianEmissions(nn.Module):
 
 def _check_sizes(states: int, features: int, least_variance: float) -> None:
     for name, count in {"states": states, "features": features}.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+        check_whole(name, count)
     if not 0 < least_variance <= 1:
         raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
 
@@ -294,25 +293,31 @@ def _clusters(
     emissions: GaussianEmissions | DiagonalGaussianEmissions,
     x: Values,
     generator: Generator | None,
+    counts: Array | None,
 ) -> tuple[Values, Array]:
     """Set the scale and the means from x [M, D]; return x [M, 1, D] and who belongs where.
+
+    What belongs to a state counts as often as ``counts`` [M] says.
 
     Raises:
         DataError: If fewer whole rows are observed than there are states.
     """
-    whole = x[~np.isnan(x).any(axis=1)]
+    known = ~np.isnan(x).any(axis=1)
+    whole, each = x[known], None if counts is None else counts[known]
     if len(whole) < emissions.states:
         raise DataError(
             f"fitting {emissions.states} states needs as many whole observations, got {len(whole)}"
         )
-    emissions.reset(x)
+    emissions.reset(x, counts)
     mean, scale = to_numpy(emissions.means[0]), to_numpy(emissions.scale)
     scaled = torch.from_numpy((whole - mean) / scale).to(device_of(generator))
-    seeds = kmeans_plus_plus(scaled, emissions.states, generator=generator)
-    centres = kmeans(scaled, seeds, rounds=_KMEANS_ROUNDS)
+    weights = None if each is None else torch.from_numpy(each).to(scaled)
+    seeds = kmeans_plus_plus(scaled, emissions.states, weights=weights, generator=generator)
+    centres = kmeans(scaled, seeds, rounds=_KMEANS_ROUNDS, weights=weights)
     emissions.means.copy_(torch.from_numpy(to_numpy(centres) * scale + mean))
     cluster = to_numpy(nearest_centre(scaled, centres))
     belongs = (cluster == np.arange(emissions.states)[:, None]).astype(np.float64)
+    belongs = belongs if each is None else belongs * each
     return whole[:, None], belongs[:, :, None]
 
 
@@ -323,12 +328,14 @@ def _gaussians(means: Tensor, covariances: Tensor) -> Gaussians:
     return conditional
 
 
-def _location(x: Values) -> tuple[Tensor, Tensor]:
+def _location(x: Values, counts: Array | None) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation, [D], of what is observed in each column of x [M, D]."""
     known = ~np.isnan(x)
-    count = np.maximum(known.sum(axis=0), 1)
-    mean = np.where(known, x, 0.0).sum(axis=0) / count
+    each = known if counts is None else known * counts[:, None]
+    total = each.sum(axis=0)
+    count = np.where(total > 0, total, 1.0)
+    mean = (np.where(known, x, 0.0) * each).sum(axis=0) / count
     away = np.where(known, x - mean, 0.0)
-    scale = np.sqrt(np.square(away).sum(axis=0) / count)
+    scale = np.sqrt((np.square(away) * each).sum(axis=0) / count)
     # A constant column has no scale of its own.
     return torch.from_numpy(mean), torch.from_numpy(np.where(scale > 0, scale, 1.0))

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from ancestral.classic.arguments import check_count
+from ancestral.classic.arguments import check_count, check_weights
 from ancestral.classic.chains.emissions import Emissions
 from ancestral.classic.chains.recursions import (
     Array,
@@ -35,7 +35,7 @@ from ancestral.classic.chains.sequences import (
     uniforms,
 )
 from ancestral.errors import DataError, InferenceError
-from ancestral.networks.arguments import check_number, to_numpy
+from ancestral.networks.arguments import check_number, check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -80,8 +80,7 @@ class HMM(nn.Module):
     ) -> None:
         super().__init__()
         for name, count in {"iterations": iterations, "restarts": restarts}.items():
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, got {count}")
+            check_whole(name, count)
         self.emissions, self.states = emissions, emissions.states
         self.tolerance, self.iterations, self.restarts = tolerance, iterations, restarts
         self.history: tuple[float, ...] = ()
@@ -101,8 +100,7 @@ class HMM(nn.Module):
         Raises:
             ValueError: If length < 1.
         """
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         shown, event = self.emissions.conditional(), self.emissions.event_shape
         nodes = [Node("z1", Table(self.initial.clone()))]
         step = Table(self.transition.clone())
@@ -112,7 +110,12 @@ class HMM(nn.Module):
 
     @torch.no_grad()
     def fit(
-        self, x: Tensor, *, lengths: Tensor | None = None, generator: Generator | None = None
+        self,
+        x: Tensor,
+        *,
+        lengths: Tensor | None = None,
+        generator: Generator | None = None,
+        weights: Tensor | None = None,
     ) -> Self:
         """Run Baum-Welch from random starts; return self.
 
@@ -120,20 +123,22 @@ class HMM(nn.Module):
             x: Data, [N, T] or [N, T, D].
             lengths: Number of steps of each sequence, [N]; T for all if None.
             generator: Source of the starts; torch's global one if None.
+            weights: How often each sequence counts, [N], at least 0; None: each once.
 
         Raises:
-            ValueError: If x or lengths has another shape.
+            ValueError: If x, lengths or weights has another shape, or a weight is negative.
             DataError: If a value or a length is out of range, or nothing is observed.
         """
-        values, steps = self._read(x, lengths, whole=True)
+        values, steps, counts = self._counted(x, lengths, weights)
         flat = values.reshape(-1, *self.emissions.event_shape)
         seen = ~np.isnan(flat).all(axis=1) if flat.ndim > 1 else flat != -1
         if not seen.any():
             raise DataError("fitting needs at least 1 observation, got none")
-        cut = list(tiles(values, steps, states=self.states))
+        each = None if counts is None else np.repeat(counts, values.shape[1])[seen]
+        cut = list(tiles(values, steps, states=self.states, counts=counts))
         found: list[tuple[float, tuple[float, ...], dict[str, Tensor]]] = []
         for _ in range(self.restarts):
-            self._start(flat[seen], generator)
+            self._start(flat[seen], generator, each)
             self._climb(cut)
             found.append((self.history[-1], self.history, copy.deepcopy(self.state_dict())))
         _, self.history, best = max(found, key=lambda run: run[0])
@@ -141,19 +146,27 @@ class HMM(nn.Module):
         return self
 
     @torch.no_grad()
-    def refine(self, x: Tensor, *, lengths: Tensor | None = None) -> Self:
+    def refine(
+        self, x: Tensor, *, lengths: Tensor | None = None, weights: Tensor | None = None
+    ) -> Self:
         """Run Baum-Welch from the PRESENT parameters; return self. Arguments as in :meth:`fit`.
 
         Raises:
             InferenceError: If a sequence is impossible under the present parameters.
         """
-        values, steps = self._read(x, lengths, whole=True)
-        self._climb(list(tiles(values, steps, states=self.states)))
+        values, steps, counts = self._counted(x, lengths, weights)
+        self._climb(list(tiles(values, steps, states=self.states, counts=counts)))
         return self
 
     @torch.no_grad()
     def fit_supervised(
-        self, x: Tensor, z: Tensor, *, lengths: Tensor | None = None, alpha: float = 1.0
+        self,
+        x: Tensor,
+        z: Tensor,
+        *,
+        lengths: Tensor | None = None,
+        alpha: float = 1.0,
+        weights: Tensor | None = None,
     ) -> Self:
         """Count, where the states are known; return self.
 
@@ -163,6 +176,7 @@ class HMM(nn.Module):
             lengths: As in :meth:`fit`.
             alpha: Added to every count of states, steps and symbols, at least 0. With 0, a state
                 that never occurs (or is never left) gets an even row.
+            weights: How often each sequence counts, [N], at least 0; None: each once.
 
         Raises:
             ValueError: If a shape is wrong or alpha is negative.
@@ -170,21 +184,25 @@ class HMM(nn.Module):
         """
         check_number("alpha", alpha)
         values, steps = self._read(x, lengths, whole=True)
+        counts = to_numpy(check_weights(weights, x))
         if z.shape != x.shape[:2]:
             raise ValueError(f"z must have shape {list(x.shape[:2])}, got {list(z.shape)}")
         inside = torch.arange(z.shape[1]) < torch.from_numpy(steps)[:, None]
         known = torch.where(inside, z.detach().cpu(), 0)
         labels = check_states(known, self.states, name="z", missing=False)
         within = to_numpy(inside)
-        pairs = np.zeros((self.states, self.states))
-        np.add.at(pairs, (labels[:, :-1][within[:, 1:]], labels[:, 1:][within[:, 1:]]), 1)
+        each = np.broadcast_to(counts[:, None], labels.shape)
+        pairs, later = np.zeros((self.states, self.states)), within[:, 1:]
+        np.add.at(pairs, (labels[:, :-1][later], labels[:, 1:][later]), each[:, 1:][later])
         even = np.full(self.states, 1 / self.states)
-        first = np.bincount(labels[:, 0], minlength=self.states).astype(np.float64) + alpha
+        first = np.zeros(self.states) + alpha
+        np.add.at(first, labels[:, 0], counts)
         self._set(normalised(first, even), normalised(pairs + alpha, even))
-        rows, states = values[within], labels[within]
-        self.emissions.reset(rows)
-        weights = (states == np.arange(self.states)[:, None]).astype(np.float64)[:, :, None]
-        self.emissions.maximise(self.emissions.statistics(rows[:, None], weights), alpha=alpha)
+        rows, states, each = values[within], labels[within], each[within]
+        self.emissions.reset(rows, each)
+        known = (states == np.arange(self.states)[:, None]) * each
+        statistics = self.emissions.statistics(rows[:, None], known[:, :, None])
+        self.emissions.maximise(statistics, alpha=alpha)
         return self
 
     @torch.no_grad()
@@ -266,8 +284,7 @@ class HMM(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Draw n sequences in ancestral order; return their states [n, length], and as above."""
         check_count(n)
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         uniform, chain = uniforms((length, n), generator), self._chain
         z = np.empty((length, n), dtype=np.int64)
         z[0] = drawn(np.broadcast_to(chain.initial, (n, self.states)), uniform[0])
@@ -297,28 +314,40 @@ class HMM(nn.Module):
         x = x.masked_fill(after.reshape(*after.shape, *[1] * (x.ndim - 2)), 0)
         return ends_masked(self.emissions.check(x, whole=whole), steps), steps
 
+    def _counted(
+        self, x: Tensor, lengths: Tensor | None, weights: Tensor | None
+    ) -> tuple[Values, NDArray[np.int64], Array | None]:
+        """Return the sequences that count, their lengths, and how often each counts."""
+        values, steps = self._read(x, lengths, whole=True)
+        if weights is None:
+            return values, steps, None
+        counts = to_numpy(check_weights(weights, x))
+        kept = counts > 0
+        return values[kept], steps[kept], counts[kept]
+
     def _set(self, initial: Array, transition: Array) -> None:
         self.initial.copy_(torch.from_numpy(initial))
         self.transition.copy_(torch.from_numpy(transition))
 
-    def _start(self, observed: Values, generator: Generator | None) -> None:
+    def _start(self, observed: Values, generator: Generator | None, counts: Array | None) -> None:
         noise = -np.log1p(-uniforms((self.states + 1, self.states), generator)) + 1e-3
         rows = noise / noise.sum(axis=1, keepdims=True)
         self._set(rows[0], rows[1:])
-        self.emissions.start(observed, generator)
+        self.emissions.start(observed, generator, counts)
 
     def _climb(self, cut: list[Tile]) -> None:
         """Run EM; the last of ``history`` is the model's own where it converged."""
         history: list[float] = []
-        steps = sum(int(tile.active.sum()) for tile in cut)
+        steps = sum(float((tile.active * tile.each).sum()) for tile in cut)
         for _ in range(self.iterations):
             total, first, pairs, shown = 0.0, 0.0, 0.0, 0.0
             for tile in cut:
                 found = self._expectation(tile)
-                total += float(found.log_prob.sum())
-                first = first + found.states[:, 0].sum(axis=1)
+                total += float((found.log_prob * tile.each).sum())
+                states = found.states if tile.counts is None else found.states * tile.counts
+                first = first + states[:, 0].sum(axis=1)
                 pairs = pairs + found.pairs
-                shown = shown + self.emissions.statistics(tile.x, found.states)
+                shown = shown + self.emissions.statistics(tile.x, states)
             history.append(total / steps)
             if len(history) > 1 and history[-1] - history[-2] < self.tolerance:
                 break
@@ -330,12 +359,12 @@ class HMM(nn.Module):
 
     def _expectation(self, tile: Tile) -> Expectation:
         likelihood, top = self.emissions.likelihood(tile.x)
-        found = scaled_expectation(self._chain, likelihood, tile.active)
+        found = scaled_expectation(self._chain, likelihood, tile.active, tile.counts)
         if found is not None:
             tops = np.broadcast_to(top, tile.active.shape).sum(axis=0)
             return Expectation(found.log_prob + tops, found.states, found.pairs)
         log_likelihood = self.emissions.log_likelihood(tile.x)
-        found = log_expectation(self._chain, log_likelihood, tile.active)
+        found = log_expectation(self._chain, log_likelihood, tile.active, tile.counts)
         _check_possible(found.log_prob[None], tile)
         return found
 

@@ -1,6 +1,6 @@
 """n-gram models as language models: the contract that every way to generate asks for."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 import numpy as np
@@ -64,8 +64,7 @@ class NGramLanguageModel(nn.Module):
     """An n-gram model that reads packed windows: BOS is its begin, EOS a token as any other.
 
     Its features are the last order - 1 tokens, back to BOS, and -1 before; its head looks the
-    logarithms of all probabilities up. A window that begins inside a document is counted as if a
-    document began there: one n-gram in as many as a window has tokens.
+    logarithms of all probabilities up.
 
     Args:
         vocabulary: V, the four special tokens included, at least 5.
@@ -113,10 +112,14 @@ class NGramLanguageModel(nn.Module):
     def fit(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
     ) -> Self:
-        """Count packed windows [N, T]; PAD is not counted, BOS only begins. Return self."""
+        """Count windows [N, T]; PAD is not counted, BOS only begins. Return self.
+
+        A window that begins with the last token of the one before it continues it, as packed
+        windows do: the counts are those of the whole documents. Any other begins a document.
+        """
         del given, generator
         self._rows.clear()
-        self.chain.fit(list(self._documents(x)))
+        self.chain.fit(self._documents(x.to(torch.int64)))
         return self
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
@@ -217,13 +220,18 @@ class NGramLanguageModel(nn.Module):
         """The network ``p`` of the first tokens: the order - 1 before each are its parents."""
         return self.chain.graph
 
-    def _documents(self, x: Tensor) -> Iterator[Tensor]:
-        for row in x.to(torch.int64):
-            text = row[row != self.special.pad]
-            begins = (text == self.special.bos).nonzero().flatten().tolist()
-            for part in torch.tensor_split(text, begins):
-                if len(part):
-                    yield part[1:] if int(part[0]) == self.special.bos else part
+    def _documents(self, x: Tensor) -> Sequence[Tensor]:
+        """Return the documents of windows [N, T] without BOS and PAD, each [T_i]."""
+        kept = x != self.special.pad
+        begins = x == self.special.bos
+        # The last token of the window before is there already; it may be a BOS.
+        follows = (x[1:, 0] == x[:-1, -1]) & kept[1:, 0]
+        begins[0, :1] = True
+        begins[1:, 0] = kept[1:, 0]
+        kept[1:, 0] &= ~follows
+        tokens = x[kept]
+        parts = torch.tensor_split(tokens, begins[kept].nonzero().flatten()[1:].tolist())
+        return [part[int(part[0]) == self.special.bos :] for part in parts if len(part)]
 
     def _context(self, context: Sequence[int]) -> tuple[list[int], bool]:
         """Return the tokens of a context, and whether it is all of its document so far."""

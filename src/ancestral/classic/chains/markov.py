@@ -20,7 +20,7 @@ from ancestral.classic.chains.sequences import (
     uniforms,
 )
 from ancestral.errors import InferenceError
-from ancestral.networks.arguments import check_number, to_numpy
+from ancestral.networks.arguments import check_number, check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -55,8 +55,7 @@ class MarkovChain(nn.Module):
 
     def __init__(self, states: int, *, order: int = 1, alpha: float = 1.0) -> None:
         super().__init__()
-        if states < 1:
-            raise ValueError(f"states must be at least 1, got {states}")
+        check_whole("states", states)
         if order < 0:
             raise ValueError(f"order must be at least 0, got {order}")
         check_number("alpha", alpha)
@@ -91,8 +90,7 @@ class MarkovChain(nn.Module):
         Raises:
             ValueError: If length < 1.
         """
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         tables = [Table(table.clone()) for table in self.tables]
         return BayesianNetwork(
             [
@@ -155,8 +153,7 @@ class MarkovChain(nn.Module):
             ValueError: If n or length is below 1.
         """
         check_count(n)
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         tables = [to_numpy(table.reshape(-1, self.states)) for table in self.tables]
         uniform = uniforms((length, n), generator)
         found = np.empty((length, n), dtype=np.int64)

@@ -15,7 +15,7 @@ from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import check_states, uniforms
 from ancestral.classic.chains.smoothing import Counts, KneserNey, Smoothing
 from ancestral.errors import CapabilityError
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -60,8 +60,7 @@ class NGram(nn.Module):
     ) -> None:
         super().__init__()
         for name, number in {"vocabulary": vocabulary, "order": order}.items():
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
+            check_whole(name, number)
         self.vocabulary, self.order, self.ends = vocabulary, order, ends
         self.smoothing: Smoothing = KneserNey() if smoothing is None else smoothing
         self.events = vocabulary + ends
@@ -83,8 +82,7 @@ class NGram(nn.Module):
         Raises:
             ValueError: If length < 1, or a table would have more than 2^20 entries.
         """
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         if (size := self.events ** min(self.order, length)) > _MOST_ENTRIES:
             raise ValueError(f"a table must have at most {_MOST_ENTRIES} entries, got {size}")
         nodes = []
@@ -168,8 +166,7 @@ class NGram(nn.Module):
         Raises:
             ValueError: If characters < 1.
         """
-        if characters < 1:
-            raise ValueError(f"characters must be at least 1, got {characters}")
+        check_whole("characters", characters)
         return -float(self.log_prob(x, lengths=lengths).sum()) / math.log(2) / characters
 
     def probabilities(self, context: Sequence[int] = (), *, begin: bool = True) -> Tensor:
@@ -250,8 +247,7 @@ class NGram(nn.Module):
             CapabilityError: If the model is not fitted.
         """
         check_count(n)
-        if length < 1:
-            raise ValueError(f"length must be at least 1, got {length}")
+        check_whole("length", length)
         pasts = self._pasts(context, begin, n)
         levels = self._levels()
         sums = [np.concatenate(([0.0], weights.cumsum())) for _, weights, _ in levels]

@@ -32,7 +32,8 @@ class Expectation:
     Args:
         log_prob: log p(x) of each sequence, nats, [n].
         states: p(z_t | x), [K, T, n]; 0 where a sequence has ended.
-        pairs: Expected number of steps from state i to j, over all sequences, [K, K].
+        pairs: Expected number of steps from state i to j, over all sequences, each as often as it
+            counts, [K, K].
     """
 
     log_prob: Array
@@ -84,7 +85,7 @@ def scaled_filter(chain: Chain, likelihood: Array) -> Array | None:
 
 
 def scaled_expectation(
-    chain: Chain, likelihood: Array, active: NDArray[np.bool_]
+    chain: Chain, likelihood: Array, active: NDArray[np.bool_], counts: Array | None = None
 ) -> Expectation | None:
     """Return the posterior by the scaled recursions, or None where underflow could be felt.
 
@@ -96,6 +97,7 @@ def scaled_expectation(
         chain: The hidden chain.
         likelihood: As in :func:`forward`; overwritten.
         active: Whether a sequence has a step t, [T, n].
+        counts: How often each sequence counts in the pairs, [n]; once if None.
     """
     alpha, scale = forward(chain, likelihood)
     if not scale.min() > _LEAST_SCALE:
@@ -113,6 +115,8 @@ def scaled_expectation(
     ragged = not active.all()
     if ragged:
         likelihood *= active
+    if counts is not None:
+        likelihood *= counts
     before, after = alpha[:, :-1], likelihood[:, 1:]
     pairs = _flat(before) @ _flat(after).T * chain.transition
     states = np.multiply(alpha, beta, out=beta)
@@ -131,8 +135,17 @@ def log_forward(chain: Chain, log_likelihood: Array) -> Array:
     return alpha
 
 
-def log_expectation(chain: Chain, log_likelihood: Array, active: NDArray[np.bool_]) -> Expectation:
-    """Return the posterior by recursions in log-space; NaN for an impossible sequence."""
+def log_expectation(
+    chain: Chain,
+    log_likelihood: Array,
+    active: NDArray[np.bool_],
+    counts: Array | None = None,
+) -> Expectation:
+    """Return the posterior by recursions in log-space; NaN for an impossible sequence.
+
+    Arguments as in :func:`scaled_expectation`.
+    """
+    each = np.ones(active.shape[1]) if counts is None else counts
     log_chain = _log(chain.transition)[:, :, None]
     alpha = log_forward(chain, log_likelihood)
     log_prob = log_sum(alpha[:, -1])
@@ -143,7 +156,7 @@ def log_expectation(chain: Chain, log_likelihood: Array, active: NDArray[np.bool
             ahead = log_chain + (log_likelihood[:, t] + beta[:, t])[None]
             beta[:, t - 1] = log_sum(ahead.swapaxes(0, 1))
             joint = np.exp(alpha[:, t - 1, None, :] + ahead - log_prob)[:, :, active[t]]
-            pairs += (joint / joint.sum(axis=(0, 1))).sum(axis=2)
+            pairs += joint / joint.sum(axis=(0, 1)) @ each[active[t]]
         states = np.exp(alpha + beta - log_prob)
         # Divided by the sum, 1 but for the rounding of a log as large as the sequence is long.
         states = np.where(active, states / states.sum(axis=0), 0.0)

@@ -24,11 +24,18 @@ class Tile:
         rows: Their rows in the data, [n].
         x: Their values, [T, n] or [T, n, D]; missing (-1 or NaN) after their end.
         active: Whether a sequence has a step t, [T, n].
+        counts: How often each sequence counts, [n]; None: each once.
     """
 
     rows: NDArray[np.int64]
     x: Values
     active: NDArray[np.bool_]
+    counts: NDArray[np.float64] | None = None
+
+    @property
+    def each(self) -> NDArray[np.float64] | float:
+        """How often each sequence counts, [n], or 1."""
+        return 1.0 if self.counts is None else self.counts
 
 
 def check_lengths(x: Tensor, lengths: Tensor | None) -> NDArray[np.int64]:
@@ -87,7 +94,12 @@ def ends_masked(x: Values, lengths: NDArray[np.int64]) -> Values:
 
 
 def tiles(
-    x: Values, lengths: NDArray[np.int64], *, states: int, most: int = 1 << 20
+    x: Values,
+    lengths: NDArray[np.int64],
+    *,
+    states: int,
+    most: int = 1 << 20,
+    counts: NDArray[np.float64] | None = None,
 ) -> Iterator[Tile]:
     """Cut [N, T, ...] into tiles of at most ``most`` numbers in [K, T, n], longest rows first.
 
@@ -96,6 +108,7 @@ def tiles(
         lengths: Of the rows, [N].
         states: The number of states K.
         most: Numbers in one array of a tile; a single sequence may have more.
+        counts: How often each row counts, [N]; None: each once.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
@@ -105,7 +118,8 @@ def tiles(
         # A tile of a few long rows and many short ones would be mostly padding.
         rows = rows[lengths[rows] * 2 > width]
         active = np.arange(width)[:, None] < lengths[rows]
-        yield Tile(rows, np.ascontiguousarray(x[rows, :width].swapaxes(0, 1)), active)
+        values = np.ascontiguousarray(x[rows, :width].swapaxes(0, 1))
+        yield Tile(rows, values, active, None if counts is None else counts[rows])
         start += len(rows)
 
 

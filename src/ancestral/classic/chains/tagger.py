@@ -10,7 +10,7 @@ from torch import Tensor
 from ancestral.classic.chains.emissions import CategoricalEmissions
 from ancestral.classic.chains.hmm import HMM
 from ancestral.errors import CapabilityError, DataError
-from ancestral.networks.arguments import check_number
+from ancestral.networks.arguments import check_number, check_whole
 
 _LONGEST_SUFFIX = 4
 
@@ -40,8 +40,7 @@ class Tagger:
 
     def __init__(self, *, alpha: float = 0.003, least: int = 5) -> None:
         check_number("alpha", alpha, above=True)
-        if least < 1:
-            raise ValueError(f"least must be at least 1, got {least}")
+        check_whole("least", least)
         self.alpha, self.least = alpha, least
         self.tags: tuple[str, ...] = ()
         self.model: HMM | None = None

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_non_negative
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
-from ancestral.classic.arguments import check_number, check_whole
 from ancestral.classic.classifier import Classifier
 from ancestral.classic.estimators.crossing import (
     Array,
@@ -37,6 +36,7 @@ from ancestral.classic.families import (
 from ancestral.classic.logistic import LogisticRegression
 from ancestral.classic.naive_bayes import NaiveBayes
 from ancestral.classic.optimum import Objective, Vector, descend
+from ancestral.networks.arguments import check_number, check_whole
 
 FamilyName: TypeAlias = Literal["gaussian", "bernoulli", "multinomial", "categorical"]
 
@@ -63,7 +63,7 @@ class _Classifier(ClassifierMixin, BaseEstimator):
         return self.classes_[best]
 
     def _posterior(self, x: Tensor) -> Categorical:
-        return self.model_(x)
+        return self.model_.posterior(x)
 
     def _rows(self, x: ArrayLike) -> Tensor:
         return rows(self, x)
@@ -122,9 +122,6 @@ class NaiveBayesClassifier(_Classifier):
             tags.classifier_tags.poor_score = counts  # Only shares count, not sizes.
         return tags
 
-    def _posterior(self, x: Tensor) -> Categorical:
-        return self.model_.posterior(x)
-
     def _rows(self, x: ArrayLike) -> Tensor:
         if self.family == "categorical":
             return self._coded(words(self, x))
@@ -182,7 +179,7 @@ class LogisticClassifier(_Classifier):
         weights = None if weight is None else tensor(weight)
         with value_errors():
             model = LogisticRegression(x.shape[1], len(self.classes_), penalty=1 / self.C)
-            self.model_ = model.fit(tensor(x), label, weights=weights)
+            self.model_ = model.fit(tensor(x), given={"label": label}, weights=weights)
         self.coef_ = array(self.model_.weight)
         self.intercept_ = array(self.model_.bias)
         return self

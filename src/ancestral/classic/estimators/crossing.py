@@ -31,6 +31,16 @@ def new_rows(estimator: BaseEstimator, x: ArrayLike) -> Array:
     return _validate(estimator, x, dtype=np.float64, ensure_min_samples=2)
 
 
+def new_weighted_rows(
+    estimator: BaseEstimator, x: ArrayLike, weight: ArrayLike | None
+) -> tuple[Array, Array]:
+    """Return the same and their weights [N], 1 if there are none, without rows of weight 0."""
+    found = new_rows(estimator, x)
+    weights = _weigh(weight, found, dtype=np.float64, ensure_non_negative=True)
+    kept = weights > 0
+    return found[kept], weights[kept]
+
+
 def new_examples(
     estimator: BaseEstimator,
     x: ArrayLike,

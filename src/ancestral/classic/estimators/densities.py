@@ -17,6 +17,7 @@ from ancestral.classic.estimators.crossing import (
     array,
     generator,
     new_rows,
+    new_weighted_rows,
     rows,
     tensor,
     value_errors,
@@ -81,10 +82,15 @@ class GaussianMixtureEstimator(_Density):
         self.n_init = n_init
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: object = None) -> Self:
-        """Run EM on the rows of X [N, D]; return self."""
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Run EM on the rows of X [N, D], weighted by [N]; return self.
+
+        The starts see the weighted rows as a set: their order, and whether a row is repeated or
+        weighted, make no difference.
+        """
         del y
-        x = new_rows(self, X)
+        x, weight = new_weighted_rows(self, X, sample_weight)
+        order = np.lexsort(x.T)
         with value_errors():
             self.model_ = GaussianMixture(
                 x.shape[1],
@@ -94,7 +100,11 @@ class GaussianMixtureEstimator(_Density):
                 tolerance=self.tol,
                 iterations=self.max_iter,
                 restarts=self.n_init,
-            ).fit(tensor(x), generator=generator(self.random_state))
+            ).fit(
+                tensor(x[order]),
+                generator=generator(self.random_state),
+                weights=tensor(weight[order]),
+            )
         factors = self.model_.gaussians.scale_tril
         self.weights_ = array(self.model_.weights)
         self.means_ = array(self.model_.gaussians.means)

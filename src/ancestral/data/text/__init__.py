@@ -4,6 +4,7 @@ from ancestral.data.text.corpus import Corpus, Documents, load_corpus, tokenise_
 from ancestral.data.text.documents import Found, find_documents
 from ancestral.data.text.duplicates import distinct
 from ancestral.data.text.tokenizer import SPECIAL_NAMES, Stream, Tokenizer, TokenizerKind
+from ancestral.data.text.unseen import Unseen, unseen_documents
 from ancestral.data.text.windows import lengths, pack, target_share
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Stream",
     "Tokenizer",
     "TokenizerKind",
+    "Unseen",
     "distinct",
     "find_documents",
     "lengths",
@@ -21,4 +23,5 @@ __all__ = [
     "pack",
     "target_share",
     "tokenise_documents",
+    "unseen_documents",
 ]

@@ -157,8 +157,17 @@ def tokenise_documents(
         >>> found.tokens, found.starts
         (tensor([3, 2, 4, 3, 1, 4], dtype=torch.int32), tensor([0, 3]))
     """
-    path = Path(path)
-    found = find_documents(path, documents)
+    return tokenise(find_documents(Path(path), documents), tokenizer, progress)
+
+
+def tokenise(found: Found, tokenizer: Tokenizer, progress: Progress | None = None) -> Documents:
+    """Tokenise documents that were found, in their order.
+
+    Args:
+        found: Documents.
+        tokenizer: As a run has it.
+        progress: Called while documents are tokenised.
+    """
     # The file has no name: it is gone when the last that looks at it is.
     with tempfile.TemporaryFile() as file:
         starts, characters = write_tokens(found, tokenizer, file, progress)

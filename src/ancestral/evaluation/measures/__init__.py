@@ -1,5 +1,6 @@
 """Measures of sample quality: functions of points that return a value and its standard error."""
 
+from ancestral.evaluation.measures.calibration import calibration_error
 from ancestral.evaluation.measures.classifier import classifier_accuracy
 from ancestral.evaluation.measures.estimate import Estimate
 from ancestral.evaluation.measures.frechet import frechet
@@ -12,6 +13,7 @@ from ancestral.evaluation.measures.sliced_wasserstein import sliced_wasserstein
 __all__ = [
     "Estimate",
     "PrecisionRecall",
+    "calibration_error",
     "classifier_accuracy",
     "frechet",
     "memorisation",

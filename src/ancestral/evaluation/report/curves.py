@@ -4,12 +4,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ancestral.evaluation.charts import Curve
+from ancestral.evaluation.charts import Curve, tick_text
 
 NOT_CURVES = frozenset(
     {"format", "step", "epoch", "seconds", "cpu_seconds", "time", "best", "learning_rate"}
 )
 MOST = 6
+VALIDATION_LOSS = "validation loss"
 
 
 def curves_of(rows: Sequence[Mapping[str, Any]], *, most: int = MOST) -> list[Curve]:
@@ -57,3 +58,32 @@ def _scalars(row: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 
 def _is_number(value: Any) -> bool:  # noqa: ANN401
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def losses_of(curves: Sequence[Curve]) -> tuple[Curve, Curve] | None:
+    """Return the training and the validation loss, which are in one unit, where there are both.
+
+    Of several players no loss is the training loss.
+    """
+    validation = [curve for curve in curves if curve.name == VALIDATION_LOSS]
+    training = [curve for curve in curves if curve.name.rpartition("/")[2] == "loss"]
+    return (training[0], validation[0]) if len(training) == len(validation) == 1 else None
+
+
+def said_of_losses(training: Curve, validation: Curve) -> str:
+    """Say whether a model has begun to memorise: validation loss rises while training loss falls.
+
+    Example:
+        >>> said_of_losses(Curve("loss", [1, 2], [3.0, 1.0]), Curve("", [1, 2], [3.0, 3.5]))
+        'Validation loss is 0.5 above its least, of step 1: what is learned since is memorised.'
+    """
+    least = min(range(len(validation.values)), key=validation.values.__getitem__)
+    risen = validation.values[-1] - validation.values[least]
+    if risen <= 0:
+        return "Validation loss is least at the end: more training may help."
+    at = validation.steps[least]
+    said = f"Validation loss is {tick_text(risen)} above its least, of step {at:,g}"
+    known = zip(training.steps, training.values, strict=True)
+    since = [value for step, value in known if step >= at]
+    learns = len(since) > 1 and since[-1] < since[0]
+    return f"{said}: what is learned since is memorised." if learns else f"{said}."

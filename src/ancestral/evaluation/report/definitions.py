@@ -43,6 +43,24 @@ DEFINITIONS: dict[str, Definition] = {
         "number of pixels and channels. From a lower bound on the likelihood it is "
         "an upper bound on the code length.",
     ),
+    "label_log_prob": Definition(
+        "log-likelihood of labels",
+        "higher",
+        "Mean log p(label | x) of held-out examples: of the labels, not of x, so never to be held "
+        "against a log-likelihood of x. Minus it is the cross-entropy.",
+    ),
+    "accuracy": Definition(
+        "accuracy",
+        "higher",
+        "Share of held-out examples whose likeliest label is their own.",
+    ),
+    "calibration_error": Definition(
+        "calibration error",
+        "lower",
+        "Mean distance between the probability of the likeliest label and the share of times that "
+        "it is right, over bins of equally many examples. Its floor is that of labels drawn with "
+        "the probabilities that the model says; p is of the hypothesis that it is calibrated.",
+    ),
     "sliced_wasserstein": Definition(
         "sliced Wasserstein",
         "lower",

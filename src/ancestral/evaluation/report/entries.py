@@ -39,6 +39,8 @@ class ModelEntry:
         samples_are_means: The samples are means of p(x | z), and are labelled so.
         nearest: Nearest training example of each of the first samples, same units, [M, *event].
         passages: Generated texts, with copies of the training marked.
+        confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].
+        pictures: Further pictures of the model: caption and SVG text.
         log_density: For 2-D data: maps points [M, 2] in the user's units to log p(x) in nats [M].
         log_density_kind: What ``log_density`` is; a bound or an estimate is labelled so.
         repeat: The command that repeats this run.
@@ -68,6 +70,8 @@ class ModelEntry:
     samples_are_means: bool = False
     nearest: "Tensor | None" = None
     passages: "Passages | None" = None
+    confusion: "Tensor | None" = None
+    pictures: Sequence[tuple[str, str]] = ()
     log_density: "Callable[[Tensor], Tensor] | None" = None
     log_density_kind: Literal["exact", "bound", "estimate"] = "exact"
     repeat: str = ""

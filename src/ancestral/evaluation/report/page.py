@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ancestral.errors import RunError
-from ancestral.evaluation.charts import line_chart, tick_text
+from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
-from ancestral.evaluation.report import galleries, plane, table
-from ancestral.evaluation.report.curves import curves_of
+from ancestral.evaluation.report import confusion, galleries, plane, table
+from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.definitions import KINDS, definition_of
 from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.networks.drawing import draw_dag
@@ -42,6 +42,8 @@ class Card:
     color: str
     graphs: tuple[tuple[str, str], ...]
     curves: tuple[tuple[str, str, str], ...]
+    losses: tuple[str, str] | None = None
+    """What is said of training and validation loss, and their picture."""
 
 
 def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path:
@@ -115,12 +117,28 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "plane": plane.plane_of(section, colors),
         "marginals": plane.marginals_of(section, colors),
         "galleries": galleries.galleries_of(section),
+        "sampled": any(entry.samples is not None for entry in section.entries),
+        "confusions": _confusions(section, colors),
         "texts": [entry for entry in section.entries if entry.passages is not None],
         "large": max(section.data.event_shape) > galleries.LARGE,
         "nearest": galleries.nearest_of(section),
         "nearest_rows": galleries.nearest_rows(section),
         "cards": [_card(entry, colors[entry.name]) for entry in section.entries],
     }
+
+
+def _confusions(
+    section: Section, colors: dict[str, str]
+) -> list[tuple[ModelEntry, str, list[str]]]:
+    """Return the confusion matrix of each model that has one: a picture, and mistakes in words."""
+    found, labels = [], section.data.labels
+    for entry in section.entries:
+        if entry.confusion is not None:
+            label = f"{entry.name}: how often each label is taken for each"
+            color = colors[entry.name]
+            picture = confusion.heat_map(entry.confusion, labels, color=color, label=label)
+            found.append((entry, picture, confusion.mistakes(entry.confusion, labels)))
+    return found
 
 
 def facts_of(data: "Dataset") -> list[tuple[str, str]]:
@@ -174,9 +192,16 @@ def _card(entry: ModelEntry, color: str) -> Card:
             deterministic=[n for n in entry.deterministic if n in dag and name == "p"],
             title=f"{entry.name}: {GRAPHS.get(name, name)}",
         )
-        graphs.append((GRAPHS.get(name, name), picture))
+        caption = GRAPHS.get(name, name)
+        if name == "p" and "x" in dag.roots and "label" in dag:
+            caption = "p, the network of the label given x"
+        graphs.append((caption, picture))
+    found = curves_of(entry.curves)
+    losses = losses_of(found)
     curves = []
-    for curve in curves_of(entry.curves):
+    for curve in found:
+        if losses is not None and curve in losses:
+            continue
         label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
         last = curve.values[-1 if curve.best is None else curve.best]
         word = "last" if curve.best is None else "best"
@@ -187,7 +212,16 @@ def _card(entry: ModelEntry, color: str) -> Card:
                 line_chart(curve, color=color, label=label),
             )
         )
-    return Card(entry, color, tuple(graphs), tuple(curves))
+    return Card(
+        entry, color, tuple(graphs), tuple(curves), losses and _losses(entry, losses, color)
+    )
+
+
+def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple[str, str]:
+    training, validation = losses
+    label = f"{entry.name}: training and validation loss over {len(training.steps)} reports"
+    picture = line_chart(training, color=color, label=label, other=validation)
+    return said_of_losses(training, validation), picture
 
 
 def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, str]]:

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,11 +17,11 @@ from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.evaluate import Evaluation
 from ancestral.evaluation.figures import Figure
-from ancestral.evaluation.measures.estimate import Estimate, mean_of, ratio_of
+from ancestral.evaluation.measures.estimate import Estimate, ratio_of
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
 from ancestral.evaluation.text.likelihood import document_log_probs
-from ancestral.evaluation.text.memorised import Memory, memorised_fraction
+from ancestral.evaluation.text.memorised import LEAST, Memory, memorised_fraction
 from ancestral.evaluation.text.passages import Passages, most_copied, passage
 from ancestral.networks.units import InDataUnits
 
@@ -75,7 +76,7 @@ def evaluate_text(
         if measured is not None:
             figures |= measured[0]
             passages = measured[1]
-            texts |= _definitions(len(drawn), measured[1].least)
+            texts |= _definitions(len(drawn))
     return Evaluation(
         figures=figures,
         samples=data.train.x[:0],
@@ -118,12 +119,14 @@ def _likelihoods(
     bits = nats / math.log(2)
     tokens = ratio_of(nats, lengths)
     figures: dict[str, Figure | None] = {
-        "log_prob": _mean(scores),
+        "log_prob": _figure(ratio_of(scores, torch.ones_like(scores)), "nats"),
         "perplexity": _exponential(tokens),
         "bits_per_char": _figure(ratio_of(bits, corpus.test.characters[chosen].double()), "bits"),
         "bits_per_byte": _figure(ratio_of(bits, corpus.test.bytes[chosen].double()), "bits"),
     }
-    n = f"{len(chosen):,} held-out documents, {int(lengths.sum()):,} tokens with their ends"
+    if len(chosen) < 2:  # The error is that of documents: of one there is none.
+        figures = {name: one and replace(one, se=None) for name, one in figures.items()}
+    n = f"{_many(len(chosen), 'held-out document')}, {int(lengths.sum()):,} tokens with their ends"
     return figures, {
         "log_prob": f"Mean log-probability of a document; {n}.",
         "perplexity": f"Of a token; {n}.",
@@ -189,30 +192,37 @@ def _human(corpus: Corpus, lengths: Sequence[int]) -> list[NDArray[np.int64]]:
 
 def _variety(
     drawn: list[NDArray[np.int64]], corpus: Corpus
-) -> tuple[dict[str, Figure | None], Passages]:
+) -> tuple[dict[str, Figure | None], Passages | None]:
     """Return how varied and how copied the texts are, beside as much human text."""
-    memory = Memory(corpus.train.tokens.numpy())
     human = _human(corpus, [len(text) for text in drawn])
-    mine, theirs = memorised_fraction(memory, drawn), memorised_fraction(memory, human)
     decode = corpus.tokenizer.decode
     pairs = distinct_pairs([decode(text.tolist()) for text in drawn])
     real = distinct_pairs([decode(text.tolist()) for text in human])
-    made = [passage(text, memory, corpus.tokenizer) for text in drawn]
-    copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
     figures: dict[str, Figure | None] = {
         "distinct_2": (
             None if pairs is None else Figure(pairs, None, "share", "estimate", floor=real)
         ),
-        "memorised_fraction": Figure(
-            mine.value,
-            mine.se,
-            "share",
-            "estimate",
-            floor=theirs.value,
-            p_value=_p_value(mine, theirs),
-        ),
+        "memorised_fraction": None,
     }
+    if not len(corpus.train):  # It is not known what the model was trained on.
+        return figures, None
+    memory = Memory(corpus.train.tokens.numpy())
+    figures["memorised_fraction"] = _memorised(memory, drawn, human)
+    made = [passage(text, memory, corpus.tokenizer) for text in drawn]
+    copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
     return figures, Passages(tuple(made[:SHOWN]), most_copied(made), copied, memory.least)
+
+
+def _memorised(
+    memory: Memory, drawn: list[NDArray[np.int64]], human: list[NDArray[np.int64]]
+) -> Figure:
+    """Return the share that is copied, beside that of human text where there is enough."""
+    mine = memorised_fraction(memory, drawn)
+    if len(human) < 2:
+        return Figure(mine.value, mine.se, "share", "estimate")
+    theirs = memorised_fraction(memory, human)
+    p_value = _p_value(mine, theirs)
+    return Figure(mine.value, mine.se, "share", "estimate", floor=theirs.value, p_value=p_value)
 
 
 def _p_value(mine: Estimate, theirs: Estimate) -> float:
@@ -223,18 +233,13 @@ def _p_value(mine: Estimate, theirs: Estimate) -> float:
     return 0.5 * math.erfc((mine.value - theirs.value) / (se * math.sqrt(2)))
 
 
-def _definitions(texts: int, least: int) -> dict[str, str]:
+def _definitions(texts: int) -> dict[str, str]:
     return {
         "distinct_2": f"Of {texts:,} generated texts, beside as much held-out human text.",
         "memorised_fraction": f"Share of the tokens of {texts:,} generated texts inside stretches "
-        f"of at least {least} tokens that stand verbatim in the training documents, beside the "
+        f"of at least {LEAST} tokens that stand verbatim in the training documents, beside the "
         "same of as much held-out human text; p is of the hypothesis that no more is copied.",
     }
-
-
-def _mean(values: Tensor) -> Figure:
-    found = mean_of(values)
-    return Figure(found.value, found.se, "nats", "exact")
 
 
 def _figure(found: Estimate, unit: str) -> Figure:
@@ -246,3 +251,7 @@ def _exponential(nats: Estimate) -> Figure | None:
         return None
     value = math.exp(nats.value)
     return Figure(value, value * nats.se, "", "exact")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

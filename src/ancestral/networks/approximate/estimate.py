@@ -22,6 +22,7 @@ class Estimate:
         means: For each other target, the estimated posterior mean [*event].
         mean_errors: Their standard errors, [*event].
         diagnostics: Figures by which to judge it; each method names its own.
+        warnings: Why not to trust it, one sentence each; to be shown beside the answer.
     """
 
     method: str
@@ -30,17 +31,16 @@ class Estimate:
     diagnostics: Mapping[str, float]
     means: Mapping[str, Tensor] = field(default_factory=dict)
     mean_errors: Mapping[str, Tensor] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def check_targets(network: BayesianNetwork, targets: Iterable[str]) -> list[str]:
-    """Return the targets as a list of different nodes.
+    """Return the targets as a list of different nodes; a string is one name.
 
     Raises:
         InferenceError: If one is no node of the network.
     """
-    if isinstance(targets, str):
-        raise InferenceError(f"targets must be a list of names, got the string {targets!r}")
-    names = list(dict.fromkeys(targets))
+    names = [targets] if isinstance(targets, str) else list(dict.fromkeys(targets))
     for name in names:
         if name not in network.nodes:
             raise InferenceError(f"no node {name!r}; the nodes are {', '.join(network.nodes)}")
@@ -60,17 +60,6 @@ def check_tables(network: BayesianNetwork, given: Mapping[str, str | int]) -> di
             "densities at the evidence only"
         )
     return {name: network.state_index(name, state) for name, state in given.items()}
-
-
-def check_positive(**numbers: int) -> None:
-    """Refuse a count below 1.
-
-    Raises:
-        ValueError: If there is one; its name is given.
-    """
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
 
 
 def relevant(network: BayesianNetwork, names: Iterable[str]) -> BayesianNetwork:

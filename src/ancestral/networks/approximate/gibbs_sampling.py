@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,16 +10,16 @@ from torch import Generator
 
 from ancestral.errors import InferenceError
 from ancestral.networks.approximate.chains import effective_sample_size, split_r_hat
+from ancestral.networks.approximate.determinism import tied_nodes, warning_of
 from ancestral.networks.approximate.estimate import (
     Estimate,
     by_state,
-    check_positive,
     check_tables,
     check_targets,
     one_hot,
     relevant,
 )
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.discrete_sampling import thresholds
 
@@ -45,8 +45,9 @@ def gibbs(
     Each sweep draws every hidden node given its Markov blanket, in all chains at once. A draw of a
     target counts with its whole conditional probability, not only with the state that came
     (Rao-Blackwell). Where tables hold zeros, chains may be unable to leave a region: R-hat shows
-    it if they began in different ones. Beside the targets it watches the pseudo-likelihood, the sum
-    of the log-probabilities of all that was drawn, for a target may stand still while others err.
+    it if they began in different ones, and a warning where one table does it. Beside the targets
+    R-hat watches the pseudo-likelihood, the sum of the log-probabilities of all that was drawn,
+    for a target may stand still while others err.
 
     Source: Geman & Geman 1984; Gelfand & Smith 1990; Koller & Friedman 2009, sec. 12.3.
 
@@ -63,7 +64,8 @@ def gibbs(
         The estimate. Diagnostics: ``draws``, ``chains``, ``warmup``; ``r_hat``, the worst split
         R-hat of all states of all targets and of the pseudo-likelihood, to be below 1.01;
         ``effective_sample_size``, the smallest. A probability that never moves gets the error of
-        that many independent draws.
+        that many independent draws. A warning names the hidden nodes that tables of 0 and 1, or
+        nearly, tie together.
 
     Raises:
         CapabilityError: If a node is not a table.
@@ -76,7 +78,7 @@ def gibbs(
         >>> answer.diagnostics["r_hat"] < 1.1
         True
     """
-    check_positive(chains=chains)
+    check_whole("chains", chains)
     if draws < 4 or warmup < 0:
         raise ValueError(f"draws must be at least 4 and warmup 0, got {draws} and {warmup}")
     names, evidence = check_targets(network, targets), check_tables(network, given or {})
@@ -92,7 +94,9 @@ def gibbs(
     kept = np.zeros((draws, chains, sum(sizes) + 1))  # The last is the pseudo-likelihood.
     for sweep in range(-warmup, draws):
         sampler.sweep(states, numbers, kept[sweep] if sweep >= 0 else None, columns)
-    return _answer(network, names, evidence, kept, columns, warmup)
+    answer = _answer(network, names, evidence, kept, columns, warmup)
+    tied = tied_nodes(part, evidence)
+    return replace(answer, warnings=(warning_of(tied),)) if tied else answer
 
 
 def _answer(

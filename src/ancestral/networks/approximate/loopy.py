@@ -9,13 +9,12 @@ from ancestral.errors import InferenceError
 from ancestral.networks.approximate.estimate import (
     Estimate,
     by_state,
-    check_positive,
     check_tables,
     check_targets,
     one_hot,
     relevant,
 )
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 
 
@@ -59,7 +58,7 @@ def loopy_belief_propagation(
         >>> answer.diagnostics["converged"], round(answer.probabilities["x3"]["1"], 6)
         (1.0, 0.785612)
     """
-    check_positive(iterations=iterations)
+    check_whole("iterations", iterations)
     if not 0 <= damping < 1:
         raise ValueError(f"damping must be in [0, 1), got {damping}")
     names, evidence = check_targets(network, targets), check_tables(network, given or {})

@@ -11,14 +11,17 @@ from torch.distributions import Categorical
 from ancestral.errors import CapabilityError, InferenceError
 from ancestral.networks.approximate.estimate import (
     Estimate,
-    check_positive,
     check_targets,
     one_hot,
     relevant,
 )
 from ancestral.networks.approximate.weighted_sums import WeightedSums
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Table
+
+FEW = 100
+"""Fewer effective draws than these are a warning."""
 
 BLOCK = 20_000
 """Draws held in memory at a time."""
@@ -58,7 +61,8 @@ def likelihood_weighting(
     Returns:
         The estimate. Diagnostics: ``draws``; ``effective_sample_size``, of how many equal draws
         the weights are worth; ``log_evidence`` in nats and ``log_evidence_error``, its standard
-        error. A state that no draw or every draw shows gets the error of half a draw.
+        error. A state that no draw or every draw shows gets the error of half a draw. A warning
+        says so where few draws, below 100 and a tenth of them, carry the answer.
 
     Raises:
         CapabilityError: If an evidence node has no density.
@@ -115,7 +119,7 @@ def rejection(
 
     Returns:
         The estimate, with the diagnostics of :func:`likelihood_weighting`; the effective sample
-        size is the number of draws that were kept.
+        size is the number of draws that were kept. The same warning, too.
 
     Raises:
         CapabilityError: If an evidence node is continuous: no draw would agree.
@@ -147,7 +151,7 @@ def _prepare(
     network: BayesianNetwork, targets: Iterable[str], given: Given, draws: int
 ) -> tuple[BayesianNetwork, list[str], Values]:
     """Return the part of the network that matters, the targets, and the evidence, [1, *event]."""
-    check_positive(draws=draws)
+    check_whole("draws", draws)
     names = check_targets(network, targets)
     for name in given:
         if name not in network.graph:
@@ -206,8 +210,21 @@ def _estimate(
     nought = {name: dict.fromkeys(sums.states[name], 0.0) for name in known}
     return replace(
         answer,
+        warnings=_few(answer, method),
         probabilities={**answer.probabilities, **known},
         standard_errors={**(answer.standard_errors or {}), **nought},
+    )
+
+
+def _few(answer: Estimate, method: str) -> tuple[str, ...]:
+    """Warn where few draws carry the answer: then their errors are not to be trusted either."""
+    draws, size = (answer.diagnostics[name] for name in ("draws", "effective_sample_size"))
+    if size >= min(FEW, draws / 10):
+        return ()
+    return (
+        f"{draws:,.0f} draws are worth {size:,.3g} by {method}: the evidence is surprising, so "
+        "neither the answer nor its errors are to be trusted; ask for more draws, Gibbs sampling "
+        "or an exact method",
     )
 
 

@@ -8,16 +8,16 @@ from torch import Tensor
 
 from ancestral.errors import InferenceError
 from ancestral.networks.arguments import non_negative
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.engine import engine_of
 from ancestral.networks.exact.evidence import read_rows
 from ancestral.networks.exact.propagation import Beliefs, Program
 from ancestral.networks.exact.size import LIMIT
 from ancestral.networks.exact.tables import Array
+from ancestral.networks.tabular import TableNetwork
 
 
 def expected_counts(
-    network: BayesianNetwork,
+    network: TableNetwork,
     rows: Mapping[str, ArrayLike],
     weights: ArrayLike | Tensor | None = None,
     *,

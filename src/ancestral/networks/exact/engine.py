@@ -9,13 +9,13 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ancestral.errors import InferenceError
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.evidence import Case, by_pattern, smallest_conflict
 from ancestral.networks.exact.propagation import Beliefs, Program
 from ancestral.networks.exact.size import check_size
 from ancestral.networks.exact.structure import Question, Structure
 from ancestral.networks.exact.tables import Array, Tables
 from ancestral.networks.exact.triangulation import bits
+from ancestral.networks.tabular import TableNetwork
 
 _KEPT, _KEPT_BYTES = 64, 1 << 29
 """Most programs that are kept, and most bytes of them; the one unused for longest goes first."""
@@ -84,7 +84,12 @@ class Engine:
             held -= program.structure.cost.size
 
     def batches(
-        self, nodes: Sequence[int], rows: Array, targets: Iterable[int] | None, limit: float
+        self,
+        nodes: Sequence[int],
+        rows: Array,
+        targets: Iterable[int] | None,
+        limit: float,
+        base: Case | None = None,
     ) -> Iterable[tuple[Program, Beliefs, Array, Array]]:
         """Yield (program, beliefs, states by node and case, row numbers), chunk by chunk.
 
@@ -97,34 +102,45 @@ class Engine:
             rows: States, [nodes, N]; -1 where missing.
             targets: As in :meth:`question`.
             limit: As in :meth:`program`.
+            base: What holds in every row: likelihoods and interventions.
         """
-        groups = by_pattern(rows)
-        if len(groups) > _PATTERNS and self._one_serves_all(nodes, rows, targets, len(groups)):
+        groups, base = by_pattern(rows), base or Case([0] * len(self.tables.sizes))
+        if len(groups) > _PATTERNS and self._one_serves_all(
+            nodes, rows, targets, len(groups), base
+        ):
             groups = [(np.asarray((rows >= 0).all(axis=1)), np.arange(rows.shape[1]))]
         for known, members in groups:
-            case, mixed = self._case_of(nodes, rows[:, members], known)
+            case, mixed = self._case_of(nodes, rows[:, members], known, base)
             program = self.program(self.question(case, targets), limit)
             step = _cases_at_once(program.structure.cost.entries)
             for start in range(0, len(members), step):
                 chunk = members[start : start + step]
-                values = np.zeros((len(self.tables.sizes), len(chunk)), dtype=np.int64)
+                values = np.repeat(np.array(base.values, dtype=np.int64)[:, None], len(chunk), 1)
                 values[nodes] = rows[:, chunk]
                 soft = [(node, self._indicator(node, values[node])) for node in mixed]
+                soft += base.soft
                 yield program, program.run(values, len(chunk), soft), values, chunk
 
-    def _case_of(self, nodes: Sequence[int], rows: Array, known: Array) -> tuple[Case, list[int]]:
+    def _case_of(
+        self, nodes: Sequence[int], rows: Array, known: Array, base: Case
+    ) -> tuple[Case, list[int]]:
         """Return the evidence nodes of a group of rows, and the nodes known in some rows only."""
         seen = np.asarray((rows >= 0).any(axis=1))
-        case = Case([0] * len(self.tables.sizes))
+        case = Case(base.values, cut=base.cut)
         case.observed = sum(1 << node for node, all_ in zip(nodes, known, strict=True) if all_)
         mixed = [node for node, some, all_ in zip(nodes, seen, known, strict=True) if some > all_]
-        case.soft = [(node, np.ones(self.tables.sizes[node])) for node in mixed]
+        case.soft = [(node, np.ones(self.tables.sizes[node])) for node in mixed] + base.soft
         return case, mixed
 
     def _one_serves_all(
-        self, nodes: Sequence[int], rows: Array, targets: Iterable[int] | None, groups: int
+        self,
+        nodes: Sequence[int],
+        rows: Array,
+        targets: Iterable[int] | None,
+        groups: int,
+        base: Case,
     ) -> bool:
-        case, _ = self._case_of(nodes, rows, np.asarray((rows >= 0).all(axis=1)))
+        case, _ = self._case_of(nodes, rows, np.asarray((rows >= 0).all(axis=1)), base)
         question = self.question(case, targets)
         entries = Structure(self.tables, question, math.inf).cost.entries
         return entries * rows.shape[1] < groups * _COMPILING
@@ -142,7 +158,12 @@ class Engine:
         return float(program.run(case.values, 1, case.soft).log_evidence[0])
 
     def check_rows(
-        self, nodes: Sequence[int], rows: Array, log_evidence: Array, limit: float
+        self,
+        nodes: Sequence[int],
+        rows: Array,
+        log_evidence: Array,
+        limit: float,
+        base: Case | None = None,
     ) -> None:
         """Refuse rows of which one is impossible.
 
@@ -153,12 +174,13 @@ class Engine:
         if not len(impossible):
             return
         row = int(impossible[0])
-        case = Case([0] * len(self.tables.sizes))
+        base = base or Case([0] * len(self.tables.sizes))
+        case = Case(list(base.values), cut=base.cut, soft=base.soft)
         for node, state in zip(nodes, rows[:, row].tolist(), strict=True):
             if state >= 0:
                 case.values[node] = state
                 case.observed |= 1 << node
-        self.refuse(case, limit, f"row {row + 1}: ")
+        self.refuse(case, limit, f"row {row + 1}: " if rows.shape[1] > 1 else "")
 
     def refuse(self, case: Case, limit: float, where: str = "") -> NoReturn:
         """Say which evidence conflicts.
@@ -189,10 +211,10 @@ def _cases_at_once(entries: int) -> int:
     return max(1, min(_FEW, (_CHUNK << 5) // entries), min(8192, _CHUNK // entries))
 
 
-_ENGINES: WeakKeyDictionary[BayesianNetwork, Engine] = WeakKeyDictionary()
+_ENGINES: WeakKeyDictionary[TableNetwork, Engine] = WeakKeyDictionary()
 
 
-def engine_of(network: BayesianNetwork) -> Engine:
+def engine_of(network: TableNetwork) -> Engine:
     """Return the engine of a network, with its tables as they are now.
 
     Raises:

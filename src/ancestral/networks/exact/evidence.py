@@ -1,6 +1,6 @@
 """Evidence as the user gives it, and as indices."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
 
@@ -34,7 +34,15 @@ class Case:
     @property
     def weighed(self) -> int:
         """Set of the nodes with a likelihood."""
-        return sum(1 << node for node, _ in self.soft)
+        found = 0
+        for node, _ in self.soft:
+            found |= 1 << node
+        return found
+
+    @property
+    def known(self) -> int:
+        """Set of the nodes whose state is known, seen or set."""
+        return self.observed | self.cut
 
 
 def read_case(
@@ -104,14 +112,32 @@ def find_state(tables: Tables, node: int, state: str | int) -> int:
     )
 
 
-def read_rows(tables: Tables, given: Mapping[str, ArrayLike]) -> tuple[list[int], Array]:
-    """Check rows of evidence; return the nodes and their states, [nodes, N], -1 where missing.
+def read_names(tables: Tables, names: Iterable[str]) -> list[int]:
+    """Return the indices of nodes; a string is one name.
 
     Raises:
-        InferenceError: If a name is unknown, a column is not one-dimensional and whole numbers,
-            the lengths differ, there is no column, or a state is out of range.
+        InferenceError: If there is no such node.
+    """
+    return [find(tables, name) for name in ([names] if isinstance(names, str) else names)]
+
+
+def read_rows(
+    tables: Tables, given: Mapping[str, ArrayLike], cut: int = 0
+) -> tuple[list[int], Array]:
+    """Check rows of evidence; return the nodes and their states, [nodes, N], -1 where missing.
+
+    Args:
+        tables: The network.
+        given: Columns of state indices.
+        cut: Set of the nodes set by intervention, which can have no column.
+
+    Raises:
+        InferenceError: If a name is unknown or set, a column is not one-dimensional and whole
+            numbers, the lengths differ, there is no column, or a state is out of range.
     """
     nodes = [find(tables, name) for name in given]
+    if both := [name for name, node in zip(given, nodes, strict=True) if cut >> node & 1]:
+        raise InferenceError(f"{both[0]!r} cannot be both given and set by do")
     columns: list[Array] = []
     for name, node, values in zip(given, nodes, given.values(), strict=True):
         column = to_numpy(values)

@@ -10,13 +10,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ancestral.errors import InferenceError
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.engine import Engine, engine_of
-from ancestral.networks.exact.evidence import Case, Given, find, read_case, read_rows
+from ancestral.networks.exact.evidence import Case, Given, read_case, read_names, read_rows
 from ancestral.networks.exact.maximum import maximise
 from ancestral.networks.exact.size import LIMIT, Cost
 from ancestral.networks.exact.structure import Structure
-from ancestral.networks.exact.tables import Array, Tables
+from ancestral.networks.exact.tables import Array
+from ancestral.networks.tabular import TableNetwork
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,8 @@ class Explanation:
 
     Args:
         states: State of each node asked for.
-        log_probability: Log of the joint probability of these states and the evidence, nats.
+        log_probability: Log of the joint probability of these states and the evidence, nats; times
+            their likelihood, where there is soft evidence.
     """
 
     states: Mapping[str, str]
@@ -85,7 +86,7 @@ class Inference:
         [[0.262, 0.738], [0.011, 0.989]]
     """
 
-    def __init__(self, network: BayesianNetwork, *, limit: float = LIMIT) -> None:
+    def __init__(self, network: TableNetwork, *, limit: float = LIMIT) -> None:
         self._network = network
         self._limit = limit
         engine_of(network)  # A network that is not discrete is refused here.
@@ -101,7 +102,7 @@ class Inference:
         """Return the posterior of each target.
 
         Args:
-            targets: Names of nodes; all if None.
+            targets: Names of nodes (a string is one); all if None.
             given: Evidence, node name -> state name or index.
             likelihood: Soft evidence, node name -> p(what was seen | state) for each of its
                 states, [states]; any scale.
@@ -114,7 +115,7 @@ class Inference:
         engine = self._engine()
         tables = engine.tables
         case = read_case(tables, given, likelihood, do)
-        wanted = None if targets is None else _nodes(tables, targets)
+        wanted = None if targets is None else read_names(tables, targets)
         program = engine.program(engine.question(case, wanted), self._limit)
         beliefs = program.run(case.values, 1, case.soft)
         log_evidence = float(beliefs.log_evidence[0])
@@ -131,13 +132,20 @@ class Inference:
         return Posterior(answers, log_evidence if case.observed or case.soft else 0.0)
 
     def query_rows(
-        self, given: Mapping[str, ArrayLike], targets: Iterable[str] | None = None
+        self,
+        given: Mapping[str, ArrayLike],
+        targets: Iterable[str] | None = None,
+        *,
+        likelihood: Mapping[str, ArrayLike] | None = None,
+        do: Given | None = None,
     ) -> RowPosteriors:
         """Answer N rows of evidence in one batched computation.
 
         Args:
             given: For each observed node its state indices, integers [N]; -1 where missing.
             targets: Names of nodes; all if None.
+            likelihood: Soft evidence of every row, as in :meth:`query`.
+            do: Interventions in every row, as in :meth:`query`.
 
         Raises:
             InferenceError: If a name or state is unknown, the columns do not fit together, a row
@@ -145,37 +153,53 @@ class Inference:
         """
         engine = self._engine()
         tables = engine.tables
-        nodes, rows = read_rows(tables, given)
-        wanted = None if targets is None else _nodes(tables, targets)
+        base = read_case(tables, None, likelihood, do)
+        nodes, rows = read_rows(tables, given, base.cut)
+        wanted = None if targets is None else read_names(tables, targets)
         asked = range(len(tables.sizes)) if wanted is None else wanted
         out = [np.zeros((rows.shape[1], tables.sizes[node])) for node in asked]
         log_evidence = np.zeros(rows.shape[1])
-        for program, beliefs, values, members in engine.batches(nodes, rows, wanted, self._limit):
+        parts = engine.batches(nodes, rows, wanted, self._limit, base)
+        for program, beliefs, values, members in parts:
             log_evidence[members] = beliefs.log_evidence
             for array, node in zip(out, asked, strict=True):
                 if program.hidden >> node & 1:
                     array[members] = program.marginal(beliefs, node).T
                 else:
                     array[members, values[node]] = 1.0
-        engine.check_rows(nodes, rows, log_evidence, self._limit)
+        engine.check_rows(nodes, rows, log_evidence, self._limit, base)
         names = [tables.names[node] for node in asked]
         return RowPosteriors(dict(zip(names, out, strict=True)), log_evidence)
 
-    def joint(self, names: Sequence[str], *, given: Given | None = None) -> Tensor:
+    def joint(
+        self,
+        names: Iterable[str],
+        *,
+        given: Given | None = None,
+        likelihood: Mapping[str, ArrayLike] | None = None,
+        do: Given | None = None,
+    ) -> Tensor:
         """Return the joint posterior of several nodes, float64 [*states of each, in order].
+
+        Args:
+            names: Names of nodes.
+            given: Evidence, as in :meth:`query`.
+            likelihood: Soft evidence, as in :meth:`query`.
+            do: Interventions, as in :meth:`query`.
 
         Raises:
             InferenceError: If a name or state is unknown, a name comes twice, the evidence is
                 impossible, or the computation would not fit.
         """
-        if len(set(names)) < len(names):
-            raise InferenceError(f"the nodes of a joint must differ, got {', '.join(names)}")
         engine = self._engine()
-        case = read_case(engine.tables, given)
-        nodes = _nodes(engine.tables, names)
-        together = sum(1 << node for node in nodes) & ~case.observed
+        case = read_case(engine.tables, given, likelihood, do)
+        nodes = read_names(engine.tables, names)
+        if len(set(nodes)) < len(nodes):
+            shown = ", ".join(engine.tables.names[node] for node in nodes)
+            raise InferenceError(f"the nodes of a joint must differ, got {shown}")
+        together = sum(1 << node for node in nodes) & ~case.known
         program = engine.program(engine.question(case, nodes, together), self._limit)
-        beliefs = program.run(case.values, 1)
+        beliefs = program.run(case.values, 1, case.soft)
         if beliefs.log_evidence[0] == -np.inf:
             engine.refuse(case, self._limit)
         result = np.zeros([engine.tables.sizes[node] for node in nodes])
@@ -199,32 +223,79 @@ class Inference:
         engine = self._engine()
         return engine.log_evidence(read_case(engine.tables, given, likelihood, do), self._limit)
 
-    def most_probable(self, given: Given | None = None) -> Explanation:
+    def log_evidence_rows(self, given: Mapping[str, ArrayLike]) -> Array:
+        """Return the log-probability of each row of evidence, nats [N]; -inf if impossible.
+
+        Args:
+            given: For each observed node its state indices, integers [N]; -1 where missing.
+
+        Raises:
+            InferenceError: If a name or state is unknown, the columns do not fit together, or the
+                computation would not fit.
+
+        Example:
+            >>> from ancestral.networks import student_network
+            >>> Inference(student_network()).log_evidence_rows({"x2": [1, -1]}).round(4).tolist()
+            [-0.3638, 0.0]
+        """
+        engine = self._engine()
+        nodes, rows = read_rows(engine.tables, given)
+        found = np.zeros(rows.shape[1])
+        for _, beliefs, _, members in engine.batches(nodes, rows, (), self._limit):
+            found[members] = beliefs.log_evidence
+        return found
+
+    def most_probable(
+        self,
+        given: Given | None = None,
+        *,
+        likelihood: Mapping[str, ArrayLike] | None = None,
+        do: Given | None = None,
+    ) -> Explanation:
         """Return the most probable states of all other nodes together (MPE).
 
         They need not be the states that are most probable one by one.
+
+        Args:
+            given: Evidence, as in :meth:`query`.
+            likelihood: Soft evidence, as in :meth:`query`.
+            do: Interventions, as in :meth:`query`.
 
         Raises:
             InferenceError: If a name or state is unknown, the evidence is impossible, or the
                 computation would not fit.
         """
-        case = read_case(self._engine().tables, given)
+        case = read_case(self._engine().tables, given, likelihood, do)
         every = range(len(case.values))
-        return self._maximise([node for node in every if not case.observed >> node & 1], case)
+        return self._maximise([node for node in every if not case.known >> node & 1], case)
 
-    def marginal_map(self, names: Sequence[str], given: Given | None = None) -> Explanation:
+    def marginal_map(
+        self,
+        names: Iterable[str],
+        given: Given | None = None,
+        *,
+        likelihood: Mapping[str, ArrayLike] | None = None,
+        do: Given | None = None,
+    ) -> Explanation:
         """Return the most probable states of some nodes together, the rest summed out.
 
+        Args:
+            names: Names of nodes.
+            given: Evidence, as in :meth:`query`.
+            likelihood: Soft evidence, as in :meth:`query`.
+            do: Interventions, as in :meth:`query`.
+
         Raises:
-            InferenceError: If a name or state is unknown, a name is given as evidence, the
+            InferenceError: If a name or state is unknown, a name is given as evidence or set, the
                 evidence is impossible, or the computation would not fit.
         """
         tables = self._engine().tables
-        case = read_case(tables, given)
-        nodes = list(dict.fromkeys(_nodes(tables, names)))
+        case = read_case(tables, given, likelihood, do)
+        nodes = list(dict.fromkeys(read_names(tables, names)))
         for node in nodes:
-            if case.observed >> node & 1:
-                raise InferenceError(f"{tables.names[node]!r} is given: its state is known")
+            if case.known >> node & 1:
+                how = "set" if case.cut >> node & 1 else "given"
+                raise InferenceError(f"{tables.names[node]!r} is {how}: its state is known")
         return self._maximise(nodes, case)
 
     def cost(self, targets: Iterable[str] | None = None, *, given: Iterable[str] = ()) -> Cost:
@@ -239,8 +310,8 @@ class Inference:
         """
         engine = self._engine()
         case = Case([0] * len(engine.tables.sizes))
-        case.observed = sum(1 << node for node in set(_nodes(engine.tables, given)))
-        wanted = None if targets is None else _nodes(engine.tables, targets)
+        case.observed = sum(1 << node for node in set(read_names(engine.tables, given)))
+        wanted = None if targets is None else read_names(engine.tables, targets)
         return Structure(engine.tables, engine.question(case, wanted), math.inf).cost
 
     def _maximise(self, nodes: Sequence[int], case: Case) -> Explanation:
@@ -253,7 +324,3 @@ class Inference:
 
     def _engine(self) -> Engine:
         return engine_of(self._network)
-
-
-def _nodes(tables: Tables, names: Iterable[str]) -> list[int]:
-    return [find(tables, name) for name in names]

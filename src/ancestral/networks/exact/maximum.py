@@ -26,8 +26,8 @@ def maximise(
 
     Args:
         tables: The network.
-        nodes: Nodes without evidence.
-        case: The evidence.
+        nodes: Nodes whose state is not known.
+        case: The evidence, likelihoods and interventions.
         limit: Most bytes to use.
 
     Returns:
@@ -37,9 +37,10 @@ def maximise(
         InferenceError: If it would need more than ``limit``.
     """
     over = sum(1 << node for node in nodes)
-    relevant = tables.relevant([*nodes, *bits(case.observed)])
-    hidden = relevant & ~case.observed
-    factors = [_slice(tables, node, case) for node in bits(relevant)]
+    relevant = tables.relevant([*nodes, *bits(case.observed | case.weighed)], case.cut)
+    hidden = relevant & ~case.known
+    factors = [_slice(tables, node, case) for node in bits(relevant & ~case.cut)]
+    factors += [_weight(node, likelihood, case) for node, likelihood in case.soft]
     scopes = [sum(1 << v for v in scope) for scope, _ in factors]
     order = triangulate(
         moralise(scopes, len(tables.sizes)), tables.sizes, hidden & ~over, hidden & over
@@ -72,8 +73,14 @@ def maximise(
 
 def _slice(tables: Tables, node: int, case: Case) -> _Factor:
     scope = tables.scopes[node]
-    index = tuple(case.values[v] if case.observed >> v & 1 else slice(None) for v in scope)
-    return tuple(v for v in scope if not case.observed >> v & 1), tables.arrays[node][index]
+    index = tuple(case.values[v] if case.known >> v & 1 else slice(None) for v in scope)
+    return tuple(v for v in scope if not case.known >> v & 1), tables.arrays[node][index]
+
+
+def _weight(node: int, likelihood: Array, case: Case) -> _Factor:
+    """Return soft evidence as a factor, a number where the state is known."""
+    known = case.known >> node & 1
+    return ((), likelihood[case.values[node]]) if known else ((node,), likelihood)
 
 
 def _product(

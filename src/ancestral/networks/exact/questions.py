@@ -1,16 +1,16 @@
 """One question at a time, without an object to keep: the network's programs are kept anyway."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from torch import Tensor
 
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.evidence import Given
 from ancestral.networks.exact.inference import Inference, Posterior
+from ancestral.networks.tabular import TableNetwork
 
 
 def query(
-    network: BayesianNetwork, targets: Iterable[str], *, given: Given | None = None
+    network: TableNetwork, targets: Iterable[str], *, given: Given | None = None
 ) -> Posterior:
     """Return the posterior of each target given the evidence, exactly.
 
@@ -35,7 +35,7 @@ def query(
     return Inference(network).query(targets, given=given)
 
 
-def joint(network: BayesianNetwork, names: Sequence[str], *, given: Given | None = None) -> Tensor:
+def joint(network: TableNetwork, names: Iterable[str], *, given: Given | None = None) -> Tensor:
     """Return the joint posterior of several nodes, float64 [*states of each, in order].
 
     Raises:

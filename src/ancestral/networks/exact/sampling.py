@@ -8,15 +8,15 @@ from torch import Generator, Tensor
 from torch.distributions import Categorical
 
 from ancestral.networks.arguments import to_numpy
-from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.engine import engine_of
 from ancestral.networks.exact.propagation import Beliefs, Program
 from ancestral.networks.exact.size import LIMIT
 from ancestral.networks.sampling import draw
+from ancestral.networks.tabular import TableNetwork
 
 
 def sample_posterior(
-    network: BayesianNetwork, n: int, given: Mapping[str, Tensor], generator: Generator | None
+    network: TableNetwork, n: int, given: Mapping[str, Tensor], generator: Generator | None
 ) -> dict[str, Tensor]:
     """Draw every node given evidence anywhere, exactly; :meth:`BayesianNetwork.sample` calls it.
 

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ancestral.errors import CapabilityError
-from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.tabular import TableNetwork
 
 Array = np.ndarray
 
@@ -25,7 +25,7 @@ class Tables:
         CapabilityError: If a node is not a table.
     """
 
-    def __init__(self, network: BayesianNetwork) -> None:
+    def __init__(self, network: TableNetwork) -> None:
         if not network.discrete:
             raise CapabilityError("exact inference needs a network of probability tables only")
         self.names = tuple(network.nodes)

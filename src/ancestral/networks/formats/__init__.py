@@ -7,7 +7,12 @@ checked once), ``bif``, ``net``, ``uai`` (over ``scanning``) and ``xmlbif``;
 
 from ancestral.networks.formats.bif import format_bif, parse_bif, read_bif
 from ancestral.networks.formats.evidence import read_evidence
-from ancestral.networks.formats.files import read_network, write_network
+from ancestral.networks.formats.files import (
+    network_suffix,
+    network_suffixes,
+    read_network,
+    write_network,
+)
 from ancestral.networks.formats.net import format_net, parse_net
 from ancestral.networks.formats.uai import format_uai, parse_uai
 from ancestral.networks.formats.xmlbif import format_xmlbif, parse_xmlbif
@@ -17,6 +22,8 @@ __all__ = [
     "format_net",
     "format_uai",
     "format_xmlbif",
+    "network_suffix",
+    "network_suffixes",
     "parse_bif",
     "parse_net",
     "parse_uai",

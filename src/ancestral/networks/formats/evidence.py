@@ -5,14 +5,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ancestral.data.discrete import MISSING
 from ancestral.data.files import shown
 from ancestral.data.tables import check_columns
 from ancestral.data.words import open_words, places
 from ancestral.errors import DataError
 from ancestral.networks.bayesian_network import BayesianNetwork
-
-MISSING = ("", "?", "*")
-"""Cells that say nothing, unless the node has a state of that name."""
 
 
 def read_evidence(network: BayesianNetwork, path: str | Path) -> dict[str, NDArray[np.int64]]:
@@ -47,6 +45,7 @@ def read_evidence(network: BayesianNetwork, path: str | Path) -> dict[str, NDArr
             raise DataError(
                 f"{shown(table.path)}: column {called} is no node; the nodes are {near}{more}"
             )
+        # A cell that says nothing, unless the node has a state of that name.
         states = {state: index for index, state in enumerate(network.states(name))}
         place[name] = dict.fromkeys(MISSING, -1) | states
     parts: dict[str, list[NDArray[np.integer]]] = {name: [] for name in place}

@@ -77,10 +77,30 @@ _FORMATS = {
 }
 
 
-def _format(path: str | Path) -> _Format:
+def network_suffix(path: str | Path) -> str:
+    """Return the ending that names the format of a file, without ``.gz`` and in small letters.
+
+    Example:
+        >>> network_suffix("asia.BIF.gz")
+        '.bif'
+    """
     plain = Path(path)
-    plain = plain.with_suffix("") if plain.suffix.lower() == ".gz" else plain
-    suffix = plain.suffix.lower()
+    return (plain.with_suffix("") if plain.suffix.lower() == ".gz" else plain).suffix.lower()
+
+
+def network_suffixes(name: str | None = None) -> tuple[str, ...]:
+    """Return the endings of a format, which is named by one of its own; of all if None.
+
+    Example:
+        >>> network_suffixes("xmlbif")
+        ('.xmlbif', '.bifxml', '.xml')
+    """
+    wanted = None if name is None else _FORMATS[f".{name}"]
+    return tuple(suffix for suffix, of in _FORMATS.items() if wanted in (None, of))
+
+
+def _format(path: str | Path) -> _Format:
+    suffix = network_suffix(path)
     if suffix not in _FORMATS:
         raise DataError(
             f"{path} must end in one of {', '.join(_FORMATS)}, or that and .gz, got {suffix!r}"

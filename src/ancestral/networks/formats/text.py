@@ -4,7 +4,8 @@ import gzip
 import zlib
 from pathlib import Path
 
-from ancestral.errors import DataError
+from ancestral.data.files import atomic
+from ancestral.errors import DataError, RunError
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -41,7 +42,7 @@ def read_text(path: str | Path) -> str:
 
 
 def write_text(text: str, path: str | Path) -> None:
-    """Write UTF-8 text, packed if the name ends in ``.gz``.
+    """Write UTF-8 text, packed if the name ends in ``.gz``; the file is whole or as it was.
 
     Raises:
         DataError: If the file cannot be written or a name has no UTF-8 form.
@@ -50,6 +51,10 @@ def write_text(text: str, path: str | Path) -> None:
     try:
         raw = text.encode("utf-8")
         # No time stamp: the same network gives the same bytes.
-        path.write_bytes(gzip.compress(raw, mtime=0) if path.suffix.lower() == ".gz" else raw)
-    except (OSError, UnicodeEncodeError) as error:
+        packed = gzip.compress(raw, mtime=0) if path.suffix.lower() == ".gz" else raw
+        with atomic(path) as draft:
+            draft.write_bytes(packed)
+    except UnicodeEncodeError as error:
         raise DataError(f"cannot write {path}: {error}") from None
+    except RunError as error:  # Which has the path and the reason in it.
+        raise DataError(str(error)) from None

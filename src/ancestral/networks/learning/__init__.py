@@ -11,12 +11,21 @@ from ancestral.networks.learning.counting import (
 from ancestral.networks.learning.em import EMResult, fit_em
 from ancestral.networks.learning.hill_climbing import hill_climb
 from ancestral.networks.learning.pairs import Found
-from ancestral.networks.learning.scoring import aic, bic, family_score, log_likelihood, n_params
-from ancestral.networks.learning.sensitivity import Sensitivity, sensitivity
+from ancestral.networks.learning.scoring import (
+    Criteria,
+    aic,
+    bic,
+    criteria,
+    family_score,
+    log_likelihood,
+    n_params,
+)
+from ancestral.networks.learning.sensitivity import Sensitivity, sensitivities, sensitivity
 from ancestral.networks.learning.streaming import count_file, read_chunks
 
 __all__ = [
     "Counts",
+    "Criteria",
     "EMResult",
     "Found",
     "Sensitivity",
@@ -25,6 +34,7 @@ __all__ = [
     "bic",
     "chow_liu",
     "count_file",
+    "criteria",
     "family_score",
     "fit_em",
     "fit_tables",
@@ -34,6 +44,7 @@ __all__ = [
     "mutual_information",
     "n_params",
     "read_chunks",
+    "sensitivities",
     "sensitivity",
     "summarize",
 ]

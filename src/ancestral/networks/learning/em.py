@@ -10,7 +10,7 @@ from scipy.special import xlogy
 from torch import Generator
 
 from ancestral.errors import DataError
-from ancestral.networks.arguments import to_numpy
+from ancestral.networks.arguments import check_whole, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.exact.counts import expected_counts
 from ancestral.networks.learning.counting import (
@@ -90,13 +90,12 @@ def fit_em(
     """
     structure = Structure.of(structure)
     prior_count(1, pseudo_count, 0.0)  # It refuses what is out of range.
-    if iterations < 1:
-        raise ValueError(f"iterations must be at least 1, got {iterations}")
+    check_whole("iterations", iterations)
     if isinstance(starts, int) and starts < 1:
         raise ValueError(f"starts must be at least 1, got {starts}")
     if not isinstance(starts, int) and Structure.of(starts) != structure:
         raise ValueError("starts must have the nodes, parents and states of the structure")
-    rows, weights = _compress(structure, columns)
+    rows, weights = distinct_rows(structure, columns)
     problem = _Problem(structure, rows, weights, pseudo_count)
     begins = (
         [problem.random(generator) for _ in range(starts)] if isinstance(starts, int) else [starts]
@@ -161,10 +160,21 @@ class _Problem:
         return float(sum(xlogy(self.pseudo_count, table).sum() for table in tables))
 
 
-def _compress(
+def distinct_rows(
     structure: Structure, columns: Columns
 ) -> tuple[dict[str, NDArray[np.integer]], Array]:
-    """Return the distinct rows and how often each occurs."""
+    """Return the distinct rows and how often each occurs.
+
+    Args:
+        structure: The nodes; one without a column is latent, other columns are passed over.
+        columns: State indices, [N] each, -1 where missing.
+
+    Returns:
+        State indices by node, [M] each, and counts, float64 [M].
+
+    Raises:
+        DataError: If there is no column of a node, no row, or a value is not a state.
+    """
     sizes = {n: len(states) for n, states in structure.states.items() if n in columns}
     if not sizes:
         raise DataError(f"no column of a node; the nodes are {', '.join(structure.states)}")

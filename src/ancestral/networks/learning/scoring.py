@@ -1,6 +1,7 @@
 """How well a discrete network explains a data set, and what its parameters cost."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from scipy.special import gammaln, xlogy
@@ -8,7 +9,9 @@ from scipy.special import gammaln, xlogy
 from ancestral.errors import DataError
 from ancestral.networks.arguments import check_number, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.exact import Inference
 from ancestral.networks.learning.counting import Array, Columns, Counts, Structure, summarize
+from ancestral.networks.learning.em import distinct_rows
 
 Score: TypeAlias = Literal["bic", "bdeu"]
 """Scores of a structure: both are sums over the families, both say higher is better."""
@@ -30,14 +33,17 @@ def n_params(network: BayesianNetwork | Structure) -> int:
 def log_likelihood(network: BayesianNetwork, data: Columns | Counts) -> float:
     """Return the log-probability of a data set, in nats, -inf if a row is impossible.
 
-    It is computed from the counts, so it costs one pass over the data whatever their size.
+    Where every cell is known it is computed from the counts, one pass over the data whatever their
+    size. What is missing is summed out: the marginal likelihood of the cells that are known.
 
     Args:
         network: A network whose nodes are all tables.
-        data: Fully observed columns of state indices, or their counts.
+        data: Columns of state indices, [N] each, -1 where missing (a node without a column is
+            latent), or counts of complete rows.
 
     Raises:
-        DataError: If a column is missing or holds what is not a state.
+        DataError: If there is no column of a node, or one holds what is not a state.
+        InferenceError: If summing out would not fit into memory.
 
     Example:
         >>> import torch
@@ -47,7 +53,13 @@ def log_likelihood(network: BayesianNetwork, data: Columns | Counts) -> float:
         >>> bool(torch.isclose(student.log_prob(rows).sum(), torch.tensor(
         ...     log_likelihood(student, rows), dtype=torch.float64)))
         True
+        >>> round(log_likelihood(student, {"x1": [1, -1], "x2": [1, 0]}), 6) == round(
+        ...     math.log(0.9 * 0.75) + math.log(0.1 * 0.8 + 0.9 * 0.25), 6)
+        True
     """
+    if not isinstance(data, Counts) and _has_gaps(network, data):
+        rows, weights = distinct_rows(Structure.of(network), data)
+        return float(weights @ Inference(network).log_evidence_rows(rows))
     counts = _counts(network, data)
     terms = (
         xlogy(table, to_numpy(network.table(name).probabilities)).sum()
@@ -56,34 +68,65 @@ def log_likelihood(network: BayesianNetwork, data: Columns | Counts) -> float:
     return math.fsum(terms)
 
 
-def bic(network: BayesianNetwork, data: Columns | Counts) -> float:
-    """Return the Bayesian information criterion, k ln N - 2 ln L, in nats; lower is better.
-
-    Source: Schwarz 1978. The sign is scikit-learn's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criteria:
+    """How well a network explains a data set, and what that costs.
 
     Args:
-        network: The network, its tables fitted to the data.
-        data: Fully observed columns of N rows, or their counts.
+        rows: Number of rows N, or the sum of their weights.
+        parameters: Number of free parameters k.
+        log_likelihood: ln L, in nats.
+    """
+
+    rows: float
+    parameters: int
+    log_likelihood: float
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion, 2 k - 2 ln L, in nats; lower is better."""
+        return 2 * self.parameters - 2 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """The Bayesian information criterion, k ln N - 2 ln L, in nats; lower is better."""
+        return self.parameters * math.log(self.rows) - 2 * self.log_likelihood
+
+
+def criteria(network: BayesianNetwork, data: Columns | Counts) -> Criteria:
+    """Return log-likelihood, AIC and BIC of a data set at once.
+
+    Source: Akaike 1974; Schwarz 1978. The signs are scikit-learn's.
+
+    Args:
+        network: A network whose nodes are all tables.
+        data: Columns of N rows, or their counts, as in :func:`log_likelihood`.
 
     Raises:
-        DataError: If there is no row, a column is missing, or it holds what is not a state.
+        DataError: If there is no row, no column of a node, or one holds what is not a state.
+
+    Example:
+        >>> from ancestral.networks import student_network
+        >>> found = criteria(student_network(), student_network().sample(100))
+        >>> found.rows, found.parameters, found.aic == 18 - 2 * found.log_likelihood
+        (100, 9, True)
     """
-    counts = _counts(network, data)
-    if not counts.rows > 0:
-        raise DataError(f"bic needs at least 1 row, got {counts.rows:g}")
-    return n_params(network) * math.log(counts.rows) - 2 * log_likelihood(network, counts)
+    rows = data.rows if isinstance(data, Counts) else _rows(network, data)
+    if not rows > 0:
+        raise DataError(f"a criterion needs at least 1 row, got {rows:g}")
+    return Criteria(
+        rows=rows, parameters=n_params(network), log_likelihood=log_likelihood(network, data)
+    )
+
+
+def bic(network: BayesianNetwork, data: Columns | Counts) -> float:
+    """Return the Bayesian information criterion, k ln N - 2 ln L, in nats; see :func:`criteria`."""
+    return criteria(network, data).bic
 
 
 def aic(network: BayesianNetwork, data: Columns | Counts) -> float:
-    """Return Akaike's information criterion, 2 k - 2 ln L, in nats; lower is better.
-
-    Source: Akaike 1974. The sign is scikit-learn's.
-
-    Args:
-        network: The network, its tables fitted to the data.
-        data: Fully observed columns, or their counts.
-    """
-    return 2 * n_params(network) - 2 * log_likelihood(network, data)
+    """Return Akaike's information criterion, 2 k - 2 ln L, in nats; see :func:`criteria`."""
+    return criteria(network, data).aic
 
 
 def family_score(
@@ -115,6 +158,18 @@ def family_score(
     seen, hit = totals[totals > 0], rows[rows > 0]  # The others add nothing.
     of_rows = (gammaln(row) - gammaln(row + seen)).sum()
     return float(of_rows + (gammaln(cell + hit) - gammaln(cell)).sum())
+
+
+def _has_gaps(network: BayesianNetwork, columns: Columns) -> bool:
+    """Return whether a cell is missing, or all those of a node."""
+    found = [name for name in network.nodes if name in columns]
+    if len(found) < len(network.nodes):
+        return True
+    return any(bool((to_numpy(columns[name]) == -1).any()) for name in found)
+
+
+def _rows(network: BayesianNetwork, columns: Columns) -> int:
+    return next((len(columns[name]) for name in network.nodes if name in columns), 0)
 
 
 def _counts(network: BayesianNetwork, data: Columns | Counts) -> Counts:

@@ -1,5 +1,6 @@
 """Sensitivity: what one entry of one table does to a posterior."""
 
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +10,8 @@ import numpy as np
 from ancestral.errors import InferenceError
 from ancestral.networks.arguments import to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.exact.questions import query
+from ancestral.networks.exact import Inference, query
 from ancestral.networks.learning.counting import Array, Structure
-
-_LOW, _HIGH = 0.25, 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +70,7 @@ def sensitivity(
     """Return P(target | given) as a function of the entry P(node = state | parents).
 
     The other entries of the row keep their proportions (where they are all 0 they stay equal), so
-    both probabilities are linear in the entry and two exact queries at each of two values give
-    the whole function.
+    both probabilities are linear in the entry.
 
     Source: Castillo, Gutierrez & Hadi 1997; Chan & Darwiche 2002, When do numbers really matter?
 
@@ -97,64 +95,108 @@ def sensitivity(
         >>> round(effect(0.2), 6), round(effect.derivative(), 6)
         (0.971223, -0.139744)
     """
-    given, parents = dict(given or {}), dict(parents or {})
-    if both := sorted(set(target) & set(given)):
-        raise ValueError(f"target and given must be different nodes, {both[0]!r} is in both")
-    position = _position(network, node, state, parents)
-    table = to_numpy(network.table(node).probabilities)
-    scale = query(network, (), given=given).log_evidence
-    points = []
-    for entry in (_LOW, _HIGH):
-        varied = _varied(network, node, _with_entry(table, position, entry))
-        points.append(
-            (_probability(varied, {**given, **target}, scale), _probability(varied, given, scale))
-        )
-    (a, b), (c, d) = (_line(*pair) for pair in zip(*points, strict=True))
-    return Sensitivity(a, b, c, d, float(table[position]))
-
-
-def _position(
-    network: BayesianNetwork, node: str, state: str | int, parents: Mapping[str, str | int]
-) -> tuple[int, ...]:
-    index = network.state_index(node, state)
-    wanted = network.nodes[node].parents
-    if set(parents) != set(wanted):
+    wanted, parents = network.nodes[node].parents if node in network.nodes else (), parents or {}
+    if node in network.nodes and set(parents) != set(wanted):
         raise ValueError(
             f"parents must give a state to each of {list(wanted)}, got {list(parents)}"
         )
+    index = network.state_index(node, state)
+    position = (*(network.state_index(name, parents[name]) for name in wanted), index)
+    lines = _lines(network, target, node, given or {})
+    return Sensitivity(*(float(part[position]) for part in lines))
+
+
+def sensitivities(
+    network: BayesianNetwork,
+    target: Mapping[str, str | int],
+    *,
+    node: str,
+    given: Mapping[str, str | int] | None = None,
+) -> dict[tuple[str, ...], Sensitivity]:
+    """Return P(target | given) as a function of each entry of the table of a node.
+
+    Each is what :func:`sensitivity` says of that entry; all of them together cost three exact
+    queries.
+
+    Args:
+        network: A network whose nodes are all tables.
+        target: States of one or more nodes.
+        node: The node whose table is varied; it needs at least 2 states.
+        given: Evidence.
+
+    Returns:
+        By the states of the parents, in the order of the table, and then of the node itself.
+
+    Raises:
+        ValueError: If a node is target and evidence, or ``node`` has one state only.
+        InferenceError: If a name or a state is unknown, or the evidence is impossible.
+
+    Example:
+        >>> from ancestral.networks import student_network
+        >>> found = sensitivities(student_network(), {"x1": "1"}, node="x2", given={"x2": "1"})
+        >>> {entry: round(effect.derivative(), 4) for entry, effect in found.items()}
+        {('0', '0'): 0.1397, ('0', '1'): -0.1397, ('1', '0'): -0.0373, ('1', '1'): 0.0373}
+    """
+    lines = _lines(network, target, node, given or {})
+    names = [network.states(name) for name in (*network.nodes[node].parents, node)]
+    return {
+        entry: Sensitivity(*(float(part.flat[at]) for part in lines))
+        for at, entry in enumerate(itertools.product(*names))
+    }
+
+
+def _lines(
+    network: BayesianNetwork,
+    target: Mapping[str, str | int],
+    node: str,
+    given: Mapping[str, str | int],
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return a, b, c, d and the entry itself for every entry of a table, each of its shape.
+
+    The probability of an event is the sum over the entries of entry times slope, where the slope
+    does not depend on the table. With an even table in its place, the slope is the posterior of
+    the family times its number of states.
+    """
+    if both := sorted(set(target) & set(given)):
+        raise ValueError(f"target and given must be different nodes, {both[0]!r} is in both")
+    for name, state in target.items():
+        network.state_index(name, state)  # An unknown state is an error, not impossible.
     if len(network.states(node)) < 2:
         raise ValueError(f"node {node!r} must have at least 2 states, got 1")
-    return (*(network.state_index(name, parents[name]) for name in wanted), index)
+    scale = query(network, (), given=given).log_evidence
+    table = to_numpy(network.table(node).probabilities)
+    even = Inference(_with_even_table(network, node))
+    family = (*network.nodes[node].parents, node)
+    found: list[Array] = []
+    for event in ({**given, **target}, given):
+        log_p = even.log_evidence(event) - scale
+        slopes = np.zeros(table.shape)
+        if log_p > -math.inf:
+            slopes = table.shape[-1] * math.exp(log_p) * even.joint(family, given=event).numpy()
+        found += _line(table, slopes)
+    return found[0], found[1], found[2], found[3], table
 
 
-def _with_entry(table: Array, position: tuple[int, ...], entry: float) -> Array:
-    table = table.copy()
-    row, own = table[position[:-1]], position[-1]
-    others = np.arange(len(row)) != own
-    rest = row[others].sum()
-    share = row[others] / rest if rest > 0 else np.full(others.sum(), 1 / others.sum())
-    row[others], row[own] = (1 - entry) * share, entry
-    return table
-
-
-def _varied(network: BayesianNetwork, node: str, table: Array) -> BayesianNetwork:
+def _with_even_table(network: BayesianNetwork, node: str) -> BayesianNetwork:
     structure = Structure.of(network)
     tables = {name: to_numpy(network.table(name).probabilities) for name in network.nodes}
-    return structure.network({**tables, node: table})
+    shape = structure.shape(node)
+    return structure.network({**tables, node: np.full(shape, 1 / shape[-1])})
 
 
-def _probability(
-    network: BayesianNetwork, event: Mapping[str, str | int], log_scale: float
-) -> float:
-    """Return P(event) / exp(log_scale); 0 if the event is impossible."""
-    for name, state in event.items():
-        network.state_index(name, state)  # An unknown state is an error, not impossible.
-    try:
-        return math.exp(query(network, (), given=event).log_evidence - log_scale)
-    except InferenceError:
-        return 0.0
+def _line(table: Array, slopes: Array) -> tuple[Array, Array]:
+    """Return where the line of each entry begins, and how it rises, [*parents, states] each.
 
-
-def _line(low: float, high: float) -> tuple[float, float]:
-    slope = (high - low) / (_HIGH - _LOW)
-    return low - slope * _LOW, slope
+    What the entry leaves is shared by the others of its row in proportion, evenly if all are 0.
+    """
+    count = table.shape[-1]
+    others = 1 - np.eye(count)
+    rest, even = table @ others, (slopes @ others) / (count - 1)
+    shared = (table * slopes) @ others / np.where(rest > 0, rest, 1.0)
+    shared = np.where(rest > 0, shared, even)
+    rows = (table * slopes).sum(axis=-1).ravel()
+    # What comes before and after, not the total less the row: that could be noise.
+    before, after = np.zeros(rows.size), np.zeros(rows.size)
+    before[1:], after[:-1] = np.cumsum(rows[:-1]), np.cumsum(rows[:0:-1])[::-1]
+    elsewhere = (before + after).reshape(*table.shape[:-1], 1)
+    return elsewhere + shared, slopes - shared

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ancestral.data.tables import refuse_cell
 from ancestral.data.words import BATCH_ROWS, open_words, places
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.learning.counting import Counts, Structure, merge, summarize
 
@@ -57,8 +58,7 @@ def read_chunks(
     Raises:
         DataError: As :func:`count_file` says, when the chunk is read.
     """
-    if chunk_rows < 1:
-        raise ValueError(f"chunk_rows must be at least 1, got {chunk_rows}")
+    check_whole("chunk_rows", chunk_rows)
     structure = Structure.of(structure)
     table = open_words(path, expected=structure.states)
     first = 1

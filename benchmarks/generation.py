@@ -1,0 +1,153 @@
+"""Generation of 256 tokens by the book's GPT against ``transformers``, and what a token costs."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import torch
+
+from ancestral.autoregressive import GPT, GPTShape
+from ancestral.autoregressive.decoding import (
+    Decoding,
+    Generated,
+    collect,
+    generate,
+    row_generators,
+)
+from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
+from ancestral.autoregressive.reduced import Int8LanguageModel
+from ancestral.capabilities import LanguageModel
+from benchmarks import book_generation
+from benchmarks.harness import Result, compare
+
+VOCABULARY, WINDOW, TOKENS = 60_198, 512, 256
+# No row may end before its time on either side.
+SAMPLED = Decoding.plain().but(top_k=50, temperature=0.8, forbidden=tuple(range(60_194, 60_198)))
+
+
+def _model(*, window: int = WINDOW) -> GPT:
+    torch.manual_seed(0)
+    return GPT(VOCABULARY, shape=GPTShape(window=window)).eval()
+
+
+def ours(model: LanguageModel, batch: int, tokens: int = TOKENS) -> Callable[[], object]:
+    """Generate with top-k and a temperature."""
+    prompts = [[60_194, *range(8)]] * batch
+    generators = row_generators(0, batch)
+
+    def run_() -> None:
+        steps = generate(model, prompts, SAMPLED, max_tokens=tokens, generators=generators)
+        assert all(len(row.tokens) == tokens for row in collect(steps))
+
+    return run_
+
+
+def peer(batch: int, tokens: int = TOKENS) -> Callable[[], object]:
+    """Generate by ``transformers`` with its cache, the same sizes and rules, in float32."""
+    from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
+
+    torch.manual_seed(0)
+    config = GPT2Config(
+        vocab_size=VOCABULARY,
+        n_positions=WINDOW,
+        n_embd=384,
+        n_layer=6,
+        n_head=6,
+        tie_word_embeddings=False,
+        bos_token_id=60_194,
+        eos_token_id=None,
+        pad_token_id=60_197,
+    )
+    model = GPT2LMHeadModel(config).eval()
+    how = GenerationConfig(
+        do_sample=True,
+        top_k=50,
+        temperature=0.8,
+        max_new_tokens=tokens,
+        min_new_tokens=tokens,
+        use_cache=True,
+        pad_token_id=60_197,
+        eos_token_id=None,
+    )
+    prompt = torch.tensor([[60_194, *range(8)]] * batch)
+    mask = torch.ones_like(prompt)
+
+    def run_() -> None:
+        with torch.inference_mode():
+            found = model.generate(prompt, attention_mask=mask, generation_config=how)
+        assert found.shape == (batch, 9 + tokens)
+
+    return run_
+
+
+def run() -> Iterator[Result]:
+    """Yield the comparisons."""
+    model = _model()
+    for batch, bar, reduced in ((1, 1.25, 2.2), (16, 1.4, 2.6)):
+        theirs = ("transformers with its cache, float32", peer(batch))
+        forms = (("float32", model, bar), ("int8 weights", Int8LanguageModel(model), reduced))
+        for name, form, asked in forms:
+            yield compare(
+                f"256 tokens, batch {batch}, {name}",
+                ours=ours(form, batch),
+                peer=theirs,
+                bar=asked,
+                rounds=5,
+            )
+    yield compare(
+        "8 tokens, the book's rules",
+        ours=_book_rules(model),
+        peer=("the book's listing as printed", book_generation.make(model, tokens=8)),
+        bar=40,
+        rounds=3,
+    )
+    yield _repeats(model)
+    yield _flat(model)
+
+
+def _book_rules(model: GPT) -> Callable[[], object]:
+    """Generate by the book's own settings: temperature, top-k and a penalty that counts."""
+    prompt = [60_194, *range(8)]
+    decoding = Decoding(forbidden=tuple(range(60_194, 60_198)))
+    generators = row_generators(0, 1)
+    return lambda: collect(generate(model, [prompt], decoding, max_tokens=8, generators=generators))
+
+
+def _repeats(model: GPT) -> Result:
+    """Speculate by what stood before, on a text that repeats, against plain generation."""
+    greedy = Decoding.greedy()
+    prompt = [60_194, *[1, 2, 3, 4, 5, 6, 7, 8] * 8]
+
+    def plain() -> list[Generated]:
+        return collect(generate(model, [prompt], greedy, max_tokens=128))
+
+    def fast() -> list[Generated]:
+        return collect(speculate(model, prompt, greedy, NGramLookup(), max_tokens=128))
+
+    assert [row.tokens for row in plain()] == [row.tokens for row in fast()]
+    return compare(
+        "greedy, a text that repeats, drafts by look-up",
+        ours=fast,
+        peer=("plain generation of ours", plain),
+        bar=1.5,
+        rounds=5,
+    )
+
+
+def _flat(model: GPT) -> Result:
+    """Compare the cost of the tokens 64 to 128 with that of the tokens 384 to 448."""
+    steps = generate(model, [[60_194]], SAMPLED, max_tokens=449, generators=row_generators(0, 1))
+    stamps = [time.perf_counter() for _ in steps]
+    costs = torch.tensor(stamps).double().diff()
+    places = torch.arange(len(costs)).double()
+    slope = float(torch.stack((places, costs)).cov()[0, 1] / places.var())
+    early, late = float(costs[64:128].median()), float(costs[384:448].median())
+    return Result(
+        name="cost of a token at position 400 against one at position 100",
+        peer="position 400",
+        ours_seconds=early,
+        peer_seconds=late,
+        ratio=early / late,
+        rounds=[],
+        bar=0.8,
+        note=f"slope {1e6 * slope:.3f} us a token per position",
+    )

@@ -1,0 +1,71 @@
+"""Discrete networks by what the user calls them: a built-in name, a file, or a run folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ancestral.classic import DiscreteNetwork
+from ancestral.errors import CapabilityError, DataError
+from ancestral.networks import BayesianNetwork, read_network, student_network
+from ancestral.recipes.runs import Run
+from ancestral.recipes.settings import nearest
+
+BUILT_IN = {"student": student_network}
+"""Networks that have a name."""
+
+
+def open_network(source: str | Path) -> BayesianNetwork:
+    """Return the network that a name, a file or a run folder stands for.
+
+    Args:
+        source: ``student``; a file (bif, xmlbif, uai or net, plain or .gz); or the folder of a run
+            of ``bayes-net``.
+
+    Raises:
+        DataError: If there is nothing of that name, or the file cannot be read.
+        RunError: If the folder is not a run or has no weights.
+        CapabilityError: If the run is of another model.
+
+    Example:
+        >>> open_network("student").graph.names
+        ('x1', 'x2', 'x3', 'x4')
+    """
+    path = Path(source)
+    if str(source) in BUILT_IN:
+        return BUILT_IN[str(source)]()
+    if not path.exists():
+        hint = nearest(str(source), BUILT_IN)
+        raise DataError(f"no network {str(source)!r}: there is no such file or run{hint}")
+    return network_of(Run.open(path)) if path.is_dir() else read_network(path)
+
+
+def states_by_name(network: BayesianNetwork, given: Mapping[str, str]) -> dict[str, str]:
+    """Return evidence by the names of states; a number counts where no state has that name.
+
+    What is unknown stays as it is, for the question to refuse.
+
+    Example:
+        >>> states_by_name(open_network("student"), {"x1": "0", "x2": "often"})
+        {'x1': '0', 'x2': 'often'}
+    """
+    found = {}
+    for name, state in given.items():
+        known = network.states(name) if name in network.nodes else ()
+        numbered = state not in known and state.isdecimal() and int(state) < len(known)
+        found[name] = known[int(state)] if numbered else state
+    return found
+
+
+def network_of(run: Run) -> BayesianNetwork:
+    """Return the network of a run of ``bayes-net``, with the names of the data's states.
+
+    Raises:
+        RunError: If it has no weights yet.
+        CapabilityError: If the run is of another model.
+    """
+    model = run.model().model if run.record.data.kind == "tables" else None
+    if not isinstance(model, DiscreteNetwork):
+        raise CapabilityError(
+            f"{run.folder} must be a run of bayes-net, a network of probability tables, "
+            f"got one of {run.record.model}"
+        )
+    return model.network

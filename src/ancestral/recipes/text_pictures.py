@@ -1,0 +1,83 @@
+"""Pictures of a language model for its report: what it expects next, and what it looks at."""
+
+import torch
+from torch import Tensor
+
+from ancestral.autoregressive import GPT, attention_maps
+from ancestral.capabilities import LanguageModel
+from ancestral.data.dataset import Dataset
+from ancestral.data.text import Tokenizer
+from ancestral.evaluation.drawing import device_of
+from ancestral.evaluation.text.drawings import TEMPERATURES, attention_picture, next_token_picture
+from ancestral.networks.units import InDataUnits
+
+EXPECTED, BARS = 12, 10
+"""Tokens that are read, and the most probable ones shown after them."""
+
+LOOKED, BLOCK = 16, 2
+"""Tokens of an attention map, and the block that is shown, the third; the last of fewer."""
+
+_COLOR = "var(--own)"
+
+
+@torch.no_grad()
+def pictures_of(units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...]:
+    """Return captions and SVG texts of a model that reads the begin of a validation document.
+
+    Training has not seen it; the test split is for figures alone.
+
+    Args:
+        units: The model; one that is no language model has none.
+        data: Text, else there is none.
+
+    Returns:
+        What it expects next at several temperatures (as figure 42 of the book) and, of a GPT, the
+        attention maps of a block (as figure 51).
+    """
+    model, device = units.model, device_of(units)
+    if data.corpus is None or not isinstance(model, LanguageModel):
+        return ()
+    tokenizer, documents = data.corpus.tokenizer, data.corpus.validation
+    if not len(documents):  # Another text is a test split and nothing more.
+        return ()
+    # The longest of the first few: a title says little.
+    index = max(range(min(5, len(documents))), key=lambda i: int(documents.sizes[i]))
+    document = documents.ids(index).to(device)
+    return (_expected(model, document, tokenizer), *_looked_at(model, document, tokenizer))
+
+
+def _expected(model: LanguageModel, document: Tensor, tokenizer: Tokenizer) -> tuple[str, str]:
+    read = document[: min(EXPECTED, len(document) - 1, model.window or EXPECTED)]
+    logits = model.head(model.features(read[None])[0, -1]).double().cpu()
+    shown = logits.topk(min(BARS, len(logits)))
+    share = (logits.log_softmax(0)[shown.indices].exp().sum()).item()
+    names = [tokenizer.token(index) for index in shown.indices.tolist()]
+    said = tokenizer.decode(read.tolist())
+    actual = tokenizer.token(int(document[len(read)]))
+    caption = (
+        f"After «{said}», a text that was not trained on and goes on with «{actual}»: the "
+        f"{len(names)} most probable tokens, {share:.0%} of the whole at temperature 1, and their "
+        "shares among themselves at other temperatures T."
+    )
+    temperatures = ", ".join(f"{each:g}" for each in TEMPERATURES)
+    label = f"most probable next tokens at temperatures {temperatures}"
+    return caption, next_token_picture(shown.values, names, color=_COLOR, label=label)
+
+
+def _looked_at(
+    model: LanguageModel, document: Tensor, tokenizer: Tokenizer
+) -> tuple[tuple[str, str], ...]:
+    if not isinstance(model, GPT):
+        return ()
+    read = document[: min(LOOKED, len(document), model.window or LOOKED)]
+    maps = attention_maps(model, read[None])
+    block = min(BLOCK, len(maps) - 1)
+    caption = (
+        f"Attention of block {block + 1} of {len(maps)}: how much the token of a row takes from "
+        "the token of a column; rows sum to 1, and nothing is taken from what comes later."
+    )
+    tokens = [tokenizer.token(index) for index in read.tolist()]
+    picture = attention_picture(
+        maps[block][0].cpu(), tokens, color=_COLOR, label=f"attention maps of block {block + 1}"
+    )
+    return ((caption, picture),)

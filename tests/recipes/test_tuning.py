@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from ancestral import Budget
+from ancestral.errors import ConfigError
+from ancestral.nn.low_rank import adapters, trainable
+from ancestral.recipes import Run, plan, start
+from ancestral.recipes.record import Record
+from ancestral.recipes.tuning import Tuning
+from ancestral.training.options import Options
+
+TINY = {"size": "tiny", "tokenizer": "word", "window": 16, "batch_size": 8}
+
+
+@pytest.fixture
+def base(verses_txt: Path, tmp_path: Path) -> Run:
+    """Return a run of two steps."""
+    fitting = start(plan("gpt", verses_txt, settings=TINY, budget=Budget(steps=2)), tmp_path / "b")
+    list(fitting)
+    return fitting.run
+
+
+def test_adapters_take_ten_times_the_rate_of_all_weights() -> None:
+    usual = Options(learning_rate=3e-3)
+    whole, adapted = (
+        Tuning(start="run", lora=rank).options(usual).learning_rate for rank in (None, 4)
+    )
+    assert (whole, adapted) == (pytest.approx(1e-3), pytest.approx(1e-2))
+
+
+def test_the_strength_is_the_rank_unless_it_is_set() -> None:
+    assert Tuning(start="run", lora=4).strength == 4.0
+    assert Tuning(start="run", lora=4, lora_alpha=0.5).strength == 0.5
+    with pytest.raises(ConfigError, match="lora must be at least 1, got 0"):
+        Tuning(start="run", lora=0)
+
+
+def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) -> None:
+    settings = {"start": base.folder, "lora": 2, "dropout": 0.3}
+    made = plan("gpt", verses_txt, settings=settings)
+    kept = base.model().model
+    model, _ = made.build()
+    x = made.data.validation.x[:3, :-1]
+    with torch.no_grad():
+        assert torch.equal(model.eval()(x), kept(x))
+    assert made.config.dropout == 0.3
+    assert made.config.layers == base.record.config.layers
+    assert made.loading.text.tokenizer == "word"
+    assert made.options.learning_rate == pytest.approx(10 / 3 * base.record.options.learning_rate)
+    again, _ = made.build()
+    assert all(
+        torch.equal(value, trainable(again)[name]) for name, value in trainable(model).items()
+    )
+    assert all(name.startswith("blocks.") for name in adapters(model))
+
+
+def test_the_record_tells_the_run_and_the_fingerprint_of_its_weights(
+    base: Run, verses_txt: Path, tmp_path: Path
+) -> None:
+    made = plan("gpt", verses_txt, settings={"start": base.folder}, budget=Budget(steps=1))
+    record = start(made, tmp_path / "tuned").run.record
+    tuning = record.tuning
+    assert tuning is not None
+    assert (tuning.start, tuning.lora) == (str(base.folder), None)
+    assert len(tuning.fingerprint) == 64
+    assert Record.from_toml(record.to_toml(), tmp_path / "run.toml") == record
+    (base.folder / "model.safetensors").write_bytes(b"cut")
+    with pytest.raises(ConfigError, match=r"start: .*model\.safetensors is damaged"):
+        plan("gpt", verses_txt, settings={"start": base.folder})
