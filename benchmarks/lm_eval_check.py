@@ -1,10 +1,10 @@
-"""``python -m benchmarks.lm_eval_check RUN TEXT --lm-eval PYTHON``: the same bits from outside.
+"""``python -m benchmarks.lm_eval_check RUN --lm-eval PYTHON``: the same bits from outside.
 
 The run is served, and lm-evaluation-harness, in an environment of its own, measures the bits per
-byte of TEXT's documents by asking the server (``local-completions``, ``loglikelihood_rolling``).
-They must equal ours within 1e-6. The harness has no word for the end of a document and cuts long
-ones otherwise than we do: ends are left out on both sides, and so are documents that do not fit
-into the window. To make its environment::
+byte of the run's held-out documents by asking the server (``local-completions``,
+``loglikelihood_rolling``). They must equal those of ``ancestral evaluate`` within 1e-6. The harness
+has no word for the end of a document: how surprising the ends are is asked of the server apart. It
+cuts long documents otherwise than we do, so all must fit into the window. To make its environment::
 
     python3.11 -m venv lm-eval
     lm-eval/bin/pip install torch==2.13.0
@@ -19,14 +19,16 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import Request, urlopen
 
-from ancestral.data.text import tokenise_documents
-from ancestral.evaluation.text import token_log_probs
+from ancestral.evaluation.setting import Setting
+from ancestral.evaluation.text import evaluate_text
+from ancestral.evaluation.text.evaluate import SCORED
 from ancestral.recipes import Run
-from ancestral.recipes.generating import Writer
 
-BAR, MOST = 1e-6, 200
+BAR = 1e-6
 _COMMAND = [sys.executable, "-c", "from ancestral.cli.main import main; main()"]
 _TASK = """task: ancestral_texts
 dataset_path: json
@@ -44,30 +46,59 @@ metadata:
 """
 
 
-def ours(run: Run, text: Path) -> tuple[list[str], float]:
-    """Return documents that fit into the window, and their bits per byte without their ends."""
-    writer = Writer.open(run)
-    documents = tokenise_documents(
-        text, writer.tokenizer, documents=run.record.data.loading.text.documents
-    )
-    texts, nats, size = [], 0.0, 0
-    for index in range(len(documents)):
-        ids = documents.ids(index)
-        found = writer.tokenizer.decode(ids.tolist())
-        # Two places less than the window: so many does the harness leave free.
-        fits = writer.model.window is None or len(ids) - 2 <= writer.model.window - 2
-        if fits and writer.tokenizer.encode(found) == ids[1:-1].tolist() and len(texts) < MOST:
-            texts.append(found)
-            nats -= float(token_log_probs(writer.model, ids[:-1]).sum())
-            size += len(found.encode())
-    if not texts:
-        raise SystemExit(f"no document of {text} fits into the window of {run.folder}")
-    return texts, nats / math.log(2) / size
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The held-out documents of a run.
+
+    Args:
+        texts: As they stand in the file.
+        ids: Of each, from BOS to EOS.
+        bits_per_byte: As ``ancestral evaluate`` tells it.
+    """
+
+    texts: list[str]
+    ids: list[list[int]]
+    bits_per_byte: float
+
+    @classmethod
+    def of(cls, run: Run) -> "Held":
+        """Measure them as ``ancestral evaluate`` does."""
+        data = run.data()
+        if data.corpus is None or data.corpus.test.sizes.sum() >= SCORED:
+            raise SystemExit(f"{run.folder} must be on text, with few held-out tokens")
+        test, window = data.corpus.test, run.record.data.loading.text.window
+        # The harness leaves two places of the window free.
+        if int(test.sizes.max()) > window:
+            raise SystemExit(f"a document of {run.folder} is longer than its window, {window}")
+        figure = evaluate_text(run.model(), data, setting=Setting(samples=20)).figures
+        found = figure["bits_per_byte"]
+        assert found is not None
+        return cls(list(test), [test.ids(i).tolist() for i in range(len(test))], found.value)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all."""
+        return sum(len(text.encode()) for text in self.texts)
 
 
-def theirs(run: Run, texts: list[str], python: str, folder: Path) -> float:
-    """Serve the run and let the harness ask it; return its bits per byte."""
-    lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+def ends(held: Held, url: str) -> float:
+    """Ask the server how surprising the ends of the documents are, in bits."""
+    nats = 0.0
+    for ids in held.ids:
+        asked = {"prompt": ids, "echo": True, "logprobs": 0, "max_tokens": 0}
+        request = Request(
+            f"{url}/v1/completions",
+            json.dumps(asked).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urlopen(request) as answer:
+            nats -= json.load(answer)["choices"][0]["logprobs"]["token_logprobs"][-1]
+    return nats / math.log(2)
+
+
+def theirs(run: Run, held: Held, python: str, folder: Path) -> float:
+    """Serve the run and let the harness ask it; return the bits per byte, ends included."""
+    lines = "".join(json.dumps({"text": text}) + "\n" for text in held.texts)
     (folder / "texts.jsonl").write_text(lines, encoding="utf-8")
     (folder / "task.yaml").write_text(_TASK.format(texts=folder / "texts.jsonl"))
     command = [*_COMMAND, "serve", str(run.folder), "--port", "0", "--json"]
@@ -75,6 +106,7 @@ def theirs(run: Run, texts: list[str], python: str, folder: Path) -> float:
         try:
             assert server.stdout is not None
             told = json.loads(server.stdout.readline())
+            last = ends(held, told["url"])
             window = run.record.data.loading.text.window
             arguments = (
                 f"model={told['model']},base_url={told['url']}/v1/completions,"
@@ -97,23 +129,24 @@ def theirs(run: Run, texts: list[str], python: str, folder: Path) -> float:
         finally:
             server.kill()
     (answer,) = (folder / "found").rglob("results_*.json")
-    return json.loads(answer.read_text())["results"]["ancestral_texts"]["bits_per_byte,none"]
+    found = json.loads(answer.read_text())["results"]["ancestral_texts"]["bits_per_byte,none"]
+    return found + last / held.size
 
 
 def main() -> int:
     """Measure twice and compare."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.lm_eval_check")
     parser.add_argument("run", type=Path)
-    parser.add_argument("text", type=Path)
     parser.add_argument("--lm-eval", required=True, help="the interpreter of its environment")
     given = parser.parse_args()
     run = Run.open(given.run)
-    texts, mine = ours(run, given.text)
+    held = Held.of(run)
     with tempfile.TemporaryDirectory() as folder:
-        other = theirs(run, texts, given.lm_eval, Path(folder))
-    answer = {"documents": len(texts), "ours": mine, "lm_eval": other, "off": abs(mine - other)}
-    print(json.dumps(answer))
-    return 0 if answer["off"] <= BAR else 1
+        other = theirs(run, held, given.lm_eval, Path(folder))
+    mine = held.bits_per_byte
+    answer = {"documents": len(held.texts), "ours": mine, "lm_eval": other}
+    print(json.dumps({**answer, "off": abs(mine - other)}))
+    return 0 if abs(mine - other) <= BAR else 1
 
 
 if __name__ == "__main__":

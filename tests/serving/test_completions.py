@@ -1,6 +1,7 @@
 """OpenAI's legacy completions, asked by OpenAI's own client."""
 
 import json
+import math
 from itertools import chain
 
 import pytest
@@ -117,6 +118,18 @@ def test_ids_are_taken_as_they_are_and_bos_is_hidden_unless_it_is_given(server: 
     assert told["token_logprobs"][2:] == bare["token_logprobs"][1:]
     assert told["token_logprobs"][1] < 0
     assert with_bos["usage"]["prompt_tokens"] == by_ids["usage"]["prompt_tokens"] + 1
+
+
+def test_bits_of_a_document_are_those_of_an_evaluation(server: Server) -> None:
+    tokenizer = server.served.tokenizer
+    text = "Verso 9: sol mar año luna."
+    ids = [tokenizer.special.bos, *tokenizer.encode(text)]
+    # As lm-eval asks: everything echoed, one token more, which is left out, as is BOS.
+    asked = {"prompt": ids, "echo": True, "logprobs": 1, "max_tokens": 1, "temperature": 0}
+    told = server.complete(**asked)["choices"][0]["logprobs"]["token_logprobs"][1:-1]
+    exact = token_log_probs(server.served.writer.model, torch.tensor(ids)).tolist()
+    size = len(text.encode()) * math.log(2)
+    assert math.fsum(told) / size == pytest.approx(math.fsum(exact) / size, abs=1e-6)
 
 
 def test_nothing_is_generated_where_nothing_is_asked_for(server: Server) -> None:

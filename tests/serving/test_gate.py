@@ -18,7 +18,7 @@ def locked(serve: Serve) -> Iterator[Server]:
 def test_a_key_opens(locked: Server) -> None:
     assert locked.client.completions.create(model="gpt", prompt="sol").choices
     for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "sesame"}):
-        for path in ("/v1/models", "/metrics", "/nowhere"):
+        for path in ("/v1/models", "/metrics", "/nowhere", "/health/"):
             answer = httpx.get(locked.url + path, headers=headers)
             assert answer.status_code == 401
             assert answer.headers["www-authenticate"] == "Bearer"

@@ -111,7 +111,7 @@ def serve(
             name=name,
             device=common.device_or_default,
             int8=int8,
-            seed=common.seed,
+            seed=common.seed_or_default,
         )
         if at.api_key is None and not door.is_loopback(listener):
             console.say(f"warning: {at.host} lets other machines in, and there is no --api-key")

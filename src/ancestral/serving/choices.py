@@ -20,6 +20,10 @@ class Piece:
         text: May be empty.
         told: Log-probabilities, if they were asked for.
         reason: Why it ended, with its last piece.
+
+    Example:
+        >>> Piece(0, "sun", None, "stop").to_json()
+        {'index': 0, 'text': 'sun', 'logprobs': None, 'finish_reason': 'stop'}
     """
 
     index: int
@@ -51,6 +55,15 @@ class Text:
         tokens: How many were generated.
         ended: Whether nothing more comes.
         tells: Whether log-probabilities are told.
+
+    Example:
+        >>> from ancestral.data.text import Tokenizer
+        >>> words = Tokenizer.train(["sun and rain"], kind="word")
+        >>> text = Text(0, Prompt([4], True), Ticket(), Names(words), CompletionRequest())
+        >>> text.choice(Choice(0, words.encode("rain")[0], -0.7))
+        >>> text.end()
+        >>> text.piece()
+        Piece(index=0, text='rain', told=None, reason='length')
     """
 
     def __init__(

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,11 +12,11 @@ from typing import Any
 from ancestral.autoregressive.decoding import Choice
 from ancestral.errors import DivergenceError
 from ancestral.serving.choices import Piece, Text
-from ancestral.serving.jobs import Event, Failed, Finished, PromptScores
+from ancestral.serving.jobs import Event, Failed, Finished, Job, PromptScores
 from ancestral.serving.metrics import Metrics
 from ancestral.serving.refusals import Refusal, refusal_of
 from ancestral.serving.schemas import CompletionRequest
-from ancestral.serving.served import Served
+from ancestral.serving.served import Prompt, Served
 from ancestral.serving.text import Told
 
 Message = tuple[int, Event]
@@ -48,18 +48,21 @@ class Completion:
     _head: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    async def begin(
-        cls, served: Served, asked: CompletionRequest, metrics: Metrics
+    def begin(
+        cls,
+        served: Served,
+        asked: CompletionRequest,
+        jobs: Sequence[tuple[Prompt, Job]],
+        *,
+        metrics: Metrics,
+        arrived: float,
     ) -> "Completion":
-        """Check a request and hand its jobs to the engine, all or none.
+        """Hand the jobs of a request to the engine, all or none.
 
         Raises:
-            Refusal: If it is refused.
-            AncestralError: If it does not fit the run, or the engine is busy.
+            AncestralError: If a job does not fit the model, or the engine is busy or closed.
         """
-        found = cls(served, asked, metrics, time.perf_counter())
-        served.check_model(asked.model)
-        jobs = await asyncio.to_thread(served.jobs, asked)
+        found = cls(served, asked, metrics, arrived)
         loop = asyncio.get_running_loop()
         try:
             for index, (prompt, job) in enumerate(jobs):
@@ -176,7 +179,7 @@ class Completion:
 
     def _failure(self, error: Exception) -> Refusal:
         held = self.asked.regex is not None or self.asked.json_schema is not None
-        if isinstance(error, DivergenceError) and held:
+        if held and isinstance(error, DivergenceError) and "-inf" in str(error):
             return Refusal(400, "nothing that the grammar allows is possible under the model")
         return refusal_of(error)
 

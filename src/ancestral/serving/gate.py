@@ -82,7 +82,8 @@ class Gate:
         if self._key is None or scope["path"] in OPEN:
             return
         given = dict(scope["headers"]).get(b"authorization", b"")
-        if not hmac.compare_digest(given, b"Bearer " + self._key.encode()):
+        scheme, _, key = given.partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(key, self._key.encode()):
             raise Refusal(401, "the request needs the API key: Authorization: Bearer KEY")
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes | None:

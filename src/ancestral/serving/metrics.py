@@ -19,6 +19,16 @@ class Metrics:
 
     Args:
         engine: Whose load is told.
+
+    Example:
+        >>> from ancestral.classic.chains.language import NGramLanguageModel
+        >>> engine = Engine(NGramLanguageModel(6))
+        >>> metrics = Metrics(engine)
+        >>> metrics.answered("/health", 200)
+        >>> b'ancestral_requests_total{path="/health",status="200"} 1.0' in metrics.text()
+        True
+        >>> engine.close(timeout=10)
+        True
     """
 
     def __init__(self, engine: Engine) -> None:

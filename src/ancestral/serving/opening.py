@@ -2,7 +2,7 @@
 
 import time
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.autoregressive.token_chain import TokenChain
@@ -22,7 +22,7 @@ def open_run(
     name: str | None = None,
     device: str = "cpu",
     int8: bool = False,
-    seed: int | None = None,
+    seed: int = 0,
 ) -> Served:
     """Open a run and start its engine.
 
@@ -32,7 +32,7 @@ def open_run(
         name: By which clients ask for it; that of the folder if None.
         device: Where to compute.
         int8: Compute with weights of eight bits.
-        seed: Of the seeds of requests that bring none; the system's chance if None.
+        seed: Of the seeds of requests that bring none.
 
     Raises:
         RunError: If it is no run, or not on text.
@@ -47,7 +47,7 @@ def open_run(
     return serve_writer(writer, limits, name=name or run.folder.resolve().name, seed=seed)
 
 
-def serve_writer(writer: Writer, limits: Limits, *, name: str, seed: int | None = None) -> Served:
+def serve_writer(writer: Writer, limits: Limits, *, name: str, seed: int = 0) -> Served:
     """Start an engine for a run that is open; see :func:`open_run`."""
     window = writer.model.window
     # Without a window there is room for the longest prompt and all that may follow it.
@@ -58,6 +58,6 @@ def serve_writer(writer: Writer, limits: Limits, *, name: str, seed: int | None 
         engine=Engine(writer.model, slots=limits.slots, queue=limits.queue, room=room),
         limits=limits,
         names=Names(writer.tokenizer),
-        chance=SystemRandom() if seed is None else Random(seed),
+        chance=Random(seed),
         created=int(time.time()),
     )

@@ -123,7 +123,7 @@ async def answer_http(request: Request, error: Any) -> JSONResponse:  # noqa: AN
     message = {
         404: f"there is nothing at {request.url.path}",
         405: f"{request.url.path} does not take {request.method}",
-    }.get(error.status_code, "the body must be JSON")
+    }.get(error.status_code, "the body must be JSON, sent as application/json")
     response = Refusal(error.status_code, message).response()
     response.headers.update(dict(error.headers or {}))
     return response
@@ -139,7 +139,7 @@ def _invalid(found: Mapping[str, Any]) -> Refusal:
     where: Sequence[Any] = found.get("loc", ())
     kind, message = str(found.get("type", "")), str(found.get("msg", "the request is wrong"))
     if kind == "json_invalid" or len(where) < 2:
-        return Refusal(400, "the body must be a JSON object")
+        return Refusal(400, "the body must be a JSON object, sent as application/json")
     param = str(where[1]).encode("ascii", "backslashreplace").decode()[:80]
     if kind == "extra_forbidden":
         return Refusal(400, f"there is no parameter {param}", param=param)

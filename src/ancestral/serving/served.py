@@ -28,6 +28,10 @@ class Prompt:
         hidden: Whether BOS was put there by us, and is not told of.
         text: What is echoed; empty where nothing is.
         offsets: Where each of the ids that are told of begins in the text.
+
+    Example:
+        >>> Prompt([96, 5, 7], hidden=True).told
+        [5, 7]
     """
 
     ids: list[int]
@@ -92,10 +96,11 @@ class Served:
         """Return what the engine has to do: the choices of the first prompt, of the second ...
 
         Raises:
-            Refusal: If a limit is passed or something is not supported.
+            Refusal: If a limit is passed, something is not supported, or the model is another.
             ConfigError: If a prompt or a setting does not fit the run.
             ValueError: If a text is not Unicode.
         """
+        self.check_model(asked.model)
         _supported(asked)
         prompts = [self.prompt(one, echo=bool(asked.echo)) for one in _each(asked.prompt)]
         n = asked.n or 1
