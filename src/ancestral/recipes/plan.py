@@ -19,6 +19,7 @@ from ancestral.recipes.origin import Origin
 from ancestral.recipes.record import DataRecord
 from ancestral.recipes.settings import convert, hints, nearest
 from ancestral.recipes.table import Recipe, recipe_named
+from ancestral.recipes.text_wiring import by_adamw
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
@@ -243,6 +244,8 @@ class _Chosen:
         if not recipe.trains_with(config):
             return None
         usual = recipe.options_of(config, data.kind)
+        if self.options.get("optimizer", "muon") != "muon":
+            usual = by_adamw(usual)
         if origin is not None:
             usual = origin.tuning.options(usual)
         return settings.build(Options, self.options, base=usual)

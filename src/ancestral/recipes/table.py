@@ -86,20 +86,20 @@ def _of_text(
     config: type[Any],
     build: Callable[[Any, Shape], nn.Module],
     *,
-    trained: bool = False,
+    options: Options | None = None,
 ) -> Recipe:
     """Return the recipe of a language model: counted, or trained by gradients."""
     return Recipe(
         name=name,
-        paradigm="autoregressive" if trained else "classic",
+        paradigm="autoregressive" if options else "classic",
         summary=summary,
         config=config,
         build=build,
         transform=text_wiring.tokens,
         kinds=("text",),
         chosen_by="bits_per_char",
-        options={"text": text_wiring.OPTIONS} if trained else {},
-        budget={"text": Budget(steps=2_000)} if trained else {},
+        options={"text": options} if options else {},
+        budget={"text": Budget(steps=2_000)} if options else {},
     )
 
 
@@ -247,28 +247,28 @@ RECIPES: dict[str, Recipe] = {
             "Elman's recurrent network, the book's",
             text_configs.RecurrentConfig,
             text_wiring.recurrent("elman"),
-            trained=True,
+            options=text_wiring.OPTIONS,
         ),
         _of_text(
             "lstm",
             "recurrent network with gated memory",
             text_configs.RecurrentConfig,
             text_wiring.recurrent("lstm"),
-            trained=True,
+            options=text_wiring.OPTIONS,
         ),
         _of_text(
             "gru",
             "recurrent network with two gates",
             text_configs.RecurrentConfig,
             text_wiring.recurrent("gru"),
-            trained=True,
+            options=text_wiring.OPTIONS,
         ),
         _of_text(
             "gpt",
             "Transformer that predicts the next token, the book's by default",
             text_configs.GPTConfig,
             text_wiring.gpt,
-            trained=True,
+            options=text_wiring.GPT_OPTIONS,
         ),
     )
 }

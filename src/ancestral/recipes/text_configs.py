@@ -11,8 +11,12 @@ TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
 
 _HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
-_HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 64, "medium": 64, "large": 64}
+_HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
 _WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
+MUON_RATE = 3.0
+"""The best rates of Muon in those of AdamW."""
+
+_RECURRENT_WIDTHS: dict[TextSize, int] = {"tiny": 64, "small": 256, "medium": 384, "large": 768}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +105,13 @@ class RecurrentConfig:
         return replace(
             self,
             layers=self.layers or (1 if self.size in {"tiny", "small"} else 2),
-            width=self.width or _WIDTHS[self.size],
+            width=self.width or _RECURRENT_WIDTHS[self.size],
         )
 
     @property
     def learning_rate(self) -> float:
         """The peak rate: wide networks take smaller steps."""
-        return rate_of_width(self.width or _WIDTHS[self.size])
+        return rate_of_width(self.width or _RECURRENT_WIDTHS[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,8 +167,8 @@ class GPTConfig:
 
     @property
     def learning_rate(self) -> float:
-        """The peak rate: wide networks take smaller steps."""
-        return rate_of_width(self.width or _WIDTHS[self.size])
+        """The peak rate of ``muon``: wide networks take smaller steps."""
+        return MUON_RATE * rate_of_width(self.width or _WIDTHS[self.size])
 
 
 def rate_of_width(width: int) -> float:

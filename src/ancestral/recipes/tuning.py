@@ -8,7 +8,7 @@ from torch import nn
 from ancestral.errors import ConfigError
 from ancestral.nn.low_rank import add_adapters
 from ancestral.recipes.settings import require
-from ancestral.recipes.text_wiring import adapted_part
+from ancestral.recipes.text_wiring import adapted_part, by_adamw
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
 
@@ -62,6 +62,7 @@ class Tuning:
         LoRA without regret; so it was with ours.
         """
         share = _ALL_WEIGHTS if self.lora is None else _ADAPTERS
+        usual = by_adamw(usual)
         return replace(usual, learning_rate=usual.learning_rate * share)
 
     def adapt(self, model: nn.Module, seed: int) -> None:
