@@ -22,6 +22,7 @@ COMPARISONS = (
     "hmm",
     "gpt_step",
     "generation",
+    "tokenising",
     "serving",
     "decoding_rules",
 )
