@@ -57,7 +57,7 @@ def name_of(page: Path) -> str:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in a folder with the table and the photos that the pages speak of."""
+    """Work in a folder with the table, the photos and the text that the pages speak of."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     age = rng.normal(40, 12, 300)
@@ -71,6 +71,9 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ]
     Path("my_states.csv").write_text("\n".join(["rain,seen", *states]) + "\n")
     Path("my_gaps.csv").write_text("\n".join(["rain,seen", *states, ",low", "yes,"]) + "\n")
+    tale = "La casa {} estaba junto al río y nadie la veía de noche, salvo {} que pasaban."
+    tales = [tale.format(a, b) for a in range(12) for b in ("los lobos", "tres niñas", "las nubes")]
+    Path("my_stories.txt").write_text("\n".join(tales) + "\n", "utf-8")
     for label in ("discs", "squares"):
         (tmp_path / "my_photos" / label).mkdir(parents=True)
         for number, pixels in enumerate(rng.integers(0, 255, (60, 48, 48, 3), dtype=np.uint8)):
