@@ -14,7 +14,7 @@ from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order, refuse_cell
-from ancestral.data.words import distinct, open_words
+from ancestral.data.words import WordTable, distinct, open_words, places
 from ancestral.errors import DataError
 
 _Words: TypeAlias = tuple[list[str], NDArray[np.integer]]
@@ -64,6 +64,45 @@ def load_states(path: Path, loading: Loading) -> Contents:
         states=states,
         notes=(*(table.dialect.notes if table.dialect else ()), said, *_gaps(x)),
     )
+
+
+def read_states(
+    table: WordTable, states: Sequence[Sequence[str]], *, missing: bool = False
+) -> Tensor:
+    r"""Return the rows of a table under lists of states that are known, one a column.
+
+    Args:
+        table: The open file.
+        states: Names of the states of each of its D columns.
+        missing: A cell that says nothing is -1; otherwise it is refused.
+
+    Returns:
+        States, int16 [N, D].
+
+    Raises:
+        DataError: If the file is damaged, or a cell is no state of its column; the row is named.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rows.csv"
+        ...     _ = path.write_text("rain,wind\nyes,low\nyes,\n")
+        ...     read_states(open_words(path), [("no", "yes"), ("low",)], missing=True)
+        tensor([[ 1,  0],
+                [ 1, -1]], dtype=torch.int16)
+    """
+    nothing = dict.fromkeys(MISSING, -1) if missing else {}
+    known = [nothing | {name: at for at, name in enumerate(names)} for names in states]
+    parts = []
+    first = 1
+    for batch in table.batches():
+        codes = [
+            places(table.path, name, batch.column(name), place, first=first).astype(np.int16)
+            for name, place in zip(table.columns, known, strict=True)
+        ]
+        parts.append(torch.from_numpy(np.stack(codes, axis=1)))
+        first += batch.num_rows
+    return torch.cat(parts)
 
 
 def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:

@@ -11,8 +11,10 @@ from torch.distributions import Distribution
 
 from ancestral.capabilities import Encodes, Given
 from ancestral.data.dataset import Examples, Loading
+from ancestral.data.discrete import read_states
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
+from ancestral.data.words import open_words
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.units import InDataUnits
@@ -135,18 +137,30 @@ def labelled_examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, .
         DataError: If they cannot be read.
     """
     mine = run.record.data
+    path = Path(source).expanduser()
+    if mine.kind == "tables" and path.is_file():
+        return _states_for(run, path), ()
     loading = mine.loading
     if mine.kind == "images":
         loading = replace(loading, size=mine.event_shape[-1])
     examples, contents = _read(source, loading, mine.columns)
     shape = tuple(examples.x.shape[1:])
+    if contents.kind == mine.kind:
+        run.check_columns(contents.columns, source)
     if contents.kind != mine.kind or shape != mine.event_shape:
         raise RunError(
             f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
             f"{source} holds {contents.kind} of shape {list(shape)}"
         )
-    run.check_columns(contents.columns, source)
     return examples, contents.labels
+
+
+def _states_for(run: Run, path: Path) -> Examples:
+    """Read a table by the names of the run's own states, whichever of them stand in it."""
+    mine = run.record.data
+    table = open_words(path, expected=mine.columns)
+    run.check_columns(table.columns, str(path))
+    return Examples(read_states(table, mine.states, missing=mine.loading.missing))
 
 
 def _read(source: str, loading: Loading, columns: Sequence[str]) -> tuple[Examples, Contents]:

@@ -135,12 +135,13 @@ class Run:
         mine = self.record.data
         data = load(source, mine.loading)
         shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
+        if data.kind == mine.kind:
+            self.check_columns(data.columns, source)
         if data.kind != mine.kind or shape != wanted:
             raise RunError(
                 f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
                 f"{source} holds {data.kind} of shape {list(shape)}"
             )
-        self.check_columns(data.columns, source)
         return recode(data, mine.states) if mine.kind == "tables" else data
 
     def check_columns(self, columns: Sequence[str], source: str) -> None:
