@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -213,14 +214,24 @@ def _write_as(suffix: str, table: "pyarrow.Table", draft: Path) -> None:
         parquet.write_table(table, draft)
     elif suffix in {".csv", ".tsv"}:
         delimiter = "\t" if suffix == ".tsv" else ","
-        style = csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
-        csv.write_csv(table, draft, style)
+        style = csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
+        with draft.open("wb") as file:
+            # Written here: pyarrow puts every name between quotes, needed or not.
+            file.write(_header(table.column_names, delimiter).encode())
+            csv.write_csv(table, file, style)
     else:
         rows = [json.dumps(_finite(row), ensure_ascii=False) for row in table.to_pylist()]
         text = "".join(f"{row}\n" for row in rows)
         if suffix == ".json":
             text = "[" + ",\n ".join(rows) + "]\n"
         draft.write_text(text, encoding="utf-8")
+
+
+def _header(columns: Sequence[str], delimiter: str) -> str:
+    """Return the line of the names, each between quotes where it needs them."""
+    line = io.StringIO()
+    writer(line, delimiter=delimiter, lineterminator="\n").writerow(columns)
+    return line.getvalue()
 
 
 def _finite(row: Mapping[str, object]) -> dict[str, object]:
