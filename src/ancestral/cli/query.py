@@ -136,7 +136,8 @@ def query(
     given
         Evidence, NODE=STATE; a state by name or by its number from 0.
     out
-        Draw the network with the answers into this .svg; with --rows the table of answers.
+        Draw the network with the answers into this .svg; with --rows the table of answers
+        (csv, tsv, parquet, json, jsonl).
     overwrite
         Replace what is at --out.
     """
@@ -145,6 +146,9 @@ def query(
     asking.check(targets, given)
     asking.check_out(out)
     common.apply()
-    Destination(out=out, overwrite=overwrite).check()
+    to = Destination(out=out, overwrite=overwrite)
+    to.check()
+    if asking.rows is not None:
+        to.check_table()
     answer(Question.read(network, targets, given, asking, common), out)
     return 0

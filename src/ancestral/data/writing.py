@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 """Endings of files that tables are written to."""
+ARRAYS = (".npy", ".npz")
+"""Endings of files that samples are written to besides."""
 
-_ARRAYS = (".npy", ".npz")
 _OURS = re.compile(r"\d+\.png|grid\.png")
 _GRID_IMAGES = 100
 _GAP = 2
@@ -71,7 +72,7 @@ def write_samples(
         's.csv'
     """
     suffix = path.suffix.lower()
-    if suffix in _ARRAYS:
+    if suffix in ARRAYS:
         return _write_array(x, path)
     if kind != "images":
         return _write_samples_table(x, path, list(columns), states)
@@ -199,7 +200,7 @@ def _write_samples_table(
     if len(columns) != x.shape[1]:
         raise ValueError(f"{x.shape[1]} columns need as many names, got {len(columns)}")
     kind = "tables" if states else "vectors"
-    path = table_path(path, kind=kind, others=_ARRAYS)
+    path = table_path(path, kind=kind, others=ARRAYS)
     values = list(x.double().cpu().numpy().T.copy())
     if states:
         numbers = x.long().cpu().numpy().T
