@@ -125,7 +125,7 @@ def test_estimates_say_that_they_are(cli: Callable, method: str) -> None:
 def test_what_does_not_go_together(cli: Callable, tmp_path: Path) -> None:
     assert "only one of" in cli("query", "student", "--mpe", "--joint").line
     assert "--do" in cli("query", "student", "--score", "t.csv", "--do", "x2=1").line
-    assert "--draws" in cli("query", "student", "--draws", "5").line
+    assert "--draws needs a --method that draws" in cli("query", "student", "--draws", "5").line
     assert "--method exact" in cli("query", "student", "--mpe", "--method", "gibbs").line
     assert "--memory" in cli("query", "student", "--memory", "0").line
     assert "--likelihood x2" in cli("query", "student", "--likelihood", "x2=a,b").line

@@ -95,10 +95,10 @@ class Asking:
 
     def _check_numbers(self) -> None:
         least = 4 if self.method == "gibbs" else 1
-        if self.draws is not None and (self.method in ("exact", "loopy") or self.draws < least):
-            raise ConfigError(
-                f"--draws must be at least {least}, of a method that draws, got {self.draws}"
-            )
+        if self.draws is not None and self.method in ("exact", "loopy"):
+            raise ConfigError(f"--draws needs a --method that draws, {self.method} does not")
+        if self.draws is not None and self.draws < least:
+            raise ConfigError(f"--draws must be at least {least}, got {self.draws}")
         if not self.memory > 0:
             raise ConfigError(f"--memory must be above 0, got {self.memory}")
 

@@ -26,6 +26,8 @@ MOST_STATES = 256
 MISSING = ("", "?", "*")
 """Cells that say nothing, where cells may be missing."""
 
+_DOUBTFUL = frozenset(("nan", "na", "n/a", "#n/a", "null", *MISSING))
+
 
 def load_states(path: Path, loading: Loading) -> Contents:
     """Read a csv, tsv or parquet file whose columns hold names of states.
@@ -55,14 +57,19 @@ def load_states(path: Path, loading: Loading) -> Contents:
     x = torch.stack([codes for codes, _ in coded], dim=1)
     if not loading.missing and bool((x < 0).any()):
         row, column = (x < 0).nonzero()[0].tolist()
-        hint = "the cell is empty; --set missing=em takes such cells as missing"
+        hint = "the cell is empty; a fit with --set missing=em takes such cells as missing"
         refuse_cell(path, row + 1, columns[column], hint)
     return Contents(
         kind="tables",
         examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
         columns=columns,
         states=states,
-        notes=(*(table.dialect.notes if table.dialect else ()), said, *_gaps(x)),
+        notes=(
+            *(table.dialect.notes if table.dialect else ()),
+            said,
+            *_doubtful(columns, states),
+            *_gaps(x),
+        ),
     )
 
 
@@ -178,6 +185,20 @@ def _words(
         )
     words, codes = distinct(path, name, column)
     return [word.strip() for word in words], codes
+
+
+def _doubtful(columns: Sequence[str], states: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Return what is to be said of states by which other programs mean a missing cell."""
+    found: dict[str, list[str]] = {}
+    for column, names in zip(columns, states, strict=True):
+        for name in names:
+            if name.lower() in _DOUBTFUL:
+                found.setdefault(name, []).append(column)
+    return tuple(
+        f"{name!r} counts as a state, of {', '.join(of[:4])}{', ...' if len(of) > 4 else ''}: "
+        "leave the cells empty if they say nothing"
+        for name, of in found.items()
+    )
 
 
 def _gaps(x: Tensor) -> tuple[str, ...]:
