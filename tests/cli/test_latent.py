@@ -99,3 +99,17 @@ def test_labels_go_by_their_names(cli: Callable, tmp_path: Path) -> None:
     one = folder("bare", {"dark": 20}) / "dark" / "10.png"
     for words in (["encode", run, one.parent], ["interpolate", run, one, one]):
         assert f"{run} needs the label of each example" in cli(*words).line
+
+
+def test_images_of_other_grey_levels_are_refused(
+    cli: Callable, fitted: Fitted, tmp_path: Path
+) -> None:
+    run = fitted("image-vae-digits")  # Of 17 levels.
+    for i in range(12):
+        Image.new("L", (8, 8), 100 + i).save(tmp_path / f"{i}.png")
+    for words in (["encode", run, tmp_path], ["evaluate", run, tmp_path]):
+        assert "models images of 17 grey levels" in cli(*words).line
+    own = tmp_path / "own.npy"
+    kde = fitted("kde-digits")
+    assert cli("sample", kde, "-n", 20, "--out", own).status == 0
+    assert len(cli("score", kde, own, "--json").json["rows"]) == 20

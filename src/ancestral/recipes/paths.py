@@ -147,6 +147,7 @@ def labelled_examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, .
     shape = tuple(examples.x.shape[1:])
     if contents.kind == mine.kind:
         run.check_columns(contents.columns, source)
+        run.check_levels(examples.x, contents.levels, source)
     if contents.kind != mine.kind or shape != mine.event_shape:
         raise RunError(
             f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
