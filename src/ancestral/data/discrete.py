@@ -188,7 +188,10 @@ def _words(
 
 
 def _doubtful(columns: Sequence[str], states: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """Return what is to be said of states by which other programs mean a missing cell."""
+    """Say which states may be none: those of a first row of data, and words for missing cells."""
+    if all(column in names for column, names in zip(columns, states, strict=True)):
+        said = "the first row names the columns, and each name is a state of its column, too: "
+        return (f"{said}a file without such a row needs one",)
     found: dict[str, list[str]] = {}
     for column, names in zip(columns, states, strict=True):
         for name in names:
