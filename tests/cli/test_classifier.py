@@ -23,6 +23,7 @@ def test_a_classifier_from_fit_to_labels(cli: Callable, groups_csv: Path, tmp_pa
     assert 0.5 <= probability <= 1
     assert cli("score", run, groups_csv, "--out", out).status == 0
     assert out.read_text().splitlines()[0] == "row,label,probability,surprise"
+    assert "classifier does not sample" in cli("sample", run).line
 
 
 @pytest.mark.parametrize(

@@ -73,3 +73,43 @@ def test_a_walk_between_files(cli: Callable, fitted: Fitted, tmp_path: Path) -> 
     assert np.shape(answer["samples"]) == (3, 2)
     b.write_text("height,weight\n190.5,90.5\n180.5,80.5\n")
     assert "one example" in cli("interpolate", fitted("vae-table"), a, b).line
+
+
+def test_labels_go_by_their_names(cli: Callable, tmp_path: Path) -> None:
+    def folder(name: str, shades: dict[str, int]) -> Path:
+        for label, shade in shades.items():
+            (tmp_path / name / label).mkdir(parents=True)
+            for i in range(10, 22):
+                picture = tmp_path / name / label / f"{i}.png"
+                Image.new("L", (8, 8), shade + i).save(picture)
+        return tmp_path / name
+
+    run, shades = tmp_path / "run", {"dark": 20, "light": 200, "middle": 90}
+    whole = folder("whole", shades)
+    words = ["--set", "size=8", "latent=2", "--steps", 20, "--out", run]
+    assert cli("fit", "image-vae", whole, *words).status == 0
+    latents = cli("encode", run, whole, "--json").json["latents"]
+    # Without the first label the others have other numbers than in the run.
+    del shades["dark"]
+    part = cli("encode", run, folder("part", shades), "--json").json["latents"]
+    np.testing.assert_allclose(part, latents[12:], rtol=1e-4, atol=1e-6)
+
+    strange = folder("strange", {"dark": 20, "green": 90})
+    assert "the label 'green' is none of" in cli("encode", run, strange).line
+    one = folder("bare", {"dark": 20}) / "dark" / "10.png"
+    for words in (["encode", run, one.parent], ["interpolate", run, one, one]):
+        assert f"{run} needs the label of each example" in cli(*words).line
+
+
+def test_images_of_other_grey_levels_are_refused(
+    cli: Callable, fitted: Fitted, tmp_path: Path
+) -> None:
+    run = fitted("image-vae-digits")  # Of 17 levels.
+    for i in range(12):
+        Image.new("L", (8, 8), 100 + i).save(tmp_path / f"{i}.png")
+    for words in (["encode", run, tmp_path], ["evaluate", run, tmp_path]):
+        assert "models images of 17 grey levels" in cli(*words).line
+    own = tmp_path / "own.npy"
+    kde = fitted("kde-digits")
+    assert cli("sample", kde, "-n", 20, "--out", own).status == 0
+    assert len(cli("score", kde, own, "--json").json["rows"]) == 20

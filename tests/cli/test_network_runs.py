@@ -229,3 +229,20 @@ def test_columns_with_strange_names(cli: Callable, tmp_path: Path) -> None:
     assert answer["rows"] == 60
     other = cli("evaluate", run, table, "--json").json["figures"]
     assert other["log_prob"] == found["log_prob"]
+
+
+def test_a_table_without_an_ending_replaces_no_csv(
+    cli: Callable, net: Path, states_csv: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "mine.csv"
+    taken.write_text("years of work\n")
+    for words in (
+        ["score", net, states_csv],
+        ["sample", net],
+        ["query", net, "--rows", states_csv],
+    ):
+        assert f"{taken} exists" in cli(*words, "--out", tmp_path / "mine").line
+    assert taken.read_text() == "years of work\n"
+    words = ["sample", net, "-n", 3, "--out", tmp_path / "mine", "--overwrite"]
+    assert cli(*words).out.strip() == str(taken)
+    assert taken.read_text().startswith("rain,seen,level\n")

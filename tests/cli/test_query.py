@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pyarrow import parquet
 
 
 def test_json_has_the_promised_shape(cli: Callable) -> None:
@@ -93,6 +94,12 @@ def test_rows_of_evidence(cli: Callable, tmp_path: Path) -> None:
     assert float(lines[1][2]) == pytest.approx(one["log_evidence"])
     answer = cli("query", "student", "x1", "--rows", rows, "--json").json
     assert answer["rows"] == 3
+    words = ["query", "student", "x1", "--rows", rows, "--out"]
+    assert cli(*words, tmp_path / "answers.parquet").status == 0
+    table = parquet.read_table(tmp_path / "answers.parquet")
+    assert table.column_names == header
+    assert [list(row.values()) for row in table.to_pylist()] == answer["posteriors"]
+    assert "tables are written to csv, tsv, parquet" in cli(*words, tmp_path / "answers.doc").line
     rows.write_text("x2,x4\n1,maybe\n")
     assert (
         "row 1, column 'x4': 'maybe' is no state; the states are 0, 1"
@@ -118,7 +125,7 @@ def test_estimates_say_that_they_are(cli: Callable, method: str) -> None:
 def test_what_does_not_go_together(cli: Callable, tmp_path: Path) -> None:
     assert "only one of" in cli("query", "student", "--mpe", "--joint").line
     assert "--do" in cli("query", "student", "--score", "t.csv", "--do", "x2=1").line
-    assert "--draws" in cli("query", "student", "--draws", "5").line
+    assert "--draws needs a --method that draws" in cli("query", "student", "--draws", "5").line
     assert "--method exact" in cli("query", "student", "--mpe", "--method", "gibbs").line
     assert "--memory" in cli("query", "student", "--memory", "0").line
     assert "--likelihood x2" in cli("query", "student", "--likelihood", "x2=a,b").line

@@ -77,7 +77,10 @@ def test_recoding_keeps_the_names(states_csv: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a,b\nx,1\n,2\n", "row 2, column 'a': the cell is empty; --set missing=em takes"),
+        (
+            "a,b\nx,1\n,2\n",
+            "row 2, column 'a': the cell is empty; a fit with --set missing=em takes",
+        ),
         ("a,b\nx,1\nx,\n,2\n", "row 2, column 'b': the cell is empty"),
         ("a,a\n" + "x,1\n" * 12, "two columns have the name 'a'"),
         ("a\n" + "\n".join(f"w{i}" for i in range(30)), "'a' has 30 distinct values in 30 rows"),
@@ -128,3 +131,23 @@ def test_other_files_are_refused(tmp_path: Path, states_csv: Path) -> None:
         load_states(tmp_path / "t.npy", DISCRETE)
     with pytest.raises(DataError, match="has no label: leave out label"):
         load_states(states_csv, Loading(discrete=True, label="rain"))
+
+
+def test_words_for_missing_cells_are_states_and_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "x,NaN\nnull,y\nx,y\n" * 10)
+    contents = load_states(path, DISCRETE)
+    assert contents.states == (("null", "x"), ("NaN", "y"))
+    told = [note for note in contents.notes if "counts as a state" in note]
+    assert [note.partition(":")[0] for note in told] == [
+        "'null' counts as a state, of a",
+        "'NaN' counts as a state, of b",
+    ]
+    path.write_text("a,b\n" + "x,z\nw,y\nx,y\n" * 10)
+    assert not any("counts as" in note for note in load_states(path, DISCRETE).notes)
+
+
+def test_a_first_row_of_states_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("x,y\n" * 15 + "z,y\n" * 15)
+    assert "a file without such a row needs one" in load_states(path, DISCRETE).notes[-1]

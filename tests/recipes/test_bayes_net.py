@@ -11,6 +11,7 @@ from ancestral.recipes import Run, evaluate_run, fit, plan, sample_run
 from ancestral.recipes.comparing import contest
 from ancestral.recipes.graphs import FileGraph, graph_of_file
 from ancestral.recipes.sampling import write_run_samples
+from ancestral.recipes.scoring import score_rows
 
 BIF = """
 variable level { type discrete [ 2 ] { low, high }; }
@@ -62,7 +63,7 @@ def test_other_data_are_read_under_the_states_of_the_run(states_csv: Path, tmp_p
         run.same_kind(str(strange))
     short = tmp_path / "short.csv"
     short.write_text("\n".join(line.rsplit(",", 1)[0] for line in lines))
-    with pytest.raises(RunError, match="models tables of shape"):
+    with pytest.raises(RunError, match="models the columns"):
         run.same_kind(str(short))
 
 
@@ -99,3 +100,29 @@ def test_rows_impossible_without_pseudo_counts_are_no_figure(tmp_path: Path) -> 
     x = torch.tensor([[0], [1], [2]], dtype=torch.uint8)
     p = run.model().log_prob(x).exp()
     assert p.sum().item() == pytest.approx(1)
+
+
+def test_rows_are_scored_under_the_states_of_the_run(states_csv: Path, tmp_path: Path) -> None:
+    run = fit("bayes-net", str(states_csv), out=tmp_path / "net")
+    lines = states_csv.read_text().splitlines()
+    whole = score_rows(run, str(states_csv)).surprise
+    # A part of the file that lacks states of its columns, which then have other places in it.
+    chosen = [i for i, line in enumerate(lines[1:]) if line.startswith("yes")][:3]
+    part = tmp_path / "part.csv"
+    part.write_text("\n".join([lines[0], *(lines[1 + i] for i in chosen)]) + "\n")
+    assert score_rows(run, str(part)).surprise.tolist() == whole[chosen].tolist()
+    assert len(set(whole.tolist())) > 1
+
+
+def test_rows_that_cannot_be_scored_are_named(states_csv: Path, tmp_path: Path) -> None:
+    run = fit("bayes-net", str(states_csv), out=tmp_path / "net")
+    lines = states_csv.read_text().splitlines()
+    part = tmp_path / "part.csv"
+    for cell, said in (("maybe", "'maybe' is no state; the states are"), ("", "the cell is empty")):
+        row = ",".join([cell, *lines[2].split(",")[1:]])
+        part.write_text("\n".join([lines[0], lines[1], row]) + "\n")
+        with pytest.raises(DataError, match=f"row 2, column 'rain': {said}"):
+            score_rows(run, str(part))
+    part.write_text("\n".join(line.rpartition(",")[0] for line in lines[:3]) + "\n")
+    with pytest.raises(RunError, match="models the columns"):
+        score_rows(run, str(part))

@@ -5,7 +5,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -166,22 +166,9 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
 
 def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table to standard output as comma-separated values, row by row."""
-    _write_csv(sys.stdout, columns, rows)
-
-
-def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a table as comma-separated values."""
-    import io
-
-    text = io.StringIO()
-    _write_csv(text, columns, rows)
-    return text.getvalue()
-
-
-def _write_csv(file: TextIO, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     import csv as writing
 
-    writer = writing.writer(file, lineterminator="\n")
+    writer = writing.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows(rows)
 

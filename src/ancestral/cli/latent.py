@@ -38,6 +38,8 @@ def interpolate(
     common.apply()
     to.check()
     opened = Run.open(run)
+    if opened.record.data.kind != "images":
+        to.check_table(kind=opened.record.data.kind, arrays=True)
     x = interpolate_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
     method = "slerp" if slerp else "straight"
     answer = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
@@ -69,6 +71,7 @@ def encode(
 
     common.apply()
     to.check()
+    to.check_table(kind="vectors", arrays=True)
     latents = encode_run(run, data, device=common.device_or_default)
     size = latents.mean.shape[1]
     columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]

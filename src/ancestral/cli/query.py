@@ -95,10 +95,10 @@ class Asking:
 
     def _check_numbers(self) -> None:
         least = 4 if self.method == "gibbs" else 1
-        if self.draws is not None and (self.method in ("exact", "loopy") or self.draws < least):
-            raise ConfigError(
-                f"--draws must be at least {least}, of a method that draws, got {self.draws}"
-            )
+        if self.draws is not None and self.method in ("exact", "loopy"):
+            raise ConfigError(f"--draws needs a --method that draws, {self.method} does not")
+        if self.draws is not None and self.draws < least:
+            raise ConfigError(f"--draws must be at least {least}, got {self.draws}")
         if not self.memory > 0:
             raise ConfigError(f"--memory must be above 0, got {self.memory}")
 
@@ -136,7 +136,8 @@ def query(
     given
         Evidence, NODE=STATE; a state by name or by its number from 0.
     out
-        Draw the network with the answers into this .svg; with --rows the table of answers.
+        Draw the network with the answers into this .svg; with --rows the table of answers
+        (csv, tsv, parquet, json, jsonl).
     overwrite
         Replace what is at --out.
     """
@@ -145,6 +146,9 @@ def query(
     asking.check(targets, given)
     asking.check_out(out)
     common.apply()
-    Destination(out=out, overwrite=overwrite).check()
+    to = Destination(out=out, overwrite=overwrite)
+    to.check()
+    if asking.rows is not None:
+        to.check_table()
     answer(Question.read(network, targets, given, asking, common), out)
     return 0

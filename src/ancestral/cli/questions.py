@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
+import numpy as np
 from torch import Generator
 
 from ancestral.cli import answers, console
 from ancestral.cli.options import Common, Pairs
+from ancestral.data.writing import write_table
 from ancestral.errors import ConfigError, InferenceError
 from ancestral.networks import BayesianNetwork, Inference, approximate
 from ancestral.networks.formats import read_evidence
@@ -187,21 +189,18 @@ def _rows(asked: Question, out: Path | None) -> None:
     except InferenceError as error:
         raise InferenceError(f"{path}: {error}") from None
     header = [f"{name}={state}" for name in targets for state in asked.network.states(name)]
-    lines = [
-        [*(p for name in targets for p in found.probabilities[name][i].tolist()), log_evidence]
-        for i, log_evidence in enumerate(found.log_evidence.tolist())
-    ]
+    parts = [*(found.probabilities[name] for name in targets), found.log_evidence]
+    table = np.column_stack(parts)
     columns = [*header, "log_evidence"]
-    if out is not None:
-        _write(out, console.csv_text(columns, lines))
-    parts: Answer = {"rows": len(lines), "columns": columns}
-    parts |= {"out": str(out)} if out is not None else {"posteriors": lines}
-    if asked.emit(**parts):
-        return
+    answer: Answer = {"rows": len(table), "columns": columns}
     if out is None:
-        console.csv(columns, lines)
-    else:
-        console.write(f"{len(lines):,} rows of answers in {out}")
+        if not asked.emit(**answer, posteriors=table.tolist()):
+            console.csv(columns, table.tolist())
+        return
+    _make_folder(out)
+    out = write_table(dict(zip(columns, table.T, strict=True)), out)
+    if not asked.emit(**answer, out=str(out)):
+        console.write(f"{len(table):,} rows of answers in {out}")
 
 
 def _score(asked: Question, out: Path | None) -> None:
@@ -302,6 +301,10 @@ def _drawn(
 
 
 def _write(out: Path, text: str) -> None:
+    _make_folder(out)
+    write_text(out, text)
+
+
+def _make_folder(out: Path) -> None:
     with disk_errors(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(out, text)

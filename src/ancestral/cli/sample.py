@@ -47,6 +47,8 @@ def sample(
             raise CapabilityError("--given and --means are not of language models; try --prompt")
         return write_texts(opened, 1 if n is None else n, text, to, common)
     text.refuse(opened)
+    if opened.record.data.kind != "images":
+        to.check_table(kind=opened.record.data.kind, arrays=True)
     n = 16 if n is None else n
     x = sample_run(
         opened,

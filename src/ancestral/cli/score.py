@@ -33,13 +33,11 @@ def score(
     data
         A name, a file or a folder; of a language model, a text.
     """
-    from ancestral.data.writing import table_path
     from ancestral.recipes import Run
 
     common.apply()
     to.check()
-    if to.out is not None:
-        table_path(to.out)  # Before the work, not after it.
+    to.check_table()
     opened = Run.open(run)
     answer: dict[str, object] = {"run": str(run), "data": data, "unit": "nats"}
     if opened.record.data.kind == "text":

@@ -14,7 +14,7 @@ from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order, refuse_cell
-from ancestral.data.words import distinct, open_words
+from ancestral.data.words import WordTable, distinct, open_words, places
 from ancestral.errors import DataError
 
 _Words: TypeAlias = tuple[list[str], NDArray[np.integer]]
@@ -25,6 +25,8 @@ MOST_STATES = 256
 
 MISSING = ("", "?", "*")
 """Cells that say nothing, where cells may be missing."""
+
+_DOUBTFUL = frozenset(("nan", "na", "n/a", "#n/a", "null", *MISSING))
 
 
 def load_states(path: Path, loading: Loading) -> Contents:
@@ -55,15 +57,59 @@ def load_states(path: Path, loading: Loading) -> Contents:
     x = torch.stack([codes for codes, _ in coded], dim=1)
     if not loading.missing and bool((x < 0).any()):
         row, column = (x < 0).nonzero()[0].tolist()
-        hint = "the cell is empty; --set missing=em takes such cells as missing"
+        hint = "the cell is empty; a fit with --set missing=em takes such cells as missing"
         refuse_cell(path, row + 1, columns[column], hint)
     return Contents(
         kind="tables",
         examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
         columns=columns,
         states=states,
-        notes=(*(table.dialect.notes if table.dialect else ()), said, *_gaps(x)),
+        notes=(
+            *(table.dialect.notes if table.dialect else ()),
+            said,
+            *_doubtful(columns, states),
+            *_gaps(x),
+        ),
     )
+
+
+def read_states(
+    table: WordTable, states: Sequence[Sequence[str]], *, missing: bool = False
+) -> Tensor:
+    r"""Return the rows of a table under lists of states that are known, one a column.
+
+    Args:
+        table: The open file.
+        states: Names of the states of each of its D columns.
+        missing: A cell that says nothing is -1; otherwise it is refused.
+
+    Returns:
+        States, int16 [N, D].
+
+    Raises:
+        DataError: If the file is damaged, or a cell is no state of its column; the row is named.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "rows.csv"
+        ...     _ = path.write_text("rain,wind\nyes,low\nyes,\n")
+        ...     read_states(open_words(path), [("no", "yes"), ("low",)], missing=True)
+        tensor([[ 1,  0],
+                [ 1, -1]], dtype=torch.int16)
+    """
+    nothing = dict.fromkeys(MISSING, -1) if missing else {}
+    known = [nothing | {name: at for at, name in enumerate(names)} for names in states]
+    parts = []
+    first = 1
+    for batch in table.batches():
+        codes = [
+            places(table.path, name, batch.column(name), place, first=first).astype(np.int16)
+            for name, place in zip(table.columns, known, strict=True)
+        ]
+        parts.append(torch.from_numpy(np.stack(codes, axis=1)))
+        first += batch.num_rows
+    return torch.cat(parts)
 
 
 def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
@@ -139,6 +185,23 @@ def _words(
         )
     words, codes = distinct(path, name, column)
     return [word.strip() for word in words], codes
+
+
+def _doubtful(columns: Sequence[str], states: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """Say which states may be none: those of a first row of data, and words for missing cells."""
+    if all(column in names for column, names in zip(columns, states, strict=True)):
+        said = "the first row names the columns, and each name is a state of its column, too: "
+        return (f"{said}a file without such a row needs one",)
+    found: dict[str, list[str]] = {}
+    for column, names in zip(columns, states, strict=True):
+        for name in names:
+            if name.lower() in _DOUBTFUL:
+                found.setdefault(name, []).append(column)
+    return tuple(
+        f"{name!r} counts as a state, of {', '.join(of[:4])}{', ...' if len(of) > 4 else ''}: "
+        "leave the cells empty if they say nothing"
+        for name, of in found.items()
+    )
 
 
 def _gaps(x: Tensor) -> tuple[str, ...]:

@@ -50,9 +50,10 @@ def label_hint(column: str) -> str:
 
     Example:
         >>> label_hint("kind of flower")
-        "if it holds labels, give --set 'label=kind of flower'"
+        "if it holds labels, give --set 'label=kind of flower'; of words alone there is bayes-net"
     """
-    return f"if it holds labels, give --set {shlex.quote(f'label={column}')}"
+    words = shlex.quote(f"label={column}")
+    return f"if it holds labels, give --set {words}; of words alone there is bayes-net"
 
 
 def table_contents(

@@ -8,6 +8,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".tsv", ".parquet", ".json", ".jsonl")
 """Endings of files that tables are written to."""
+ARRAYS = (".npy", ".npz")
+"""Endings of files that samples are written to besides."""
 
-_ARRAYS = (".npy", ".npz")
 _OURS = re.compile(r"\d+\.png|grid\.png")
 _GRID_IMAGES = 100
 _GAP = 2
@@ -70,7 +72,7 @@ def write_samples(
         's.csv'
     """
     suffix = path.suffix.lower()
-    if suffix in _ARRAYS:
+    if suffix in ARRAYS:
         return _write_array(x, path)
     if kind != "images":
         return _write_samples_table(x, path, list(columns), states)
@@ -198,7 +200,7 @@ def _write_samples_table(
     if len(columns) != x.shape[1]:
         raise ValueError(f"{x.shape[1]} columns need as many names, got {len(columns)}")
     kind = "tables" if states else "vectors"
-    path = table_path(path, kind=kind, others=_ARRAYS)
+    path = table_path(path, kind=kind, others=ARRAYS)
     values = list(x.double().cpu().numpy().T.copy())
     if states:
         numbers = x.long().cpu().numpy().T
@@ -213,14 +215,24 @@ def _write_as(suffix: str, table: "pyarrow.Table", draft: Path) -> None:
         parquet.write_table(table, draft)
     elif suffix in {".csv", ".tsv"}:
         delimiter = "\t" if suffix == ".tsv" else ","
-        style = csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
-        csv.write_csv(table, draft, style)
+        style = csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
+        with draft.open("wb") as file:
+            # Written here: pyarrow puts every name between quotes, needed or not.
+            file.write(_header(table.column_names, delimiter).encode())
+            csv.write_csv(table, file, style)
     else:
         rows = [json.dumps(_finite(row), ensure_ascii=False) for row in table.to_pylist()]
         text = "".join(f"{row}\n" for row in rows)
         if suffix == ".json":
             text = "[" + ",\n ".join(rows) + "]\n"
         draft.write_text(text, encoding="utf-8")
+
+
+def _header(columns: Sequence[str], delimiter: str) -> str:
+    """Return the line of the names, each between quotes where it needs them."""
+    line = io.StringIO()
+    writer(line, delimiter=delimiter, lineterminator="\n").writerow(columns)
+    return line.getvalue()
 
 
 def _finite(row: Mapping[str, object]) -> dict[str, object]:

@@ -11,8 +11,10 @@ from torch.distributions import Distribution
 
 from ancestral.capabilities import Encodes, Given
 from ancestral.data.dataset import Examples, Loading
+from ancestral.data.discrete import read_states
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
+from ancestral.data.words import open_words
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.units import InDataUnits
@@ -51,7 +53,7 @@ def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Late
     """
     run = run if isinstance(run, Run) else Run.open(run)
     units = _encoder(run, device)
-    examples = examples_for(run, data)
+    examples = _conditioned(run, units, data)
     means, stds = [], []
     for start in range(0, len(examples), _CHUNK):
         q = _encode(units, examples[start : start + _CHUNK], device)
@@ -92,7 +94,7 @@ def interpolate_run(
     if steps < 2:
         raise ConfigError(f"steps must be at least 2, got {steps}")
     units = _encoder(run, device)
-    ends = [_one(run, end) for end in (a, b)]
+    ends = [_one(run, units, end) for end in (a, b)]
     first, last = (_encode(units, end, device).mean[0] for end in ends)
     way = (slerp if spherical else interpolate)(first, last, steps)
     given: Given = {}
@@ -135,18 +137,31 @@ def labelled_examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, .
         DataError: If they cannot be read.
     """
     mine = run.record.data
+    path = Path(source).expanduser()
+    if mine.kind == "tables" and path.is_file():
+        return _states_for(run, path), ()
     loading = mine.loading
     if mine.kind == "images":
         loading = replace(loading, size=mine.event_shape[-1])
     examples, contents = _read(source, loading, mine.columns)
     shape = tuple(examples.x.shape[1:])
+    if contents.kind == mine.kind:
+        run.check_columns(contents.columns, source)
+        run.check_levels(examples.x, contents.levels, source)
     if contents.kind != mine.kind or shape != mine.event_shape:
         raise RunError(
             f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
             f"{source} holds {contents.kind} of shape {list(shape)}"
         )
-    run.check_columns(contents.columns, source)
     return examples, contents.labels
+
+
+def _states_for(run: Run, path: Path) -> Examples:
+    """Read a table by the names of the run's own states, whichever of them stand in it."""
+    mine = run.record.data
+    table = open_words(path, expected=mine.columns)
+    run.check_columns(table.columns, str(path))
+    return Examples(read_states(table, mine.states, missing=mine.loading.missing))
 
 
 def _read(source: str, loading: Loading, columns: Sequence[str]) -> tuple[Examples, Contents]:
@@ -163,9 +178,28 @@ def _read(source: str, loading: Loading, columns: Sequence[str]) -> tuple[Exampl
         raise
 
 
-def _one(run: Run, end: str) -> Examples:
+def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
+    """Read all examples of a source, their labels numbered as the run has them, if it needs any.
+
+    Raises:
+        RunError: If the model needs labels and there are none, or one that it does not know.
+    """
+    examples, own = labelled_examples_for(run, source)
+    if not conditions(units):
+        return examples
+    known = run.record.data.labels
+    if not own:
+        raise RunError(f"{run.folder} needs the label of each example, {source} has none")
+    if strange := [name for name in own if name not in known]:
+        few = ", ".join(known[:10])
+        raise RunError(f"{source}: the label {strange[0]!r} is none of {run.folder}: {few}")
+    place = torch.tensor([known.index(name) for name in own])
+    return Examples(examples.x, {**examples.given, "label": place[examples.given["label"]]})
+
+
+def _one(run: Run, units: InDataUnits, end: str) -> Examples:
     if Path(end).exists():
-        examples = examples_for(run, end)
+        examples = _conditioned(run, units, end)
         if len(examples) != 1:
             raise DataError(f"{end} must hold one example, it holds {len(examples)}")
         return examples

@@ -135,12 +135,15 @@ class Run:
         mine = self.record.data
         data = load(source, mine.loading)
         shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
+        if data.kind == mine.kind:
+            self.check_columns(data.columns, source)
+            for part in (data.train, data.validation, data.test):
+                self.check_levels(part.x, data.levels, source)
         if data.kind != mine.kind or shape != wanted:
             raise RunError(
                 f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
                 f"{source} holds {data.kind} of shape {list(shape)}"
             )
-        self.check_columns(data.columns, source)
         return recode(data, mine.states) if mine.kind == "tables" else data
 
     def check_columns(self, columns: Sequence[str], source: str) -> None:
@@ -154,6 +157,22 @@ class Run:
             raise RunError(
                 f"{self.folder} models the columns {', '.join(mine.columns)}, "
                 f"{source} has {', '.join(columns)}"
+            )
+
+    def check_levels(self, x: Tensor, levels: int, source: str) -> None:
+        """Refuse images of other grey levels: their numbers mean other shades.
+
+        Arrays, which do not say how many they have, count as images of 256: of fewer, as samples
+        of the run may be, they are taken.
+
+        Raises:
+            RunError: If there are fewer levels than the run's, or a number is beyond them.
+        """
+        mine = self.record.data
+        if mine.kind == "images" and (levels < mine.levels or int(x.max()) >= mine.levels):
+            raise RunError(
+                f"{self.folder} models images of {mine.levels} grey levels, "
+                f"{source} holds images of {levels}"
             )
 
 

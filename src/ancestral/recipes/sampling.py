@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Given, SamplesMeans
+from ancestral.capabilities import Given, Samples, SamplesMeans
 from ancestral.classic import DiscreteNetwork, GaussianMixture
 from ancestral.data.writing import write_samples
 from ancestral.errors import CapabilityError, ConfigError
@@ -51,6 +51,8 @@ def sample_run(
     if n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     units = run.model(device=device)
+    if not units.can(Samples):
+        raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not units.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
     fixed = given_for(run, units, given or {}, device=device)

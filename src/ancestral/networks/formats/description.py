@@ -79,12 +79,13 @@ class Description:
             row = int(wrong.argmax())
             index = np.unravel_index(row, shape[:-1]) if parents else ()
             where = ", ".join(self.states[p][i] for p, i in zip(parents, index, strict=True))
+            what = f"p({variable} | {where})" if parents else f"p({variable})"
             said = f"they sum to {totals[row]:.6g}"
             if (rows[row] < 0).any():
                 said = f"one is {rows[row].min():.6g}"
             elif np.isnan(totals[row]):
                 said = "a row is missing"
-            fail(f"p({variable} | {where}) must be probabilities that sum to 1, {said}", row)
+            fail(f"{what} must be probabilities that sum to 1, {said}", row)
         # Rows that sum to 1 but for rounding are kept to the last bit, as Table does.
         off = np.abs(totals - 1) > shape[-1] * np.finfo(float).eps
         if off.any():
