@@ -1,10 +1,13 @@
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
 from ancestral import Budget
-from ancestral.errors import ConfigError
+from ancestral.errors import ConfigError, RunError
 from ancestral.nn.low_rank import adapters, trainable
 from ancestral.recipes import Run, plan, start
 from ancestral.recipes.record import Record
@@ -21,6 +24,17 @@ def base(verses_txt: Path, tmp_path: Path) -> Run:
     fitting = start(plan("gpt", verses_txt, settings=TINY, budget=Budget(steps=2)), tmp_path / "b")
     list(fitting)
     return fitting.run
+
+
+@contextmanager
+def files_of(most: int) -> Iterator[None]:
+    """Let the system refuse every file of more bytes, as it does where the disk is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_adapters_take_ten_times_the_rate_of_all_weights() -> None:
@@ -72,3 +86,18 @@ def test_the_record_tells_the_run_and_the_fingerprint_of_its_weights(
     (base.folder / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(ConfigError, match=r"start: .*model\.safetensors is damaged"):
         plan("gpt", verses_txt, settings={"start": base.folder})
+
+
+@pytest.mark.parametrize(("most", "name"), [(100, "tokenizer.json"), (20_000, "checkpoint")])
+def test_a_beginning_that_cannot_be_written_leaves_nothing(
+    base: Run, verses_txt: Path, tmp_path: Path, most: int, name: str
+) -> None:
+    made = plan("gpt", verses_txt, settings={"start": base.folder}, budget=Budget(steps=2))
+    out = tmp_path / "above" / "tuned"
+    with files_of(most), pytest.raises(RunError, match=f"{name}.*File too large"):
+        start(made, out)
+    assert not out.parent.exists()
+    list(start(made, out))
+    with files_of(most), pytest.raises(RunError, match="File too large"):
+        start(made, out, overwrite=True)
+    assert list(start(made, out)), "what stands there could not be begun again"

@@ -234,11 +234,12 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         result=Result(parameters=count_parameters(model)),
     )
     made = make_folder(folder, overwrite=overwrite)
-    if plan.data.corpus is not None:
-        save_tokenizer(folder, plan.data.corpus.tokenizer)
-    run = save_record(folder, record)
-    if plan.tuning is not None and game is not None:
-        save_beginning(folder, game)  # Without it the other run would be needed to go on.
+    with discarding(made):  # What is left half made is no run, and could not be replaced.
+        if plan.data.corpus is not None:
+            save_tokenizer(folder, plan.data.corpus.tokenizer)
+        run = save_record(folder, record)
+        if plan.tuning is not None and game is not None:
+            save_beginning(folder, game)  # Without it the other run would be needed to go on.
     return Fitting(plan, run, units, game, made=made)
 
 

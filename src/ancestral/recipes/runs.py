@@ -223,11 +223,7 @@ def make_folder(folder: Path, *, overwrite: bool) -> tuple[Path, ...]:
     """
     check_free(folder, overwrite=overwrite)
     with disk_errors(folder):
-        for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER):
-            (folder / name).unlink(missing_ok=True)
-        for name in (CHECKPOINT, ADAPTER):
-            if (folder / name).is_dir():
-                shutil.rmtree(folder / name)
+        _empty(folder)
         made = [parent for parent in folder.parents if not parent.exists()]
         folder.mkdir(parents=True, exist_ok=True)
     return (folder, *made)
@@ -243,11 +239,20 @@ def discarding(made: Sequence[Path]) -> Iterator[None]:
         yield
     except Exception:
         with suppress(OSError):  # The failure itself is what is to be told.
-            for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER) if made else ():
-                (made[0] / name).unlink(missing_ok=True)
+            for folder in made[:1]:
+                _empty(folder)
             for folder in made:
                 folder.rmdir()
         raise
+
+
+def _empty(folder: Path) -> None:
+    """Remove what belongs to a run."""
+    for name in (RECORD, WEIGHTS, METRICS, REPORT, TOKENIZER):
+        (folder / name).unlink(missing_ok=True)
+    for name in (CHECKPOINT, ADAPTER):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
 
 
 def check_free(folder: Path, *, overwrite: bool) -> None:

@@ -130,6 +130,18 @@ def test_temperature_spreads_from_the_argmax_to_the_uniform() -> None:
     assert not rules.temperature(torch.tensor([[1.0, -INF]]), 1e-6).isnan().any()
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_temperature_past_the_type_of_the_logits_is_its_limit(dtype: torch.dtype) -> None:
+    logits = torch.tensor([[1.0, 3.0, 3.0, -INF]], dtype=dtype)
+    greedy = rules.temperature(logits, 0)
+    assert greedy.tolist() == [[-INF, 0, -INF, -INF]]
+    least = 1e-300 if dtype == torch.float32 else 5e-324  # The latter is no 0: both maxima stay.
+    expected = greedy if dtype == torch.float32 else torch.tensor([[-INF, 0, 0, -INF]], dtype=dtype)
+    assert torch.equal(rules.temperature(logits, least), expected)
+    flat = rules.temperature(logits, 1.7e308).softmax(-1)
+    torch.testing.assert_close(flat, torch.tensor([[1, 1, 1, 0]], dtype=dtype) / 3)
+
+
 def test_cuts_compose_on_what_is_left() -> None:
     logits = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log()
     assert kept(rules.top_p(rules.top_k(logits, 2), 0.57)) == [{0}]  # 0.4 / 0.7 = 0.571.

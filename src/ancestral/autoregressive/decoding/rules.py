@@ -27,7 +27,7 @@ def temperature(logits: Tensor, value: float) -> Tensor:
 
     Args:
         logits: [B, V].
-        value: T, at least 0 and finite.
+        value: T, at least 0 and finite; what rounds to 0 in the type of the logits is 0.
 
     Returns:
         New logits, [B, V], their maximum 0.
@@ -39,13 +39,15 @@ def temperature(logits: Tensor, value: float) -> Tensor:
         tensor([[-inf, 0., -inf]])
     """
     array = logits.numpy()
-    if value == 0:
+    # More than the type holds would be inf, by which an excluded -inf becomes nan.
+    divisor = array.dtype.type(min(value, float(np.finfo(array.dtype).max)))
+    if divisor == 0:
         best = array.argmax(axis=-1)[:, None]
         found = np.full_like(array, -np.inf)
         np.put_along_axis(found, best, 0, axis=-1)
     else:  # The maximum goes first, so that a T near 0 overflows to -inf and never to nan.
         with np.errstate(over="ignore"):
-            found = (array - array.max(axis=-1, keepdims=True)) / array.dtype.type(value)
+            found = (array - array.max(axis=-1, keepdims=True)) / divisor
     return torch.from_numpy(found)
 
 
