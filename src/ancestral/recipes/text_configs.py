@@ -13,6 +13,8 @@ _HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
 _WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
+_DROPOUT: dict[TextSize, float] = {"tiny": 0.2, "small": 0.2, "medium": 0.1, "large": 0.1}
+
 MUON_RATE = 3.0
 """The best rates of Muon in those of AdamW."""
 
@@ -130,7 +132,7 @@ class GPTConfig:
         qk_norm: Normalise queries and keys.
         score: Of a key for a query: ``dot`` as in the book, or ``additive``, learned and slow.
         tied: The head shares the embedding's weights.
-        dropout: Share of features put to zero in training, in [0, 1).
+        dropout: Share of features put to zero in training, in [0, 1); None: by ``size``.
         attention_dropout: The same of the attention matrix, which costs a fifth of the speed.
     """
 
@@ -145,7 +147,7 @@ class GPTConfig:
     qk_norm: bool = False
     score: Literal["dot", "additive"] = "dot"
     tied: bool = False
-    dropout: float = 0.1
+    dropout: float | None = chosen()
     attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -153,17 +155,24 @@ class GPTConfig:
             value = getattr(self, name)
             require(self, name, value is None or value >= 1, "at least 1")
         for name in ("dropout", "attention_dropout"):
-            require(self, name, 0 <= getattr(self, name) < 1, "in [0, 1)")
+            value = getattr(self, name)
+            require(self, name, value is None or 0 <= value < 1, "in [0, 1)")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
-        """Return the config with its layers, width and heads."""
+        """Return the config with its layers, width, heads and dropout."""
         heads = self.heads or _HEADS[self.size]
         width = self.width or heads * _HEAD_WIDTH[self.size]
         require(self, "width", width % heads == 0, f"a multiple of heads = {heads}")
         groups = self.groups or heads
         require(self, "groups", heads % groups == 0, f"a divisor of heads = {heads}")
-        layers = self.layers or _LAYERS[self.size]
-        return replace(self, layers=layers, width=width, heads=heads, groups=groups)
+        return replace(
+            self,
+            layers=self.layers or _LAYERS[self.size],
+            width=width,
+            heads=heads,
+            groups=groups,
+            dropout=_DROPOUT[self.size] if self.dropout is None else self.dropout,
+        )
 
     @property
     def learning_rate(self) -> float:

@@ -121,6 +121,6 @@ def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
             qk_norm=config.qk_norm,
             score=config.score,
         ),
-        dropout=config.dropout,
+        dropout=config.dropout or 0.0,
         attention_dropout=config.attention_dropout,
     )
