@@ -246,3 +246,10 @@ def test_a_table_without_an_ending_replaces_no_csv(
     words = ["sample", net, "-n", 3, "--out", tmp_path / "mine", "--overwrite"]
     assert cli(*words).out.strip() == str(taken)
     assert taken.read_text().startswith("rain,seen,level\n")
+
+
+def test_an_end_that_is_not_used_is_told(cli: Callable, states_csv: Path, tmp_path: Path) -> None:
+    words = ["fit", "bayes-net", states_csv, "--out", tmp_path / "net", "--overwrite"]
+    said = "bayes-net is fitted at once: the end that was given is not used"
+    assert said in cli(*words, "--steps", 3).err
+    assert said not in cli(*words).err

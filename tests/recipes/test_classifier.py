@@ -102,7 +102,7 @@ def test_rows_without_the_label_are_labelled_and_other_orders_are_matched(
 def test_what_it_cannot_do_is_refused_in_one_line(groups_csv: Path, tmp_path: Path) -> None:
     settings = {"label": "group", "kind": "logistic"}
     run = fit("classifier", groups_csv, settings=settings, out=tmp_path / "run")
-    with pytest.raises(CapabilityError, match="samples"):
+    with pytest.raises(CapabilityError, match="classifier does not sample"):
         sample_run(Run.open(run.folder), 3)
     with pytest.raises(CapabilityError, match="no density"):
         score_rows(run, str(groups_csv))

@@ -91,6 +91,8 @@ def fit(
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
+    if end is not None and chosen.budget is None:
+        console.say(f"{chosen.recipe.name} is fitted at once: the end that was given is not used")
     return _drive(start(chosen, folder.out, overwrite=folder.overwrite), common)
 
 
