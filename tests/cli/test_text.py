@@ -208,6 +208,19 @@ def test_weights_that_are_nan_are_refused(
         assert f"weights must be numbers, {floating[0]} holds nan" in line
 
 
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_weights_of_a_network_that_are_infinite_are_refused(
+    cli: Callable, trained: Path, tmp_path: Path, value: float
+) -> None:
+    run = shutil.copytree(trained / "gpt", tmp_path / "gpt")
+    tensors, metadata = load_tensors(run / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("norm.weight"))
+    tensors[name].view(-1)[0] = value
+    save_tensors(run / "model.safetensors", tensors, metadata)
+    for words in (["sample", run, "--beams", 2], ["score", run, trained / "verses.txt"]):
+        assert f"weights must be finite, {name} holds inf" in cli(*words).line
+
+
 @pytest.mark.parametrize("command", ["evaluate", "score"])
 @pytest.mark.parametrize(
     ("content", "line"),
