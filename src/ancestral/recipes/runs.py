@@ -76,7 +76,7 @@ class Run:
 
         Raises:
             RunError: If there are no weights yet.
-            DamagedFileError: If the weights are damaged, not numbers, or infinite ones of a network.
+            DamagedFileError: If the weights are damaged, not numbers, or infinite in a network.
         """
         path = self.folder / WEIGHTS
         if not path.is_file():
