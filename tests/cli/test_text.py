@@ -131,8 +131,19 @@ def test_a_draft_keeps_to_stops_and_grammars(cli: Callable, trained: Path) -> No
             found = cli("sample", gpt, *greedy, *options, "--draft", draft).json["samples"]
             assert found[0]["text"] == plain[0]["text"]
             assert (found[0]["reason"], found[0]["tokens"]) == ("stop", plain[0]["tokens"])
+    assert "no token of the vocabulary spells" in cli("sample", gpt, "--regex", "qqq").line
     held = ["--beams", 2, "--regex", "sol"]
     assert "beams and regex exclude each other" in cli("sample", gpt, *held).line
+
+
+def test_a_schema_that_cannot_be_read(cli: Callable, trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "half.json").write_text('{"type":')
+    for path, said in (
+        (tmp_path / "none.json", "cannot be read: No such file or directory"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path / "half.json", "is no JSON schema: Expecting value"),
+    ):
+        assert said in cli("sample", trained / "gpt", "--schema", path).line
 
 
 def test_compare_puts_language_models_side_by_side(cli: Callable, trained: Path) -> None:
@@ -195,6 +206,19 @@ def test_weights_that_are_nan_are_refused(
     for command in ("sample", "evaluate", "score"):
         line = cli(command, run, *([trained / "verses.txt"] if command == "score" else [])).line
         assert f"weights must be numbers, {floating[0]} holds nan" in line
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf])
+def test_weights_of_a_network_that_are_infinite_are_refused(
+    cli: Callable, trained: Path, tmp_path: Path, value: float
+) -> None:
+    run = shutil.copytree(trained / "gpt", tmp_path / "gpt")
+    tensors, metadata = load_tensors(run / "model.safetensors")
+    name = next(name for name in tensors if name.endswith("norm.weight"))
+    tensors[name].view(-1)[0] = value
+    save_tensors(run / "model.safetensors", tensors, metadata)
+    for words in (["sample", run, "--beams", 2], ["score", run, trained / "verses.txt"]):
+        assert f"weights must be finite, {name} holds inf" in cli(*words).line
 
 
 @pytest.mark.parametrize("command", ["evaluate", "score"])

@@ -188,3 +188,15 @@ def test_text_in_other_tokens_is_refused(made: Path) -> None:
     wide = load(str(made / "b.txt"), Loading(text=TextLoading(window=8)), tokenizer=tokenizer)
     with pytest.raises(ConfigError, match=r"start: b must be in windows of 16 .* got 8"):
         plan("gpt", wide, settings={"start": str(made / "gpt")})
+
+
+@pytest.mark.parametrize("setting", ["start", "lora"])
+def test_a_comparison_begins_every_model_anew(
+    cli: Callable, made: Path, tmp_path: Path, setting: str
+) -> None:
+    words = ["compare", made / "a.txt", "--models", "bigram,gpt", "--steps", 2]
+    value = made / "gpt" if setting == "start" else 4
+    out = tmp_path / "compared"
+    line = cli(*words, "--set", f"gpt.{setting}={value}", "--out", out).line
+    assert f"gpt.{setting} must be left out" in line
+    assert not out.exists()

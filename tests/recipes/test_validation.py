@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ import torch
 from ancestral.data import load
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import plan
+from ancestral.recipes.text_validation import TextJudge
 from ancestral.recipes.validation import Judge, conditions
 
 
@@ -70,3 +72,14 @@ def test_labels_are_counted() -> None:
     labels = load("digits").train.given["label"]
     share = labels.bincount().double() / len(labels)
     torch.testing.assert_close(model.labels.probabilities.double(), share)
+
+
+@pytest.mark.parametrize(("window", "known"), [(512, False), (16, True)])
+def test_one_window_alone_has_no_standard_error(verses_txt: Path, window: int, known: bool) -> None:
+    settings = {"size": "tiny", "tokenizer": "word", "window": window}
+    made = plan("gpt", verses_txt, settings=settings)
+    assert (len(made.data.validation.x) > 1) == known
+    judge = TextJudge(InDataUnits(*made.build()), made.data)
+    judge()
+    assert judge.figure is not None
+    assert (judge.figure.se is not None) == known

@@ -157,7 +157,10 @@ def _stream(writer: "Writer", what: "Writing") -> None:
     stream = writer.tokenizer.stream()
     steps = writer.steps(what)
     sys.stdout.write(what.prompt)
-    for choices in steps:
-        sys.stdout.write(stream.feed([choice.token for choice in choices]))
+    try:
+        for choices in steps:
+            sys.stdout.write(stream.feed([choice.token for choice in choices]))
+            sys.stdout.flush()
+    finally:  # A message about what broke it off begins a line of its own.
+        sys.stdout.write(stream.finish() + "\n")
         sys.stdout.flush()
-    sys.stdout.write(stream.finish() + "\n")

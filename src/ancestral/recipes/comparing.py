@@ -17,7 +17,7 @@ from ancestral.evaluation.setting import Setting
 from ancestral.recipes.evaluating import measure
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
-from ancestral.recipes.plan import Plan, loading_of, plan
+from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.record import FORMAT
 from ancestral.recipes.reporting import Shown, budget_text, model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run, free_name
@@ -149,7 +149,8 @@ def contest(
         out: A folder; ``runs/compare-DATA`` if None, with a number where that exists.
 
     Raises:
-        ConfigError: If a model or a setting is unknown, or a model cannot take such data.
+        ConfigError: If a model or a setting is unknown, or a model cannot take such data, or is
+            to begin at another run.
         DataError: If the data cannot be read.
     """
     end = Budget.parse(budget) if isinstance(budget, str) else budget
@@ -315,7 +316,12 @@ def _sort(
             common[name] = value
             continue
         model = model.replace("_", "-")
-        recipe_named(model)
+        recipe = recipe_named(model)
+        if recipe.tunes and key in TUNING:  # The other run may have learned what is held out here.
+            raise ConfigError(
+                f"{name} must be left out: all models of a comparison begin anew; fit with {key}, "
+                f"then evaluate that run"
+            )
         if models is not None and model not in models:
             raise ConfigError(f"{name}={value} is of a model that is not compared")
         own.setdefault(model, {})[key] = value

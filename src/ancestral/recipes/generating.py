@@ -21,6 +21,7 @@ from ancestral.autoregressive.decoding.beam import Beam
 from ancestral.autoregressive.decoding.constrained import Grammar
 from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
 from ancestral.capabilities import LanguageModel
+from ancestral.data.files import reason, shown
 from ancestral.data.text import Tokenizer
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.recipes.runs import Run
@@ -262,8 +263,10 @@ def read_schema(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} is no JSON schema: {error}") from None
+    except OSError as error:
+        raise ConfigError(f"schema {shown(path)} cannot be read: {reason(error)}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{shown(path)} is no JSON schema: {reason(error)}") from None
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} is no JSON schema: it must be an object")
+        raise ConfigError(f"{shown(path)} is no JSON schema: it must be an object")
     return found

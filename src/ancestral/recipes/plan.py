@@ -37,7 +37,7 @@ the size of a network, and ``pixels`` cannot be mistaken."""
 _TEXT = tuple(hints(TextLoading))
 """Settings of text, fields of ``TextLoading``."""
 
-_TUNING = ("start", "lora", "lora_alpha")
+TUNING = ("start", "lora", "lora_alpha")
 """Settings of fine-tuning, fields of ``Tuning``."""
 
 
@@ -188,7 +188,7 @@ class _Chosen:
             (own, found.config),
             (training, found.options),
             ((*_LOADING, *_TEXT), found.loading),
-            (_TUNING if recipe.tunes else (), found.tuning),
+            (TUNING if recipe.tunes else (), found.tuning),
         )
         for name, value in given.items():
             if name == "size" and _pixels(value):

@@ -76,7 +76,7 @@ class Run:
 
         Raises:
             RunError: If there are no weights yet.
-            DamagedFileError: If the weights are damaged, or not numbers.
+            DamagedFileError: If the weights are damaged, not numbers, or infinite in a network.
         """
         path = self.folder / WEIGHTS
         if not path.is_file():
@@ -88,6 +88,8 @@ class Run:
         _check_numbers(tensors, path)
         record = self.record
         model = build_model(self.recipe, record.config, record.data, record.seed)
+        if record.options is not None:  # What was counted or solved may well hold log 0.
+            _check_finite(tensors, model, path)
         transform = build(record.transform)
         _load(model, tensors, "model.", path)
         _load(transform, tensors, "transform.", path)
@@ -305,6 +307,16 @@ def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and bool(tensor.isnan().any()):
             raise DamagedFileError(f"{path}: weights must be numbers, {name} holds nan; fit again")
+
+
+def _check_finite(tensors: Mapping[str, Tensor], model: nn.Module, path: Path) -> None:
+    """Refuse weights of a network that are infinite: what is computed by them would be nan."""
+    for name, _ in model.named_parameters():
+        tensor = tensors.get(f"model.{name}")
+        if tensor is not None and not bool(tensor.isfinite().all()):
+            raise DamagedFileError(
+                f"{path}: weights must be finite, model.{name} holds inf; fit again"
+            )
 
 
 def count_parameters(model: nn.Module) -> int:

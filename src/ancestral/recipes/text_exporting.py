@@ -16,7 +16,7 @@ def export_hugging_face(source: str, out: Path) -> dict[str, Any]:
     Raises:
         RunError: If it is not a run, has no weights, or ``out`` holds something else.
         CapabilityError: If it is not of ``gpt``, or no class has its parts.
-        DivergenceError: If a weight is not finite.
+        DamagedFileError: If a weight is not finite.
     """
     model, tokenizer = _open(source, "hf")
     written = write_hugging_face(model, tokenizer, out, overwrite=True)
@@ -31,6 +31,7 @@ def export_gguf(source: str, out: Path, *, dtype: GGUFType) -> dict[str, Any]:
         RunError: If it is not a run, has no weights, or ``out`` is a folder.
         CapabilityError: If it is not of ``gpt`` on pieces of bytes, or no architecture has its
             parts.
+        DamagedFileError: If a weight is not finite.
         DivergenceError: If a weight is not finite in ``dtype``.
     """
     model, tokenizer = _open(source, "gguf")

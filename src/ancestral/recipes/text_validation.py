@@ -63,7 +63,8 @@ class TextJudge:
             return dict.fromkeys(("bits_per_char", "perplexity", "loss"), math.nan)
         unit = math.log(2) * self._characters_per_token
         value = found.value / unit
-        self.figure = Figure(value, found.se / unit, "bits", "exact")
+        se = found.se / unit if len(counts) > 1 else None  # Of one window there is no error.
+        self.figure = Figure(value, se, "bits", "exact")
         return {
             "bits_per_char": value,
             "perplexity": math.exp(min(found.value, 700.0)),

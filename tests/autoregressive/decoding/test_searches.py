@@ -182,7 +182,7 @@ def test_contrastive_search_is_its_definition() -> None:
     (zero,) = collect(contrastive_search(model, [BOS, 1], alpha=0, max_tokens=12))
     assert zero.tokens == greedy.tokens
     with pytest.raises(CapabilityError, match="features that are vectors"):
-        next(contrastive_search(ngram(2, [BOS, 1, EOS]), [BOS], max_tokens=2))
+        contrastive_search(ngram(2, [BOS, 1, EOS]), [BOS], max_tokens=2)  # Before the first step.
 
 
 PIECES = [*(bytes([c]) for c in range(32, 127)), b'{"', b'":', b"ab", b"12", b"", b"", b"", b""]
@@ -214,10 +214,20 @@ def test_text_fits_its_grammar() -> None:
         assert ended
         for row in ended:
             assert fits(b"".join(PIECES[token] for token in row.tokens).decode())
-    with pytest.raises(ConfigError, match="the grammar cannot be read"):
+    with pytest.raises(ConfigError, match=r"the grammar cannot be read: .*: unclosed group$"):
         Grammar.regex("(", PIECES)
     with pytest.raises(ConfigError, match="the grammar cannot be read"):
         Grammar.json({"type": "nonsense"}, PIECES)
+
+
+@pytest.mark.parametrize(("pattern", "before"), [("xby", 0), ("x", 0), ("axb", 1), ("aé", 1)])
+def test_what_no_token_spells_is_refused_and_not_skipped(pattern: str, before: int) -> None:
+    grammar = Grammar.regex(pattern, [b"a", b"b", b"ab", b"", b"", b"", b""])
+    for _ in range(before):
+        assert grammar.allowed().nonzero().flatten().tolist() == [0]
+        grammar.accept(0)
+    with pytest.raises(ConfigError, match="followed: it asks for characters that no token"):
+        grammar.allowed()
 
 
 def test_mistakes_are_refused() -> None:

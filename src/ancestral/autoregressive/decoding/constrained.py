@@ -12,6 +12,9 @@ from torch import Tensor
 from ancestral.capabilities import SpecialTokens
 from ancestral.errors import ConfigError
 
+_NO_TOKEN = "NoExtensionBias"  # So llguidance calls an empty mask where the text may not end.
+_UNSPELT = "it asks for characters that no token of the vocabulary spells"
+
 
 class Grammar:
     """Holds what is generated to a grammar, by the library ``llguidance``.
@@ -75,18 +78,27 @@ class Grammar:
         """Return which tokens may come next, bool [V]; EOS where the text may end.
 
         Raises:
-            ConfigError: If the grammar is too large to be followed.
+            ConfigError: If the grammar is too large to be followed, or asks for what no token
+                spells.
         """
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         if self._matcher.is_error():
-            reason = _first_line(self._matcher.get_error())
+            error = self._matcher.get_error()
+            reason = _UNSPELT if _NO_TOKEN in error else _telling_line(error)
             raise ConfigError(f"the grammar cannot be followed: {reason}")
         mask = np.unpackbits(bits, bitorder="little")[: self._vocabulary].astype(np.bool_)
+        if mask.sum() == 1 and not self._may_come(int(mask.argmax())):
+            raise ConfigError(f"the grammar cannot be followed: {_UNSPELT}")
         special = SpecialTokens.of(self._vocabulary)
         ends = self._matcher.is_accepting() or self._matcher.is_stopped() or not mask.any()
         mask[[*special]] = False
         mask[special.eos] = ends
         return torch.from_numpy(mask)
+
+    def _may_come(self, token: int) -> bool:
+        """Check the one token of a mask: of forced text llguidance skips what no token spells."""
+        special = SpecialTokens.of(self._vocabulary)
+        return token in special or self._matcher.validate_tokens([token]) == 1
 
     def accept(self, token: int) -> None:
         """Go on by a token that was allowed."""
@@ -100,9 +112,9 @@ class Grammar:
             made = grammar()
             matcher = guidance.LLMatcher(_tokenizer(tuple(pieces)), made, log_level=0)
         except ValueError as error:
-            raise ConfigError(f"the grammar cannot be read: {_first_line(error)}") from error
+            raise ConfigError(f"the grammar cannot be read: {_telling_line(error)}") from error
         if matcher.is_error():
-            raise ConfigError(f"the grammar cannot be read: {_first_line(matcher.get_error())}")
+            raise ConfigError(f"the grammar cannot be read: {_telling_line(matcher.get_error())}")
         return cls(matcher, len(pieces))
 
 
@@ -150,5 +162,8 @@ def _library() -> Any:  # noqa: ANN401 (a module without types)
     return llguidance
 
 
-def _first_line(error: object) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+def _telling_line(error: object) -> str:
+    """Return the first line of an error, and what the parser of regular expressions says."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return " ".join((lines[0], *said))

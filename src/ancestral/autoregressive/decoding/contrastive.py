@@ -9,7 +9,7 @@ from torch.nn import functional
 from ancestral.autoregressive.decoding.continuation import Choice, Continuation
 from ancestral.autoregressive.decoding.reader import check_prompts, on_cpu, reading
 from ancestral.autoregressive.decoding.settings import Decoding
-from ancestral.capabilities import LanguageModel
+from ancestral.capabilities import LanguageModel, TokenState
 from ancestral.errors import CapabilityError, ConfigError
 
 
@@ -65,17 +65,26 @@ def contrastive_search(
     row = Continuation(
         prompt, Decoding.greedy(), vocabulary=model.vocabulary, max_tokens=max_tokens
     )
-    return _steps(model, row, length=length, k=min(top_k, model.vocabulary), alpha=alpha)
+    with reading(model):  # Before anything is shown.
+        state = model.start(1, length=length)
+        read = model.advance(torch.tensor([row.history.tokens]), state)[0]
+    if not read.is_floating_point() or read.ndim != 2:
+        raise CapabilityError("contrastive search needs a network: features that are vectors")
+    k = min(top_k, model.vocabulary)
+    return _steps(model, row, read, state, length=length, k=k, alpha=alpha)
 
 
 def _steps(
-    model: LanguageModel, row: Continuation, *, length: int, k: int, alpha: float
+    model: LanguageModel,
+    row: Continuation,
+    read: Tensor,
+    state: TokenState,
+    *,
+    length: int,
+    k: int,
+    alpha: float,
 ) -> Iterator[list[Choice]]:
     with reading(model):
-        state = model.start(1, length=length)
-        read = model.advance(torch.tensor([row.history.tokens]), state)[0]
-        if not read.is_floating_point() or read.ndim != 2:
-            raise CapabilityError("contrastive search needs features that are vectors")
         state = state.select(torch.zeros(k, dtype=torch.int64))
         past = torch.empty(length, read.shape[1])
         past[: len(read)] = functional.normalize(read.float(), dim=-1)
