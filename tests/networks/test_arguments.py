@@ -154,7 +154,7 @@ def test_a_constant_column_is_refused_at_every_scale(value: float) -> None:
 
 def test_bic_needs_a_row() -> None:
     none = {name: column[:0] for name, column in ROWS.items()}
-    with pytest.raises(DataError, match="bic needs at least 1 row, got 0"):
+    with pytest.raises(DataError, match="a criterion needs at least 1 row, got 0"):
         bic(STUDENT, none)
 
 
