@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 
@@ -17,9 +18,10 @@ from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.capabilities import LanguageModel
 from benchmarks import book_generation
+from benchmarks.gpt_step import VOCABULARY, peer_model
 from benchmarks.harness import Result, compare
 
-VOCABULARY, WINDOW, TOKENS = 60_198, 512, 256
+WINDOW, TOKENS = 512, 256
 # No row may end before its time on either side.
 SAMPLED = Decoding.plain().but(top_k=50, temperature=0.8, forbidden=tuple(range(60_194, 60_198)))
 
@@ -43,21 +45,9 @@ def ours(model: LanguageModel, batch: int, tokens: int = TOKENS) -> Callable[[],
 
 def peer(batch: int, tokens: int = TOKENS) -> Callable[[], object]:
     """Generate by ``transformers`` with its cache, the same sizes and rules, in float32."""
-    from transformers import GenerationConfig, GPT2Config, GPT2LMHeadModel
+    from transformers import GenerationConfig
 
-    torch.manual_seed(0)
-    config = GPT2Config(
-        vocab_size=VOCABULARY,
-        n_positions=WINDOW,
-        n_embd=384,
-        n_layer=6,
-        n_head=6,
-        tie_word_embeddings=False,
-        bos_token_id=60_194,
-        eos_token_id=None,
-        pad_token_id=60_197,
-    )
-    model = GPT2LMHeadModel(config).eval()
+    model: Any = peer_model(WINDOW).eval()
     how = GenerationConfig(
         do_sample=True,
         top_k=50,
@@ -65,7 +55,7 @@ def peer(batch: int, tokens: int = TOKENS) -> Callable[[], object]:
         max_new_tokens=tokens,
         min_new_tokens=tokens,
         use_cache=True,
-        pad_token_id=60_197,
+        pad_token_id=VOCABULARY - 1,
         eos_token_id=None,
     )
     prompt = torch.tensor([[60_194, *range(8)]] * batch)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import nn
 
 from ancestral.autoregressive import GPT, GPTShape
 from ancestral.capabilities import Batch
@@ -37,28 +38,35 @@ def our_step(batch: int, precision: Precision) -> Callable[[], object]:
     return lambda: next(reports)
 
 
-def peer_step(batch: int) -> Callable[[], object]:
-    """Make GPT-2 of the same sizes by ``transformers``, its head untied, with torch's AdamW."""
+def peer_model(window: int) -> nn.Module:
+    """Make GPT-2 of the book's sizes by ``transformers``: untied, no dropout in attention."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     config = GPT2Config(
         vocab_size=VOCABULARY,
-        n_positions=WINDOW,
+        n_positions=window,
         n_embd=384,
         n_layer=6,
         n_head=6,
         attn_pdrop=0.0,
         tie_word_embeddings=False,
-        use_cache=False,
+        bos_token_id=VOCABULARY - 4,
+        eos_token_id=None,
+        pad_token_id=VOCABULARY - 1,
     )
     torch.manual_seed(0)
-    model = GPT2LMHeadModel(config).train()
+    return GPT2LMHeadModel(config)
+
+
+def peer_step(batch: int) -> Callable[[], object]:
+    """Train it with torch's AdamW."""
+    model = peer_model(WINDOW).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
     tokens = _tokens(batch)
     inputs, targets = tokens[:, :-1], tokens[:, 1:].contiguous()
 
     def step() -> None:
-        logits = model(input_ids=inputs).logits
+        logits = model(input_ids=inputs, use_cache=False).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
