@@ -155,12 +155,15 @@ def _stream(writer: "Writer", what: "Writing") -> None:
     import sys
 
     stream = writer.tokenizer.stream()
-    steps = writer.steps(what)
-    sys.stdout.write(what.prompt)
+    shown = what.prompt
+    begun = False
     try:
-        for choices in steps:
-            sys.stdout.write(stream.feed([choice.token for choice in choices]))
+        for choices in writer.steps(what):
+            shown += stream.feed([choice.token for choice in choices])
+            sys.stdout.write(shown)
             sys.stdout.flush()
-    finally:  # A message about what broke it off begins a line of its own.
-        sys.stdout.write(stream.finish() + "\n")
-        sys.stdout.flush()
+            begun, shown = begun or bool(shown), ""
+    finally:
+        if begun:  # A message about what broke it off begins a line of its own.
+            sys.stdout.write(stream.finish() + "\n")
+            sys.stdout.flush()

@@ -13,7 +13,7 @@ _HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
 _WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
-_DROPOUT: dict[TextSize, float] = {"tiny": 0.2, "small": 0.2, "medium": 0.1, "large": 0.1}
+_DROPOUT: dict[TextSize, float] = {"tiny": 0.3, "small": 0.3, "medium": 0.1, "large": 0.1}
 
 MUON_RATE = 3.0
 """The best rates of Muon in those of AdamW."""
