@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,6 +58,21 @@ def states_csv(tmp_path: Path) -> Path:
     path = tmp_path / "states.csv"
     path.write_text("\n".join(["rain,seen,level", *rows]) + "\n")
     return path
+
+
+@pytest.fixture(scope="session")
+def write_verses() -> Callable[[Path, str, str], None]:
+    """Return what writes ``verses.txt`` into a folder: 60 lines of six words, two of them given."""
+
+    def write(folder: Path, fifth: str, sixth: str) -> None:
+        words = ["sol", "luna", "mar", "monte", fifth, sixth]
+        lines = [
+            f"Verso {i}: " + " ".join(words[(i * j + j // 3) % 6] for j in range(1, 25)) + "."
+            for i in range(60)
+        ]
+        (folder / "verses.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    return write
 
 
 @pytest.fixture

@@ -16,17 +16,12 @@ MODERN = ["positions=rotary", "norm=rms", "feed_forward=swiglu", "groups=1"]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) -> Path:
     """Return a folder of runs on one text."""
     from ancestral.cli.app import run
 
     folder = tmp_path_factory.mktemp("text")
-    words = ["sol", "luna", "mar", "monte", "nube", "año"]
-    lines = [
-        f"Verso {i}: " + " ".join(words[(i * j + j // 3) % 6] for j in range(1, 25)) + "."
-        for i in range(60)
-    ]
-    (folder / "verses.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_verses(folder, "nube", "año")
     small = ["--set", "window=32", "size=tiny", "batch_size=8", "--steps", "3"]
     commands = {
         "gpt": ["gpt", *small, "--set", "pieces=300"],

@@ -14,17 +14,12 @@ SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) -> Path:
     """Return a folder with a text and two runs on it."""
     from ancestral.cli.app import run
 
     folder = tmp_path_factory.mktemp("text")
-    words = ["sol", "luna", "mar", "monte", "nube", "flor"]
-    lines = [
-        f"Verso {i}: " + " ".join(words[(i * j + j // 3) % 6] for j in range(1, 25)) + "."
-        for i in range(60)
-    ]
-    (folder / "verses.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_verses(folder, "nube", "flor")
     tiny = ["--steps", "30", "--set", "size=tiny", "--set", "batch_size=8"]
     for model, options in (("kneser-ney", []), ("gpt", tiny), ("lstm", tiny)):
         out = ["--out", str(folder / model)]

@@ -73,15 +73,10 @@ def serving(folder: Path, *, key: str | None = None, **limits: Any) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) -> Path:
     """Return a folder with runs: ``gpt`` of pieces of bytes, ``words`` and ``kneser-ney``."""
     found = tmp_path_factory.mktemp("served")
-    words = ["sol", "luna", "mar", "monte", "río", "año"]
-    lines = [
-        f"Verso {i}: " + " ".join(words[(i * j + j // 3) % 6] for j in range(1, 25)) + "."
-        for i in range(60)
-    ]
-    (found / "verses.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_verses(found, "río", "año")
     tiny = ["--steps", "40", "--set", "size=tiny", "--set", "batch_size=8"]
     bpe = ["--set", "tokenizer=bpe", "--set", "pieces=280", "--set", "window=64"]
     word = ["--set", "tokenizer=word", "--set", "window=16"]
