@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ancestral.recipes import Run
 from ancestral.training.checkpoint import load_tensors, save_tensors
 
-MODERN = ["positions=rotary", "norm=rms", "feed_forward=swiglu", "groups=1"]
+MODERN = ["parts=modern", "qk_norm=false", "groups=1"]
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) -> Pa
     write_verses(folder, "nube", "año")
     small = ["--set", "window=32", "size=tiny", "batch_size=8", "--steps", "3"]
     commands = {
-        "gpt": ["gpt", *small, "--set", "pieces=300"],
+        "gpt": ["gpt", *small, "--set", "pieces=300", "parts=book"],
         "modern": ["gpt", *small, "--set", "pieces=300", *MODERN],
         "words": ["gpt", *small, "--set", "tokenizer=word"],
-        "odd": ["gpt", *small, "--set", "tokenizer=word", "norm=rms"],
+        "odd": ["gpt", *small, "--set", "tokenizer=word", "norm=layer"],
         "lstm": ["lstm", *small, "--set", "tokenizer=word"],
         "kneser-ney": ["kneser-ney", "--set", "tokenizer=word", "window=32"],
     }
@@ -40,7 +40,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) -> Pa
 @torch.no_grad()
 @pytest.mark.parametrize(
     ("name", "kind"),
-    [("gpt", "OPTForCausalLM"), ("modern", "LlamaForCausalLM"), ("words", "OPTForCausalLM")],
+    [("gpt", "OPTForCausalLM"), ("modern", "LlamaForCausalLM"), ("words", "Qwen3ForCausalLM")],
 )
 def test_transformers_continues_a_prompt_as_the_run_does(
     cli: Callable, runs: Path, name: str, kind: str
@@ -96,7 +96,7 @@ def test_what_has_no_class_elsewhere(cli: Callable, runs: Path, fitted: Callable
             line = cli("export", run, out, "--to", to).line
             assert f"must be a run of gpt for --to {to}" in line
             assert f"no class for {name}\n" in line
-    assert "got positions=learned norm=rms" in cli("export", runs / "odd", out, "--to", "hf").line
+    assert "got positions=rotary norm=layer" in cli("export", runs / "odd", out, "--to", "hf").line
     assert "got tokenizer=word" in cli("export", runs / "words", out, "--to", "gguf").line
     assert "is not a run" in cli("export", runs, out, "--to", "hf").line
     line = cli("export", runs / "gpt", out, "--to", "gguf", "--dtype", "q4").line

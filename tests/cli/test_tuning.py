@@ -92,7 +92,7 @@ def test_only_the_adapters_learn(cli: Callable, made: Path, tmp_path: Path) -> N
     start = ["--set", f"start={base}", "--set", "lora=4", "--set", "lora_alpha=8"]
     said = cli("fit", "gpt", made / "b.txt", *start, *STEPS, "--out", out).err
     # Two blocks of width 64: qkv, out and two of the feed-forward, 4 (inputs + outputs) each.
-    count = 2 * 4 * ((64 + 192) + (64 + 64) + 2 * (64 + 256))
+    count = 2 * 4 * ((64 + 192) + (64 + 64) + (64 + 2 * 176) + (176 + 64))
     assert f"adapters of rank 4 learn: {count:,} numbers" in said
     (newest, *_) = sorted((out / "checkpoint").iterdir(), reverse=True)
     state = load_tensors(newest)[0]

@@ -13,6 +13,7 @@ from ancestral.recipes.configs import (
 )
 from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import RECIPES
+from ancestral.recipes.text_configs import GPTConfig
 
 PLANE = Shape(kind="vectors", event=Size((2,)))
 DIGITS = Shape(kind="images", event=Size((1, 8, 8)), labels=10, levels=17)
@@ -36,6 +37,20 @@ def test_what_is_given_is_kept() -> None:
     assert KDEConfig(bandwidth="scott").resolved(PLANE).bandwidth == "scott"
     assert ImageVAEConfig(width=3).resolved(DIGITS).width == 3
     assert GANConfig(latent=9).resolved(DIGITS).latent == 9
+    assert GPTConfig(positions="learned", tied=False).resolved(STATES).parts == "modern"
+
+
+def test_the_parts_of_a_gpt_come_with_its_size() -> None:
+    def parts(config: GPTConfig) -> tuple[object, ...]:
+        c = config.resolved(STATES)
+        return c.positions, c.norm, c.feed_forward, c.qk_norm, c.tied, c.dropout
+
+    book, modern = ("learned", "layer", "gelu", False, False), ("rotary", "rms", "swiglu", True)
+    assert parts(GPTConfig(size="medium")) == (*book, 0.1)
+    assert parts(GPTConfig(size="large", parts="modern")) == (*modern, True, 0.1)
+    assert parts(GPTConfig()) == (*modern, True, 0.3)
+    assert parts(GPTConfig(tied=False)) == (*modern, False, 0.3)
+    assert parts(GPTConfig(size="tiny", parts="book", dropout=0.0)) == (*book, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,8 @@ def test_a_gpt_memorises_in_the_books_32_epochs(real_data: Path, tmp_path: Path)
     part = tmp_path / "part.txt"
     part.write_text("\n".join(story[:1200] for story in whole.split("\n")[:16]), "utf-8")
     settings = {
-        "size": "small", "dropout": 0.0, "window": 64, "pieces": 512, "batch_size": 4,
-        "validate_every": 50, "patience": 1000,
+        "size": "small", "parts": "book", "dropout": 0.0, "hidden_weight_decay": 0.1, "window": 64,
+        "pieces": 512, "batch_size": 4, "validate_every": 50, "patience": 1000,
     }  # fmt: skip
     chosen = plan("gpt", str(part), settings=settings, budget=Budget(epochs=EPOCHS))
     fitting = start(chosen, tmp_path / "run")

@@ -83,3 +83,20 @@ def test_no_gradient_at_all_moves_nothing() -> None:
     for parameter, before in zip(moved, parameters(torch.float32), strict=True):
         assert torch.equal(parameter, before)
     assert all(not tensor.any() for tensor in optimizer.state().values())
+
+
+def test_the_matrices_of_muon_have_a_decay_of_their_own() -> None:
+    hidden, other = (nn.Parameter(torch.ones(2, 2)) for _ in range(2))
+    for parameter in (hidden, other):
+        parameter.grad = torch.zeros(2, 2)
+    optimizer = Optimizer(
+        [hidden, other],
+        "muon",
+        betas=(0.9, 0.9),
+        weight_decay=0.5,
+        hidden=[hidden],
+        hidden_decay=2.0,
+    )
+    optimizer.step(0.1)
+    torch.testing.assert_close(hidden.detach(), torch.full((2, 2), 0.8))
+    torch.testing.assert_close(other.detach(), torch.full((2, 2), 0.95))

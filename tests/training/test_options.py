@@ -12,6 +12,7 @@ WRONG = [
     ("learning_rate", 0.0),
     ("learning_rate", math.nan),
     ("weight_decay", -0.1),
+    ("hidden_weight_decay", math.inf),
     ("warmup", -1),
     ("max_grad_norm", math.inf),
     ("ema_decay", 1.0),

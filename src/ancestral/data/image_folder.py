@@ -128,7 +128,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
 def _refuse(folder: Path, others: Sequence[Path]) -> None:
     known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
     if not others:
-        raise DataError(f"{shown(folder)}: no images in this folder ({known})")
+        raise DataError(f"{shown(folder)}: no images in this folder ({known}), and no texts (txt)")
     raise DataError(
         f"{shown(folder)}: no images in this folder ({known}); it holds {_some(others)}"
     )

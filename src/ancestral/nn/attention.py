@@ -102,8 +102,8 @@ class CausalSelfAttention(nn.Module):
         self.dropout = dropout
         self.qkv = nn.Linear(width, (heads + 2 * key_value_heads) * head_width, bias=False)
         self.out = nn.Linear(heads * head_width, width, bias=False)
-        self.query_norm = nn.RMSNorm(head_width) if qk_norm else None
-        self.key_norm = nn.RMSNorm(head_width) if qk_norm else None
+        self.query_norm = nn.RMSNorm(head_width, eps=1e-6) if qk_norm else None
+        self.key_norm = nn.RMSNorm(head_width, eps=1e-6) if qk_norm else None
         self.score = score
 
     def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:

@@ -171,12 +171,12 @@ class Writer:
         """Yield the choices of each step; see :func:`ancestral.autoregressive.generate`."""
         prompt = self.prompt(what.prompt)
         decoding = what.decoding.but(exempt=(*what.decoding.exempt, *self.blanks()))
+        stop = StopStrings(what.stop, self.tokenizer.decode) if what.stop else None
         if what.contrastive:
             return contrastive_search(
-                self.model, prompt, alpha=what.contrastive, max_tokens=what.max_tokens
+                self.model, prompt, alpha=what.contrastive, max_tokens=what.max_tokens, stop=stop
             )
         generators = row_generators(seed_of(what.seed, "sample") >> 1, what.n)
-        stop = StopStrings(what.stop, self.tokenizer.decode) if what.stop else None
         if what.draft is not None:
             if what.n > 1:
                 raise ConfigError(f"a draft helps one text at a time: n must be 1, got {what.n}")

@@ -1,7 +1,7 @@
 """What can be set for language models; see :mod:`ancestral.recipes.configs`."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from ancestral.recipes.configs import chosen
 from ancestral.recipes.settings import require
@@ -13,7 +13,23 @@ _HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
 _WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
-_DROPOUT: dict[TextSize, float] = {"tiny": 0.3, "small": 0.3, "medium": 0.1, "large": 0.1}
+
+_PARTS: dict[str, dict[str, Any]] = {
+    "book": {
+        "positions": "learned",
+        "norm": "layer",
+        "feed_forward": "gelu",
+        "qk_norm": False,
+        "tied": False,
+    },
+    "modern": {
+        "positions": "rotary",
+        "norm": "rms",
+        "feed_forward": "swiglu",
+        "qk_norm": True,
+        "tied": True,
+    },
+}
 
 MUON_RATE = 3.0
 """The best rates of Muon in those of AdamW."""
@@ -118,20 +134,23 @@ class RecurrentConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GPTConfig:
-    """A GPT. By default the book's: its parts are options of the same class.
+    """A GPT: the book's from ``medium`` on, below with modern parts, which learn more of less text.
 
     Args:
-        size: One dial: it sets layers, width, heads and learning rate. ``medium`` is the book's.
+        size: One dial: it sets layers, width, heads, parts and learning rate. ``medium`` is the
+            book's.
+        parts: The ``book``'s, or ``modern``: rotary, rms, swiglu, qk_norm and tied; None: by
+            ``size``. Each can be set by itself.
         layers: Blocks, at least 1; None: by ``size``.
         width: Of embeddings, at least 1, a multiple of ``heads``; None: by ``size``.
         heads: Attention heads, at least 1; None: by ``size``.
         groups: Heads of keys and values, a divisor of ``heads``; None: as many as ``heads``.
-        positions: ``learned`` as in the book, or ``rotary``.
+        positions: ``learned`` as in the book, or ``rotary``; None: by ``parts``, as the next four.
         norm: ``layer`` as in the book, or ``rms``.
         feed_forward: ``gelu`` as in the book, or ``swiglu``.
         qk_norm: Normalise queries and keys.
-        score: Of a key for a query: ``dot`` as in the book, or ``additive``, learned and slow.
         tied: The head shares the embedding's weights.
+        score: Of a key for a query: ``dot`` as in the book, or ``additive``, learned and slow.
         dropout: Share of features put to zero in training, in [0, 1); None: by ``size``.
         attention_dropout: The same of the attention matrix, which costs a fifth of the speed.
     """
@@ -141,12 +160,13 @@ class GPTConfig:
     width: int | None = chosen()
     heads: int | None = chosen()
     groups: int | None = chosen()
-    positions: Literal["learned", "rotary"] = "learned"
-    norm: Literal["layer", "rms"] = "layer"
-    feed_forward: Literal["gelu", "swiglu"] = "gelu"
-    qk_norm: bool = False
+    parts: Literal["book", "modern"] | None = chosen()
+    positions: Literal["learned", "rotary"] | None = chosen()
+    norm: Literal["layer", "rms"] | None = chosen()
+    feed_forward: Literal["gelu", "swiglu"] | None = chosen()
+    qk_norm: bool | None = chosen()
+    tied: bool | None = chosen()
     score: Literal["dot", "additive"] = "dot"
-    tied: bool = False
     dropout: float | None = chosen()
     attention_dropout: float = 0.0
 
@@ -159,7 +179,10 @@ class GPTConfig:
             require(self, name, value is None or 0 <= value < 1, "in [0, 1)")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
-        """Return the config with its layers, width, heads and dropout."""
+        """Return the config with its layers, width, heads, parts and dropout."""
+        small = self.size in {"tiny", "small"}
+        kind = self.parts or ("modern" if small else "book")
+        given = {name: getattr(self, name) for name in _PARTS[kind]}
         heads = self.heads or _HEADS[self.size]
         width = self.width or heads * _HEAD_WIDTH[self.size]
         require(self, "width", width % heads == 0, f"a multiple of heads = {heads}")
@@ -171,7 +194,9 @@ class GPTConfig:
             width=width,
             heads=heads,
             groups=groups,
-            dropout=_DROPOUT[self.size] if self.dropout is None else self.dropout,
+            parts=kind,
+            **(_PARTS[kind] | {name: value for name, value in given.items() if value is not None}),
+            dropout=(0.3 if small else 0.1) if self.dropout is None else self.dropout,
         )
 
     @property

@@ -34,7 +34,7 @@ OPTIONS = Options(
 )
 """Of the training of language models; the rate comes from the size of the network."""
 
-GPT_OPTIONS = replace(OPTIONS, optimizer="muon", batch_size=8)
+GPT_OPTIONS = replace(OPTIONS, optimizer="muon", hidden_weight_decay=1.0, batch_size=8)
 """Of a GPT: after the same steps Muon was far ahead of AdamW, see the notes on performance."""
 
 
@@ -114,11 +114,11 @@ def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
             key_value_heads=config.groups,
         ),
         parts=GPTParts(
-            positions=config.positions,
-            norm=config.norm,
-            feed_forward=config.feed_forward,
-            tied=config.tied,
-            qk_norm=config.qk_norm,
+            positions=config.positions or "learned",
+            norm=config.norm or "layer",
+            feed_forward=config.feed_forward or "gelu",
+            tied=bool(config.tied),
+            qk_norm=bool(config.qk_norm),
             score=config.score,
         ),
         dropout=config.dropout or 0.0,

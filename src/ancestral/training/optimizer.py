@@ -37,6 +37,7 @@ class Optimizer:
         betas: Decay rates of the moments; ``sgd`` takes the first as its momentum.
         weight_decay: Of matrices and kernels.
         hidden: What ``muon`` moves, matrices among the parameters.
+        hidden_decay: Of what ``muon`` moves.
 
     Example:
         >>> weight = nn.Parameter(torch.ones(2, 3))
@@ -54,12 +55,13 @@ class Optimizer:
         betas: tuple[float, float],
         weight_decay: float,
         hidden: Sequence[nn.Parameter] = (),
+        hidden_decay: float = 0.0,
     ) -> None:
         self.betas = betas
         own = {id(p) for p in hidden} if rule == "muon" else set()
         rest: Rule = "adamw" if rule == "muon" else rule
         kinds: tuple[tuple[Rule, float, list[nn.Parameter]], ...] = (
-            ("muon", weight_decay, [p for p in parameters if id(p) in own]),
+            ("muon", hidden_decay, [p for p in parameters if id(p) in own]),
             (rest, weight_decay, [p for p in parameters if p.ndim >= 2 and id(p) not in own]),
             (rest, 0.0, [p for p in parameters if p.ndim < 2]),
         )

@@ -18,6 +18,7 @@ class Options:
         batch_size: Examples of one micro-batch; a smaller training split is one batch.
         learning_rate: Peak rate, for players that do not bring their own.
         weight_decay: Decoupled decay, of matrices and kernels only (two dimensions or more).
+        hidden_weight_decay: Of the matrices that ``muon`` moves, in place of ``weight_decay``.
         betas: Decay rates of Adam's two moments; the first is the momentum of ``sgd``.
         optimizer: The update rule. ``muon`` moves a model's hidden matrices by Muon and the rest by
             AdamW, at the same rate; only models that tell which those are can be trained by it.
@@ -47,6 +48,7 @@ class Options:
     batch_size: int = 1000
     learning_rate: float = 1e-3
     weight_decay: float = 0.01
+    hidden_weight_decay: float = 0.1
     betas: tuple[float, float] = (0.9, 0.999)
     optimizer: Rule = "adamw"
     schedule: Literal["constant", "cosine"] = "cosine"
@@ -63,7 +65,7 @@ class Options:
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate", "validate_every"):
             _require(name, getattr(self, name), "be at least 1", getattr(self, name) >= 1)
-        for name in ("weight_decay", "warmup", "max_grad_norm", "patience"):
+        for name in ("weight_decay", "hidden_weight_decay", "warmup", "max_grad_norm", "patience"):
             value = getattr(self, name)
             _require(name, value, "be finite and at least 0", 0 <= value < math.inf)
         rate = self.learning_rate

@@ -44,6 +44,7 @@ class Seat:
             betas=player.betas or options.betas,
             weight_decay=options.weight_decay,
             hidden=hidden,
+            hidden_decay=options.hidden_weight_decay,
         )
         self.average = [p.detach().clone() for p in self.parameters] if options.ema_decay else []
         device = self.parameters[0].device

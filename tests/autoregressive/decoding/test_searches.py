@@ -181,6 +181,11 @@ def test_contrastive_search_is_its_definition() -> None:
     (greedy,) = collect(generate(model, [[BOS, 1]], Decoding.greedy(), max_tokens=12))
     (zero,) = collect(contrastive_search(model, [BOS, 1], alpha=0, max_tokens=12))
     assert zero.tokens == greedy.tokens
+    steps = contrastive_search(
+        model, [BOS, 1], top_k=k, alpha=alpha, max_tokens=12, stop=lambda new: len(new) == 3
+    )
+    (short,) = collect(steps)
+    assert (short.tokens, short.reason) == (row.tokens[:3], "stop")
     with pytest.raises(CapabilityError, match="features that are vectors"):
         contrastive_search(ngram(2, [BOS, 1, EOS]), [BOS], max_tokens=2)  # Before the first step.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ancestral.autoregressive.decoding.continuation import Choice, Continuation
+from ancestral.autoregressive.decoding.continuation import Choice, Continuation, Stop
 from ancestral.autoregressive.decoding.reader import check_prompts, on_cpu, reading
 from ancestral.autoregressive.decoding.settings import Decoding
 from ancestral.capabilities import LanguageModel, TokenState
@@ -20,6 +20,7 @@ def contrastive_search(
     top_k: int = 4,
     alpha: float = 0.6,
     max_tokens: int = 256,
+    stop: Stop | None = None,
 ) -> Iterator[list[Choice]]:
     """Choose ``argmax (1 - alpha) p(v) - alpha max_j cos(h_v, h_j)`` among the k most probable.
 
@@ -34,6 +35,7 @@ def contrastive_search(
         top_k: Candidates k, at least 1.
         alpha: In [0, 1]; 0 is greedy.
         max_tokens: Most tokens, at least 1; with the prompt they must fit into the window.
+        stop: Ends the text, besides EOS and PAD.
 
     Yields:
         One choice a step.
@@ -63,7 +65,11 @@ def contrastive_search(
             f"got {max_tokens}"
         )
     row = Continuation(
-        prompt, Decoding.greedy(), vocabulary=model.vocabulary, max_tokens=max_tokens
+        prompt,
+        Decoding.greedy(),
+        vocabulary=model.vocabulary,
+        max_tokens=max_tokens,
+        stop=stop,
     )
     with reading(model):  # Before anything is shown.
         state = model.start(1, length=length)

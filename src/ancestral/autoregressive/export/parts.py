@@ -1,6 +1,5 @@
 """Which class of other programs holds a GPT, and its weights under one set of names."""
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, cast
@@ -153,10 +152,6 @@ def _block(block: Block) -> dict[str, Tensor]:
     else:
         found["up"] = forward.first.weight
     if attention.query_norm is not None and attention.key_norm is not None:
-        # Other programs have one epsilon for all norms. A matrix scaled by c before a norm is the
-        # same function with an epsilon of c^2 in the place of 1.
-        scale = math.sqrt(epsilon(block.attention_norm) / epsilon(attention.query_norm))
-        query, key = query * scale, key * scale
         found["query_norm"] = attention.query_norm.weight
         found["key_norm"] = attention.key_norm.weight
     return {"query": query, "key": key, **found}
