@@ -23,6 +23,7 @@ COMPARISONS = (
     "gpt_step",
     "generation",
     "tokenising",
+    "packing",
     "serving",
     "decoding_rules",
 )

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -99,9 +100,24 @@ def _peak(path: Path, tokenizer: Path) -> int:
 
 
 def _measure(path: Path, tokenizer: Path) -> int:
+    done, seen = threading.Event(), [_anonymous()]
+
+    def watch() -> None:
+        while not done.wait(0.02):
+            seen.append(_anonymous())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
     tokenise_documents(path, Tokenizer.load(tokenizer), documents="lines")
+    done.set()
+    watcher.join()
+    return max(seen)
+
+
+def _anonymous() -> int:
+    """Return the resident bytes that no file backs: pages of a mapped file are the system's."""
     lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
 
 
 if __name__ == "__main__":

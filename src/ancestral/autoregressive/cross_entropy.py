@@ -180,22 +180,23 @@ class _Sums:
         """Add the chunk ``rows``."""
         inputs, targets = self.inputs[rows], targets[rows, None]
         shares = shares[rows, None].to(self.exact)
-        logits = functional.linear(inputs, self.head, self.offset)
-        logs = torch.log_softmax(logits, -1, dtype=self.exact)
-        del logits
-        self.total -= (logs.gather(1, targets) * shares).sum()
+        logits = functional.linear(inputs, self.head, self.offset).to(self.exact)
+        logits -= logits.amax(1, keepdim=True)
+        target = logits.gather(1, targets)
+        mass = logits.exp_().sum(1, keepdim=True)
+        self.total += ((mass.log() - target) * shares).sum()
         if not self.needs:
             return
-        error = logs.exp_()
-        error.scatter_add_(1, targets, torch.full_like(shares, -1.0))
-        error = error.mul_(shares)
+        # The gradient of a row's logits, but for a factor that its small products take.
+        error, factor = logits.scatter_add_(1, targets, -mass), shares / mass
         if self.bias is not None:
-            self.bias += error.sum(0)
+            self.bias += error.mT @ factor[:, 0]
         error = error.to(inputs.dtype)
         if self.features is not None:
-            self.features[rows] = error @ self.head
+            self.features[rows] = (error @ self.head) * factor
         if self.weight is None:
             return
+        inputs = (inputs * factor).to(inputs.dtype)
         if self.weight.dtype == error.dtype:
             self.weight.addmm_(error.mT, inputs)
         else:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 Module = TypeVar("Module", bound=nn.Module)
 
-_PRODUCT = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32
+_PRODUCT = torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32.default
 
 
 class Int8Linear(nn.Module):
@@ -47,8 +47,8 @@ class Int8Linear(nn.Module):
         """Map x [*, D] to [*, J], float32."""
         flat = x.float().reshape(-1, self.inputs)
         peak = flat.abs().amax(1, keepdim=True).clamp_min_(1e-30)
-        unit = (flat / peak).nan_to_num_(0.0)  # A NaN stays in its row, through the peak.
-        found = _PRODUCT(unit, 1 / 127, 128, self._packed).mul_(peak)
+        # What is not finite becomes some whole number, and its row not finite through the peak.
+        found = _PRODUCT(flat / peak, 1 / 127, 128, self._packed).mul_(peak)
         found = found if self._bias is None else found.add_(self._bias)
         return found.reshape(*x.shape[:-1], self.outputs)
 

@@ -230,21 +230,18 @@ class _Lines:
     @classmethod
     def of(cls, source: Source) -> "_Lines":
         """Find all lines; memory is that of the places, whatever a line's length."""
-        visible = np.ones(256, dtype=bool)
-        visible[list(_BLANK)] = False
         breaks, counts, total = [], [], 0
         for start, part in source.chunks():
             letters = np.frombuffer(part, dtype=np.uint8)
-            seen = visible[letters]
+            seen = _visible(letters)
             seen[: source.first if start == 0 else 0] = False
             places = np.flatnonzero(letters == ord("\n"))
-            # The letters seen between two line ends: of a sum over the whole, its differences.
-            sums = np.add.reduceat(seen, places, dtype=np.int64) if len(places) else places
-            if len(places):
-                before = total + int(seen[: places[0]].sum())
-                counts.append(before + np.concatenate(([0], np.cumsum(sums)[:-1])))
+            # Pieces with a letter up to each line end: a line holds text where they have grown.
+            cuts = np.concatenate(([0], places)) if len(places) else np.zeros(1, dtype=np.int64)
+            pieces = total + np.logical_or.reduceat(seen, cuts).cumsum()
+            counts.append(pieces[:-1])
             breaks.append(start + places)
-            total += int(seen.sum())
+            total = int(pieces[-1])
         end = np.concatenate([*breaks, [len(source)]]).astype(np.int64)
         upto = np.concatenate([*counts, [total]]).astype(np.int64)
         start = np.concatenate(([source.first], end[:-1] + 1))
@@ -266,6 +263,11 @@ class _Lines:
         # The last filled line before the next paragraph begins.
         following = np.searchsorted(filled, np.concatenate((begins[1:], [len(self.filled)])))
         return self.start[begins], self.end[filled[following - 1]]
+
+
+def _visible(letters: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Return which bytes are none of _BLANK: a blank, or one of the five from tab on."""
+    return (letters != ord(" ")) & (letters - np.uint8(ord("\t")) > 4)
 
 
 def _wrap_width(lines: list[_Lines]) -> int:

@@ -6,8 +6,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, TypeAlias
 
@@ -24,10 +25,10 @@ from ancestral.errors import DataError
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of documents tokenised so far and with their total."""
 
-BATCH = 1 << 20
-"""Bytes of text that are tokenised together, on all cores."""
+BATCH = 1 << 15
+"""Bytes of text that are tokenised together, on all cores; more of them fall out of the caches."""
 
-PART = 1 << 16
+PART = 1 << 13
 """Characters after which a long document is cut, so that several cores share it."""
 
 _META = "meta.json"
@@ -139,31 +140,38 @@ def write_tokens(
     Args:
         found: Documents, N of them.
         tokenizer: Turns them into ids.
-        file: Open for writing bytes; memory stays that of one batch, whatever its length.
+        file: Open for writing bytes; memory stays that of two batches, whatever its length.
         progress: Called after each batch.
 
     Returns:
         The place of each document's BOS, and its characters, both int64 [N].
     """
+    special = tokenizer.special
     starts = np.empty(len(found), dtype=np.int64)
     characters = np.empty(len(found), dtype=np.int64)
-    place = 0
-    for first, texts in _batches(found):
-        parts = [list(cut(text)) for text in texts]
-        encoded = iter(tokenizer.encode_batch([part for each in parts for part in each]))
-        flat: list[int] = []
-        for index, each in enumerate(parts, start=first):
-            starts[index] = place + len(flat)
-            characters[index] = sum(map(len, each))
-            flat.append(tokenizer.special.bos)
-            for ids in islice(encoded, len(each)):
-                flat += ids
-            flat.append(tokenizer.special.eos)
-        file.write(np.array(flat, dtype=np.int32).tobytes())
-        place += len(flat)
+    first = place = 0
+    for parts, encoded in _encoded(found, tokenizer):
+        last = first + len(parts)
+        flat = [part for each in parts for part in each]
+        begins = np.cumsum([0, *map(len, parts[:-1])])  # Of the documents, among all parts.
+        characters[first:last] = np.add.reduceat(_sizes(flat), begins)
+        sizes = np.add.reduceat(_sizes(encoded), begins) + 2
+        ends = sizes.cumsum()
+        starts[first:last] = place + ends - sizes
+        tokens = np.empty(ends[-1], dtype=np.int32)
+        inside = np.ones(ends[-1], dtype=np.bool_)
+        for places, token in ((ends - sizes, special.bos), (ends - 1, special.eos)):
+            tokens[places], inside[places] = token, False
+        tokens[inside] = np.fromiter(chain.from_iterable(encoded), np.int32, inside.sum())
+        file.write(tokens.tobytes())
+        first, place = last, place + int(ends[-1])
         if progress is not None:
-            progress(first + len(texts), len(found))
+            progress(last, len(found))
     return starts, characters
+
+
+def _sizes(items: Sequence[str] | Sequence[list[int]]) -> NDArray[np.int64]:
+    return np.fromiter(map(len, items), np.int64, len(items))
 
 
 def cut(text: str) -> Iterator[str]:
@@ -186,13 +194,34 @@ def map_tokens(path: Path) -> Tensor:
     return torch.from_numpy(np.memmap(path, dtype=np.int32, mode="c"))
 
 
-def _batches(found: Found) -> Iterator[tuple[int, list[str]]]:
-    """Yield documents of about BATCH bytes together, with the index of the first."""
-    first, batch, size = 0, [], 0
-    for index in range(len(found)):
-        raw = found.raw(index)
-        batch.append(raw.decode("utf-8"))
-        size += len(raw)
-        if size >= BATCH or index == len(found) - 1:
-            yield first, batch
-            first, batch, size = index + 1, [], 0
+def _encoded(
+    found: Found, tokenizer: Tokenizer
+) -> Iterator[tuple[list[list[str]], list[list[int]]]]:
+    """Yield the parts of the documents of each batch, and the ids of each part.
+
+    The next batch is on the way while one is looked at.
+    """
+
+    def encode(texts: list[str]) -> tuple[list[list[str]], list[list[int]]]:
+        parts = [list(cut(text)) for text in texts]
+        return parts, tokenizer.encode_batch([part for each in parts for part in each])
+
+    coming = None
+    with ThreadPoolExecutor(1) as worker:
+        for batch in _batches(found):
+            ready, coming = coming, worker.submit(encode, batch)
+            if ready is not None:
+                yield ready.result()
+        if coming is not None:
+            yield coming.result()
+
+
+def _batches(found: Found) -> Iterator[list[str]]:
+    """Yield documents of about BATCH bytes together."""
+    held = (found.end - found.start).cumsum()
+    first = 0
+    while first < len(found):
+        before = int(held[first - 1]) if first else 0
+        last = min(int(np.searchsorted(held, before + BATCH)) + 1, len(found))
+        yield [found.text(index) for index in range(first, last)]
+        first = last
