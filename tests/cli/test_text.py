@@ -44,6 +44,22 @@ def test_a_run_on_text_does_it_all(cli: Callable, trained: Path, model: str) -> 
     assert again["samples"][0]["text"] == shown.removesuffix("\n")
 
 
+def test_eight_bits_write_nearly_as_the_model_does(cli: Callable, trained: Path) -> None:
+    options = ["--prompt", "Verso", "--temperature", 0, "--max-tokens", 6, "--json"]
+    whole, small = (
+        cli("sample", trained / "gpt", *options, *more).json["samples"][0]
+        for more in ([], ["--int8"])
+    )
+    assert 0 < abs(small["log_prob"] - whole["log_prob"]) < 0.1 * abs(whole["log_prob"])
+    assert "kneser-ney has no weights" in cli("sample", trained / "kneser-ney", "--int8").line
+
+
+def test_options_of_text_are_refused_elsewhere(cli: Callable, fitted: Callable) -> None:
+    for option in (["--int8"], ["--temperature", 0], ["--prompt", "Verso"]):
+        line = cli("sample", fitted("kde-table"), *option).line
+        assert f"{option[0]} is of language models" in line
+
+
 def test_another_text_is_evaluated(cli: Callable, trained: Path) -> None:
     other = trained / "other.txt"
     verses = (trained / "verses.txt").read_text("utf-8").splitlines()

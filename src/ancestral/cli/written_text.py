@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Group, Parameter
 
 from ancestral.cli import console
-from ancestral.cli.options import Common, Destination, Text
+from ancestral.cli.options import Common, Destination, Flag, Text
 from ancestral.cli.written import deliver
 from ancestral.errors import CapabilityError
 
@@ -61,6 +61,8 @@ class TextOptions:
         Degree of contrastive search, in place of draws: above 0, at most 1.
     draft
         A smaller run of the same tokenizer, or ngram: the same draws, made faster.
+    int8
+        Compute with weights of eight bits: faster where weights are many, nearly the same model.
     """
 
     prompt: Text = None
@@ -80,6 +82,7 @@ class TextOptions:
     beams: int | None = None
     contrastive: float | None = None
     draft: str | None = None
+    int8: Flag = False
 
     def refuse(self, run: "Run") -> None:
         """Refuse options of text for a run of anything else.
@@ -87,7 +90,9 @@ class TextOptions:
         Raises:
             CapabilityError: If one was given.
         """
-        given = [name for name, value in vars(self).items() if value is not None]
+        given = [
+            name for name, value in vars(self).items() if value is not None and value is not False
+        ]
         if given:
             option = "--" + given[0].replace("_", "-")
             kind = run.record.data.kind
@@ -128,7 +133,7 @@ def write_texts(run: "Run", n: int, text: TextOptions, to: Destination, common: 
     from ancestral.recipes.generating import Writer
 
     what = text.read(n, common.seed_or_default)
-    writer = Writer.open(run, device=common.device_or_default)
+    writer = Writer.open(run, device=common.device_or_default, int8=text.int8)
     if n == 1 and to.out is None and not common.json and not what.beams and not what.stop:
         _stream(writer, what)
         return 0

@@ -20,6 +20,8 @@ from ancestral.autoregressive.decoding import (
 from ancestral.autoregressive.decoding.beam import Beam
 from ancestral.autoregressive.decoding.constrained import Grammar
 from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
+from ancestral.autoregressive.reduced import Int8LanguageModel
+from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.capabilities import LanguageModel
 from ancestral.data.files import reason, shown
 from ancestral.data.text import Tokenizer
@@ -122,17 +124,29 @@ class Writer:
     load: Callable[[str], "Writer"]
 
     @classmethod
-    def open(cls, run: Run | str | Path, *, device: str = "cpu") -> "Writer":
+    def open(cls, run: Run | str | Path, *, device: str = "cpu", int8: bool = False) -> "Writer":
         """Open a run.
+
+        Args:
+            run: The run, or its folder.
+            device: Where to compute.
+            int8: Compute with weights of eight bits.
 
         Raises:
             RunError: If it is not a run on text or has no weights.
+            CapabilityError: If the model has no version in eight bits.
         """
         run = run if isinstance(run, Run) else Run.open(run)
         tokenizer = run.tokenizer()
         model = run.model(device=device).model
         if not isinstance(model, LanguageModel):
             raise CapabilityError(f"{run.record.model} does not predict tokens")
+        if int8:
+            if not isinstance(model, TokenChain):
+                raise CapabilityError(
+                    f"{run.record.model} has no weights to compute with in 8 bits"
+                )
+            model = Int8LanguageModel(model)
         return cls(model, tokenizer, lambda other: cls.open(other, device=device))
 
     def prompt(self, text: str) -> list[int]:

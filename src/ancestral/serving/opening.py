@@ -4,9 +4,6 @@ import time
 from pathlib import Path
 from random import Random
 
-from ancestral.autoregressive.reduced import Int8LanguageModel
-from ancestral.autoregressive.token_chain import TokenChain
-from ancestral.errors import CapabilityError
 from ancestral.recipes import Run
 from ancestral.recipes.generating import Writer
 from ancestral.serving.engine import Engine
@@ -39,11 +36,7 @@ def open_run(
         CapabilityError: If the model has no version in eight bits.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    writer = Writer.open(run, device=device)
-    if int8:
-        if not isinstance(writer.model, TokenChain):
-            raise CapabilityError(f"{run.record.model} has no weights to compute with in 8 bits")
-        writer = Writer(Int8LanguageModel(writer.model), writer.tokenizer, writer.load)
+    writer = Writer.open(run, device=device, int8=int8)
     return serve_writer(writer, limits, name=name or run.folder.resolve().name, seed=seed)
 
 
