@@ -152,3 +152,22 @@ def test_a_second_backward_is_refused() -> None:
     torch.autograd.grad(total, features, retain_graph=True)
     with pytest.raises(RuntimeError, match="differentiated twice"):
         torch.autograd.grad(total, features)
+
+
+def test_half_precision_holds_the_gradient_of_many_tokens() -> None:
+    features, weight = torch.randn(8, 4), torch.zeros(70_000, 4)
+    inputs = features.requires_grad_(), weight.requires_grad_()
+    with torch.autocast("cpu", dtype=torch.float16):
+        rounded = linear_cross_entropy(*inputs, torch.arange(8)).total
+    got = torch.autograd.grad(rounded, inputs)
+    want = torch.autograd.grad(linear_cross_entropy(*inputs, torch.arange(8)).total, inputs)
+    for mine, theirs in zip(got, want, strict=True):
+        torch.testing.assert_close(mine, theirs, atol=2e-3, rtol=2e-3)
+
+
+def test_a_token_without_a_share_counts_for_nothing_whatever_its_logits() -> None:
+    features, weight = torch.tensor([[1.0, 0.0], [3e38, 0.0]]), torch.tensor([[1.0, 0], [-1.0, 0]])
+    shares = torch.tensor([1.0, 0.0])
+    found = linear_cross_entropy(features, weight, torch.tensor([0, 1]), shares=shares)
+    alone = linear_cross_entropy(features[:1], weight, torch.tensor([0]))
+    assert found == alone

@@ -2,8 +2,10 @@ import json
 import math
 
 import pytest
+import torch
 
 from ancestral.evaluation.figures import Figure, figures_to_json
+from ancestral.evaluation.measures.estimate import Estimate, mean_of, ratio_of
 
 
 def test_json_has_the_fixed_names_and_comes_back() -> None:
@@ -40,3 +42,22 @@ def test_numbers_that_json_cannot_hold_are_refused(number: float) -> None:
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="kind must be one of"):
         Figure(0.0, None, "nats", "guess")  # pyright: ignore[reportArgumentType]
+
+
+def test_the_error_of_a_difference_on_the_same_examples_is_that_of_its_own_mean() -> None:
+    first, size = torch.randn(2, 40, generator=torch.Generator().manual_seed(0)).double()
+    second, size = first + 0.1 * size, 1 + size.square()
+
+    def figure(found: Estimate) -> Figure:
+        return Figure(found.value, found.se, "nats", "exact", deviations=found.deviations)
+
+    for measure in (mean_of, lambda values: ratio_of(values, size)):
+        one, other = figure(measure(first)), figure(measure(second))
+        expected = measure(first - second)
+        assert one.value - other.value == pytest.approx(expected.value, rel=1e-12)
+        assert one.error_of_difference(other) == pytest.approx(expected.se, rel=1e-12)
+        assert one.error_of_difference(one) == 0
+        assert one.se is not None
+        alone = Figure(other.value, one.se, "nats", "exact")
+        assert one.error_of_difference(alone) == pytest.approx(one.se * math.sqrt(2))
+    assert figure(mean_of(first)) == figure(mean_of(first))

@@ -51,6 +51,7 @@ def test_the_parts_of_a_gpt_come_with_its_size() -> None:
     assert parts(GPTConfig()) == (*modern, True, 0.3)
     assert parts(GPTConfig(tied=False)) == (*modern, False, 0.3)
     assert parts(GPTConfig(size="tiny", parts="book", dropout=0.0)) == (*book, 0.0)
+    assert GPTConfig(heads=2, width=50).resolved(STATES).positions == "learned"  # 25 is odd.
 
 
 @pytest.mark.parametrize(

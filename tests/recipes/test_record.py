@@ -46,6 +46,18 @@ def test_settings_that_are_none_survive() -> None:
     assert Record.from_toml(record.to_toml(), PATH).config == record.config
 
 
+def test_a_run_made_before_a_setting_is_read_as_it_was_made(verses_txt: Path) -> None:
+    made = record_of("gpt", str(verses_txt), parts="book", weight_decay=0.5)
+    new = ("hidden_weight_decay", "parts")
+    lines = made.to_toml().splitlines(keepends=True)
+    old = "".join(line for line in lines if not line.startswith(new))
+    assert len(lines) - old.count("\n") == 2
+    found = Record.from_toml(old, PATH)
+    assert found.config == made.config
+    assert found.options is not None
+    assert found.options.hidden_weight_decay == 0.5
+
+
 @pytest.mark.parametrize("found", [None, "1", 0, True, 1.5])
 def test_a_format_that_is_none_is_damage(found: object) -> None:
     with pytest.raises(DamagedFileError, match=r"run\.toml is damaged"):

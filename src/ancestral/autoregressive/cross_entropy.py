@@ -55,8 +55,8 @@ def linear_cross_entropy(
     features, targets, chunk = _rows(features, weight, targets, chunk)
     real = targets >= 0
     shares = real.to(torch.float32) if shares is None else shares.reshape(-1) * real
-    if not bool(real.all()):  # What is ignored costs nothing.
-        kept = real.nonzero(as_tuple=True)[0]
+    if not bool((shares != 0).all()):  # What is ignored costs nothing.
+        kept = shares.nonzero(as_tuple=True)[0]
         features, targets, shares = features[kept], targets[kept], shares[kept]
     dtype = _product_dtype(features)
     total = _Total.apply(features, weight, bias, targets, (shares, chunk, dtype))
@@ -189,6 +189,8 @@ class _Sums:
             return
         # The gradient of a row's logits, but for a factor that its small products take.
         error, factor = logits.scatter_add_(1, targets, -mass), shares / mass
+        if inputs.dtype == torch.float16:  # It cannot hold a sum of so many exponentials.
+            error, factor = error.mul_(factor), torch.ones_like(factor)
         if self.bias is not None:
             self.bias += error.mT @ factor[:, 0]
         error = error.to(inputs.dtype)

@@ -2,8 +2,11 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, Self, TypeAlias, get_args
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Kind: TypeAlias = Literal["exact", "bound", "estimate", "loss"]
 """What a figure is: exact, a lower bound on quality (an ELBO), a Monte Carlo estimate, a loss."""
@@ -21,6 +24,8 @@ class Figure:
         floor: Real data against real data of the same sizes, for figures of sample quality:
             the value that a perfect model would have.
         p_value: Of the hypothesis that the model is perfect, where a test gives one.
+        deviations: What each held-out example adds to the error, [M], where that is known: ``se``
+            is the root of the sum of their squares. They are not written to JSON.
 
     Raises:
         ValueError: If a number is not finite (JSON could not hold it; a figure that does not
@@ -37,6 +42,7 @@ class Figure:
     kind: Kind
     floor: float | None = None
     p_value: float | None = None
+    deviations: "Tensor | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("value", "se", "floor", "p_value"):
@@ -45,6 +51,24 @@ class Figure:
                 raise ValueError(f"{name} of a figure must be finite, got {number}")
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind must be one of {get_args(Kind)}, got {self.kind!r}")
+
+    def error_of_difference(self, other: "Figure") -> float:
+        """Return the standard error of this value minus another's.
+
+        Two models are scored on the same examples, and what is hard for one is so for the other:
+        where both know what each example adds, the differences are taken one by one. Otherwise the
+        two are taken for independent.
+
+        Example:
+            >>> Figure(1.0, 0.3, "nats", "exact").error_of_difference(
+            ...     Figure(2.0, 0.4, "nats", "exact")
+            ... )
+            0.5
+        """
+        mine, theirs = self.deviations, other.deviations
+        if mine is not None and theirs is not None and mine.shape == theirs.shape:
+            return float((mine - theirs).square().sum().sqrt())
+        return math.hypot(self.se or 0.0, other.se or 0.0)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``--json`` prints; ``floor`` and ``p_value`` where they exist."""

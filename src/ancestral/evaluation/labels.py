@@ -87,7 +87,7 @@ def _log_prob(logits: Tensor, label: Tensor, kind: Kind) -> Figure:
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(values):,} test labels have probability 0")
     found = mean_of(values)
-    return Figure(found.value, found.se, "nats", kind)
+    return Figure(found.value, found.se, "nats", kind, deviations=found.deviations)
 
 
 def _calibration(confidence: Tensor, right: Tensor, seed: int) -> Figure:

@@ -52,7 +52,9 @@ def likelihoods(
 def bits_per_dim(nats: Figure, data: Dataset) -> Figure:
     """Return the figure as bits per value of an image, smaller is better."""
     per_nat = 1 / (data.event_shape.numel() * math.log(2))
-    return Figure(-nats.value * per_nat, (nats.se or 0.0) * per_nat, "bits/dim", nats.kind)
+    each = None if nats.deviations is None else -nats.deviations * per_nat
+    se = (nats.se or 0.0) * per_nat
+    return Figure(-nats.value * per_nat, se, "bits/dim", nats.kind, deviations=each)
 
 
 def definitions(model: InDataUnits, data: Dataset, sizes: Sizes, draws: int) -> dict[str, str]:
@@ -105,4 +107,4 @@ def _mean(x: Tensor, draws: int, score: Callable[[Tensor], Tensor], kind: Kind) 
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(x):,} test examples have no finite value")
     found = mean_of(values)
-    return Figure(found.value, found.se, "nats", kind)
+    return Figure(found.value, found.se, "nats", kind, deviations=found.deviations)

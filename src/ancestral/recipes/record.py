@@ -265,6 +265,11 @@ class Record:
     @classmethod
     def _from_plain(cls, found: Mapping[str, Any]) -> Self:
         trained = "options" in found
+        config, options = dict(found["config"]), dict(found.get("options", {}))
+        if trained:  # As runs were made before there were these settings.
+            options.setdefault("hidden_weight_decay", options["weight_decay"])
+        if found["model"] == "gpt":
+            config.setdefault("parts", "book")
         return cls(
             model=found["model"],
             seed=found["seed"],
@@ -272,8 +277,8 @@ class Record:
             threads=found["threads"],
             versions=found["versions"],
             data=DataRecord.from_plain(found["data"]),
-            config=settings.build(recipe_named(found["model"]).config, found["config"]),
-            options=settings.build(Options, found["options"]) if trained else None,
+            config=settings.build(recipe_named(found["model"]).config, config),
+            options=settings.build(Options, options) if trained else None,
             budget=Budget(**found["budget"]) if trained else None,
             transform=found["transform"],
             tuning=settings.build(Tuning, found["tuning"]) if "tuning" in found else None,

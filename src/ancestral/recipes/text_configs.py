@@ -180,14 +180,17 @@ class GPTConfig:
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config with its layers, width, heads, parts and dropout."""
-        small = self.size in {"tiny", "small"}
-        kind = self.parts or ("modern" if small else "book")
-        given = {name: getattr(self, name) for name in _PARTS[kind]}
         heads = self.heads or _HEADS[self.size]
         width = self.width or heads * _HEAD_WIDTH[self.size]
         require(self, "width", width % heads == 0, f"a multiple of heads = {heads}")
         groups = self.groups or heads
         require(self, "groups", heads % groups == 0, f"a divisor of heads = {heads}")
+        small = self.size in {"tiny", "small"}
+        kind = self.parts or ("modern" if small else "book")
+        parts = dict(_PARTS[kind])
+        if (width // heads) % 2:  # Angles turn features in pairs.
+            parts["positions"] = "learned"
+        given = {name: getattr(self, name) for name in parts}
         return replace(
             self,
             layers=self.layers or _LAYERS[self.size],
@@ -195,7 +198,7 @@ class GPTConfig:
             heads=heads,
             groups=groups,
             parts=kind,
-            **(_PARTS[kind] | {name: value for name, value in given.items() if value is not None}),
+            **(parts | {name: value for name, value in given.items() if value is not None}),
             dropout=(0.3 if small else 0.1) if self.dropout is None else self.dropout,
         )
 

@@ -3,6 +3,7 @@ import torch
 
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.measures.estimate import mean_of
 from ancestral.evaluation.report import ModelEntry, Section, table_rows
 from ancestral.evaluation.report.definitions import DEFINITIONS, definition_of
 from ancestral.evaluation.report.table import best_of, duration, figure_rows, number, value_text
@@ -111,6 +112,16 @@ def test_the_best_is_marked_only_where_it_is_known(
     figures: list, definition: object, expected: list[bool]
 ) -> None:
     assert best_of(figures, definition) == expected  # type: ignore[arg-type]
+
+
+def test_likelihoods_of_the_same_examples_are_compared_one_by_one() -> None:
+    hard, gain = torch.linspace(-2, 2, 50), torch.linspace(0.01, 0.03, 50)
+    found = [mean_of(values) for values in (hard, hard - gain)]
+    alone = [Figure(one.value, one.se, "nats", "exact") for one in found]
+    paired = [Figure(e.value, e.se, "nats", "exact", deviations=e.deviations) for e in found]
+    assert best_of(alone, HIGHER) == [True, True]
+    assert best_of(paired, HIGHER) == [True, False]
+    assert best_of([paired[0], alone[1]], HIGHER) == [True, True]
 
 
 def test_rows_for_the_terminal() -> None:

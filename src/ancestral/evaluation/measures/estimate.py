@@ -1,7 +1,7 @@
 """What a measure returns: a value and how sure it is."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -9,11 +9,25 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value with its standard error and, where a test gives one, a p-value."""
+    """A measured value with its standard error and, where a test gives one, a p-value.
+
+    Args:
+        value: The value.
+        se: Its standard error.
+        p_value: Of a test.
+        deviations: What each unit adds to the error, [M]: ``se`` is the root of the sum of their
+            squares. Those of two values over the same units give the error of their difference.
+    """
 
     value: float
     se: float
     p_value: float | None = None
+    deviations: Tensor | None = field(default=None, compare=False, repr=False)
+
+    @classmethod
+    def by(cls, value: float, deviations: Tensor) -> "Estimate":
+        """Return a value whose error is made of these deviations [M]."""
+        return cls(value, float(deviations.square().sum().sqrt()), deviations=deviations)
 
 
 def mean_of(values: Tensor) -> Estimate:
@@ -24,8 +38,9 @@ def mean_of(values: Tensor) -> Estimate:
     """
     if len(values) < 2:
         raise ValueError(f"need at least 2 values, got {len(values)}")
-    values = values.to(torch.float64)
-    return Estimate(values.mean().item(), values.std().item() / math.sqrt(len(values)))
+    values, n = values.to(torch.float64), len(values)
+    mean = values.mean()
+    return Estimate.by(mean.item(), (values - mean) / math.sqrt(n * (n - 1)))
 
 
 def ratio_of(total: Tensor, size: Tensor) -> Estimate:
@@ -42,8 +57,8 @@ def ratio_of(total: Tensor, size: Tensor) -> Estimate:
     """
     total, size = total.double(), size.double()
     ratio = (total.sum() / size.sum()).item()
-    spread = (total - ratio * size).square().sum().item() * len(total) / max(1, len(total) - 1)
-    return Estimate(ratio, math.sqrt(spread) / size.sum().item())
+    units = len(total) / max(1, len(total) - 1)
+    return Estimate.by(ratio, (total - ratio * size) * math.sqrt(units) / size.sum())
 
 
 def share_of(hits: Tensor) -> Estimate:

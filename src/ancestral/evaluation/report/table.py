@@ -156,7 +156,8 @@ def duration(seconds: float | None) -> str:
 def best_of(figures: Sequence["Figure | None"], definition: Definition) -> list[bool]:
     """Return which figures are the best of their row, or within two standard errors of it.
 
-    Nothing is better than the floor. A loss is never ranked. An exact value that beats a bound is
+    The error is that of the difference, example by example where these are known. Nothing is better
+    than the floor. A loss is never ranked. An exact value that beats a bound is
     not marked, because the model with the bound may be the better one; a bound that beats exact
     values is.
     """
@@ -173,8 +174,8 @@ def best_of(figures: Sequence["Figure | None"], definition: Definition) -> list[
             continue
         if other.kind == "bound" and one.kind != "bound":
             return none
-        error = 2 * math.hypot(one.se or 0.0, other.se or 0.0)
-        marked[i] = (costs[i] or 0.0) - (costs[winner] or 0.0) <= error
+        error = one.error_of_difference(other)
+        marked[i] = (costs[i] or 0.0) - (costs[winner] or 0.0) <= 2 * error
     return marked
 
 

@@ -243,14 +243,15 @@ def _definitions(texts: int) -> dict[str, str]:
 
 
 def _figure(found: Estimate, unit: str) -> Figure:
-    return Figure(found.value, found.se, unit, "exact")
+    return Figure(found.value, found.se, unit, "exact", deviations=found.deviations)
 
 
 def _exponential(nats: Estimate) -> Figure | None:
     if nats.value > 700:  # Its exponential is no number.
         return None
     value = math.exp(nats.value)
-    return Figure(value, value * nats.se, "", "exact")
+    each = None if nats.deviations is None else value * nats.deviations
+    return Figure(value, value * nats.se, "", "exact", deviations=each)
 
 
 def _many(count: int, what: str) -> str:
