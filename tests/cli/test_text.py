@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
+from ancestral.data.text import Tokenizer
+from ancestral.recipes import Run
 from ancestral.training import load_tensors, save_tensors
 
 SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
@@ -52,6 +54,40 @@ def test_eight_bits_write_nearly_as_the_model_does(cli: Callable, trained: Path)
     )
     assert 0 < abs(small["log_prob"] - whole["log_prob"]) < 0.1 * abs(whole["log_prob"])
     assert "kneser-ney has no weights" in cli("sample", trained / "kneser-ney", "--int8").line
+
+
+def test_texts_are_written_as_they_are_or_to_a_table(
+    cli: Callable, trained: Path, tmp_path: Path
+) -> None:
+    words = ["sample", trained / "gpt", "-n", 2, "--max-tokens", 4, "--prompt", "Verso"]
+    shown = cli(*words, "--json").json["samples"]
+    cli(*words, "--out", tmp_path / "a.jsonl")
+    lines = (tmp_path / "a.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line) for line in lines] == shown
+    cli(*words, "--out", tmp_path / "a.txt")
+    assert (tmp_path / "a.txt").read_text("utf-8") == "".join(f"{one['text']}\n" for one in shown)
+    assert "or to tables, got" in cli(*words, "--out", tmp_path / "a.npz").line
+    assert "beams must lie in [0, 1,000]" in cli(*words, "--beams", 10**8).line
+
+
+def test_a_tokenizer_of_another_run_is_refused(
+    cli: Callable, trained: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(trained / "gpt", tmp_path / "run")
+    other = Tokenizer.train(["uno dos"], kind="word")
+    other.save(run / "tokenizer.json")
+    for words in (
+        ["sample", run],
+        ["evaluate", run],
+        ["export", run, tmp_path / "x", "--to", "hf"],
+    ):
+        assert "is of another run: it has 7 tokens" in cli(*words).line
+
+
+def test_little_text_is_validated_every_epoch(cli: Callable, trained: Path) -> None:
+    record = Run.open(trained / "gpt").record
+    assert record.options is not None
+    assert record.options.validate_every == max(10, -(-record.data.train // 8)) < 100
 
 
 def test_options_of_text_are_refused_elsewhere(cli: Callable, fitted: Callable) -> None:

@@ -88,7 +88,7 @@ def test_pairs() -> None:
 
 
 def test_nearest_offers_or_lists_or_is_silent() -> None:
-    assert nearest("laten", ["latent", "hidden"]) == "; did you mean latent?"
+    assert nearest("laten", ["latent", "hidden", "latent"]) == "; did you mean latent?"
     assert nearest("zzz", ["a", "b"], otherwise=5) == "; there are a, b"
     assert nearest("zzz", ["a", "b"]) == ""
 

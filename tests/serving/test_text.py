@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from ancestral.data.text import Tokenizer
 from ancestral.serving.text import FLOOR, Assembler, Names, Told
 
-BYTES = Names(Tokenizer.train(["año y corazón, aba abba"], pieces=266))
+BYTES = Names(Tokenizer.train(5 * ["año y corazón, aba abba"], pieces=266))
 TOKENS = st.lists(st.integers(0, BYTES.tokenizer.vocabulary - 1), max_size=40)
 
 

@@ -143,7 +143,8 @@ class Destination:
     ----------
     out
         A table (csv, tsv, parquet, json, jsonl, npy, npz); of images a folder, a .png grid, npy or
-        npz. Without it a table goes to standard output, images into the run folder.
+        npz; of texts a table, or the texts as they are. Without it a table goes to standard
+        output, images into the run folder.
     overwrite
         Replace what is at --out.
     """

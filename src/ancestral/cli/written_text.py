@@ -9,7 +9,7 @@ from cyclopts import Group, Parameter
 from ancestral.cli import console
 from ancestral.cli.options import Common, Destination, Flag, Text
 from ancestral.cli.written import deliver
-from ancestral.errors import CapabilityError
+from ancestral.errors import CapabilityError, ConfigError
 
 if TYPE_CHECKING:
     from ancestral.recipes import Run
@@ -129,9 +129,12 @@ class TextOptions:
 
 def write_texts(run: "Run", n: int, text: TextOptions, to: Destination, common: Common) -> int:
     """Write texts of a run to standard output or to a file; one alone appears as it is made."""
+    from ancestral.data.writing import ARRAYS, TABLES, write_table
     from ancestral.recipes.files import write_text
     from ancestral.recipes.generating import Writer
 
+    if to.out is not None and to.out.suffix.lower() in ARRAYS:
+        raise ConfigError(f"texts are written as they are or to tables, got {str(to.out)!r}")
     what = text.read(n, common.seed_or_default)
     writer = Writer.open(run, device=common.device_or_default, int8=text.int8)
     if n == 1 and to.out is None and not common.json and not what.beams and not what.stop:
@@ -141,6 +144,9 @@ def write_texts(run: "Run", n: int, text: TextOptions, to: Destination, common: 
     answer: dict[str, object] = {"run": str(run.folder), "n": n}
 
     def write(path: Path) -> Path:
+        if path.suffix.lower() in TABLES:
+            rows = [one.to_json() for one in found]
+            return write_table({name: [row[name] for row in rows] for name in rows[0]}, path)
         write_text(path, "".join(f"{one.text}\n" for one in found))
         return path
 

@@ -29,6 +29,8 @@ from ancestral.errors import CapabilityError, ConfigError
 from ancestral.recipes.runs import Run
 from ancestral.training.order import seed_of
 
+_BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
@@ -42,7 +44,7 @@ class Writing:
         stop: Strings before which a text ends.
         regex: A regular expression that what is generated matches.
         schema: A JSON schema that what is generated fits.
-        beams: Beams of a beam search in place of draws; 0 for none.
+        beams: Beams of a beam search in place of draws, at most 1,000; 0 for none.
         contrastive: alpha of contrastive search in place of draws, in (0, 1]; 0 for none.
         draft: Another run of the same tokenizer whose guesses are checked in one pass, or
             ``ngram``: what followed the last tokens before.
@@ -65,9 +67,11 @@ class Writing:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("n", 1), ("max_tokens", 1), ("beams", 0)):
+        for name, least in (("n", 1), ("max_tokens", 1)):
             if getattr(self, name) < least:
                 raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if not 0 <= self.beams <= _BEAMS:
+            raise ConfigError(f"beams must lie in [0, {_BEAMS:,}], got {self.beams:,}")
         if not 0 <= self.contrastive <= 1:
             raise ConfigError(f"contrastive must lie in [0, 1], got {self.contrastive}")
         ways = {"beams": self.beams, "contrastive": self.contrastive, "draft": self.draft}

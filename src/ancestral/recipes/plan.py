@@ -248,7 +248,12 @@ class _Chosen:
             usual = by_adamw(usual)
         if origin is not None:
             usual = origin.tuning.options(usual)
-        return settings.build(Options, self.options, base=usual)
+        options = settings.build(Options, self.options, base=usual)
+        if data.kind == "text" and "validate_every" not in self.options:
+            # Of little text the best weights are those of an early epoch.
+            epoch = -(-len(data.train) // (options.batch_size * options.accumulate))
+            options = replace(options, validate_every=min(options.validate_every, max(epoch, 10)))
+        return options
 
 
 def loading_of(chosen: Mapping[str, object]) -> Loading:

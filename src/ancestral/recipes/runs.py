@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -106,9 +107,15 @@ class Run:
         if self.record.data.kind != "text":
             raise RunError(f"{self.folder} models {self.record.data.kind}: it has no tokenizer")
         try:
-            return Tokenizer.load(path)
+            found = Tokenizer.load(path)
         except (OSError, ValueError) as error:
             raise DamagedFileError(f"{path} cannot be read: {error}") from None
+        if found.vocabulary != self.record.data.vocabulary:
+            raise DamagedFileError(
+                f"{path} is of another run: it has {found.vocabulary:,} tokens, this run "
+                f"{self.record.data.vocabulary:,}"
+            )
+        return found
 
     def data(self) -> Dataset:
         """Load the data of the run again, and check that they are the same.
@@ -118,7 +125,10 @@ class Run:
             DataError: If they cannot be read.
         """
         tokenizer = self.tokenizer() if self.record.tuning is not None else None
-        data = load(self.record.data.source, self.record.data.loading, tokenizer=tokenizer)
+        load_as = partial(load, self.record.data.source, self.record.data.loading)
+        data = load_as(tokenizer=tokenizer)
+        if data.corpus is not None and data.corpus.tokenizer != (own := self.tokenizer()):
+            data = load_as(tokenizer=own)  # It was learned by another version.
         if data.fingerprint != self.record.data.fingerprint:
             raise RunError(
                 f"the data of {self.folder} have changed: {self.record.data.source} has "

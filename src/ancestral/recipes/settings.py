@@ -36,7 +36,7 @@ def nearest(name: str, names: Iterable[str], *, otherwise: int = 0) -> str:
         >>> nearest("laten", ["latent", "hidden"])
         '; did you mean latent?'
     """
-    known = list(names)
+    known = list(dict.fromkeys(names))
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     if close:
         return f"; did you mean {' or '.join(close)}?"

@@ -27,7 +27,8 @@ TEXT = [
 @pytest.fixture(scope="session")
 def tokenizers() -> dict[str, Tokenizer]:
     return {
-        kind: Tokenizer.train(TEXT, kind=kind, pieces=300) for kind in ("bpe", "word", "character")
+        kind: Tokenizer.train(5 * TEXT, kind=kind, pieces=300)
+        for kind in ("bpe", "word", "character")
     }
 
 

@@ -19,7 +19,10 @@ TEXTS = [
     "a\u0301 x² ½ _y_ 漢字 🙂🏽\u200d ٣",
 ]
 ALPHABET = sorted({letter for text in TEXTS for letter in text})
-MADE = {kind: Tokenizer.train(TEXTS, kind=kind, pieces=300) for kind in KINDS}
+OFTEN = 5 * TEXTS
+"""As often as a piece must stand in a text."""
+
+MADE = {kind: Tokenizer.train(OFTEN, kind=kind, pieces=300) for kind in KINDS}
 
 
 def test_the_books_example() -> None:
@@ -122,16 +125,18 @@ def test_offsets_and_bytes_cover_the_text(kind: TokenizerKind) -> None:
 
 
 def test_pieces_are_a_ceiling_and_hold_all_bytes() -> None:
-    small, large = (Tokenizer.train(TEXTS, pieces=pieces) for pieces in (280, 10_000))
+    small, large = (Tokenizer.train(OFTEN, pieces=pieces) for pieces in (280, 10_000))
     assert len(small) == 280
     assert 280 < len(large) < 10_000  # Nothing is left to join.
     assert {small.token_bytes(i) for i in range(256)} == {bytes([i]) for i in range(256)}
-    assert Tokenizer.train(TEXTS, pieces=280) == small
+    assert Tokenizer.train(OFTEN, pieces=280) == small
+    assert len(Tokenizer.train(4 * ["abc"], pieces=280)) == 260  # Too rare to be a piece.
+    assert len(Tokenizer.train(5 * ["abc"], pieces=280)) == 262
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_long_texts_have_the_ids_that_the_library_gives_them(kind: TokenizerKind) -> None:
-    tokenizer = Tokenizer.train(["año y mar, año y sol"], kind=kind, pieces=270)
+    tokenizer = Tokenizer.train(5 * ["año y mar, año y sol"], kind=kind, pieces=270)
     text = "año y mar: ño!\n" * 1000
     assert tokenizer.encode(text) == tokenizer.library.encode(text, add_special_tokens=False).ids
 

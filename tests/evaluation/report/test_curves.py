@@ -78,4 +78,6 @@ def test_memorising_is_said() -> None:
         "Validation loss is 1.5 above its least, of step 2: what is learned since is memorised."
     )
     stuck = Curve("loss", [1, 2, 3], [3.0, 2.0, 2.5])  # Both rise: that is no memorising.
+    once = Curve("validation/loss", [2], [3.0])
+    assert said_of_losses(training, once).startswith("Validation loss was measured once")
     assert said_of_losses(stuck, rising) == "Validation loss is 1.5 above its least, of step 2."

@@ -23,7 +23,7 @@ from ancestral.data.text.tokenizer import Tokenizer, library_version
 from ancestral.data.text.windows import lengths, pack, packed_length, write_padded
 from ancestral.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what stands in the cache changes."""
 
 _DEFAULT = Loading()

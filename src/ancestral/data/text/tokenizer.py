@@ -24,6 +24,7 @@ r"""The book's ``\d|[^\w\s]|\w+|\s``, in classes that mean the same to Rust as t
 
 _ALL = 2**31 - 1
 _LONG = 10_000  # Characters that take about a millisecond to encode, or more.
+_OFTEN = 5  # A piece of bytes that stands more rarely in the training text teaches nothing.
 _SPLIT = {"word": WORD, "character": r"[\s\S]"}
 
 
@@ -328,6 +329,7 @@ def _learn_pieces(texts: Iterable[str], pieces: int) -> "Library":
     trainer = t.trainers.BpeTrainer(
         vocab_size=pieces - len(SPECIAL_NAMES),
         initial_alphabet=sorted(t.pre_tokenizers.ByteLevel.alphabet()),
+        min_frequency=_OFTEN,
         show_progress=False,
     )
     library.train_from_iterator(texts, trainer)

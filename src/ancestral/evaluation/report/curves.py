@@ -77,6 +77,8 @@ def said_of_losses(training: Curve, validation: Curve) -> str:
         >>> said_of_losses(Curve("loss", [1, 2], [3.0, 1.0]), Curve("", [1, 2], [3.0, 3.5]))
         'Validation loss is 0.5 above its least, of step 1: what is learned since is memorised.'
     """
+    if len(validation.values) < 2:
+        return "Validation loss was measured once: it cannot be told whether it rises."
     least = min(range(len(validation.values)), key=validation.values.__getitem__)
     risen = validation.values[-1] - validation.values[least]
     if risen <= 0:
