@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from typing import Literal
+from unittest.mock import patch
 
 from ancestral.data.dataset import Loading, TextLoading
 from ancestral.data.text import load_corpus
@@ -18,8 +19,10 @@ def run() -> Iterator[Result]:
     """Yield the share of places with a target; nothing where the text is absent."""
     if not TALES.is_file():
         return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["ANCESTRAL_CACHE"] = folder
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.dict(os.environ, {"ANCESTRAL_CACHE": folder}),  # What comes after has its own again.
+    ):
         packed, _ = _share("packed")
         padded, notes = _share("padded")
         yield Result(

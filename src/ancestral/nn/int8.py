@@ -47,8 +47,8 @@ class Int8Linear(nn.Module):
         """Map x [*, D] to [*, J], float32."""
         flat = x.float().reshape(-1, self.inputs)
         peak = flat.abs().amax(1, keepdim=True).clamp_min_(1e-30)
-        # What is not finite becomes some whole number, and its row not finite through the peak.
-        found = _PRODUCT(flat / peak, 1 / 127, 128, self._packed).mul_(peak)
+        unit = (flat / peak).nan_to_num_(0.0)  # A NaN stays in its row, through the peak.
+        found = _PRODUCT(unit, 1 / 127, 128, self._packed).mul_(peak)
         found = found if self._bias is None else found.add_(self._bias)
         return found.reshape(*x.shape[:-1], self.outputs)
 

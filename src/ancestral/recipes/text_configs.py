@@ -190,7 +190,7 @@ class GPTConfig:
         parts = dict(_PARTS[kind])
         if (width // heads) % 2:  # Angles turn features in pairs.
             parts["positions"] = "learned"
-        given = {name: getattr(self, name) for name in parts}
+        given = {name: value for name in parts if (value := getattr(self, name)) is not None}
         return replace(
             self,
             layers=self.layers or _LAYERS[self.size],
@@ -198,7 +198,7 @@ class GPTConfig:
             heads=heads,
             groups=groups,
             parts=kind,
-            **(parts | {name: value for name, value in given.items() if value is not None}),
+            **(parts | given),
             dropout=(0.3 if small else 0.1) if self.dropout is None else self.dropout,
         )
 
