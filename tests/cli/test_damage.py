@@ -60,18 +60,18 @@ def test_a_damaged_checkpoint_is_named(run: Path, cut: bool, cli: Callable) -> N
 def test_a_newer_format_is_refused(run: Path, name: str, cli: Callable) -> None:
     path = run / name
     text = path.read_text()
-    path.write_text(text.replace("format = 1", "format = 2").replace('"format": 1', '"format": 2'))
+    path.write_text(text.replace("format = 2", "format = 3").replace('"format": 2', '"format": 3'))
     reopen(run)
     line = cli("fit", "--resume", run).line
-    assert "newer version (format 2; this one reads 1): upgrade ancestral" in line
+    assert "newer version (format 3; this one reads 2): upgrade ancestral" in line
     assert name in line
 
 
 @pytest.mark.parametrize(
     ("old", "new", "part"),
     [
-        ("format = 1", "format = [", "damaged"),
-        ("format = 1", "", "damaged"),
+        ("format = 2", "format = [", "damaged"),
+        ("format = 2", "", "damaged"),
         ('model = "vae"', 'model = "vaf"', "unknown model 'vaf'"),
         ('size = "tiny"', 'sise = "tiny"', "'sise'"),
         ("seed = 0", "sede = 0", "damaged"),

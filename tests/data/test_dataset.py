@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ancestral.data import Dataset, Examples, Loading
+from ancestral.data.fields import Image, Vector
 from ancestral.errors import ConfigError
 
 
@@ -21,8 +22,9 @@ def test_index_takes_x_and_given_together() -> None:
 def test_dimensions_of_the_books_examples(shape: tuple[int, ...], count: int) -> None:
     # GP-11: a CelebA photo has 116,412 numbers, an MNIST digit 784 (not 728).
     examples = Examples(torch.zeros(1, *shape))
+    fields = {"x": (Image if len(shape) > 1 else Vector).of(examples.x)}
     data = Dataset(
-        name="", source="", kind="images", train=examples, validation=examples, test=examples
+        name="", source="", fields=fields, train=examples, validation=examples, test=examples
     )
     assert data.event_shape == shape
     assert data.event_shape.numel() == math.prod(shape) == count

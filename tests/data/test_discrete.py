@@ -39,9 +39,7 @@ def test_samples_read_back_the_same(states_csv: Path, name: str) -> None:
     path = write_samples(
         contents.examples.x,
         states_csv.parent / name,
-        kind="tables",
-        columns=contents.columns,
-        states=contents.states,
+        contents.field,
     )
     back = load_states(path, DISCRETE)
     assert (back.columns, back.states) == (contents.columns, contents.states)

@@ -3,6 +3,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples, Loading
+from ancestral.data.fields import Image, Vector, labelled
 from ancestral.data.splitting import Contents, assemble
 from ancestral.errors import DataError
 
@@ -12,7 +13,7 @@ def split(contents: Contents, **loading: object) -> Dataset:
 
 
 def vectors(x: Tensor, **parts: object) -> Contents:
-    return Contents(kind="vectors", examples=Examples(x), **parts)
+    return Contents(fields={"x": Vector.of(x)}, examples=Examples(x), **parts)
 
 
 def rows(*parts: Examples) -> set[tuple[float, ...]]:
@@ -45,7 +46,8 @@ def test_fingerprint_is_stable_across_machines() -> None:
 def test_labels_stay_with_their_rows() -> None:
     label = torch.arange(50)
     contents = Contents(
-        kind="vectors", examples=Examples(label[:, None] + 0.5, {"label": label}), labels=("a",)
+        fields=labelled(Vector.of_numbers("x"), "a"),
+        examples=Examples(label[:, None] + 0.5, {"label": label}),
     )
     data = split(contents)
     for part in (data.train, data.validation, data.test):
@@ -77,7 +79,7 @@ def test_zero_equals_minus_zero() -> None:
 def test_an_official_test_split_is_left_whole() -> None:
     x = torch.randint(0, 256, (60, 1, 4, 4), dtype=torch.uint8)
     test = torch.cat((x[:7], torch.randint(0, 256, (13, 1, 4, 4), dtype=torch.uint8)))
-    data = split(Contents(kind="images", examples=Examples(x), test=Examples(test), levels=256))
+    data = split(Contents(fields={"x": Image.of(x)}, examples=Examples(x), test=Examples(test)))
     assert data.official_split
     assert len(data.test) == 20
     assert data.duplicates_removed == 7

@@ -9,11 +9,13 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Image, Vector
 from ancestral.data.transforms import Affine, dequantise, unit_interval
 from ancestral.evaluation import Evaluation, Figure, Setting, evaluate
 from ancestral.networks.units import InDataUnits
 
 SETTING = Setting(samples=600, references=500, radii=250, draws=2)
+PLANE = {"x": Vector.of_numbers("xy")}
 PLACES = torch.tensor([[-4.0, 0.0], [4.0, 0.0]])
 
 
@@ -35,7 +37,7 @@ def data() -> Dataset:
     generator = Generator().manual_seed(1)
     train, validation, test = (Examples(law(n, generator).double()) for n in (1000, 500, 500))
     return Dataset(
-        name="two", source="two", kind="vectors", train=train, validation=validation, test=test
+        name="two", source="two", fields=PLANE, train=train, validation=validation, test=test
     )
 
 
@@ -215,7 +217,7 @@ def test_units_of_the_columns_do_not_matter(data: Dataset) -> None:
     splits = {
         name: Examples(getattr(data, name).x * scale) for name in ("train", "validation", "test")
     }
-    stretched = Dataset(name="two", source="two", kind="vectors", **splits)
+    stretched = Dataset(name="two", source="two", fields=PLANE, **splits)
     model = InDataUnits(Truth(), Affine(torch.zeros(2), scale))
     found, plain = evaluate(model, stretched, setting=SETTING), measure(Truth(), data)
     assert "off_manifold" not in plain.figures  # Only where there are fresh draws.
@@ -251,7 +253,7 @@ def test_too_few_test_examples_are_said_aloud(data: Dataset) -> None:
     few = Dataset(
         name="few",
         source="few",
-        kind="vectors",
+        fields=PLANE,
         train=data.train,
         validation=data.validation[:3],
         test=data.test[:5],
@@ -295,8 +297,7 @@ def images() -> Dataset:
     return Dataset(
         name="noise",
         source="noise",
-        kind="images",
-        levels=8,
+        fields={"x": Image.of(splits["train"], levels=8)},
         **{name: Examples(value) for name, value in splits.items()},
     )
 

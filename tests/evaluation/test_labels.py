@@ -7,7 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical
 
+from ancestral.data import fields
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Vector
 from ancestral.data.transforms import Affine
 from ancestral.evaluation import Figure, evaluate
 from ancestral.evaluation.attempts import Attempts
@@ -35,12 +37,10 @@ def labelled(n: int = 400) -> Dataset:
     return Dataset(
         name="signs",
         source="signs",
-        kind="vectors",
+        fields=fields.labelled(Vector.of_numbers(["x"]), ("minus", "plus")),
         train=part,
         validation=part,
         test=part,
-        columns=("x",),
-        labels=("minus", "plus"),
     )
 
 
@@ -77,7 +77,9 @@ def test_nothing_is_asked_of_other_models_or_of_data_without_labels() -> None:
     data = labelled()
     assert evaluate_labels(units(nn.Identity()), data, Attempts()).figures == {}
     bare = Dataset(
-        **{name: getattr(data, name) for name in ("name", "source", "kind")},
+        name=data.name,
+        source=data.source,
+        fields={"x": data.field},
         train=data.train,
         validation=data.validation,
         test=data.test,

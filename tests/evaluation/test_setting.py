@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Image, Vector
 from ancestral.errors import ConfigError
 from ancestral.evaluation.setting import Setting, Sizes
 
@@ -11,8 +12,7 @@ def dataset(train: int, test: int, *event: int) -> Dataset:
     return Dataset(
         name="zeros",
         source="zeros",
-        kind="vectors" if len(event) == 1 else "images",
-        levels=0 if len(event) == 1 else 256,
+        fields={"x": (Vector if len(event) == 1 else Image).of(torch.zeros(1, *event))},
         **{split: Examples(torch.zeros(n, *event)) for split, n in splits.items()},
     )
 

@@ -4,6 +4,7 @@ import torch
 
 from ancestral.data import Loading, load
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Image, Vector
 from ancestral.evaluation.space import Space
 
 
@@ -11,7 +12,12 @@ def test_columns_are_standardised_by_the_training_split() -> None:
     x = torch.randn(500, 3, dtype=torch.float64) * torch.tensor([1.0, 1e3, 0.0]) + 7
     rest = Examples(x[:10])
     data = Dataset(
-        name="a", source="a", kind="vectors", train=Examples(x), validation=rest, test=rest
+        name="a",
+        source="a",
+        fields={"x": Vector.of(x)},
+        train=Examples(x),
+        validation=rest,
+        test=rest,
     )
     rows = Space.of(data)(x)
     torch.testing.assert_close(rows[:, :2].std(dim=0, correction=0), torch.ones(2).double())
@@ -25,11 +31,10 @@ def test_images_lie_between_zero_and_one_and_are_averaged_down() -> None:
     data = Dataset(
         name="a",
         source="a",
-        kind="images",
+        fields={"x": Image.of(x, levels=17)},
         train=split,
         validation=split,
         test=split,
-        levels=17,
     )
     space = Space.of(data)
     rows = space(x)

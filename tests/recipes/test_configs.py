@@ -1,6 +1,6 @@
 import pytest
-from torch import Size
 
+from ancestral.data.fields import Image, Shape, Vector, labelled
 from ancestral.errors import ConfigError
 from ancestral.recipes.configs import (
     BayesNetConfig,
@@ -11,15 +11,12 @@ from ancestral.recipes.configs import (
     NaiveBayesConfig,
     VAEConfig,
 )
-from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import RECIPES
 from ancestral.recipes.text_configs import GPTConfig
 
-PLANE = Shape(kind="vectors", event=Size((2,)))
-DIGITS = Shape(kind="images", event=Size((1, 8, 8)), labels=10, levels=17)
-STATES = Shape(
-    kind="tables", event=Size((2,)), columns=("a", "b"), states=(("no", "yes"), ("1", "2"))
-)
+PLANE = Shape({"x": Vector.of_numbers("ab")})
+DIGITS = Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "0123456789"))
+STATES = Shape({"x": Vector.of_states("ab", (("no", "yes"), ("1", "2")))})
 
 
 @pytest.mark.parametrize("name", RECIPES)

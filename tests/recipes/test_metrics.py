@@ -18,7 +18,7 @@ def test_rows_past_the_checkpoint_are_dropped(tmp_path: Path) -> None:
     write(path, range(1, 9))
     write(path, range(6, 8), keep=5)
     assert [row["step"] for row in read_metrics(path)] == [1, 2, 3, 4, 5, 6, 7]
-    assert path.read_text().splitlines()[0] == '{"format": 1}'
+    assert path.read_text().splitlines()[0] == '{"format": 2}'
 
 
 def test_a_new_start_forgets_all(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_damage_elsewhere_is_found(tmp_path: Path) -> None:
     path.write_text('{"format": 1}\n{"step": 1}\nnot json\n{"step": 3}\n')
     with pytest.raises(DamagedFileError, match="line 3"):
         read_metrics(path)
-    path.write_text('{"format": 2}\n')
+    path.write_text('{"format": 3}\n')
     with pytest.raises(RunError, match="newer version"):
         read_metrics(path)
 

@@ -66,7 +66,7 @@ def test_a_format_that_is_none_is_damage(found: object) -> None:
 
 def test_a_newer_format_is_refused() -> None:
     check_format(1, PATH)
-    with pytest.raises(RunError, match=r"format 9; this one reads 1\): upgrade"):
+    with pytest.raises(RunError, match=r"format 9; this one reads 2\): upgrade"):
         check_format(9, PATH)
 
 

@@ -66,6 +66,7 @@ def encode(
     """
     import torch
 
+    from ancestral.data.fields import Vector
     from ancestral.data.writing import write_samples
     from ancestral.recipes import encode_run
 
@@ -79,7 +80,7 @@ def encode(
     answer: dict[str, object] = {"run": str(run), "data": data, "n": len(table), "latent": size}
     deliver(
         answer,
-        write=lambda path: write_samples(table, path, kind="vectors", columns=columns),
+        write=lambda path: write_samples(table, path, Vector.of_numbers(columns)),
         fields=lambda: {"columns": columns, "latents": table.tolist()},
         show=lambda: console.csv(columns, table.tolist()),
         out=to.out,

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from ancestral.data.catalogue import SourceInfo, describe
     from ancestral.data.circles import locate_circles, render_circles
     from ancestral.data.conllu import Sentence, read_conllu
-    from ancestral.data.dataset import Dataset, Examples, Kind, Loading, TextLoading
+    from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
+    from ancestral.data.fields import Category, Column, Field, Image, Kind, Shape, Tokens, Vector
     from ancestral.data.intrinsic import intrinsic_dimension
     from ancestral.data.sources import fresh, load, read
     from ancestral.data.text import Corpus, Documents, Tokenizer, load_corpus, tokenise_documents
@@ -31,21 +32,28 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Affine",
+    "Category",
+    "Column",
     "Compose",
     "Corpus",
     "Dataset",
     "Dequantise",
     "Documents",
     "Examples",
+    "Field",
     "Flatten",
+    "Image",
     "Kind",
     "Levels",
     "Loading",
     "Sentence",
+    "Shape",
     "SourceInfo",
     "TextLoading",
     "Tokenizer",
+    "Tokens",
     "Transform",
+    "Vector",
     "build",
     "dequantise",
     "describe",
@@ -74,9 +82,16 @@ _HOME = {
     "read_conllu": "conllu",
     "Dataset": "dataset",
     "Examples": "dataset",
-    "Kind": "dataset",
     "Loading": "dataset",
     "TextLoading": "dataset",
+    "Category": "fields",
+    "Column": "fields",
+    "Field": "fields",
+    "Image": "fields",
+    "Kind": "fields",
+    "Shape": "fields",
+    "Tokens": "fields",
+    "Vector": "fields",
     "intrinsic_dimension": "intrinsic",
     "fresh": "sources",
     "load": "sources",

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.dataset import Examples, Loading
+from ancestral.data.fields import Image, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents
@@ -143,10 +144,8 @@ def _images(
     if names is not None:
         given["label"], labels = encode_labels(path, names)
     return Contents(
-        kind="images",
+        fields=labelled(Image.of(x), labels),
         examples=Examples(x, given),
-        labels=labels,
-        levels=256,
         notes=(*notes, f"images laid out as {layout}", *resized),
     )
 

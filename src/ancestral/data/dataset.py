@@ -1,18 +1,19 @@
 """What every source of data becomes: three splits in the user's own units."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
-import torch
 from torch import Tensor
 
+from ancestral.data.fields import Field, WithFields, X
 from ancestral.errors import ConfigError
 
 if TYPE_CHECKING:
     from ancestral.data.text.corpus import Corpus
 
-Kind: TypeAlias = Literal["vectors", "images", "tables", "text"]
+Fresh: TypeAlias = Callable[[int, int], Tensor]
+"""(n, seed) -> n new draws [n, *event] from the distribution itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,53 +38,59 @@ class Examples:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: Tensor | slice) -> "Examples":
-        """Return the examples at ``index``: a slice, positions [M] or a mask [N]."""
+    @overload
+    def __getitem__(self, index: str) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: Tensor | slice) -> "Examples": ...
+    def __getitem__(self, index: str | Tensor | slice) -> "Tensor | Examples":
+        """Return a field by its name, or examples: by a slice, positions [M] or a mask [N]."""
+        if isinstance(index, str):
+            return self.x if index == X else self.given[index]
         return Examples(self.x[index], {name: value[index] for name, value in self.given.items()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Dataset:
+class Dataset(WithFields):
     """Data split in three, with everything needed to load it again and to name its parts.
 
     Args:
         name: A source's name, or a file's stem.
         source: What the user wrote, a name or an absolute path.
-        kind: ``"vectors"``, ``"images"``, ``"tables"`` of states, or ``"text"``.
+        fields: What ``x`` is, and what the fields given of each example are, by name.
         train: The training split; the only one that transforms and models are fitted on.
         validation: Chooses the best weights.
         test: Seen by evaluation only.
-        columns: Names of the D columns; empty for images.
-        labels: Label names; the index is the value of ``given["label"]``. Empty without labels.
-        levels: Images: number of grey levels, values are 0..levels-1. Others: 0.
-        states: Tables: names of the states of each column; the index is the value in ``x``.
         official_split: The test split is the source's own, whatever the seed.
         duplicates_removed: Examples dropped because an equal one stands in another split.
         fingerprint: SHA-256 of contents and splits, hexadecimal.
         notes: What was inferred or changed, one sentence each, to be said aloud.
+        fresh: Draws new examples of a toy set, whose units are standardised; None for others.
         corpus: Text: the documents of the splits and their tokenizer; None for others.
     """
 
     name: str
     source: str
-    kind: Kind
+    fields: Mapping[str, Field]
     train: Examples
     validation: Examples
     test: Examples
-    columns: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    levels: int = 0
-    states: tuple[tuple[str, ...], ...] = ()
     official_split: bool = False
     duplicates_removed: int = 0
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
+    fresh: Fresh | None = None
     corpus: "Corpus | None" = None
 
     @property
-    def event_shape(self) -> torch.Size:
-        """Shape of one example: [D], [C, H, W] or [T + 1]."""
-        return self.train.x.shape[1:]
+    def text(self) -> "Corpus":
+        """The documents of the splits and their tokenizer.
+
+        Raises:
+            ValueError: If the data are not text.
+        """
+        if self.corpus is None:
+            raise ValueError(f"{self.name} holds no text")
+        return self.corpus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

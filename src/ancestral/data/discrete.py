@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples, Loading
+from ancestral.data.fields import LABEL, Category, Vector
 from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order, refuse_cell
@@ -60,10 +61,8 @@ def load_states(path: Path, loading: Loading) -> Contents:
         hint = "the cell is empty; a fit with --set missing=em takes such cells as missing"
         refuse_cell(path, row + 1, columns[column], hint)
     return Contents(
-        kind="tables",
+        fields={"x": Vector.of_states(columns, states)},
         examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
-        columns=columns,
-        states=states,
         notes=(
             *(table.dialect.notes if table.dialect else ()),
             said,
@@ -140,7 +139,7 @@ def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
         train=turned(data.train),
         validation=turned(data.validation),
         test=turned(data.test),
-        states=tuple(tuple(names) for names in states),
+        fields={**data.fields, "x": Vector.of_states(data.columns, states)},
     )
 
 
@@ -167,7 +166,7 @@ def relabel(data: Dataset, labels: Sequence[str]) -> Dataset:
         train=turned(data.train),
         validation=turned(data.validation),
         test=turned(data.test),
-        labels=tuple(labels),
+        fields={**data.fields, LABEL: Category(states=tuple(labels))},
     )
 
 

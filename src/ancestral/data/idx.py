@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ancestral.data.dataset import Examples, Loading
+from ancestral.data.fields import Image, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents
@@ -179,5 +180,5 @@ def _contents(
         count = 1 + max((int(part.max()) for part in parts if len(part)), default=-1)
         labels = names if len(names) >= count else tuple(str(value) for value in range(count))
     return Contents(
-        kind="images", examples=examples, test=test, labels=labels, levels=256, notes=notes
+        fields=labelled(Image.of(examples.x), labels), examples=examples, test=test, notes=notes
     )

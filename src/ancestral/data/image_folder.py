@@ -13,9 +13,11 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image as Picture
+from PIL import ImageOps, UnidentifiedImageError
 
 from ancestral.data.dataset import Examples, Loading
+from ancestral.data.fields import Image, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.images import choose_size, resized_note, square
 from ancestral.data.splitting import Contents
@@ -43,7 +45,7 @@ _UNREADABLE = (
     EOFError,
     struct.error,
     zlib.error,
-    Image.DecompressionBombError,
+    Picture.DecompressionBombError,
 )
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
@@ -77,21 +79,18 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     if labels:
         given["label"] = torch.tensor([labels.index(name) for name in classes])
     everything = Examples(torch.from_numpy(images), given)
+    fields = labelled(Image.of(everything.x), labels)
     if splits is None:
-        return Contents(
-            kind="images", examples=everything, labels=labels, levels=256, notes=tuple(notes)
-        )
+        return Contents(fields=fields, examples=everything, notes=tuple(notes))
     own = {
         name: everything[torch.tensor([split == name for split in splits])] for name in set(splits)
     }
     notes.append("splits taken from the subfolders " + ", ".join(sorted(own)))
     return Contents(
-        kind="images",
+        fields=fields,
         examples=own["train"],
         test=own["test"],
         validation=own.get("validation"),
-        labels=labels,
-        levels=256,
         notes=tuple(notes),
     )
 
@@ -103,9 +102,8 @@ def load_image(path: Path, loading: Loading) -> Contents:
         DataError: If it cannot be read.
     """
     pixels, notes = _read([path], path.parent, loading, None)
-    return Contents(
-        kind="images", examples=Examples(torch.from_numpy(pixels)), levels=256, notes=tuple(notes)
-    )
+    x = torch.from_numpy(pixels)
+    return Contents(fields={"x": Image.of(x)}, examples=Examples(x), notes=tuple(notes))
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -224,7 +222,7 @@ def _each(
 
 
 def _shape(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
+    with Picture.open(path) as image:
         size = image.size
         # Reads to the end and compares the checksums where the format has them.
         image.verify()
@@ -234,7 +232,7 @@ def _shape(path: Path) -> tuple[int, int]:
 def _decode(path: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]:
     """Return one image, [S, S] if it has no colour, else [S, S, 3], and what was done to it."""
     remarks = []
-    with Image.open(path) as opened:
+    with Picture.open(path) as opened:
         # JPEG decodes at a fraction of its size much faster; twice the target loses nothing.
         opened.draft(opened.mode, (2 * size, 2 * size))
         if getattr(opened, "n_frames", 1) > 1:
@@ -244,8 +242,8 @@ def _decode(path: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]:
             image = _eight_bits(image)
             remarks.append("16 bits reduced to 8")
         elif image.has_transparency_data:
-            paper = Image.new("RGBA", image.size, "white")
-            image = Image.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
+            paper = Picture.new("RGBA", image.size, "white")
+            image = Picture.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
             remarks.append("transparency laid on white")
         elif image.mode == "F":
             raise ValueError("its pixels are floating-point numbers")
@@ -257,11 +255,11 @@ def _decode(path: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]:
     return pixels, remarks
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
+def _eight_bits(image: Picture.Image) -> Picture.Image:
     values = np.asarray(image).astype(np.int64)
     if values.min() < 0 or values.max() > 65_535:
         raise ValueError("its pixels have more than 16 bits")
-    return Image.fromarray((values >> 8).astype(np.uint8))
+    return Picture.fromarray((values >> 8).astype(np.uint8))
 
 
 def _colour_note(coloured: int, total: int) -> str:

@@ -16,6 +16,7 @@ from ancestral.data.catalogue import FOLDERS, HOW, NAMES
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.delimited import load_csv
 from ancestral.data.discrete import load_states
+from ancestral.data.fields import Image, Vector, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,
@@ -170,7 +171,11 @@ def _toy(name: str) -> Contents:
         Examples(toys.draw(name, size, 0, split)) for split, size in enumerate(toys.SIZES)
     )
     return Contents(
-        kind="vectors", examples=train, validation=validation, test=test, columns=("x", "y")
+        fields={"x": Vector.of_numbers(("x", "y"))},
+        examples=train,
+        validation=validation,
+        test=test,
+        fresh=lambda n, seed: toys.draw(name, n, 1, seed),
     )
 
 
@@ -182,10 +187,8 @@ def _digits(loading: Loading) -> Contents:
     x, notes = fit_size(images, loading.size)
     label = torch.as_tensor(target).long()
     return Contents(
-        kind="images",
+        fields=labelled(Image.of(x, levels=17), tuple("0123456789")),
         examples=Examples(x, {"label": label}),
-        labels=tuple("0123456789"),
-        levels=17,
         notes=notes,
     )
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from ancestral.data.dataset import Dataset, Examples, Kind, Loading
+from ancestral.data.dataset import Dataset, Examples, Fresh, Loading
+from ancestral.data.fields import Field, Vector, WithFields, X
 from ancestral.errors import DataError
 
 MINIMUM_ROWS = 10
@@ -22,30 +23,26 @@ _RAW_KEY_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Contents:
+class Contents(WithFields):
     """What a reader found, before it is split.
 
     Args:
-        kind: ``"vectors"``, ``"images"`` or ``"tables"``.
+        fields: What ``x`` and the given fields are.
         examples: What is to be split: all of it, or all but the source's own splits.
         test: The source's own test split, if it has one.
         validation: The source's own validation split, if it has one.
-        columns: Names of the columns of vectors.
-        labels: Names of the values of ``given["label"]``.
-        levels: Grey levels of images.
-        states: Names of the states of each column of tables.
+        apart: The field of which equal examples are kept in one split.
         notes: What was inferred or changed while reading.
+        fresh: Draws new examples of a toy set.
     """
 
-    kind: Kind
+    fields: Mapping[str, Field]
     examples: Examples
     test: Examples | None = None
     validation: Examples | None = None
-    columns: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    levels: int = 0
-    states: tuple[tuple[str, ...], ...] = ()
+    apart: str = X
     notes: tuple[str, ...] = ()
+    fresh: Fresh | None = None
 
 
 def assemble(contents: Contents, *, name: str, source: str, loading: Loading) -> Dataset:
@@ -67,10 +64,10 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
     notes = list(contents.notes)
     # The split that wins a duplicate comes first.
     order = (2, 0, 1) if official else (0, 1, 2)
-    fresh = _unseen([splits[i].x for i in order])
+    fresh = _unseen([splits[i][contents.apart] for i in order])
     copies = sum(int((~mask).sum()) for mask in fresh)
     removed = 0
-    if copies and _discrete(contents.kind, splits[0].x):
+    if copies and _discrete(contents.fields[contents.apart], splits[0][contents.apart]):
         notes.append(f"{copies} rows stand in two splits; kept, because every column is discrete")
     elif copies:
         removed = copies
@@ -82,18 +79,15 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
     return Dataset(
         name=name,
         source=source,
-        kind=contents.kind,
+        fields=contents.fields,
         train=splits[0],
         validation=splits[1],
         test=splits[2],
-        columns=contents.columns,
-        labels=contents.labels,
-        levels=contents.levels,
-        states=contents.states,
         official_split=official,
         duplicates_removed=removed,
         fingerprint=_fingerprint(contents, splits),
         notes=tuple(notes),
+        fresh=contents.fresh,
     )
 
 
@@ -131,12 +125,14 @@ def _unseen(splits: Sequence[Tensor]) -> list[Tensor]:
     return masks
 
 
-def _discrete(kind: Kind, x: Tensor) -> bool:
-    if kind != "vectors":
-        return kind == "tables"
-    if not bool((x == x.round()).all()):
+def _discrete(field: Field, x: Tensor) -> bool:
+    """Tell whether equal examples are what such data consist of: every column has few values."""
+    if not isinstance(field, Vector):
         return False
-    return all(len(column.unique()) <= FEW_VALUES for column in x.unbind(1))
+    if field.states:
+        return all(column.discrete for column in field.columns)
+    whole = bool((x == x.round()).all())
+    return whole and all(len(column.unique()) <= FEW_VALUES for column in x.unbind(1))
 
 
 def _refuse_empty(splits: Sequence[Examples], source: str, removed: int) -> None:

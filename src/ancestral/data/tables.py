@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.dataset import Examples, Loading
+from ancestral.data.fields import Vector, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
@@ -83,10 +84,8 @@ def table_contents(
     if whole and len(x):
         said.append(f"whole numbers, taken as continuous by models of vectors: {_shorten(whole)}")
     return Contents(
-        kind="vectors",
+        fields=labelled(Vector.of_numbers(columns), labels),
         examples=Examples(x, given),
-        columns=tuple(columns),
-        labels=labels,
         notes=tuple(said),
     )
 

@@ -7,17 +7,17 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image as Picture
 from torch import Tensor
 
-from ancestral.data.dataset import Kind
+from ancestral.data.fields import Field, Image, Vector
 from ancestral.data.files import atomic, reason, shown
 from ancestral.errors import ConfigError, RunError
 
@@ -37,11 +37,7 @@ _GAP = 2
 def write_samples(
     x: Tensor,
     path: Path,
-    *,
-    kind: Kind,
-    columns: Sequence[str] = (),
-    levels: int = 256,
-    states: Sequence[Sequence[str]] = (),
+    field: Field,
 ) -> Path:
     """Write samples, whole or not at all; a file that stands there is replaced.
 
@@ -54,10 +50,7 @@ def write_samples(
     Args:
         x: Samples in the user's units: float [N, D], or uint8 [N, C, H, W].
         path: Where to.
-        kind: ``"vectors"``, ``"images"`` or ``"tables"``.
-        columns: Names of the D columns.
-        levels: Grey levels of the images.
-        states: Names of the states of each column of a table.
+        field: What they are: its columns, or its grey levels.
 
     Returns:
         The path written, with the suffix that was added if there was none.
@@ -68,14 +61,17 @@ def write_samples(
 
     Example:
         >>> folder = Path(tempfile.mkdtemp())
-        >>> write_samples(torch.zeros(2, 1), folder / "s", kind="vectors", columns=["age"]).name
+        >>> write_samples(torch.zeros(2, 1), folder / "s", Vector.of_numbers(["age"])).name
         's.csv'
     """
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
         return _write_array(x, path)
-    if kind != "images":
-        return _write_samples_table(x, path, list(columns), states)
+    return _WRITERS[type(field)](x, path, field)
+
+
+def _write_images(x: Tensor, path: Path, field: Image) -> Path:
+    suffix, levels = path.suffix.lower(), field.levels
     if suffix == ".png":
         picture = image_grid(x, levels)
         with atomic(path) as draft:
@@ -139,7 +135,7 @@ def table_path(path: Path, *, kind: str = "tables", others: Sequence[str] = ()) 
 
 def image_grid(
     x: Tensor, levels: int = 256, *, columns: int | None = None, scale: int | None = None
-) -> Image.Image:
+) -> Picture.Image:
     """Lay images side by side on white.
 
     Args:
@@ -177,9 +173,9 @@ def _visible(x: Tensor, levels: int) -> Tensor:
     return spread.permute(0, 2, 3, 1).cpu()
 
 
-def _picture(pixels: Tensor) -> Image.Image:
+def _picture(pixels: Tensor) -> Picture.Image:
     array = pixels.contiguous().numpy()
-    return Image.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
+    return Picture.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
 def _write_array(x: Tensor, path: Path) -> Path:
@@ -194,18 +190,23 @@ def _write_array(x: Tensor, path: Path) -> Path:
     return path
 
 
-def _write_samples_table(
-    x: Tensor, path: Path, columns: list[str], states: Sequence[Sequence[str]]
-) -> Path:
-    if len(columns) != x.shape[1]:
-        raise ValueError(f"{x.shape[1]} columns need as many names, got {len(columns)}")
-    kind = "tables" if states else "vectors"
-    path = table_path(path, kind=kind, others=ARRAYS)
-    values = list(x.double().cpu().numpy().T.copy())
-    if states:
-        numbers = x.long().cpu().numpy().T
-        values = [np.array(names)[of] for names, of in zip(states, numbers, strict=True)]
-    return write_table(dict(zip(columns, values, strict=True)), path, kind=kind)
+def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
+    if len(field.columns) != x.shape[1]:
+        raise ValueError(f"{x.shape[1]} columns need as many names, got {len(field.columns)}")
+    path = table_path(path, kind=field.kind, others=ARRAYS)
+    values = {
+        column.name: np.array(column.states)[cells.long().numpy()]
+        if column.discrete
+        else cells.double().numpy().copy()
+        for column, cells in zip(field.columns, x.cpu().T, strict=True)
+    }
+    return write_table(values, path, kind=field.kind)
+
+
+_WRITERS: dict[type[Field], Callable[[Tensor, Path, Any], Path]] = {
+    Vector: _write_rows,
+    Image: _write_images,
+}
 
 
 def _write_as(suffix: str, table: "pyarrow.Table", draft: Path) -> None:

@@ -11,6 +11,7 @@ from ancestral.capabilities import (
     Given,
     HasBound,
     HasDensity,
+    HasGraph,
     Samples,
     SamplesMeans,
 )
@@ -44,6 +45,17 @@ class InDataUnits:
     def can(self, capability: type) -> bool:
         """Return whether the model has a capability, one of ``ancestral.capabilities``."""
         return isinstance(self.model, capability)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """Names of the nodes of the generative network; empty of a model that is none."""
+        graphs = self.model.graph if isinstance(self.model, HasGraph) else {}
+        return tuple(graphs["p"].names) if "p" in graphs else ()
+
+    def taken(self, given: Given) -> Given | None:
+        """Return those of the given fields that are nodes of the model, None where none is."""
+        nodes = self.nodes
+        return {name: value for name, value in given.items() if name in nodes} or None
 
     def sample(
         self,

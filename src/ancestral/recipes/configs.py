@@ -8,10 +8,10 @@ after a default has changed.
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self, TypeAlias, runtime_checkable
 
+from ancestral.data.fields import Shape
 from ancestral.networks.formats import network_suffix, network_suffixes
 from ancestral.recipes.graphs import graph_of_file
 from ancestral.recipes.settings import require
-from ancestral.recipes.shape import Shape
 
 Size: TypeAlias = Literal["tiny", "small", "medium"]
 
@@ -271,7 +271,7 @@ class ImageVAEConfig:
         """Return the config with the latent dimensions and the width."""
         return replace(
             self,
-            latent=self.latent or (16 if shape.event[-1] < 16 else 64),
+            latent=self.latent or (16 if shape.event_shape[-1] < 16 else 64),
             width=self.width or _WIDTHS[self.size],
         )
 

@@ -3,20 +3,16 @@
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Size
-
 from ancestral.capabilities import CAPABILITIES
+from ancestral.data.fields import Image, Shape, Tokens, Vector, labelled
 from ancestral.recipes import settings
-from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import RECIPES, Recipe
 
 _EXAMPLES = {
-    "vectors": Shape(kind="vectors", event=Size((2,)), labels=2),
-    "images": Shape(kind="images", event=Size((1, 8, 8)), labels=2, levels=17),
-    "tables": Shape(
-        kind="tables", event=Size((2,)), columns=("x", "y"), states=(("0", "1"), ("0", "1"))
-    ),
-    "text": Shape(kind="text", event=Size((9,)), vocabulary=10),
+    "vectors": Shape(labelled(Vector.of_numbers("xy"), "01")),
+    "images": Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "01")),
+    "tables": Shape({"x": Vector.of_states("xy", ("01", "01"))}),
+    "text": Shape({"x": Tokens(vocabulary=10, window=8)}),
 }
 
 

@@ -50,7 +50,7 @@ def other_text(run: Run, source: str) -> Dataset:
     return Dataset(
         name=shown(absolute.name),
         source=str(absolute),
-        kind="text",
+        fields=mine.fields,
         train=nothing,
         validation=nothing,
         test=nothing,

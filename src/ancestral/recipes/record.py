@@ -3,27 +3,26 @@
 import platform
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
 import tomli_w
 import torch
-from torch import Size
 
 from ancestral import __version__
-from ancestral.data.dataset import Dataset, Kind, Loading, TextLoading
+from ancestral.data.dataset import Dataset, Loading, TextLoading
+from ancestral.data.fields import Field, Shape, WithFields, from_plain, to_plain
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.recipes import settings
 from ancestral.recipes.configs import Config
-from ancestral.recipes.shape import Shape
 from ancestral.recipes.table import recipe_named
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
-FORMAT = 1
+FORMAT = 2
 """The layout of a run folder; a larger number is refused."""
 
 Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]
@@ -56,49 +55,29 @@ def check_format(found: object, path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataRecord:
+class DataRecord(WithFields):
     """The data of a run: how to load them again, and what is needed without them.
 
     Args:
         name: A short name.
         source: What loads it.
-        kind: vectors, images, tables or text.
+        fields: What ``x`` and the given fields are.
         fingerprint: Of contents and split.
-        event_shape: Of one example.
         train: Examples in the training split.
-        columns: Names of the columns of vectors.
-        labels: Names of the labels; empty if there are none.
-        levels: Grey levels of images, else 0.
-        states: Names of the states of each column of tables.
-        vocabulary: Tokens of text, else 0.
         loading: Everything that changes what is loaded.
     """
 
     name: str
     source: str
-    kind: Kind
+    fields: Mapping[str, Field]
     fingerprint: str
-    event_shape: tuple[int, ...]
     train: int
-    columns: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    levels: int = 0
-    states: tuple[tuple[str, ...], ...] = ()
-    vocabulary: int = 0
     loading: Loading = field(default_factory=Loading)
 
     @property
     def shape(self) -> Shape:
         """What a model must know of these data."""
-        return Shape(
-            kind=self.kind,
-            event=Size(self.event_shape),
-            labels=len(self.labels),
-            levels=self.levels,
-            columns=self.columns if self.states else (),
-            states=self.states,
-            vocabulary=self.vocabulary,
-        )
+        return Shape(self.fields)
 
     @classmethod
     def of(cls, data: Dataset, loading: Loading) -> Self:
@@ -106,26 +85,23 @@ class DataRecord:
         return cls(
             name=data.name,
             source=data.source,
-            kind=data.kind,
+            fields=data.fields,
             fingerprint=data.fingerprint,
-            event_shape=tuple(data.event_shape),
             train=len(data.train),
-            columns=tuple(data.columns),
-            labels=tuple(data.labels),
-            levels=data.levels,
-            states=data.states,
-            vocabulary=data.corpus.tokenizer.vocabulary if data.corpus else 0,
             loading=loading,
         )
 
     def to_plain(self) -> dict[str, Any]:
         """Return what TOML can hold."""
-        found = asdict(replace(self, loading=Loading()))
-        loading = asdict(self.loading)
-        if self.kind != "text":
-            del loading["text"]
-        found["loading"] = {key: value for key, value in loading.items() if value is not None}
-        return found
+        loading = {k: v for k, v in asdict(self.loading).items() if v is not None}
+        return {
+            "name": self.name,
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "train": self.train,
+            "loading": loading,
+            "fields": {name: to_plain(field) for name, field in self.fields.items()},
+        }
 
     @classmethod
     def from_plain(cls, found: Mapping[str, Any]) -> Self:
@@ -134,10 +110,13 @@ class DataRecord:
         loading = dict(values.pop("loading"))
         loading["fractions"] = tuple(loading["fractions"])
         loading["text"] = TextLoading(**loading.pop("text", {}))
-        for name in ("event_shape", "columns", "labels"):
-            values[name] = tuple(values[name])
-        values["states"] = tuple(tuple(names) for names in values.get("states", ()))
-        return cls(**values, loading=Loading(**loading))
+        loading = Loading(**loading)
+        plain = values.pop("fields", None)
+        if plain is None:
+            plain = _fields_of_first_format(values)
+        fields = {name: from_plain(field) for name, field in plain.items()}
+        known = {name: values[name] for name in ("name", "source", "fingerprint", "train")}
+        return cls(**known, fields=fields, loading=loading)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +263,31 @@ class Record:
             tuning=settings.build(Tuning, found["tuning"]) if "tuning" in found else None,
             result=Result.from_plain(found["result"]),
         )
+
+
+def _fields_of_first_format(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the fields of data as runs described them before fields had names."""
+    shape, states = data["event_shape"], data.get("states", [])
+    kinds: dict[str, dict[str, Any]] = {
+        "vectors": {"type": "vector", "columns": data["columns"]},
+        "tables": {
+            "type": "vector",
+            "columns": [
+                {"name": name, "type": "category", "states": words}
+                for name, words in zip(data["columns"], states, strict=False)
+            ],
+        },
+        "text": {
+            "type": "tokens", "vocabulary": data.get("vocabulary", 0), "window": shape[0] - 1
+        },
+    }  # fmt: skip
+    fields = {"x": kinds.get(data["kind"], {})}
+    if len(shape) == 3:
+        sizes = dict(zip(("channels", "height", "width"), shape, strict=True))
+        fields["x"] = {"type": "image", **sizes, "levels": data["levels"]}
+    if data["labels"]:
+        fields["label"] = {"type": "category", "states": data["labels"]}
+    return fields
 
 
 def is_finished(record: Record, end: Budget | None = None) -> bool:

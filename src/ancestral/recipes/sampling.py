@@ -122,10 +122,7 @@ def names_of_nodes(run: Run) -> tuple[str, ...]:
 
 def named_rows(run: Run, x: Tensor) -> list[list[Any]]:
     """Return samples [N, *event] as lists, states by their names."""
-    states = run.record.data.states
-    if not states:
-        return x.tolist()
-    return [[of[cell] for of, cell in zip(states, row, strict=True)] for row in x.tolist()]
+    return run.record.data.field.rows(x)
 
 
 def write_run_samples(run: Run, x: Tensor, path: Path) -> Path:
@@ -135,10 +132,7 @@ def write_run_samples(run: Run, x: Tensor, path: Path) -> Path:
         ConfigError: If the ending does not fit the data.
         RunError: If it cannot be written.
     """
-    data = run.record.data
-    return write_samples(
-        x, path, kind=data.kind, columns=data.columns, levels=data.levels, states=data.states
-    )
+    return write_samples(x, path, run.record.data.field)
 
 
 def units_width(run: Run) -> int:

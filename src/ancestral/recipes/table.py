@@ -6,12 +6,12 @@ from typing import Any, Literal, TypeAlias
 
 from torch import Generator, Tensor, nn
 
-from ancestral.data.dataset import Dataset, Kind
+from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Kind, Shape
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.recipes import configs, text_configs, text_wiring, wiring
 from ancestral.recipes.settings import nearest
-from ancestral.recipes.shape import Shape
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeAlias
 
+from ancestral.data.fields import Shape
 from ancestral.recipes.configs import chosen
 from ancestral.recipes.settings import require
-from ancestral.recipes.shape import Shape
 
 TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
 

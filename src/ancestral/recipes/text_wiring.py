@@ -10,8 +10,8 @@ from ancestral.autoregressive.recurrent import Cell
 from ancestral.classic.chains.language import NGramLanguageModel
 from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
 from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Shape
 from ancestral.data.transforms import States, Transform
-from ancestral.recipes.shape import Shape
 from ancestral.recipes.text_configs import (
     MUON_RATE,
     BigramConfig,
@@ -107,7 +107,7 @@ def gpt(config: GPTConfig, shape: Shape) -> nn.Module:
     return GPT(
         shape.vocabulary,
         shape=GPTShape(
-            window=shape.event[0] - 1,
+            window=shape.event_shape[0] - 1,
             width=config.width or 1,
             layers=config.layers or 1,
             heads=config.heads or 1,

@@ -21,6 +21,7 @@ from ancestral.classic import (
 )
 from ancestral.classic.arguments import check_components
 from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Shape
 from ancestral.data.transforms import (
     Compose,
     Flatten,
@@ -44,7 +45,6 @@ from ancestral.recipes.configs import (
     NaiveBayesConfig,
     VAEConfig,
 )
-from ancestral.recipes.shape import Shape
 from ancestral.training.options import Options
 
 _COMPONENTS: dict[bool, Sequence[int]] = {
@@ -156,7 +156,7 @@ def enough_for_a_distance(config: GANConfig, data: Dataset) -> None:
 
 def naive_bayes(config: NaiveBayesConfig, shape: Shape) -> nn.Module:
     """Return Gaussian naive Bayes, not fitted yet; without labels, of one label."""
-    states = max(1, shape.labels)
+    states = max(1, len(shape.labels))
     return NaiveBayes(DiagonalGaussians(states, shape.features, smoothing=config.smoothing))
 
 
@@ -164,8 +164,8 @@ def classifier(config: ClassifierConfig, shape: Shape) -> nn.Module:
     """Return logistic regression, not fitted yet, or a network of logits."""
     config = config.resolved(shape)
     if config.closed:
-        return LogisticRegression(shape.features, shape.labels, penalty=config.penalty or 0.0)
-    return Classifier((shape.features,), shape.labels, hidden=config.hidden or ())
+        return LogisticRegression(shape.features, len(shape.labels), penalty=config.penalty or 0.0)
+    return Classifier((shape.features,), len(shape.labels), hidden=config.hidden or ())
 
 
 def enough_labels(config: ClassifierConfig, data: Dataset) -> None:
@@ -204,13 +204,13 @@ def image_vae(config: ImageVAEConfig, shape: Shape) -> nn.Module:
         ValueError: If the images are not square.
     """
     config = config.resolved(shape)
-    channels, height, width = shape.event
+    channels, height, width = shape.event_shape
     if height != width:
         raise ValueError(f"images must be square, got {height} x {width}; set size=32")
     sizes = Sizes(
         channels=channels,
         size=height,
-        classes=shape.labels if config.conditional else 0,
+        classes=len(shape.labels) if config.conditional else 0,
         latent=config.latent or 1,
         width=config.width or 1,
         decoder=config.decoder,

@@ -6,6 +6,8 @@ import torch
 from PIL import Image
 
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Image as Grey
+from ancestral.data.fields import Vector, labelled
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.report.galleries import (
     columns_for,
@@ -26,12 +28,10 @@ def section_of(*entries: ModelEntry, labels: int = 3, side: int = 8) -> Section:
     data = Dataset(
         name="d",
         source="d",
-        kind="images",
+        fields=labelled(Grey.of(part.x, levels=17), [f"class {i}" for i in range(labels)]),
         train=part,
         validation=part,
         test=part,
-        labels=tuple(f"class {i}" for i in range(labels)),
-        levels=17,
     )
     return Section(data=data, entries=entries)
 
@@ -84,7 +84,14 @@ def test_large_images_stand_in_shorter_rows() -> None:
 
 def test_nearest_rows_of_vectors() -> None:
     part = Examples(torch.zeros(4, 8))
-    data = Dataset(name="d", source="d", kind="vectors", train=part, validation=part, test=part)
+    data = Dataset(
+        name="d",
+        source="d",
+        fields={"x": Vector.of(part.x)},
+        train=part,
+        validation=part,
+        test=part,
+    )
     x = torch.arange(80.0).reshape(10, 8)
     entry = ModelEntry(name="m", figures={}, samples=x, nearest=x + 0.5)
     section = Section(data=data, entries=[entry])

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Image, Vector, labelled
 from ancestral.errors import RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.report import ModelEntry, Section, render_report, write_report
@@ -57,11 +58,10 @@ def vectors(name: str = "roll", columns: tuple[str, ...] = ("a", "b")) -> Datase
     return Dataset(
         name=name,
         source=name,
-        kind="vectors",
+        fields={"x": Vector.of_numbers(columns)},
         train=parts[0],
         validation=parts[1],
         test=parts[2],
-        columns=columns,
         fingerprint="f00d" * 16,
         duplicates_removed=7,
         notes=("Kind inferred from the suffix.",),
@@ -118,12 +118,10 @@ def image_section() -> Section:
     data = Dataset(
         name="digits",
         source="digits",
-        kind="images",
+        fields=labelled(Image.of(part.x, levels=17), "0123"),
         train=part,
         validation=part,
         test=part,
-        labels=tuple("0123"),
-        levels=17,
         official_split=True,
     )
     bits = [Figure(value, 0.01, "bits/dim", "bound") for value in (1.9, 2.1)]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Vector
 from ancestral.evaluation.charts import Box
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.report.page import colors_of
@@ -18,11 +19,10 @@ def section_of(dimension: int, *entries: ModelEntry) -> Section:
     data = Dataset(
         name="normal",
         source="normal",
-        kind="vectors",
+        fields={"x": Vector.of_numbers(names)},
         train=parts[0],
         validation=parts[1],
         test=parts[2],
-        columns=names,
     )
     return Section(data=data, entries=entries)
 

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Vector
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import mean_of
 from ancestral.evaluation.report import ModelEntry, Section, table_rows
@@ -16,7 +17,12 @@ HIGHER, LOWER, FLOOR = (
 def section_of(*entries: ModelEntry) -> Section:
     examples = Examples(torch.zeros(4, 2))
     data = Dataset(
-        name="d", source="d", kind="vectors", train=examples, validation=examples, test=examples
+        name="d",
+        source="d",
+        fields={"x": Vector.of(examples.x)},
+        train=examples,
+        validation=examples,
+        test=examples,
     )
     return Section(data=data, entries=entries)
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
+from ancestral.data.fields import Tokens
 from ancestral.data.files import shown
 from ancestral.data.text.documents import Found, Source, find_documents, open_sources
 from ancestral.data.text.duplicates import distinct
@@ -299,7 +300,7 @@ def _dataset(
     return Dataset(
         name=shown(absolute.name if path.is_dir() else absolute.name.split(".")[0]) or "text",
         source=str(absolute),
-        kind="text",
+        fields={"x": Tokens(vocabulary=tokenizer.vocabulary, window=loading.text.window)},
         train=Examples(windows[0]),
         validation=Examples(windows[1]),
         test=Examples(windows[2]),

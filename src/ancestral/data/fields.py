@@ -1,0 +1,376 @@
+"""What a field of the data is: a vector of columns, an image, a category or tokens.
+
+Data are examples of named fields: ``x``, which a model models, and what else is known of each
+example (``label``, ``image``, ...). Everything that depends on what a field is asks these objects,
+or is found under their class in the one table of its layer.
+"""
+
+import math
+from abc import ABC
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from torch import Size, Tensor
+
+from ancestral.errors import DataError
+
+Kind: TypeAlias = Literal["vectors", "tables", "mixed", "images", "categories", "text"]
+"""The word for data whose ``x`` is such a field."""
+
+X, LABEL = "x", "label"
+"""Names of the field that is modelled, and of the class label."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: Of the column.
+        type: What its cells are.
+        states: Names of the states of a category; the index is the value in ``x``.
+        resolution: At which numbers were recorded, above 0, in their own unit; None: not known.
+        gaps: Whether cells may be missing.
+
+    Example:
+        >>> Column(name="rain", type="category", states=("no", "yes")).discrete
+        True
+    """
+
+    name: str
+    type: Literal["number", "integer", "category", "truth", "date"] = "number"
+    states: tuple[str, ...] = ()
+    resolution: float | None = None
+    gaps: bool = False
+
+    @property
+    def discrete(self) -> bool:
+        """Whether its cells are states, and not quantities."""
+        return self.type in {"category", "truth"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vector:
+    """A row of columns: float64 [N, D] of numbers; of states uint8, or int16 with -1 for gaps.
+
+    Example:
+        >>> Vector.of_numbers(["x", "y"]).kind
+        'vectors'
+    """
+
+    columns: tuple[Column, ...]
+
+    @classmethod
+    def of_numbers(cls, names: Sequence[str]) -> "Vector":
+        """Return a row of numbers."""
+        return cls(columns=tuple(Column(name=name) for name in names))
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Vector":
+        """Return the field of numbers [N, D], the columns called x1, x2, ..."""
+        return cls.of_numbers([f"x{i}" for i in range(1, x.shape[1] + 1)])
+
+    @classmethod
+    def of_states(cls, names: Sequence[str], states: Sequence[Sequence[str]]) -> "Vector":
+        """Return a row of categories, given the names of the states of each."""
+        pairs = zip(names, states, strict=True)
+        return cls(
+            columns=tuple(
+                Column(name=name, type="category", states=tuple(words)) for name, words in pairs
+            )
+        )
+
+    @property
+    def kind(self) -> Kind:
+        """``tables`` where every cell is a state, ``vectors`` where none is, else ``mixed``."""
+        discrete = {column.discrete for column in self.columns}
+        return "mixed" if len(discrete) > 1 else "tables" if True in discrete else "vectors"
+
+    @property
+    def event_shape(self) -> Size:
+        """Shape of one example, [D]."""
+        return Size((len(self.columns),))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def states(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the states of each column, of numbers none; empty if all are numbers."""
+        if self.kind == "vectors":
+            return ()
+        return tuple(column.states for column in self.columns)
+
+    def rows(self, x: Tensor) -> list[Any]:
+        """Return examples [N, D] as lists, states by their names."""
+        return [
+            [
+                column.states[int(cell)] if column.discrete else cell
+                for column, cell in zip(self.columns, row, strict=True)
+            ]
+            for row in x.tolist()
+        ]
+
+    def difference(self, other: "Field", x: Tensor) -> str | None:
+        """Say in what way examples x of another field are none of this one; None: they are."""
+        del x
+        if not isinstance(other, Vector):
+            return _other_kind(self, other)
+        if self.names != other.names:
+            return f"has the columns {', '.join(self.names)}, not {', '.join(other.names)}"
+        return None if self.kind == other.kind else _other_kind(self, other)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image, uint8 [N, C, H, W] of grey levels 0..levels-1.
+
+    Example:
+        >>> Image(channels=1, height=8, width=8, levels=17).event_shape
+        torch.Size([1, 8, 8])
+    """
+
+    channels: int
+    height: int
+    width: int
+    levels: int = 256
+
+    @classmethod
+    def of(cls, x: Tensor, *, levels: int = 256) -> "Image":
+        """Return the field of images [N, C, H, W]."""
+        return cls(channels=x.shape[1], height=x.shape[2], width=x.shape[3], levels=levels)
+
+    @property
+    def kind(self) -> Kind:
+        """The word for such data."""
+        return "images"
+
+    @property
+    def event_shape(self) -> Size:
+        """Shape of one example, [C, H, W]."""
+        return Size((self.channels, self.height, self.width))
+
+    def rows(self, x: Tensor) -> list[Any]:
+        """Return examples as nested lists."""
+        return x.tolist()
+
+    def difference(self, other: "Field", x: Tensor) -> str | None:
+        """Say in what way images are none of this field; None: they are.
+
+        Arrays, which do not say how many levels they have, count as images of 256: of fewer, as
+        samples of a run may be, they are taken.
+        """
+        if not isinstance(other, Image) or other.event_shape != self.event_shape:
+            return _other_kind(self, other)
+        if other.levels < self.levels or (len(x) and int(x.max()) >= self.levels):
+            return f"is of images of {self.levels} grey levels, not of {other.levels}"
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Category:
+    """One of some names, int64 [N].
+
+    Example:
+        >>> Category(states=("cat", "dog")).event_shape
+        torch.Size([])
+    """
+
+    states: tuple[str, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """The word for such data."""
+        return "categories"
+
+    @property
+    def event_shape(self) -> Size:
+        """Shape of one example, []."""
+        return Size(())
+
+    def rows(self, x: Tensor) -> list[Any]:
+        """Return the names."""
+        return [self.states[value] for value in x.tolist()]
+
+    def difference(self, other: "Field", x: Tensor) -> str | None:
+        """Say in what way categories are none of this field; None: each name is known."""
+        del x
+        if not isinstance(other, Category):
+            return _other_kind(self, other)
+        strange = [name for name in other.states if name not in self.states]
+        return f"has no {strange[0]!r}, but {', '.join(self.states[:10])}" if strange else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """Windows of token ids, int32 [N, T + 1], of which T are predicted.
+
+    Example:
+        >>> Tokens(vocabulary=10, window=8).event_shape
+        torch.Size([9])
+    """
+
+    vocabulary: int
+    window: int
+
+    @property
+    def kind(self) -> Kind:
+        """The word for such data."""
+        return "text"
+
+    @property
+    def event_shape(self) -> Size:
+        """Shape of one example, [T + 1]."""
+        return Size((self.window + 1,))
+
+    def rows(self, x: Tensor) -> list[Any]:
+        """Return the ids."""
+        return x.tolist()
+
+    def difference(self, other: "Field", x: Tensor) -> str | None:
+        """Say in what way tokens are none of this field; None: they are."""
+        del x
+        return None if other == self else _other_kind(self, other)
+
+
+Field: TypeAlias = Vector | Image | Category | Tokens
+FIELDS: dict[str, type[Field]] = {
+    "vector": Vector,
+    "image": Image,
+    "category": Category,
+    "tokens": Tokens,
+}
+"""The kinds of field, by the names that ``run.toml`` has for them."""
+
+
+class WithFields(ABC):
+    """What is known of the fields of some data, in one place for all that has them."""
+
+    __slots__ = ()
+    fields: Mapping[str, Field]
+
+    @property
+    def field(self) -> Field:
+        """What ``x`` is."""
+        return self.fields[X]
+
+    @property
+    def kind(self) -> Kind:
+        """The word for such data."""
+        return self.field.kind
+
+    @property
+    def event_shape(self) -> Size:
+        """Shape of one example: [D], [C, H, W] or [T + 1]."""
+        return self.field.event_shape
+
+    @property
+    def features(self) -> int:
+        """Numbers in one example."""
+        return math.prod(self.event_shape)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Label names; the index is the value of ``given["label"]``. Empty without labels."""
+        label = self.fields.get(LABEL)
+        return label.states if isinstance(label, Category) else ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of ``x``; empty where it has none."""
+        return self.field.names if isinstance(self.field, Vector) else ()
+
+    @property
+    def states(self) -> tuple[tuple[str, ...], ...]:
+        """Names of the states of each column of ``x``; empty where all are numbers."""
+        return self.field.states if isinstance(self.field, Vector) else ()
+
+    @property
+    def levels(self) -> int:
+        """Grey levels of images, else 0."""
+        return self.field.levels if isinstance(self.field, Image) else 0
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens of text, the special ones included, else 0."""
+        return self.field.vocabulary if isinstance(self.field, Tokens) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(WithFields):
+    """What a model must know of the data before it sees them: their fields.
+
+    Example:
+        >>> Shape({"x": Image(channels=1, height=8, width=8, levels=17)}).features
+        64
+    """
+
+    fields: Mapping[str, Field]
+
+
+def labelled(x: Field, labels: Sequence[str]) -> dict[str, Field]:
+    """Return the fields of data whose examples may have a class label.
+
+    Example:
+        >>> list(labelled(Vector.of_numbers("ab"), ["cat", "dog"]))
+        ['x', 'label']
+    """
+    return {X: x, LABEL: Category(states=tuple(labels))} if labels else {X: x}
+
+
+def to_plain(field: Field) -> dict[str, Any]:
+    """Return a field as TOML can hold it: of each column only what is not the default."""
+    name = next(name for name, cls in FIELDS.items() if isinstance(field, cls))
+    values = asdict(field)
+    if isinstance(field, Vector):
+        usual = asdict(Column(name=""))
+        cells = [
+            {k: v for k, v in asdict(column).items() if v != usual[k]} for column in field.columns
+        ]
+        plain = all(set(cell) == {"name"} for cell in cells)
+        values = {"columns": list(field.names) if plain else cells}
+    return {"type": name, **values}
+
+
+def from_plain(found: Mapping[str, Any]) -> Field:
+    """Return the field that :func:`to_plain` described.
+
+    Raises:
+        KeyError: If it is none.
+        TypeError: Likewise.
+    """
+    values: dict[str, Any] = {k: v for k, v in found.items() if k != "type"}
+    cls: type[Any] = FIELDS[found["type"]]
+    if "states" in values:
+        values["states"] = tuple(values["states"])
+    if "columns" in values:
+        cells = [{"name": cell} if isinstance(cell, str) else cell for cell in values["columns"]]
+        values["columns"] = tuple(
+            Column(**{**cell, "states": tuple(cell.get("states", ()))}) for cell in cells
+        )
+    return cls(**values)
+
+
+def check_same(mine: Field, other: Field, x: Tensor, *, who: str, source: str) -> None:
+    """Refuse examples of a field that is not the one expected.
+
+    Args:
+        mine: What is expected.
+        other: What there is.
+        x: The examples.
+        who: Whose field ``mine`` is, for the message.
+        source: Where the examples come from.
+
+    Raises:
+        DataError: If they differ.
+    """
+    if (problem := mine.difference(other, x)) is not None:
+        raise DataError(f"{source} does not fit {who}, which {problem}")
+
+
+def _other_kind(mine: Field, other: Field) -> str:
+    shapes = [list(field.event_shape) for field in (mine, other)]
+    return f"holds {mine.kind} of shape {shapes[0]}, not {other.kind} of shape {shapes[1]}"
