@@ -13,7 +13,7 @@ def split(contents: Contents, **loading: object) -> Dataset:
 
 
 def vectors(x: Tensor, **parts: object) -> Contents:
-    return Contents(fields={"x": Vector.of(x)}, examples=Examples(x), **parts)
+    return Contents(**{"fields": {"x": Vector.of(x)}, "examples": Examples(x), **parts})
 
 
 def rows(*parts: Examples) -> set[tuple[float, ...]]:
@@ -39,7 +39,11 @@ def test_the_seed_decides_the_split_and_nothing_else() -> None:
 
 def test_fingerprint_is_stable_across_machines() -> None:
     # Computed once; permutations of PCG64 and IEEE numbers are the same everywhere.
-    data = split(vectors(torch.arange(20, dtype=torch.float64)[:, None] / 8, columns=("a",)))
+    data = split(
+        vectors(
+            torch.arange(20, dtype=torch.float64)[:, None] / 8, fields={"x": Vector.of_numbers("a")}
+        )
+    )
     assert data.fingerprint == ("3d9964190b162279f808db361b85c23db1e5b04599c15f3be59eca479e92c455")
 
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ancestral.data.circles import locate_circles, render_circles
     from ancestral.data.conllu import Sentence, read_conllu
     from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
-    from ancestral.data.fields import Category, Column, Field, Image, Kind, Shape, Tokens, Vector
+    from ancestral.data.fields import Category, Column, Image, Kind, Shape, Tokens, Vector
     from ancestral.data.intrinsic import intrinsic_dimension
     from ancestral.data.sources import fresh, load, read
     from ancestral.data.text import Corpus, Documents, Tokenizer, load_corpus, tokenise_documents
@@ -40,7 +40,6 @@ __all__ = [
     "Dequantise",
     "Documents",
     "Examples",
-    "Field",
     "Flatten",
     "Image",
     "Kind",
@@ -86,7 +85,6 @@ _HOME = {
     "TextLoading": "dataset",
     "Category": "fields",
     "Column": "fields",
-    "Field": "fields",
     "Image": "fields",
     "Kind": "fields",
     "Shape": "fields",
