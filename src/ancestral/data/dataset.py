@@ -27,6 +27,7 @@ class Examples:
         given: What is known of each example, ``{"label": int64 [N]}`` or empty.
 
     Example:
+        >>> import torch
         >>> examples = Examples(torch.zeros(5, 2), {"label": torch.arange(5)})
         >>> len(examples), examples[1:3].given["label"]
         (5, tensor([1, 2]))
