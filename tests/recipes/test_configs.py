@@ -2,17 +2,14 @@ import pytest
 
 from ancestral.data.fields import Image, Shape, Vector, labelled
 from ancestral.errors import ConfigError
-from ancestral.recipes.configs import (
-    BayesNetConfig,
-    GANConfig,
-    GMMConfig,
-    ImageVAEConfig,
-    KDEConfig,
-    NaiveBayesConfig,
-    VAEConfig,
-)
+from ancestral.recipes.families.adversarial import GANConfig
+from ancestral.recipes.families.autoencoders import ImageVAEConfig, VAEConfig
+from ancestral.recipes.families.density import GMMConfig, KDEConfig, NaiveBayesConfig
+from ancestral.recipes.families.discrete import BayesNetConfig
+from ancestral.recipes.families.language import GPTConfig
+from ancestral.recipes.listing import EXAMPLES
+from ancestral.recipes.recipe import build_model, resolve, unset
 from ancestral.recipes.table import RECIPES
-from ancestral.recipes.text_configs import GPTConfig
 
 PLANE = Shape({"x": Vector.of_numbers("ab")})
 DIGITS = Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "0123456789"))
@@ -22,16 +19,22 @@ STATES = Shape({"x": Vector.of_states("ab", (("no", "yes"), ("1", "2")))})
 @pytest.mark.parametrize("name", RECIPES)
 def test_resolving_fills_in_everything_and_is_stable(name: str) -> None:
     recipe = RECIPES[name]
-    for shape in (PLANE, DIGITS, STATES):
-        once = recipe.config().resolved(shape)
-        assert once.resolved(shape) == once
+    for kind in recipe.kinds:
+        once = resolve(recipe.config(), EXAMPLES[kind])
+        assert resolve(once, EXAMPLES[kind]) == once
+        assert set(unset(once)) == set(recipe.listed), "what is left is chosen from the data"
+
+
+def test_an_unresolved_config_builds_nothing() -> None:
+    with pytest.raises(TypeError, match="vae: latent, hidden must be chosen before it is built"):
+        build_model(RECIPES["vae"], VAEConfig(), PLANE, 0, {})
 
 
 def test_what_is_given_is_kept() -> None:
     assert VAEConfig(latent=5, hidden=(7,)).resolved(PLANE).latent == 5
     assert VAEConfig(size="tiny").resolved(PLANE).hidden == (32, 32)
     assert GMMConfig(least_variance=0.5).resolved(DIGITS).least_variance == 0.5
-    assert KDEConfig(bandwidth="scott").resolved(PLANE).bandwidth == "scott"
+    assert resolve(KDEConfig(bandwidth="scott"), PLANE).bandwidth == "scott"
     assert ImageVAEConfig(width=3).resolved(DIGITS).width == 3
     assert GANConfig(latent=9).resolved(DIGITS).latent == 9
     assert GPTConfig(positions="learned", tied=False).resolved(STATES).parts == "modern"

@@ -7,8 +7,9 @@ from ancestral.capabilities import Fits, HasBound, HasDensity, LanguageModel, Sa
 from ancestral.data import Loading, load
 from ancestral.data.dataset import TextLoading
 from ancestral.errors import ConfigError
+from ancestral.evaluation import chosen
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import DEFAULTS, RECIPES, plan, recipe_named
+from ancestral.recipes import DEFAULTS, RECIPES, plan, recipe_named, settings
 from ancestral.training import Budget
 
 PAIRS = [(name, kind) for name, recipe in RECIPES.items() for kind in recipe.kinds]
@@ -19,7 +20,7 @@ def test_every_recipe_is_what_it_says(
     name: str, kind: str, states_csv: Path, verses_txt: Path, groups_csv: Path
 ) -> None:
     recipe = RECIPES[name]
-    labelled = recipe.conditional and kind == "vectors"
+    labelled = name in {"classifier", "cgan"} and kind == "vectors"
     loading = Loading(
         discrete=kind == "tables",
         label="group" if labelled else None,
@@ -32,14 +33,15 @@ def test_every_recipe_is_what_it_says(
     }
     data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
-    model, transform = made.build()
+    config = settings.build(recipe.config, recipe.listed, base=made.config)
+    model, transform = made.build(config), made.transform()
     assert recipe.name == name
     assert isinstance(model, Samples) != recipe.conditional
     assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)
     assert (made.options is not None) == (made.budget is not None) == recipe.trains
-    exact = recipe.chosen_by in {"log_prob", "bits_per_char"}
+    exact = recipe.chosen_by in {chosen.LOG_PROB, chosen.BITS_PER_CHAR}
     assert exact == isinstance(model, HasDensity)
-    assert (recipe.chosen_by == "elbo") == isinstance(model, HasBound)
+    assert (recipe.chosen_by is chosen.ELBO) == isinstance(model, HasBound)
     # Model units and back are the user's own, at the data's own shape and type.
     x = data.train.x[:5]
     back = transform.inverse(transform(x, torch.Generator().manual_seed(0)))

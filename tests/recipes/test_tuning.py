@@ -11,9 +11,8 @@ from ancestral.errors import ConfigError, RunError
 from ancestral.nn.low_rank import adapters, trainable
 from ancestral.recipes import Run, plan, start
 from ancestral.recipes.record import Record
-from ancestral.recipes.text_wiring import by_adamw
 from ancestral.recipes.tuning import Tuning
-from ancestral.training.options import Options
+from ancestral.training.options import Options, by_adamw
 
 TINY = {"size": "tiny", "tokenizer": "word", "window": 16, "batch_size": 8}
 
@@ -56,7 +55,7 @@ def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) ->
     settings = {"start": base.folder, "lora": 2, "dropout": 0.3}
     made = plan("gpt", verses_txt, settings=settings)
     kept = base.model().model
-    model, _ = made.build()
+    model = made.build()
     x = made.data.validation.x[:3, :-1]
     with torch.no_grad():
         assert torch.equal(model.eval()(x), kept(x))
@@ -66,7 +65,7 @@ def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) ->
     assert made.options.optimizer == "adamw"  # Its rates are known, Muon's of adapters are not.
     rate = by_adamw(base.record.options).learning_rate
     assert made.options.learning_rate == pytest.approx(10 / 3 * rate)
-    again, _ = made.build()
+    again = made.build()
     assert all(
         torch.equal(value, trainable(again)[name]) for name, value in trainable(model).items()
     )

@@ -13,7 +13,7 @@ from ancestral.recipes.validation import Judge, conditions
 
 def judged(name: str, data: str, **settings: object) -> Judge:
     made = plan(name, data, settings=settings)
-    model, transform = made.build()
+    model, transform = made.build(), made.transform()
     return Judge(made.recipe.chosen_by, InDataUnits(model, transform), made.data, seed=0)
 
 
@@ -68,7 +68,7 @@ def test_a_density_is_judged_without_the_label() -> None:
 
 
 def test_labels_are_counted() -> None:
-    model, _ = plan("image-vae", "digits", settings={"size": "tiny"}).build()
+    model = plan("image-vae", "digits", settings={"size": "tiny"}).build()
     labels = load("digits").train.given["label"]
     share = labels.bincount().double() / len(labels)
     torch.testing.assert_close(model.labels.probabilities.double(), share)
@@ -79,7 +79,7 @@ def test_one_window_alone_has_no_standard_error(verses_txt: Path, window: int, k
     settings = {"size": "tiny", "tokenizer": "word", "window": window}
     made = plan("gpt", verses_txt, settings=settings)
     assert (len(made.data.validation.x) > 1) == known
-    judge = TextJudge(InDataUnits(*made.build()), made.data)
+    judge = TextJudge(InDataUnits(made.build(), made.transform()), made.data)
     judge()
     assert judge.figure is not None
     assert (judge.figure.se is not None) == known

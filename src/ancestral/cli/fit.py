@@ -144,7 +144,7 @@ def _say_what(fitting: "Fitting") -> None:
     console.say(f"{data.name}: {what}, {sizes} for training, validation, test")
     for note in data.notes:
         console.say(f"  {note}")
-    if chosen.tuning is not None:
+    if chosen.tuning is not None and fitting.units is not None:
         from ancestral.nn.low_rank import trainable
 
         count = sum(value.numel() for value in trainable(fitting.units.model).values())

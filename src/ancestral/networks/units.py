@@ -1,5 +1,6 @@
 """A model in the user's units: the model together with the data transform it was fitted under."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from torch import Generator, Tensor, nn
@@ -31,11 +32,20 @@ class InDataUnits:
     Args:
         model: Any model of this library, in model units.
         transform: User units -> model units, fitted on the training split.
+        draw: ``draw(model, n, given=, generator=)`` in place of the model's own ``sample``, where
+            more than that can be set.
     """
 
-    def __init__(self, model: nn.Module, transform: Transform) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        transform: Transform,
+        *,
+        draw: Callable[..., Tensor] | None = None,
+    ) -> None:
         self.model = model
         self.transform = transform
+        self._draw = draw
 
     @property
     def exact(self) -> bool:
@@ -74,6 +84,8 @@ class InDataUnits:
             draws = self._need(SamplesMeans, "means").sample_means(
                 n, given=given, generator=generator
             )
+        elif self._draw is not None:
+            draws = self._draw(self.model, n, given=given, generator=generator)
         else:
             draws = self._need(Samples, "samples").sample(n, given=given, generator=generator)
         return self.transform.inverse(draws)

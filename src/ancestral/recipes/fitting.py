@@ -4,18 +4,19 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Generator, nn
 
 from ancestral.capabilities import Fits, Trains
 from ancestral.data.dataset import Dataset
+from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.building import build_model
 from ancestral.recipes.feeding import examples_of, lengths_of, on_device
 from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, save_beginning, store
@@ -78,7 +79,8 @@ class Fitting:
     Args:
         plan: What is fitted.
         run: The folder; its record is brought up to date as the fit goes.
-        units: The model and its transform.
+        transform: User units to model units.
+        units: The model and its transform; of an estimator None before it is fitted.
         game: The players; None for an estimator.
         position: Where to go on from.
         made: Folders that the fit has made, the run's own first; none if it is resumed.
@@ -86,7 +88,8 @@ class Fitting:
 
     plan: Plan
     run: Run
-    units: InDataUnits
+    transform: Transform
+    units: InDataUnits | None = None
     game: Game | None = None
     position: Position = field(default_factory=Position)
     made: tuple[Path, ...] = ()
@@ -129,11 +132,11 @@ class Fitting:
         if self.finished:
             return
         try:
-            if self.game is None:
+            if self.game is None or self.units is None:
                 with discarding(self.made):
                     self._estimate()
             else:
-                yield from self._train(self.game)
+                yield from self._train(self.game, self.units)
         except AncestralError as error:
             if self.run.folder.is_dir():
                 result = replace(self.run.record.result, status="failed", error=str(error))
@@ -146,47 +149,46 @@ class Fitting:
         wall, cpu = time.perf_counter(), time.process_time()
         generator = Generator(plan_.device).manual_seed(seed_of(plan_.seed, "fit"))
         examples = on_device(plan_.data, plan_.device)
-        y = self.units.transform(examples.x, generator)
+        y = self.transform(examples.x, generator)
         record = self.run.record
         if plan_.recipe.choose is not None:
             record = replace(record, config=plan_.recipe.choose(plan_.config, y, generator))
-            model = build_model(plan_.recipe, record.config, record.data, plan_.seed)
-            self.units = _units(plan_, model, self.units.transform)
-        model = self.units.model
+        model = plan_.build(record.config).to(plan_.device)
         if not isinstance(model, Fits):
             raise TypeError(f"{plan_.recipe.name} has neither fit nor players")
         model.fit(y, given=examples.given or None, generator=generator)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        self.units = _units(plan_, model, self.transform)
         judge = _judge(plan_, self.units)
         if judge is not None:
             judge()
         with self.interrupts, self.interrupts.held():
-            save_weights(self.run, self.units.model, self.units.transform, {"step": 0})
+            save_weights(self.run, model, self.transform, {"step": 0})
             result = Result(
                 status="finished",
                 stopped="completed",
                 seconds=wall,
                 cpu_seconds=cpu,
                 best=judge and judge.figure,
-                parameters=count_parameters(self.units.model),
+                parameters=count_parameters(model),
             )
             self.run = store(Run(self.run.folder, record), result)
 
-    def _train(self, game: Game) -> Iterator[Report]:
-        judge = _judge(self.plan, self.units)
+    def _train(self, game: Game, units: InDataUnits) -> Iterator[Report]:
+        judge = _judge(self.plan, units)
         at = self.position
         with (
             self.interrupts,
             Keeper(
                 self.run,
-                self.units,
+                units,
                 game,
                 best=at.best,
                 cpu_seconds=at.cpu_seconds,
                 progress=at.progress,
             ) as keeper,
         ):
-            for report in _reports(self.plan, self.units, game, judge, at.progress):
+            for report in _reports(self.plan, units, game, judge, at.progress):
                 with self.interrupts.held():
                     keeper.keep(report, judge and judge.figure)
                 try:
@@ -216,9 +218,8 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     check_free(folder, overwrite=overwrite)
     if plan.tuning is not None and folder.resolve() == Path(plan.tuning.start).resolve():
         raise RunError(f"out must not be the run of start, got {folder} for both")
-    model, transform = plan.build()
-    units = _units(plan, model, transform)
-    game = _game(plan, model)
+    transform = plan.transform().to(plan.device)
+    units = _players_units(plan, transform)
     record = Record(
         model=plan.recipe.name,
         seed=plan.seed,
@@ -230,9 +231,12 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         options=plan.options,
         budget=plan.budget,
         transform=transform.spec(),
+        sampling=plan.sampling,
+        parts=plan.parts,
         tuning=plan.tuning,
-        result=Result(parameters=count_parameters(model)),
+        result=Result(parameters=count_parameters(units.model) if units else 0),
     )
+    game = units and _game(plan, units.model)
     made = make_folder(folder, overwrite=overwrite)
     with discarding(made):  # What is left half made is no run, and could not be replaced.
         if plan.data.corpus is not None:
@@ -240,7 +244,7 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         run = save_record(folder, record)
         if plan.tuning is not None and game is not None:
             save_beginning(folder, game)  # Without it the other run would be needed to go on.
-    return Fitting(plan, run, units, game, made=made)
+    return Fitting(plan, run, transform, units, game, made=made)
 
 
 def resume(
@@ -270,18 +274,21 @@ def resume(
         device=device or record.device,
         data=run.data(),
         loading=record.data.loading,
+        sampling=record.sampling,
+        parts=record.parts,
         tuning=record.tuning,
     )
     if finished:
-        return Fitting(plan_, run, run.model())
+        units = run.model()
+        return Fitting(plan_, run, units.transform, units)
     run.metrics()  # A damaged file is found before anything is written.
-    model, transform = plan_.build()
-    units = _units(plan_, model, transform)
-    game = _game(plan_, model)
+    transform = plan_.transform().to(plan_.device)
+    units = _players_units(plan_, transform)
+    game = units and _game(plan_, units.model)
     position = _position(run, game) if game is not None else Position()
     result = replace(record.result, status="running", stopped=None, error=None)
     record = replace(record, budget=end, device=plan_.device, result=result)
-    return Fitting(plan_, save_record(run.folder, record), units, game, position)
+    return Fitting(plan_, save_record(run.folder, record), transform, units, game, position)
 
 
 def fit(
@@ -332,13 +339,21 @@ def how_to_resume(run: Run) -> str:
     return f"stopped and saved at step {steps}; go on with: ancestral fit --resume {run.folder}"
 
 
-def _units(plan_: Plan, model: nn.Module, transform: Any) -> InDataUnits:  # noqa: ANN401
-    return InDataUnits(model.to(plan_.device), transform.to(plan_.device))
+def _units(plan_: Plan, model: nn.Module, transform: Transform) -> InDataUnits:
+    draw = plan_.recipe.draw and partial(plan_.recipe.draw, sampling=plan_.sampling)
+    return InDataUnits(model, transform, draw=draw)
 
 
-def _game(plan_: Plan, model: nn.Module) -> Game | None:
-    if plan_.options is None or not isinstance(model, Trains):
+def _players_units(plan_: Plan, transform: Transform) -> InDataUnits | None:
+    """Return the model in its first state, if it is to be trained; an estimator waits for data."""
+    if not plan_.trains:
         return None
+    return _units(plan_, plan_.build().to(plan_.device), transform)
+
+
+def _game(plan_: Plan, model: nn.Module) -> Game:
+    if plan_.options is None or not isinstance(model, Trains):
+        raise TypeError(f"{plan_.recipe.name} has no players")
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
 
 
@@ -346,9 +361,9 @@ def _judge(plan_: Plan, units: InDataUnits) -> AnyJudge | None:
     choice = plan_.recipe.chosen_by
     if choice is None:
         return None
-    if choice == "bits_per_char":
+    if choice.name == "bits_per_char":
         return TextJudge(units, plan_.data, device=plan_.device)
-    return Judge(choice, units, plan_.data, seed=plan_.seed, device=plan_.device)
+    return Judge(choice.name, units, plan_.data, seed=plan_.seed, device=plan_.device)
 
 
 def _reports(

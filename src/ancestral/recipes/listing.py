@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from ancestral.capabilities import CAPABILITIES
-from ancestral.data.fields import Image, Shape, Tokens, Vector, labelled
+from ancestral.data.fields import Image, Kind, Shape, Tokens, Vector, labelled
 from ancestral.recipes import settings
-from ancestral.recipes.table import RECIPES, Recipe
+from ancestral.recipes.recipe import Recipe, build_model, resolve
+from ancestral.recipes.table import RECIPES, open_families
 
-_EXAMPLES = {
+EXAMPLES: dict[Kind, Shape] = {
     "vectors": Shape(labelled(Vector.of_numbers("xy"), "01")),
     "images": Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "01")),
     "tables": Shape({"x": Vector.of_states("xy", ("01", "01"))}),
     "text": Shape({"x": Tokens(vocabulary=10, window=8)}),
 }
+"""The smallest data of each kind."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,18 +60,20 @@ def list_models() -> list[ModelInfo]:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
         ['kde', 'gmm', 'bayes-net', 'naive-bayes', 'bigram', 'ngram', 'kneser-ney', ...]
     """
+    open_families()
     return [_info(recipe) for recipe in RECIPES.values()]
 
 
 def _info(recipe: Recipe) -> ModelInfo:
-    config = recipe.config()
-    model = recipe.build(config, _EXAMPLES[recipe.kinds[0]])
+    config, shape = recipe.config(), EXAMPLES[recipe.kinds[0]]
+    instance = resolve(settings.build(recipe.config, recipe.listed), shape)
+    model = None if recipe.parts else build_model(recipe, instance, shape, 0, {})
     return ModelInfo(
         name=recipe.name,
         paradigm=recipe.paradigm,
         summary=recipe.summary,
         kinds=recipe.kinds,
         capabilities=tuple(name for name, kind in CAPABILITIES.items() if isinstance(model, kind)),
-        chosen_by=recipe.chosen_by,
+        chosen_by=recipe.chosen_by and recipe.chosen_by.name,
         settings=settings.plain(config),
     )

@@ -13,9 +13,8 @@ from ancestral.data.dataset import Dataset, Loading
 from ancestral.data.text import Tokenizer
 from ancestral.errors import ConfigError, RunError
 from ancestral.recipes import settings
-from ancestral.recipes.configs import Config
+from ancestral.recipes.recipe import Config, Recipe
 from ancestral.recipes.runs import WEIGHTS, Run
-from ancestral.recipes.table import Recipe
 from ancestral.recipes.tuning import Tuning
 
 _OF_TOKENS = ("tokenizer", "pieces", "window")

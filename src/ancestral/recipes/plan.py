@@ -2,27 +2,28 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ancestral.data.dataset import Dataset, Loading, TextLoading
+from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.recipes import settings
-from ancestral.recipes.building import build_model
-from ancestral.recipes.configs import Config, takes_gaps
 from ancestral.recipes.origin import Origin
+from ancestral.recipes.parts import Part
+from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.record import DataRecord
+from ancestral.recipes.runs import WEIGHTS, open_parts
 from ancestral.recipes.settings import convert, hints, nearest
-from ancestral.recipes.table import Recipe, recipe_named
-from ancestral.recipes.text_wiring import by_adamw
+from ancestral.recipes.table import recipe_named
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
-from ancestral.training.options import Options
+from ancestral.training.options import Options, by_adamw
 
 _LOADING = {
     "label": "label",
@@ -36,6 +37,12 @@ the size of a network, and ``pixels`` cannot be mistaken."""
 
 _TEXT = tuple(hints(TextLoading))
 """Settings of text, fields of ``TextLoading``."""
+
+_OF_ONE_KIND: dict[str, tuple[type[Field], str]] = {
+    "size": (Image, "size must be one of tiny, small, medium for {kind}: pixels are of images"),
+    "text": (Tokens, f"{', '.join(_TEXT)} are settings of text, {{name}} holds {{kind}}"),
+}
+"""Fields of ``Loading`` that mean something for one kind of data, and what is said to others."""
 
 TUNING = ("start", "lora", "lora_alpha")
 """Settings of fine-tuning, fields of ``Tuning``."""
@@ -54,6 +61,8 @@ class Plan:
         device: Where to train.
         data: The data, loaded.
         loading: How they were loaded.
+        sampling: How draws are made; None where there is nothing to set.
+        parts: Other runs that it stands on, by name.
         tuning: From which run the training goes on; None for one from scratch.
         weights: Of that run, where the training has not begun.
     """
@@ -66,6 +75,8 @@ class Plan:
     device: str
     data: Dataset
     loading: Loading
+    sampling: Config | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
     tuning: Tuning | None = None
     weights: Mapping[str, Tensor] | None = None
 
@@ -74,8 +85,17 @@ class Plan:
         """The record of the data."""
         return DataRecord.of(self.data, self.loading)
 
-    def build(self) -> tuple[nn.Module, Transform]:
-        """Return the model, in its first state, and the transform fitted on the training split.
+    @property
+    def trains(self) -> bool:
+        """Whether the model is trained by gradients."""
+        return self.options is not None
+
+    def transform(self) -> Transform:
+        """Return the transform fitted on the training split."""
+        return self.recipe.transform(self.data)
+
+    def build(self, config: Config | None = None) -> nn.Module:
+        """Return the model in its first state, under a config in which nothing is left to choose.
 
         Of a training that goes on from another run, and has begun, only the shape is right: its
         weights, the frozen ones too, are in its checkpoints.
@@ -83,19 +103,21 @@ class Plan:
         Raises:
             ConfigError: If the settings do not fit the data.
         """
-        transform = self.recipe.transform(self.data)
-        model = build_model(self.recipe, self.config, self.data_record, self.seed)
+        parts = open_parts(self.parts, self.recipe.parts, device=self.device)
+        model = build_model(
+            self.recipe, config or self.config, self.data_record.shape, self.seed, parts
+        )
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
         if self.weights is not None:
             model.load_state_dict(self.weights)
         if self.tuning is not None:
-            self.tuning.adapt(model, self.seed)
-        return model, transform
+            self.tuning.adapt(model, self.recipe, self.seed)
+        return model
 
 
 def plan(
-    model: str,
+    model: str | Recipe,
     data: str | Path | Dataset,
     *,
     settings: Mapping[str, object] | None = None,
@@ -106,7 +128,7 @@ def plan(
     """Check everything, load the data, and return what :func:`ancestral.recipes.start` begins.
 
     Args:
-        model: Name of a recipe.
+        model: Name of a recipe, or a recipe of one's own.
         data: Name, file or folder, or data that are loaded already.
         settings: Of the model, the training and the data, by name; text or plain values.
         budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
@@ -122,22 +144,21 @@ def plan(
         >>> plan("gmm", "moons", settings={"components": 8}).config
         GMMConfig(components=8, covariance='full', least_variance=1e-06)
     """
-    recipe = recipe_named(model)
+    recipe = model if isinstance(model, Recipe) else recipe_named(model)
     if seed < 0:
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    gaps = takes_gaps(chosen.check(recipe))
+    reads = recipe.reads(chosen.check(recipe))
     origin = chosen.open_origin(recipe)
-    states = recipe.kinds == ("tables",)
-    loading = replace(chosen.make_loading(origin), discrete=states, missing=gaps)
+    loading = replace(chosen.make_loading(origin), **reads)
     tokenizer = origin and origin.tokenizer
     loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
     _check_data(recipe, loaded, loading)
     if origin is not None:
         origin.check(loaded)
     config = chosen.make_config(recipe, origin)
-    config = config.resolved(DataRecord.of(loaded, loading).shape)
+    config = resolve(config, DataRecord.of(loaded, loading).shape)
     if recipe.check is not None:
         recipe.check(config, loaded)
     return Plan(
@@ -149,6 +170,8 @@ def plan(
         device=device,
         data=loaded,
         loading=loading,
+        sampling=recipe.sampling and recipe.sampling(),
+        parts=chosen.find_parts(recipe),
         tuning=origin and origin.tuning,
         weights=origin and origin.weights,
     )
@@ -160,15 +183,11 @@ def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
         raise ConfigError(
             f"{recipe.name} needs {' or '.join(recipe.kinds)}, {data.name} holds {data.kind}"
         )
-    if data.kind != "images" and loading.size is not None:
-        raise ConfigError(
-            f"size must be one of tiny, small, medium for {data.kind}, "
-            f"got {loading.size}: "
-            "pixels are of images"
-        )
-    if data.kind != "text" and loading.text != TextLoading():
-        names = ", ".join(_TEXT)
-        raise ConfigError(f"{names} are settings of text, {data.name} holds {data.kind}")
+    for name, (kind, said) in _OF_ONE_KIND.items():
+        if not isinstance(data.field, kind) and getattr(loading, name) != getattr(_USUAL, name):
+            raise ConfigError(said.format(kind=data.kind, name=data.name))
+    if missing := [name for name in recipe.needs if name not in data.fields]:
+        raise ConfigError(f"{recipe.name} needs the field {missing[0]!r}, {data.name} has none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +198,18 @@ class _Chosen:
     options: dict[str, Any]
     loading: dict[str, Any]
     tuning: dict[str, Any]
+    parts: dict[str, Any]
 
     @classmethod
     def sort(cls, recipe: Recipe, given: Mapping[str, object]) -> "_Chosen":
         own, training = hints(recipe.config), hints(Options) if recipe.trains else {}
-        found = cls({}, {}, {}, {})
+        found = cls({}, {}, {}, {}, {})
         groups = (
             (own, found.config),
             (training, found.options),
             ((*_LOADING, *_TEXT), found.loading),
             (TUNING if recipe.tunes else (), found.tuning),
+            (recipe.parts, found.parts),
         )
         for name, value in given.items():
             if name == "size" and _pixels(value):
@@ -224,6 +245,11 @@ class _Chosen:
             )
         return Origin.open(settings.build(Tuning, self.tuning), recipe)
 
+    def find_parts(self, recipe: Recipe) -> dict[str, Part]:
+        if missing := [name for name in recipe.parts if name not in self.parts]:
+            raise ConfigError(f"{recipe.name} stands on another run: give --set {missing[0]}=RUN")
+        return {name: Part.of(name, str(run), WEIGHTS) for name, run in self.parts.items()}
+
     def make_loading(self, origin: Origin | None) -> Loading:
         loading = loading_of(self.loading)
         return loading if origin is None else origin.loading(loading, self.loading)
@@ -249,8 +275,7 @@ class _Chosen:
         if origin is not None:
             usual = origin.tuning.options(usual)
         options = settings.build(Options, self.options, base=usual)
-        if data.kind == "text" and "validate_every" not in self.options:
-            # Of little text the best weights are those of an early epoch.
+        if recipe.every_epoch and "validate_every" not in self.options:
             epoch = -(-len(data.train) // (options.batch_size * options.accumulate))
             options = replace(options, validate_every=min(options.validate_every, max(epoch, 10)))
         return options
@@ -275,6 +300,9 @@ def loading_of(chosen: Mapping[str, object]) -> Loading:
                 f"unknown setting {name!r} of data{nearest(name, known, otherwise=9)}"
             )
     return replace(Loading(text=settings.build(TextLoading, text)), **values)
+
+
+_USUAL = Loading()
 
 
 def _pixels(value: object) -> bool:

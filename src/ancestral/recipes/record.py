@@ -16,7 +16,8 @@ from ancestral.data.fields import Field, Shape, WithFields, from_plain, to_plain
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.recipes import settings
-from ancestral.recipes.configs import Config
+from ancestral.recipes.parts import Part
+from ancestral.recipes.recipe import Config
 from ancestral.recipes.table import recipe_named
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
@@ -177,6 +178,8 @@ class Record:
         options: The training's settings; None for closed-form estimators.
         budget: When training ends; None for closed-form estimators.
         transform: User units to model units.
+        sampling: How draws are made; None where there is nothing to set.
+        parts: Other runs that it stands on, by name.
         tuning: The run at whose weights this one began; None: it began at its own.
         result: Where the run stands.
     """
@@ -191,6 +194,8 @@ class Record:
     options: Options | None
     budget: Budget | None
     transform: Mapping[str, Any]
+    sampling: Config | None = None
+    parts: Mapping[str, Part] = field(default_factory=dict)
     tuning: Tuning | None = None
     result: Result = field(default_factory=Result)
 
@@ -210,6 +215,10 @@ class Record:
             budget = asdict(self.budget)
             found["budget"] = {key: value for key, value in budget.items() if value is not None}
             found["options"] = settings.plain(self.options)
+        if self.sampling is not None:
+            found["sampling"] = settings.plain(self.sampling)
+        if self.parts:
+            found["parts"] = {name: asdict(part) for name, part in self.parts.items()}
         if self.tuning is not None:
             found["tuning"] = settings.plain(self.tuning)
         found["data"] = self.data.to_plain()
@@ -244,6 +253,7 @@ class Record:
     @classmethod
     def _from_plain(cls, found: Mapping[str, Any]) -> Self:
         trained = "options" in found
+        recipe = recipe_named(found["model"])
         config, options = dict(found["config"]), dict(found.get("options", {}))
         if trained:  # As runs were made before there were these settings.
             options.setdefault("hidden_weight_decay", options["weight_decay"])
@@ -256,10 +266,12 @@ class Record:
             threads=found["threads"],
             versions=found["versions"],
             data=DataRecord.from_plain(found["data"]),
-            config=settings.build(recipe_named(found["model"]).config, config),
+            config=settings.build(recipe.config, config),
             options=settings.build(Options, options) if trained else None,
             budget=Budget(**found["budget"]) if trained else None,
             transform=found["transform"],
+            sampling=recipe.sampling and settings.build(recipe.sampling, found.get("sampling", {})),
+            parts={name: Part(**part) for name, part in found.get("parts", {}).items()},
             tuning=settings.build(Tuning, found["tuning"]) if "tuning" in found else None,
             result=Result.from_plain(found["result"]),
         )

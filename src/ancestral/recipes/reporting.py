@@ -20,6 +20,7 @@ from ancestral.evaluation.space import Space
 from ancestral.evaluation.text import Passages, show_text
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
+from ancestral.recipes.recipe import resolve
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run
 from ancestral.recipes.text_pictures import pictures_of
@@ -186,7 +187,7 @@ def _changed(record: Record) -> dict[str, object]:
     from ancestral.recipes.table import recipe_named
 
     recipe = recipe_named(record.model)
-    usual = settings.plain(recipe.config().resolved(record.data.shape))
+    usual = settings.plain(resolve(recipe.config(), record.data.shape))
     found = {
         key: value for key, value in settings.plain(record.config).items() if value != usual[key]
     }
@@ -204,6 +205,7 @@ def _changed(record: Record) -> dict[str, object]:
         found["split_seed"] = loading.seed
     usual = settings.plain(TextLoading())
     found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
+    found |= {name: part.run for name, part in record.parts.items()}
     if record.tuning is not None:
         tuning = settings.plain(record.tuning)
         found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
@@ -228,10 +230,10 @@ def _remarks(run: Run) -> list[str]:
             kind = "averaged" if options.ema_decay > 0 else "raw"
             notes.append(
                 f"weights kept: {kind}, of step {result.best_step:,}, chosen by "
-                f"{recipe.chosen_by}: {value}"
+                f"{recipe.chosen_by.name}: {value}"
             )
         else:
-            notes.append(f"{recipe.chosen_by}: {value}")
+            notes.append(f"{recipe.chosen_by.name}: {value}")
     if result.stopped == "interrupted":
         notes.append(f"interrupted at step {result.steps:,}; more training may change it")
     return notes

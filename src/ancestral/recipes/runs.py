@@ -19,11 +19,12 @@ from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
 from ancestral.nn.low_rank import adapters, merged_state
-from ancestral.recipes.building import build_model
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.metrics import read_metrics
+from ancestral.recipes.parts import Part, frozen
+from ancestral.recipes.recipe import Recipe, build_model
 from ancestral.recipes.record import FORMAT, Record, check_format
-from ancestral.recipes.table import Recipe, recipe_named
+from ancestral.recipes.table import recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
@@ -88,13 +89,15 @@ class Run:
         check_format(metadata.get("format"), path)
         _check_numbers(tensors, path)
         record = self.record
-        model = build_model(self.recipe, record.config, record.data, record.seed)
+        parts = open_parts(record.parts, self.recipe.parts, device=device)
+        model = build_model(self.recipe, record.config, record.data.shape, record.seed, parts)
         if record.options is not None:  # What was counted or solved may well hold log 0.
             _check_finite(tensors, model, path)
         transform = build(record.transform)
         _load(model, tensors, "model.", path)
         _load(transform, tensors, "transform.", path)
-        return InDataUnits(model.to(device).eval(), transform.to(device))
+        draw = self.recipe.draw and partial(self.recipe.draw, sampling=record.sampling)
+        return InDataUnits(model.to(device).eval(), transform.to(device), draw=draw)
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer of a run on text.
@@ -186,6 +189,18 @@ class Run:
                 f"{self.folder} models images of {mine.levels} grey levels, "
                 f"{source} holds images of {levels}"
             )
+
+
+def open_parts(
+    parts: Mapping[str, Part], needed: Mapping[str, type], *, device: str
+) -> dict[str, InDataUnits]:
+    """Return the models of the runs that another one stands on, frozen, by name.
+
+    Raises:
+        RunError: If one has gone, or its weights have changed since.
+        ConfigError: If a model cannot do what is needed.
+    """
+    return frozen(parts, needed, WEIGHTS, lambda run: Run.open(run).model(device=device))
 
 
 def save_weights(

@@ -12,7 +12,6 @@ from ancestral.classic import DiscreteNetwork, GaussianMixture
 from ancestral.data.writing import write_samples
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.configs import BayesNetConfig
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest
 from ancestral.recipes.validation import conditions
@@ -115,8 +114,8 @@ def can_be_given(run: Run, units: InDataUnits) -> dict[str, tuple[str, ...]]:
 
 def names_of_nodes(run: Run) -> tuple[str, ...]:
     """Return the names, found out without its weights, that may stand before a ``=``."""
-    config = run.record.config
-    latent = config.latent if isinstance(config, BayesNetConfig) else ()
+    latent = getattr(run.record.config, "latent", ())
+    latent = latent if isinstance(latent, tuple) else ()
     return (*run.record.data.columns, *latent)
 
 

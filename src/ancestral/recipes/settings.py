@@ -9,11 +9,13 @@ import math
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ancestral.errors import ConfigError
 
 T = TypeVar("T")
+Size: TypeAlias = Literal["tiny", "small", "medium"]
+"""The one dial of every network."""
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _RULES: dict[Any, str] = {
@@ -93,9 +95,19 @@ def _setting(name: str, value: str) -> str:
 
 
 def hints(cls: type) -> dict[str, Any]:
-    """Return the annotation of each field of a dataclass."""
+    """Return what may be written for each field of a dataclass: None too, where it has a word."""
     types_by_name = get_type_hints(cls)
-    return {item.name: types_by_name[item.name] for item in fields(cls)}
+    return {
+        item.name: types_by_name[item.name] | None
+        if "none" in item.metadata and not may_be_none(types_by_name[item.name])
+        else types_by_name[item.name]
+        for item in fields(cls)
+    }
+
+
+def may_be_none(annotation: object) -> bool:
+    """Return whether a type has None among its values."""
+    return types.NoneType in get_args(annotation)
 
 
 def _none_words(cls: type, name: str) -> tuple[str, ...]:
@@ -249,6 +261,11 @@ def plain(settings: object) -> dict[str, Any]:
         if isinstance(value, tuple):
             found[name] = list(value)
     return found
+
+
+def widths(given: tuple[int, ...] | None) -> bool:
+    """Return whether these can be the widths of hidden layers; what is not chosen yet can."""
+    return given is None or (len(given) > 0 and min(given) >= 1)
 
 
 def require(settings: object, name: str, condition: bool, rule_: str) -> None:

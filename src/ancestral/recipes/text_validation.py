@@ -8,7 +8,8 @@ from ancestral.data.dataset import Dataset
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import ratio_of
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.table import Choice
+
+Choice = str
 
 _TOKENS = 65_536
 """Tokens of the validation split that are scored."""

@@ -7,9 +7,9 @@ from torch import nn
 
 from ancestral.errors import ConfigError
 from ancestral.nn.low_rank import add_adapters
+from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.settings import require
-from ancestral.recipes.text_wiring import adapted_part, by_adamw
-from ancestral.training.options import Options
+from ancestral.training.options import Options, by_adamw
 from ancestral.training.order import global_randomness, seed_of
 
 _ALL_WEIGHTS, _ADAPTERS = 1 / 3, 10 / 3
@@ -65,17 +65,19 @@ class Tuning:
         usual = by_adamw(usual)
         return replace(usual, learning_rate=usual.learning_rate * share)
 
-    def adapt(self, model: nn.Module, seed: int) -> None:
-        """Put adapters into a language model, in their first state; nothing without ``lora``.
+    def adapt(self, model: nn.Module, recipe: Recipe, seed: int) -> None:
+        """Put adapters into a model, in their first state; nothing without ``lora``.
 
         Raises:
             ConfigError: If a layer is smaller than the rank.
         """
-        if self.lora is None:
+        if self.lora is None or recipe.adapted is None:
             return
         with global_randomness(torch.device("cpu")) as shared:
             shared.manual_seed(seed_of(seed, "adapters"))
             try:
-                add_adapters(model, rank=self.lora, alpha=self.strength, within=adapted_part(model))
+                add_adapters(
+                    model, rank=self.lora, alpha=self.strength, within=recipe.adapted(model)
+                )
             except ValueError as error:
                 raise ConfigError(f"lora: {error}") from None

@@ -14,8 +14,9 @@ from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.sliced_wasserstein import sliced_wasserstein
 from ancestral.evaluation.space import Space
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.table import Choice
 from ancestral.training.order import seed_of
+
+Choice = str
 
 _BOUND_EXAMPLES = 4_000
 _SAMPLES = 4_000

@@ -1,7 +1,7 @@
 """How a game is trained: every setting that is not the model's and not the data's."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from ancestral.errors import ConfigError
@@ -76,6 +76,17 @@ class Options:
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
             _require(name, value, f"be one of {', '.join(allowed)}", value in allowed)
+
+
+MUON_RATE = 3.0
+"""The best rates of Muon in those of AdamW."""
+
+
+def by_adamw(options: Options) -> Options:
+    """Return options of Muon as they fit AdamW; others as they are."""
+    if options.optimizer != "muon":
+        return options
+    return replace(options, optimizer="adamw", learning_rate=options.learning_rate / MUON_RATE)
 
 
 _CHOICES = {

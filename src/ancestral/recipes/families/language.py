@@ -1,11 +1,23 @@
-"""What can be set for language models; see :mod:`ancestral.recipes.configs`."""
+"""Language models: counts of n-grams, recurrent networks, Transformers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self, TypeAlias
 
+from torch import nn
+
+from ancestral.autoregressive import GPT, GPTParts, GPTShape, RecurrentLM
+from ancestral.autoregressive.recurrent import Cell
+from ancestral.classic.chains.language import NGramLanguageModel
+from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
+from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
-from ancestral.recipes.configs import chosen
+from ancestral.data.transforms import States, Transform
+from ancestral.evaluation import chosen as figures
+from ancestral.recipes.recipe import Recipe, chosen
 from ancestral.recipes.settings import require
+from ancestral.training.budget import Budget
+from ancestral.training.options import MUON_RATE, Options
 
 TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
 
@@ -31,9 +43,6 @@ _PARTS: dict[str, dict[str, Any]] = {
     },
 }
 
-MUON_RATE = 3.0
-"""The best rates of Muon in those of AdamW."""
-
 _RECURRENT_WIDTHS: dict[TextSize, int] = {"tiny": 64, "small": 256, "medium": 384, "large": 768}
 
 
@@ -55,10 +64,6 @@ class NGramConfig:
         require(self, "order", self.order >= 1, "at least 1")
         require(self, "k", self.k > 0, "above 0")
 
-    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
-        """Return the config as it is."""
-        return self
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BigramConfig:
@@ -72,10 +77,6 @@ class BigramConfig:
 
     def __post_init__(self) -> None:
         require(self, "k", self.k > 0, "above 0")
-
-    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
-        """Return the config as it is."""
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +92,6 @@ class KneserNeyConfig:
     def __post_init__(self) -> None:
         require(self, "order", self.order >= 2, "at least 2")
 
-    def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
-        """Return the config as it is."""
-        return self
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecurrentConfig:
@@ -108,8 +105,8 @@ class RecurrentConfig:
     """
 
     size: TextSize = "small"
-    layers: int | None = chosen()
-    width: int | None = chosen()
+    layers: int = chosen()
+    width: int = chosen()
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -129,7 +126,7 @@ class RecurrentConfig:
     @property
     def learning_rate(self) -> float:
         """The peak rate: wide networks take smaller steps."""
-        return rate_of_width(self.width or _RECURRENT_WIDTHS[self.size])
+        return _rate_of_width(self.width or _RECURRENT_WIDTHS[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,18 +153,18 @@ class GPTConfig:
     """
 
     size: TextSize = "small"
-    layers: int | None = chosen()
-    width: int | None = chosen()
-    heads: int | None = chosen()
-    groups: int | None = chosen()
-    parts: Literal["book", "modern"] | None = chosen()
-    positions: Literal["learned", "rotary"] | None = chosen()
-    norm: Literal["layer", "rms"] | None = chosen()
-    feed_forward: Literal["gelu", "swiglu"] | None = chosen()
-    qk_norm: bool | None = chosen()
-    tied: bool | None = chosen()
+    layers: int = chosen()
+    width: int = chosen()
+    heads: int = chosen()
+    groups: int = chosen()
+    parts: Literal["book", "modern"] = chosen()
+    positions: Literal["learned", "rotary"] = chosen()
+    norm: Literal["layer", "rms"] = chosen()
+    feed_forward: Literal["gelu", "swiglu"] = chosen()
+    qk_norm: bool = chosen()
+    tied: bool = chosen()
     score: Literal["dot", "additive"] = "dot"
-    dropout: float | None = chosen()
+    dropout: float = chosen()
     attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:
@@ -205,14 +202,160 @@ class GPTConfig:
     @property
     def learning_rate(self) -> float:
         """The peak rate of ``muon``: wide networks take smaller steps."""
-        return MUON_RATE * rate_of_width(self.width or _WIDTHS[self.size])
+        return MUON_RATE * _rate_of_width(self.width or _WIDTHS[self.size])
 
 
-def rate_of_width(width: int) -> float:
-    """Return a peak learning rate for AdamW: 1e-3 at 384 features, falling with their root.
-
-    Example:
-        >>> rate_of_width(384)
-        0.001
-    """
+def _rate_of_width(width: int) -> float:
+    """Return a peak learning rate for AdamW: 1e-3 at 384 features, falling with their root."""
     return min(5e-3, 1e-3 * (384 / width) ** 0.5)
+
+
+_OPTIONS = Options(
+    batch_size=16,
+    betas=(0.9, 0.95),
+    weight_decay=0.1,
+    warmup=50,
+    max_grad_norm=1.0,
+    validate_every=100,
+    patience=10,
+    large_products=True,
+)
+"""Of the training of language models; the rate comes from the size of the network."""
+
+_GPT_OPTIONS = replace(_OPTIONS, optimizer="muon", hidden_weight_decay=1.0, batch_size=8)
+"""Of a GPT: after the same steps Muon was far ahead of AdamW, see the notes on performance."""
+
+
+def _tokens(data: Dataset) -> Transform:
+    """Return the transform of text: token ids stay as they are."""
+    del data  # There is nothing to fit.
+    return States("tokens")
+
+
+def _bigram(config: BigramConfig, shape: Shape) -> nn.Module:
+    """Return a model of pairs, not fitted yet."""
+    return NGramLanguageModel(shape.vocabulary, order=2, smoothing=AddK(config.k))
+
+
+def _ngram(config: NGramConfig, shape: Shape) -> nn.Module:
+    """Return a model of n-grams, not fitted yet."""
+    smoothing: Smoothing = KneserNey()
+    if config.smoothing == "add-k":
+        smoothing = AddK(config.k)
+    elif config.smoothing == "witten-bell":
+        smoothing = WittenBell()
+    return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=smoothing)
+
+
+def _kneser_ney(config: KneserNeyConfig, shape: Shape) -> nn.Module:
+    """Return a model of n-grams under Kneser-Ney, not fitted yet."""
+    return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=KneserNey())
+
+
+def _recurrent(cell: Cell) -> Callable[[RecurrentConfig, Shape], nn.Module]:
+    """Return what builds a recurrent network of a kind of cells."""
+
+    def build(config: RecurrentConfig, shape: Shape) -> nn.Module:
+        return RecurrentLM(
+            shape.vocabulary,
+            cell=cell,
+            width=config.width,
+            layers=config.layers,
+            dropout=config.dropout,
+        )
+
+    return build
+
+
+def _gpt(config: GPTConfig, shape: Shape) -> nn.Module:
+    """Return a GPT whose window is that of the data."""
+    return GPT(
+        shape.vocabulary,
+        shape=GPTShape(
+            window=shape.event_shape[0] - 1,
+            width=config.width,
+            layers=config.layers,
+            heads=config.heads,
+            key_value_heads=config.groups,
+        ),
+        parts=GPTParts(
+            positions=config.positions,
+            norm=config.norm,
+            feed_forward=config.feed_forward,
+            tied=config.tied,
+            qk_norm=config.qk_norm,
+            score=config.score,
+        ),
+        dropout=config.dropout,
+        attention_dropout=config.attention_dropout,
+    )
+
+
+def _blocks(model: GPT) -> nn.Module:
+    """Return what gets adapters: attention (queries, keys and values are one product) and MLPs."""
+    return model.blocks
+
+
+def _cells(model: RecurrentLM) -> nn.Module:
+    """Return what gets adapters: the matrices of input and state."""
+    return model.layers
+
+
+def _counted(
+    name: str, summary: str, config: type[Any], build: Callable[[Any, Shape], nn.Module]
+) -> Recipe:
+    """Return the recipe of a language model of counts."""
+    return Recipe(
+        name=name,
+        paradigm="classic",
+        summary=summary,
+        config=config,
+        build=build,
+        transform=_tokens,
+        kinds=("text",),
+        chosen_by=figures.BITS_PER_CHAR,
+    )
+
+
+def _trained(recipe: Recipe, options: Options, adapted: Callable[[Any], nn.Module]) -> Recipe:
+    """Return the recipe of a language model that is trained by gradients."""
+    return replace(
+        recipe,
+        paradigm="autoregressive",
+        options={"text": options},
+        budget={"text": Budget(steps=2_000)},
+        every_epoch=True,
+        adapted=adapted,
+    )
+
+
+def _recurrent_recipe(name: str, cell: Cell, summary: str) -> Recipe:
+    recipe = _counted(name, summary, RecurrentConfig, _recurrent(cell))
+    return _trained(recipe, _OPTIONS, _cells)
+
+
+RECIPES = (
+    _counted("bigram", "counts of pairs of tokens", BigramConfig, _bigram),
+    _counted(
+        "ngram", "counts of the last tokens, with the smoothing of your choice", NGramConfig, _ngram
+    ),
+    _counted(
+        "kneser-ney",
+        "trigrams under interpolated modified Kneser-Ney smoothing",
+        KneserNeyConfig,
+        _kneser_ney,
+    ),
+    _recurrent_recipe("rnn", "elman", "Elman's recurrent network, the book's"),
+    _recurrent_recipe("lstm", "lstm", "recurrent network with gated memory"),
+    _recurrent_recipe("gru", "gru", "recurrent network with two gates"),
+    _trained(
+        _counted(
+            "gpt",
+            "Transformer that predicts the next token, the book's by default",
+            GPTConfig,
+            _gpt,
+        ),
+        _GPT_OPTIONS,
+        _blocks,
+    ),
+)

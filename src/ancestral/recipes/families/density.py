@@ -1,0 +1,177 @@
+"""Classical models of vectors and images: the training set, kernels, mixtures, naive Bayes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+from torch import Generator, Tensor, nn
+
+from ancestral.classic import (
+    KDE,
+    DiagonalGaussians,
+    Empirical,
+    GaussianMixture,
+    NaiveBayes,
+    best_components,
+)
+from ancestral.classic.arguments import check_components
+from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Kind, Shape
+from ancestral.evaluation import chosen as figures
+from ancestral.recipes.recipe import Recipe, chosen
+from ancestral.recipes.settings import require
+
+_COMPONENTS: dict[bool, Sequence[int]] = {
+    False: (1, 2, 4, 8, 16, 32, 64),
+    True: (1, 2, 5, 10, 20),  # Of many features: a covariance needs examples for each.
+}
+_MANY_FEATURES = 16
+_LEAST_VARIANCE: dict[Kind, float] = {"images": 0.1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmpiricalConfig:
+    """The training set itself: nothing to set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KDEConfig:
+    """A kernel density estimate.
+
+    Args:
+        bandwidth: Width of the kernel in standardised units, above 0, or a rule of thumb; None:
+            the one under which left-out examples are most likely.
+        kernel: The kernel's shape; the compact ones give probability 0 to what is far from every
+            example.
+    """
+
+    bandwidth: float | Literal["scott", "silverman"] | None = chosen()
+    kernel: Literal["gaussian", "tophat", "epanechnikov", "exponential", "linear", "cosine"] = (
+        "gaussian"
+    )
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.bandwidth, int | float)
+        require(self, "bandwidth", not number or float(self.bandwidth or 0) > 0, "above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GMMConfig:
+    """A mixture of Gaussians.
+
+    Args:
+        components: Number of Gaussians, at least 1; None: the number under which a held-out part
+            of the training split is most likely.
+        covariance: Of each Gaussian: ``full``, ``diag`` (independent columns), ``tied`` (the same
+            full one for all) or ``spherical`` (one variance).
+        least_variance: Least variance of a component in any direction, relative to the data's, in
+            (0, 1]; None: 1e-6, or 0.1 for the many pixels of images.
+    """
+
+    components: int = chosen()
+    covariance: Literal["full", "diag", "tied", "spherical"] = "full"
+    least_variance: float = chosen()
+
+    def __post_init__(self) -> None:
+        require(self, "components", self.components is None or self.components >= 1, "at least 1")
+        least = self.least_variance
+        require(self, "least_variance", least is None or 0 < least <= 1, "above 0 and at most 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the least variance; the components wait for the data."""
+        least = self.least_variance or _LEAST_VARIANCE.get(shape.kind, 1e-6)
+        return replace(self, least_variance=least)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NaiveBayesConfig:
+    """Independent normals given the label.
+
+    Args:
+        smoothing: What is added to every variance, relative to the largest one, above 0.
+    """
+
+    smoothing: float = 1e-6
+
+    def __post_init__(self) -> None:
+        require(self, "smoothing", self.smoothing > 0, "above 0")
+
+
+def _empirical(_config: EmpiricalConfig, shape: Shape) -> nn.Module:
+    return Empirical((shape.features,))
+
+
+def _kde(config: KDEConfig, shape: Shape) -> nn.Module:
+    return KDE(shape.features, bandwidth=config.bandwidth, kernel=config.kernel)
+
+
+def _gmm(config: GMMConfig, shape: Shape) -> nn.Module:
+    return GaussianMixture(
+        shape.features,
+        components=config.components,
+        covariance=config.covariance,
+        least_variance=config.least_variance,
+    )
+
+
+def _choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMMConfig:
+    """Return the config with the number of components that held-out examples like best."""
+    if config.components is not None:
+        return config
+    best = best_components(
+        y,
+        _COMPONENTS[y.shape[1] >= _MANY_FEATURES],
+        covariance=config.covariance,
+        least_variance=config.least_variance,
+        generator=generator,
+    )
+    return replace(config, components=best)
+
+
+def _check_components(config: GMMConfig, data: Dataset) -> None:
+    if config.components is not None:
+        check_components(config.components, len(data.train))
+
+
+def _naive_bayes(config: NaiveBayesConfig, shape: Shape) -> nn.Module:
+    """Return Gaussian naive Bayes; without labels, of one label."""
+    states = max(1, len(shape.labels))
+    return NaiveBayes(DiagonalGaussians(states, shape.features, smoothing=config.smoothing))
+
+
+RECIPES = (
+    Recipe(
+        name="empirical",
+        paradigm="classic",
+        summary="the training set itself: the model that memorises",
+        config=EmpiricalConfig,
+        build=_empirical,
+    ),
+    Recipe(
+        name="kde",
+        paradigm="classic",
+        summary="a small Gaussian on every training example",
+        config=KDEConfig,
+        build=_kde,
+        chosen_by=figures.LOG_PROB,
+    ),
+    Recipe(
+        name="gmm",
+        paradigm="classic",
+        summary="a mixture of Gaussians with full covariances, by EM",
+        config=GMMConfig,
+        build=_gmm,
+        choose=_choose_components,
+        listed={"components": 1},
+        check=_check_components,
+        chosen_by=figures.LOG_PROB,
+    ),
+    Recipe(
+        name="naive-bayes",
+        paradigm="classic",
+        summary="independent normal columns given the label, by counting",
+        config=NaiveBayesConfig,
+        build=_naive_bayes,
+        chosen_by=figures.LOG_PROB,
+    ),
+)

@@ -1,0 +1,231 @@
+"""What a recipe is: how a name becomes a fitted model. The recipes stand in ``families/``."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol, TypeAlias, get_type_hints, runtime_checkable
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Kind, Shape, X
+from ancestral.data.transforms import (
+    Compose,
+    Flatten,
+    Transform,
+    dequantise,
+    standardise,
+    unit_interval,
+)
+from ancestral.errors import ConfigError
+from ancestral.evaluation.chosen import Chosen
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.settings import may_be_none
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+from ancestral.training.order import global_randomness, seed_of
+
+Config: TypeAlias = Any
+"""A frozen dataclass of settings, checked when it is made.
+
+A setting whose default is :func:`chosen` may be left to the library; ``resolved(shape)``, where a
+config has it, chooses it from the data or from ``size``, and the resolved config is what
+``run.toml`` keeps, so that a run can be repeated even after a default has changed.
+"""
+
+
+def chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
+    """Return the default of a setting that the library chooses, written as ``word``."""
+    return field(default=None, metadata={"none": word})
+
+
+@runtime_checkable
+class Resolves(Protocol):
+    """A config some of whose settings are chosen from the shape of the data."""
+
+    def resolved(self, shape: Shape) -> Config:
+        """Return the config with them."""
+        ...
+
+
+@runtime_checkable
+class HasRate(Protocol):
+    """A config whose networks come in sizes that want learning rates of their own."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Return the peak rate."""
+        ...
+
+
+@runtime_checkable
+class HasOptimum(Protocol):
+    """A config of a recipe that trains by gradients, under some of whose settings it need not."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether an estimator finds the optimum; no step is then made by the loop."""
+        ...
+
+
+def resolve(config: Config, shape: Shape) -> Config:
+    """Return the config with everything that depends on the data's shape chosen."""
+    return config.resolved(shape) if isinstance(config, Resolves) else config
+
+
+def flat(data: Dataset) -> Transform:
+    """Return the transform for models of vectors: standardised columns, or pixels in a row."""
+    return _FLAT[data.kind](data)
+
+
+def noiseless(data: Dataset) -> Transform:
+    """Return the transform for models that only read x: as :func:`flat`, nothing added."""
+    return _NOISELESS[data.kind](data)
+
+
+def grey(data: Dataset) -> Transform:
+    """Return the transform for models that give mass to grey levels: onto [0, 1], no noise."""
+    return unit_interval(data.levels)
+
+
+def _standardised(data: Dataset) -> Transform:
+    return standardise(data.train)
+
+
+def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
+    return Compose([pixels, Flatten(tuple(data.event_shape))])
+
+
+_FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
+    "vectors": _standardised,
+    "images": lambda data: _in_a_row(data, dequantise(data.train, data.levels, standard=True)),
+}
+_NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
+    "vectors": _standardised,
+    "images": lambda data: _in_a_row(data, unit_interval(data.levels)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a name becomes a fitted model.
+
+    Args:
+        name: The fixed name.
+        paradigm: The family it belongs to.
+        summary: One sentence.
+        config: Its settings, a frozen dataclass.
+        build: Config, resolved, and shape of the data to a model in model units; ``parts`` are
+            given by name.
+        models: The field that it models; what else the data hold may be given.
+        needs: Fields that must be given for it to say anything of the field it models.
+        kinds: Data that it can model.
+        reads: By the config: settings of the reader that it needs, fields of ``Loading``.
+        transform: Fitted on the training split: user units to model units.
+        choose: Completes the config from the training split in model units, before the fit.
+        listed: Settings of the instance that is asked for its capabilities.
+        count: Fits by counting what is not trained by gradients.
+        check: Refuses data that the settings do not fit, before anything is written.
+        chosen_by: The validation figure that chooses the kept weights (for estimators: the one
+            that is reported); None where there is none.
+        options: Default settings of the training, by kind; empty for closed-form estimators.
+        budget: Default end of the training, by kind.
+        every_epoch: Validate once an epoch at least: the best weights may be those of an early one.
+        adapted: The part of the model whose layers get adapters; None: it cannot begin at the
+            weights of another run.
+        sampling: How draws are made, a frozen dataclass with defaults; None: nothing to set.
+        draw: With ``sampling``: draws n examples of the model, ``draw(model, n, sampling, given=,
+            generator=)``.
+        parts: Other runs that it stands on, by the name of the setting: what the model of each
+            must be able to do. Their weights are frozen and stay where they are.
+
+    Example:
+        >>> from ancestral.recipes import recipe_named
+        >>> recipe_named("vae").paradigm
+        'autoencoders'
+    """
+
+    name: str
+    paradigm: str
+    summary: str
+    config: type[Any]
+    build: Callable[..., nn.Module]
+    models: str = X
+    needs: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ("vectors", "images")
+    reads: Callable[[Config], Mapping[str, Any]] = lambda _config: {}
+    transform: Callable[[Dataset], Transform] = flat
+    choose: Callable[[Config, Tensor, Generator], Config] | None = None
+    listed: Mapping[str, object] = field(default_factory=dict)
+    count: Callable[[Any, Dataset], None] | None = None
+    check: Callable[[Config, Dataset], None] | None = None
+    chosen_by: Chosen | None = None
+    options: Mapping[Kind, Options] = field(default_factory=dict)
+    budget: Mapping[Kind, Budget] = field(default_factory=dict)
+    every_epoch: bool = False
+    adapted: Callable[[Any], nn.Module] | None = None
+    sampling: type[Any] | None = None
+    draw: Callable[..., Tensor] | None = None
+    parts: Mapping[str, type] = field(default_factory=dict)
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it models another field, given x, and not x itself."""
+        return self.models != X
+
+    @property
+    def trains(self) -> bool:
+        """Whether it can be trained by gradients; else a closed form or EM fits it."""
+        return bool(self.options)
+
+    @property
+    def tunes(self) -> bool:
+        """Whether a training can begin at the weights of another run."""
+        return self.trains and self.adapted is not None
+
+    def trains_with(self, config: Config) -> bool:
+        """Return whether these settings are trained by gradients."""
+        return self.trains and not (isinstance(config, HasOptimum) and config.closed)
+
+    def options_of(self, config: Config, kind: Kind) -> Options:
+        """Return the default settings of the training of a model of this size."""
+        options = self.options[kind]
+        if isinstance(config, HasRate):
+            return replace(options, learning_rate=config.learning_rate)
+        return options
+
+
+def build_model(
+    recipe: Recipe, config: Config, shape: Shape, seed: int, parts: Mapping[str, InDataUnits]
+) -> nn.Module:
+    """Return a model in its first state, which is a function of the seed.
+
+    Args:
+        recipe: Of the model.
+        config: Resolved.
+        shape: Of the data.
+        seed: Of the run.
+        parts: The other runs' models, by name.
+
+    Raises:
+        ConfigError: If the settings do not fit the data.
+        TypeError: If a setting has not been chosen.
+    """
+    if names := unset(config):
+        raise TypeError(f"{recipe.name}: {', '.join(names)} must be chosen before it is built")
+    with global_randomness(torch.device("cpu")) as shared:
+        shared.manual_seed(seed_of(seed, "initial weights"))
+        try:
+            return recipe.build(config, shape, **parts)
+        except ValueError as error:
+            raise ConfigError(f"{recipe.name}: {error}") from error
+
+
+def unset(config: Config) -> list[str]:
+    """Return the settings that nobody has chosen yet, though they must have a value."""
+    optional = {name for name, kind in get_type_hints(type(config)).items() if may_be_none(kind)}
+    return [
+        item.name
+        for item in fields(config)
+        if getattr(config, item.name) is None and item.name not in optional
+    ]
