@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     )
     from ancestral.networks.units import InDataUnits
     from ancestral.recipes import (
+        Recipe,
         Run,
         compare,
         encode_run,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         interpolate_run,
         open_network,
         plan,
+        register,
         resume,
         sample_run,
         start,
@@ -95,6 +97,7 @@ __all__ = [
     "NaiveBayes",
     "Node",
     "Options",
+    "Recipe",
     "Run",
     "Setting",
     "StandardNormal",
@@ -119,6 +122,7 @@ __all__ = [
     "query",
     "read_bif",
     "read_network",
+    "register",
     "resume",
     "sample_run",
     "start",
@@ -146,6 +150,7 @@ _HOME = {
     "evaluation": ("Figure", "Setting", "evaluate"),
     "networks.units": ("InDataUnits",),
     "recipes": (
+        "Recipe",
         "Run",
         "compare",
         "encode_run",
@@ -155,6 +160,7 @@ _HOME = {
         "interpolate_run",
         "open_network",
         "plan",
+        "register",
         "resume",
         "sample_run",
         "start",

@@ -24,6 +24,7 @@ def record_of(name: str, data: str = "digits", **settings: object) -> Record:
         options=made.options,
         budget=made.budget,
         transform=made.transform().spec(),
+        sampling=made.sampling,
         result=Result(
             status="finished",
             stopped="early",

@@ -14,7 +14,7 @@ from ancestral.recipes.validation import Judge, conditions
 def judged(name: str, data: str, **settings: object) -> Judge:
     made = plan(name, data, settings=settings)
     model, transform = made.build(), made.transform()
-    return Judge(made.recipe.chosen_by, InDataUnits(model, transform), made.data, seed=0)
+    return Judge(made.recipe.chosen_by.name, InDataUnits(model, transform), made.data, seed=0)
 
 
 def test_the_same_weights_get_the_same_figure() -> None:

@@ -1,5 +1,6 @@
 """``ancestral sample``: new examples from a run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +12,32 @@ from ancestral.cli.written_text import TextOptions, write_texts
 from ancestral.errors import CapabilityError
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Draws:
+    """What is drawn, and how.
+
+    Parameters
+    ----------
+    given
+        label=NAME, of a conditional model; of bayes-net COLUMN=STATE, of gmm z=COMPONENT.
+    means
+        Means of p(x | z) in place of draws: they are not draws of the model.
+    set_
+        How draws are made, key=value, where the model has a choice; of gan truncation=NUMBER.
+    """
+
+    given: Pairs = None
+    means: Flag = False
+    set_: Annotated[Pairs, Parameter(name="--set")] = None
+
+
 def sample(
     run: Path,
     /,
     *,
     n: Annotated[int | None, Parameter(name=["-n", "--n"])] = None,
-    given: Pairs = None,
-    means: Flag = False,
+    draws: Draws = Draws(),
     text: TextOptions = TextOptions(),  # noqa: B008 - frozen
     to: Destination = Destination(),  # noqa: B008 - frozen
     common: Common = Common(),  # noqa: B008 - frozen
@@ -30,10 +50,6 @@ def sample(
         A run folder.
     n
         Number of draws; 16 if not given, of text 1.
-    given
-        label=NAME, of a conditional model; of bayes-net COLUMN=STATE, of gmm z=COMPONENT.
-    means
-        Means of p(x | z) in place of draws: they are not draws of the model.
     """
     from ancestral.recipes import Run, sample_run
     from ancestral.recipes.sampling import names_of_nodes
@@ -43,7 +59,7 @@ def sample(
     to.check()
     opened = Run.open(run)
     if opened.record.data.kind == "text":
-        if given or means:
+        if draws.given or draws.means:
             raise CapabilityError("--given and --means are not of language models; try --prompt")
         return write_texts(opened, 1 if n is None else n, text, to, common)
     text.refuse(opened)
@@ -53,11 +69,12 @@ def sample(
     x = sample_run(
         opened,
         n,
-        given=parse_pairs(given or (), option="--given", names=names_of_nodes(opened)),
-        means=means,
+        given=parse_pairs(draws.given or (), option="--given", names=names_of_nodes(opened)),
+        means=draws.means,
+        settings=parse_pairs(draws.set_ or ()),
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
-    answer = {"run": str(run), "n": n, "means": means}
+    answer = {"run": str(run), "n": n, "means": draws.means}
     deliver_examples(opened, x, answer, out=to.out, name="samples", json=common.json)
     return 0

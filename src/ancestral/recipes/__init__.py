@@ -7,9 +7,10 @@ from ancestral.recipes.fitting import Fitting, fit, resume, start
 from ancestral.recipes.networks import open_network
 from ancestral.recipes.paths import Latents, encode_run, interpolate_run
 from ancestral.recipes.plan import Plan, plan
+from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import sample_run
-from ancestral.recipes.table import DEFAULTS, RECIPES, Recipe, recipe_named
+from ancestral.recipes.table import DEFAULTS, RECIPES, recipe_named, register
 
 __all__ = [
     "DEFAULTS",
@@ -32,6 +33,7 @@ __all__ = [
     "open_network",
     "plan",
     "recipe_named",
+    "register",
     "resume",
     "sample_run",
     "start",

@@ -18,10 +18,12 @@ from ancestral.recipes.evaluating import measure
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
+from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.record import FORMAT
 from ancestral.recipes.reporting import Shown, budget_text, model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run, free_name
-from ancestral.recipes.table import DEFAULTS, recipe_named
+from ancestral.recipes.settings import build, hints
+from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
 from ancestral.training.budget import Budget
 
 COMPARISON = "comparison.json"
@@ -129,7 +131,7 @@ class Contest:
 def contest(
     data: str,
     *,
-    models: Sequence[str] | None = None,
+    models: Sequence[str | Recipe] | None = None,
     budget: str | Budget = "30s",
     settings: Mapping[str, object] | None = None,
     seed: int = 0,
@@ -140,7 +142,7 @@ def contest(
 
     Args:
         data: Name, file or folder.
-        models: Names of recipes; by the kind of data if None.
+        models: Names of recipes, or recipes of one's own; by the kind of data if None.
         budget: Of each model that trains.
         settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of one
             model: ``MODEL.key``.
@@ -154,16 +156,13 @@ def contest(
         DataError: If the data cannot be read.
     """
     end = Budget.parse(budget) if isinstance(budget, str) else budget
-    for name in models or ():
-        recipe_named(name)
-    if len(set(models or ())) < len(models or ()):
-        raise ConfigError(f"models must differ, got {', '.join(models or ())}")
-    _refuse_mixed(models or ())
-    common, own = _sort(settings or {}, models)
-    states = bool(models) and all(recipe_named(name).kinds == ("tables",) for name in models or ())
-    gaps = states and any(one.get("missing") == "em" for one in own.values())
-    loaded = load(data, replace(loading_of(common), discrete=states, missing=gaps))
-    names = list(models or DEFAULTS[loaded.kind])
+    asked = [recipe_named(name_of(model)).name for model in models or ()]
+    if len(set(asked)) < len(asked):
+        raise ConfigError(f"models must differ, got {', '.join(asked)}")
+    _refuse_mixed(asked)
+    common, own = _sort(settings or {}, asked if models else None)
+    loaded = load(data, replace(loading_of(common), **_reads(asked, own)))
+    names = asked or list(DEFAULTS[loaded.kind])
     plans = [
         plan(
             name,
@@ -225,7 +224,7 @@ def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = 
 def compare(
     data: str,
     *,
-    models: Sequence[str] | None = None,
+    models: Sequence[str | Recipe] | None = None,
     budget: str | Budget = "30s",
     settings: Mapping[str, object] | None = None,
     seed: int = 0,
@@ -281,6 +280,18 @@ def _refuse_mixed(names: Sequence[str]) -> None:
             f"models must be of one kind: {of_labels[0]} gives p(label | x), the others model x; "
             "leave it out, or compare it alone"
         )
+
+
+def _reads(names: Sequence[str], own: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
+    """Return the settings of the reader that all models need; nothing where they differ."""
+    needs: list[dict[str, Any]] = []
+    for name in names:
+        recipe = recipe_named(name)
+        known = {k: v for k, v in own.get(name, {}).items() if k in hints(recipe.config)}
+        needs.append(dict(recipe.reads(build(recipe.config, known))))
+    if not needs or any(set(one) != set(needs[0]) for one in needs):
+        return {}
+    return {key: any(one[key] for one in needs) for key in needs[0]}
 
 
 def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -> None:

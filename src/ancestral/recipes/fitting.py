@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,6 +20,7 @@ from ancestral.recipes.feeding import examples_of, lengths_of, on_device
 from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
+from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.record import (
     Record,
     Result,
@@ -292,7 +292,7 @@ def resume(
 
 
 def fit(
-    model: str,
+    model: str | Recipe,
     data: str | Path | Dataset,
     *,
     settings: Mapping[str, object] | None = None,
@@ -304,7 +304,7 @@ def fit(
     """Fit a model to data and return the run; :func:`start` with :func:`plan` shows each step.
 
     Args:
-        model: Name of a recipe.
+        model: Name of a recipe, or a recipe of one's own.
         data: Name, file or folder, or data that are loaded already.
         settings: Of the model, the training and the data, by name.
         budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
@@ -340,8 +340,7 @@ def how_to_resume(run: Run) -> str:
 
 
 def _units(plan_: Plan, model: nn.Module, transform: Transform) -> InDataUnits:
-    draw = plan_.recipe.draw and partial(plan_.recipe.draw, sampling=plan_.sampling)
-    return InDataUnits(model, transform, draw=draw)
+    return InDataUnits(model, transform, draw=plan_.recipe.drawn_by(plan_.sampling))
 
 
 def _players_units(plan_: Plan, transform: Transform) -> InDataUnits | None:

@@ -20,7 +20,7 @@ from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.record import DataRecord
 from ancestral.recipes.runs import WEIGHTS, open_parts
 from ancestral.recipes.settings import convert, hints, nearest
-from ancestral.recipes.table import recipe_named
+from ancestral.recipes.table import name_of, recipe_named
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
@@ -144,7 +144,7 @@ def plan(
         >>> plan("gmm", "moons", settings={"components": 8}).config
         GMMConfig(components=8, covariance='full', least_variance=1e-06)
     """
-    recipe = model if isinstance(model, Recipe) else recipe_named(model)
+    recipe = recipe_named(name_of(model))
     if seed < 0:
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
@@ -170,7 +170,7 @@ def plan(
         device=device,
         data=loaded,
         loading=loading,
-        sampling=recipe.sampling and recipe.sampling(),
+        sampling=recipe.sampled_with(None, chosen.sampling),
         parts=chosen.find_parts(recipe),
         tuning=origin and origin.tuning,
         weights=origin and origin.weights,
@@ -199,17 +199,19 @@ class _Chosen:
     loading: dict[str, Any]
     tuning: dict[str, Any]
     parts: dict[str, Any]
+    sampling: dict[str, Any]
 
     @classmethod
     def sort(cls, recipe: Recipe, given: Mapping[str, object]) -> "_Chosen":
         own, training = hints(recipe.config), hints(Options) if recipe.trains else {}
-        found = cls({}, {}, {}, {}, {})
+        found = cls({}, {}, {}, {}, {}, {})
         groups = (
             (own, found.config),
             (training, found.options),
             ((*_LOADING, *_TEXT), found.loading),
             (TUNING if recipe.tunes else (), found.tuning),
             (recipe.parts, found.parts),
+            (hints(recipe.sampling) if recipe.sampling else (), found.sampling),
         )
         for name, value in given.items():
             if name == "size" and _pixels(value):

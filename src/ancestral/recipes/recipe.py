@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Protocol, TypeAlias, get_type_hints, runtime_checkable
 
 import torch
@@ -20,6 +21,7 @@ from ancestral.data.transforms import (
 from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Chosen
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes import settings
 from ancestral.recipes.settings import may_be_none
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
@@ -186,6 +188,22 @@ class Recipe:
     def trains_with(self, config: Config) -> bool:
         """Return whether these settings are trained by gradients."""
         return self.trains and not (isinstance(config, HasOptimum) and config.closed)
+
+    def sampled_with(self, usual: Config | None, given: Mapping[str, object]) -> Config | None:
+        """Return the settings of sampling: those given, the others as usual.
+
+        Raises:
+            ConfigError: If one is unknown or out of its range.
+        """
+        if self.sampling is not None:
+            return settings.build(self.sampling, given, base=usual)
+        if given:
+            raise ConfigError(f"{self.name} has nothing to set in sampling, got {', '.join(given)}")
+        return None
+
+    def drawn_by(self, sampling: Config | None) -> Callable[..., Tensor] | None:
+        """Return what draws examples of the model under these settings; None: its ``sample``."""
+        return self.draw and partial(self.draw, sampling=sampling)
 
     def options_of(self, config: Config, kind: Kind) -> Options:
         """Return the default settings of the training of a model of this size."""

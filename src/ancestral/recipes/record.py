@@ -18,7 +18,7 @@ from ancestral.evaluation.figures import Figure
 from ancestral.recipes import settings
 from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config
-from ancestral.recipes.table import recipe_named
+from ancestral.recipes.table import VARIABLE, recipe_named
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
@@ -253,7 +253,11 @@ class Record:
     @classmethod
     def _from_plain(cls, found: Mapping[str, Any]) -> Self:
         trained = "options" in found
-        recipe = recipe_named(found["model"])
+        try:
+            recipe = recipe_named(found["model"])
+        except ConfigError as error:
+            hint = f"; a model of one's own is found through {VARIABLE}, which names its file"
+            raise ConfigError(f"{error}{hint}") from None
         config, options = dict(found["config"]), dict(found.get("options", {}))
         if trained:  # As runs were made before there were these settings.
             options.setdefault("hidden_weight_decay", options["weight_decay"])

@@ -73,10 +73,17 @@ class Run:
         """Return the rows of ``metrics.jsonl``."""
         return read_metrics(self.folder / METRICS)
 
-    def model(self, *, device: str = "cpu") -> InDataUnits:
+    def model(
+        self, *, device: str = "cpu", sampling: Mapping[str, object] | None = None
+    ) -> InDataUnits:
         """Return the model with the kept weights, in evaluation mode, in the user's units.
 
+        Args:
+            device: Where to compute.
+            sampling: Settings of how draws are made, in place of the run's own.
+
         Raises:
+            ConfigError: If there is no such setting of sampling.
             RunError: If there are no weights yet.
             DamagedFileError: If the weights are damaged, not numbers, or infinite in a network.
         """
@@ -96,7 +103,7 @@ class Run:
         transform = build(record.transform)
         _load(model, tensors, "model.", path)
         _load(transform, tensors, "transform.", path)
-        draw = self.recipe.draw and partial(self.recipe.draw, sampling=record.sampling)
+        draw = self.recipe.drawn_by(self.recipe.sampled_with(record.sampling, sampling or {}))
         return InDataUnits(model.to(device).eval(), transform.to(device), draw=draw)
 
     def tokenizer(self) -> Tokenizer:

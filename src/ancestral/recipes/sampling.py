@@ -26,6 +26,7 @@ def sample_run(
     *,
     given: Mapping[str, str | int] | None = None,
     means: bool = False,
+    settings: Mapping[str, object] | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> Tensor:
@@ -37,6 +38,7 @@ def sample_run(
         given: ``{"label": "3"}``, of a conditional model; of ``bayes-net`` the states of any nodes,
             of ``gmm`` the component ``z``.
         means: Means of p(x | z) in place of draws.
+        settings: How draws are made, where the model has a choice, in place of the run's own.
         seed: Of the draws.
         device: Where to compute.
 
@@ -49,7 +51,7 @@ def sample_run(
     run = run if isinstance(run, Run) else Run.open(run)
     if n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
-    units = run.model(device=device)
+    units = run.model(device=device, sampling=settings)
     if not units.can(Samples):
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not units.can(SamplesMeans):

@@ -61,6 +61,17 @@ def register(recipe: Recipe) -> Recipe:
     return recipe
 
 
+def name_of(model: str | Recipe) -> str:
+    """Return the name of a model; a recipe of one's own is registered.
+
+    Raises:
+        ConfigError: If it has the name of a model of the library.
+    """
+    if isinstance(model, str) or RECIPES.get(model.name) is model:
+        return model if isinstance(model, str) else model.name
+    return register(model).name
+
+
 def recipe_named(name: str) -> Recipe:
     """Return a recipe; what users have registered is looked up where the library has none.
 
