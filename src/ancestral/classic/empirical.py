@@ -12,9 +12,9 @@ from ancestral.classic.arguments import (
     check_event,
     check_examples,
     check_fitted,
-    refuse_unknown,
 )
 from ancestral.errors import CapabilityError
+from ancestral.networks.arguments import refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.nn.resizable import resize_on_load
 
