@@ -195,13 +195,9 @@ def test_a_path_is_one_draw_of_the_one_function(generator: Generator) -> None:
 def test_mistakes_are_named() -> None:
     chain = drift()
     u = {"u": torch.zeros(5, 2)}
-    with pytest.raises(
-        ValueError, match=r"'u' must be one number or have 5 rows, got \[3, 2\]"
-    ):
+    with pytest.raises(ValueError, match=r"'u' must be one number or have 5 rows, got \[3, 2\]"):
         chain.sample(5, given={"u": torch.zeros(3, 2)})
-    with pytest.raises(
-        ValueError, match=r"'z0' must have shape \[2\] or \[5, 2\], got \[4\]"
-    ):
+    with pytest.raises(ValueError, match=r"'z0' must have shape \[2\] or \[5, 2\], got \[4\]"):
         chain.sample(5, given={**u, "z0": torch.zeros(4)})
     with pytest.raises(InferenceError, match="evidence on 'z2' is conditioning"):
         chain.sample(5, given={**u, "z2": torch.zeros(2)})

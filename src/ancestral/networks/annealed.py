@@ -1,7 +1,7 @@
 """The annealed Gaussian: the diffusion of a Gaussian, whose every quantity has a closed form."""
 
 from collections.abc import Mapping
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -116,17 +116,21 @@ class AnnealedGaussianChain(nn.Module):
         check_whole("features", features)
         self.features, event = features, (features,)
         noise = VariancePreservingStep(steps, event)
-        self.reverse_step = _GaussianReverse(noise, features)
         names = ("x", *(f"z{t}" for t in range(1, steps + 1)))
         self.q = Chain(None, noise, steps=steps, event_shape=event, names=names)
         self.p = Chain(
             StandardNormal(event),
-            self.reverse_step,
+            _GaussianReverse(noise, features),
             steps=steps,
             event_shape=event,
             reverse=True,
             names=names,
         )
+
+    @property
+    def reverse_step(self) -> _GaussianReverse:
+        """The conditional p(z_t-1 | z_t), which holds ``mean`` and ``std`` of the data, [D]."""
+        return cast(_GaussianReverse, self.p.step)
 
     @property
     def graph(self) -> Mapping[str, DAG]:

@@ -14,7 +14,8 @@ from torch.distributions import Distribution
 from ancestral.errors import InferenceError
 from ancestral.networks.arguments import check_whole, held_rows
 from ancestral.networks.dag import DAG
-from ancestral.networks.nodes import Node, with_event_shape
+from ancestral.networks.discrete_sampling import walk_table
+from ancestral.networks.nodes import Node, Table, with_event_shape
 from ancestral.networks.sampling import draw
 
 _ROWS = 1 << 14  # Rows in one call of the step, so that a thousand steps fit into memory.
@@ -222,33 +223,33 @@ class Chain(nn.Module):
         check_whole("n", n)
         order = self.names[::-1] if self.reverse else self.names
         held = self._held(given, n, order)
-        kept = [name for name in order if name in held]
-        if kept != [*order[: len(kept)]]:
+        kept = [held[name] for name in order[: len(held) - len(self.inputs)] if name in held]
+        if len(kept) + len(self.inputs) != len(held):
+            wrong = next(b for a, b in pairwise(order) if b in held and a not in held)
             raise InferenceError(
-                f"evidence on {kept[-1]!r} is conditioning, not ancestral sampling: the state "
-                f"before it is not given"
+                f"evidence on {wrong!r} is conditioning, not ancestral sampling: the state before "
+                f"it is not given"
             )
         inputs = [held[name] for name in self.inputs]
-        # Checked now, and not at the first state that the caller asks for.
-        start = held[order[0]] if kept else self._drawn_first(n, inputs, generator)
-        return self._walk(start, order, held, inputs, generator)
-
-    def _drawn_first(self, n: int, inputs: list[Tensor], generator: Generator | None) -> Tensor:
-        first = self.first(inputs)
-        return _drawn(first, () if first.batch_shape == (n,) and inputs else (n,), generator)
+        if not kept:  # Now, and not when the caller asks for it: mistakes are told here.
+            first = self.first(inputs)
+            shape = () if first.batch_shape == (n,) and inputs else (n,)
+            kept = [_drawn(first, shape, generator)]
+        return self._walk(kept, inputs, generator)
 
     def _walk(
-        self,
-        z: Tensor,
-        order: Sequence[str],
-        held: Mapping[str, Tensor],
-        inputs: list[Tensor],
-        generator: Generator | None,
+        self, begun: list[Tensor], inputs: list[Tensor], generator: Generator | None
     ) -> Iterator[Tensor]:
-        yield z
-        times = torch.arange(self.steps + 1, device=z.device)[:, None].expand(-1, len(z))
-        for name, t in zip(order[1:], reversed(times) if self.reverse else times[1:], strict=False):
-            z = held[name] if name in held else _drawn(self.next(z, t, *inputs), (), generator)
+        yield from begun
+        z, left = begun[-1], self.steps + 1 - len(begun)
+        step = self.step.conditional if isinstance(self.step, Homogeneous) else None
+        if isinstance(step, Table) and not inputs and z.device.type == "cpu":
+            yield from walk_table(step, z, left, generator)
+            return
+        times = range(left, 0, -1) if self.reverse else range(self.steps + 1 - left, self.steps + 1)
+        for t in times:
+            at = torch.full((len(z),), t, device=z.device)
+            z = _drawn(self.next(z, at, *inputs), (), generator)
             yield z
 
     def _held(
@@ -256,7 +257,7 @@ class Chain(nn.Module):
     ) -> dict[str, Tensor]:
         """Return what is given as rows, [n, *]: every input, and some of the states."""
         given = dict(given or {})
-        if extra := [name for name in given if name not in (*self.inputs, *states)]:
+        if extra := [name for name in given if name not in self.inputs and name not in states]:
             raise ValueError(f"this chain has no {extra[0]!r} that could be given")
         if missing := [name for name in self.inputs if name not in given]:
             raise ValueError(f"the inputs {missing} must be given")
