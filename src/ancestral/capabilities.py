@@ -1,15 +1,28 @@
 """What a model can do: small protocols instead of a base class, and the words of training.
 
-No model inherits from another. ``isinstance(model, HasDensity)`` is the way to ask; the contract
+No model inherits from another. ``isinstance(model, HasDensity)`` is the way to ask. It looks at the
+methods' parameters, not at their names alone: what cannot be called as the protocol says, or says
+that it returns something else (the joint of a network, a table of scores), is not one. The contract
 suites in ``tests/contracts`` check that each name keeps its promise. All log quantities are nats.
 
 Every method here works in MODEL units: the data after the transform that a run fitted. The same
 model in the user's units is :class:`ancestral.networks.units.InDataUnits`.
 """
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    NamedTuple,
+    Protocol,
+    Self,
+    TypeAlias,
+    get_origin,
+    get_type_hints,
+    runtime_checkable,
+)
 
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Distribution
@@ -21,8 +34,46 @@ Given: TypeAlias = Mapping[str, Tensor]
 """Values of nodes that are fixed, by name: each [B, *event], or a scalar event for all rows."""
 
 
+class _Checked(type(Protocol)):  # pyright: ignore[reportGeneralTypeIssues]
+    """Makes ``isinstance`` compare how methods are called and what they say they return."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        if not super().__instancecheck__(instance):
+            return False
+        wanted = [name for name in vars(cls) if not name.startswith("_")]
+        return all(_agrees(getattr(cls, name), getattr(instance, name)) for name in wanted)
+
+
+def _agrees(wanted: object, own: object) -> bool:
+    if isinstance(wanted, property):
+        return isinstance(own, _returned(wanted.fget))
+    if not callable(wanted) or not callable(own):
+        return False
+    _, *parameters = inspect.signature(wanted).parameters.values()
+    places = [each for each in parameters if each.kind is not each.KEYWORD_ONLY]
+    names = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
+    try:
+        inspect.signature(own).bind(*places, **names)
+    except TypeError:
+        return False
+    says = _returned(own)
+    return says is object or issubclass(says, _returned(wanted))
+
+
+def _returned(method: object) -> type:
+    """Return the class that a method says it returns; object where it says nothing definite."""
+    try:
+        hint: object = get_type_hints(method, localns={"DAG": object}).get("return")
+    except (NameError, TypeError):  # A name that only type checkers import.
+        return object
+    hint = get_origin(hint) or hint
+    if not isinstance(hint, type) or hint is UnionType or getattr(hint, "_is_protocol", False):
+        return object
+    return hint
+
+
 @runtime_checkable
-class Samples(Protocol):
+class Samples(Protocol, metaclass=_Checked):
     """Draws by the paradigm's own procedure."""
 
     def sample(
@@ -33,7 +84,7 @@ class Samples(Protocol):
 
 
 @runtime_checkable
-class SamplesMeans(Protocol):
+class SamplesMeans(Protocol, metaclass=_Checked):
     """Can return the means of p(x | z) instead of draws; they are labelled as means."""
 
     def sample_means(
@@ -44,7 +95,7 @@ class SamplesMeans(Protocol):
 
 
 @runtime_checkable
-class HasDensity(Protocol):
+class HasDensity(Protocol, metaclass=_Checked):
     """Has an EXACT log-density of the data."""
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
@@ -53,7 +104,7 @@ class HasDensity(Protocol):
 
 
 @runtime_checkable
-class HasBound(Protocol):
+class HasBound(Protocol, metaclass=_Checked):
     """Has a lower bound on the log-density of the data."""
 
     def elbo(
@@ -66,6 +117,11 @@ class HasBound(Protocol):
     ) -> Tensor:
         """Return an unbiased estimate of a lower bound on log p(x | given) in nats, [B]."""
         ...
+
+
+@runtime_checkable
+class Tightens(Protocol, metaclass=_Checked):
+    """Has an estimate that tightens its bound with more draws: importance weighting."""
 
     def estimate_log_prob(
         self,
@@ -80,7 +136,7 @@ class HasBound(Protocol):
 
 
 @runtime_checkable
-class Encodes(Protocol):
+class Encodes(Protocol, metaclass=_Checked):
     """Has a posterior over latents and its inverse direction."""
 
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
@@ -93,7 +149,7 @@ class Encodes(Protocol):
 
 
 @runtime_checkable
-class Classifies(Protocol):
+class Classifies(Protocol, metaclass=_Checked):
     """Gives p(label | x): models it directly, or has it from a joint density by Bayes' rule."""
 
     def posterior(self, x: Tensor) -> Categorical:
@@ -102,7 +158,7 @@ class Classifies(Protocol):
 
 
 @runtime_checkable
-class Fits(Protocol):
+class Fits(Protocol, metaclass=_Checked):
     """A closed-form or EM estimator; a second ``fit`` starts over."""
 
     def fit(
@@ -164,7 +220,7 @@ class Player:
 
 
 @runtime_checkable
-class Trains(Protocol):
+class Trains(Protocol, metaclass=_Checked):
     """Trained by gradients: the model tells its players, the loop is written once."""
 
     def players(self) -> Sequence[Player]:
@@ -203,7 +259,7 @@ class SpecialTokens(NamedTuple):
         return (targets != self.pad) & (targets != self.bos)
 
 
-class TokenState(Protocol):
+class TokenState(Protocol, metaclass=_Checked):
     """What a language model keeps of the tokens that it has read: one row a sequence.
 
     A Transformer keeps keys and values, an RNN its hidden state, an n-gram model the last tokens.
@@ -235,7 +291,7 @@ class TokenState(Protocol):
 
 
 @runtime_checkable
-class LanguageModel(Protocol):
+class LanguageModel(Protocol, metaclass=_Checked):
     """Predicts the next token: the full chain of a sequence, its factors tied.
 
     Token ids are int64 in [0, V); the last four are special, see :class:`SpecialTokens`. Features
@@ -289,7 +345,7 @@ class LanguageModel(Protocol):
 
 
 @runtime_checkable
-class HasGraph(Protocol):
+class HasGraph(Protocol, metaclass=_Checked):
     """Knows the Bayesian network it is."""
 
     @property
@@ -303,6 +359,7 @@ CAPABILITIES: dict[str, type] = {
     "means": SamplesMeans,
     "density": HasDensity,
     "bound": HasBound,
+    "tightens": Tightens,
     "encodes": Encodes,
     "classifies": Classifies,
     "fits": Fits,

@@ -100,7 +100,7 @@ def test_a_given_component_is_one_of_them(model: GaussianMixture | MixtureOf[Ber
         (-1, "z must be from 0 to 2, got -1"),
         (float("nan"), "z must be from 0 to 2, got nan"),
         (0.5, "z must hold whole numbers, got 0.5"),
-        ("a", "z must hold whole numbers, got 'a'"),
+        ("a", "given 'z' must be numbers, got 'a'"),
         ([0, 1], r"given 'z' must have shape \[\] or \[4\], got \[2\]"),
     ):
         with pytest.raises(ValueError, match=message):

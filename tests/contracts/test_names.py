@@ -5,7 +5,8 @@ from ancestral.capabilities import CAPABILITIES
 
 METHODS = {
     "density": ["log_prob"],
-    "bound": ["elbo", "estimate_log_prob"],
+    "bound": ["elbo"],
+    "tightens": ["estimate_log_prob"],
     "means": ["sample_means"],
     "classifies": ["posterior"],
 }

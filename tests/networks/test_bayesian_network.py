@@ -75,7 +75,7 @@ def test_given_roots_are_held_fixed_and_broadcast() -> None:
     assert (draws["a"] == 3.0).all()
     draws = network.sample(4, given={"a": torch.arange(4.0), "b": torch.zeros(4)})
     assert draws["a"].tolist() == [0, 1, 2, 3]
-    with pytest.raises(ValueError, match=r"given 'a' must have shape \(\) or \(4,\), got \(3,\)"):
+    with pytest.raises(ValueError, match=r"given 'a' must have shape \[\] or \[4\], got \[3\]"):
         network.sample(4, given={"a": torch.zeros(3)})
 
 

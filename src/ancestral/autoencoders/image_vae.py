@@ -14,6 +14,7 @@ from ancestral.autoencoders.image_networks import (
     DiscretisedLogisticDecoder,
 )
 from ancestral.capabilities import Batch, Given, Loss, Player
+from ancestral.networks.arguments import held_rows
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
@@ -129,8 +130,7 @@ class _ImageAutoencoder(nn.Module, ABC):
             return {}
         if label is None:
             raise ValueError(f"a label of {self.classes} classes must be given, got none")
-        label = torch.as_tensor(label)
-        return {"label": label.expand(n) if label.ndim == 0 else label}
+        return {"label": held_rows("label", label, n, ())}
 
 
 class ImageVAE(_ImageAutoencoder):

@@ -6,26 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Size, Tensor
 
-from ancestral.capabilities import Given
 from ancestral.errors import CapabilityError, ConfigError, DataError, InferenceError
-from ancestral.networks.arguments import check_whole
-
-
-def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
-    """Refuse to condition on a node that the model does not have.
-
-    Args:
-        given: What the caller fixes.
-        model: The model's name, for the message.
-        nodes: The nodes that may be given.
-
-    Raises:
-        CapabilityError: If anything else is given; it is named.
-    """
-    for name in given or {}:
-        if name not in nodes:
-            takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"
-            raise CapabilityError(f"{model} cannot be conditioned on {name!r}: {takes}")
+from ancestral.networks.arguments import check_whole, held_rows
 
 
 def states_of(name: str, value: object, n: int, states: int, *, given: bool = True) -> Tensor:
@@ -41,13 +23,12 @@ def states_of(name: str, value: object, n: int, states: int, *, given: bool = Tr
     Raises:
         ValueError: If the shape is another, or a value is not a whole number from 0 below states.
     """
-    try:
+    if given:
+        found = held_rows(name, value, n, ())
+    else:
         found = torch.as_tensor(value)
-    except (TypeError, ValueError, RuntimeError):
-        raise ValueError(f"{name} must hold whole numbers, got {value!r}") from None
-    if found.shape != (n,) and not (given and found.ndim == 0):
-        wanted = f"given {name!r} must have shape [] or" if given else f"{name} must have shape"
-        raise ValueError(f"{wanted} [{n}], got {list(found.shape)}")
+        if found.shape != (n,):
+            raise ValueError(f"{name} must have shape [{n}], got {list(found.shape)}")
     wrong = found[~((found >= 0) & (found < states))]
     if wrong.numel():
         raise ValueError(f"{name} must be from 0 to {states - 1}, got {wrong[0].item():g}")
@@ -55,7 +36,7 @@ def states_of(name: str, value: object, n: int, states: int, *, given: bool = Tr
     parts = found[state != found]
     if parts.numel():
         raise ValueError(f"{name} must hold whole numbers, got {parts[0].item():g}")
-    return state.expand(n)
+    return state
 
 
 def check_weights(weights: Tensor | None, x: Tensor) -> Tensor:

@@ -7,8 +7,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count, check_event, check_examples, refuse_unknown
+from ancestral.classic.arguments import check_count, check_event, check_examples
 from ancestral.errors import DataError
+from ancestral.networks.arguments import refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.networks.exact import Inference
 from ancestral.networks.learning import Structure, fit_em, fit_tables

@@ -12,9 +12,9 @@ from ancestral.classic.arguments import (
     check_event,
     check_examples,
     check_fitted,
-    refuse_unknown,
 )
 from ancestral.errors import CapabilityError
+from ancestral.networks.arguments import held_rows, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.nn.resizable import resize_on_load
 
@@ -123,10 +123,7 @@ class Empirical(nn.Module):
 
     def _rows_of(self, label: Tensor, n: int, generator: Generator | None) -> Tensor:
         """Draw a row for each label, [n]."""
-        label = torch.as_tensor(label, device=self.labels.device).long()
-        if label.shape not in ((), (n,)):
-            raise ValueError(f"given 'label' must have shape [] or [{n}], got {list(label.shape)}")
-        label = label.expand(n)
+        label = held_rows("label", label, n, ()).to(self.labels)
         top = max(int(label.max()), int(self.labels.max()))
         counts = torch.bincount(self.labels, minlength=top + 1)
         wanted = label.clamp_min(0)

@@ -16,14 +16,13 @@ from ancestral.classic.arguments import (
     check_possible,
     counted_rows,
     in_type_of,
-    refuse_unknown,
     states_of,
 )
 from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
 from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
-from ancestral.networks.arguments import check_number, check_whole
+from ancestral.networks.arguments import check_number, check_whole, refuse_unknown
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table

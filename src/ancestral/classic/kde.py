@@ -13,12 +13,11 @@ from ancestral.classic.arguments import (
     check_examples,
     check_fitted,
     in_type_of,
-    refuse_unknown,
 )
 from ancestral.classic.bandwidth import Rule, leave_one_out, rule_of_thumb
 from ancestral.classic.kernels import kernel_score, log_kernel_mean
 from ancestral.classic.radial import RADIAL, KernelName, log_radial_mean, radial_noise
-from ancestral.networks.arguments import check_number, check_whole
+from ancestral.networks.arguments import check_number, check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.nn.resizable import resize_on_load
 

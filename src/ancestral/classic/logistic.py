@@ -9,9 +9,9 @@ from torch import Generator, Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_examples, check_weights, refuse_unknown, states_of
+from ancestral.classic.arguments import check_examples, check_weights, states_of
 from ancestral.classic.optimum import Product, Vector, descend, polish
-from ancestral.networks.arguments import check_number, check_whole
+from ancestral.networks.arguments import check_number, check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
 
 

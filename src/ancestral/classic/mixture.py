@@ -15,11 +15,10 @@ from ancestral.classic.arguments import (
     check_examples,
     check_possible,
     counted_rows,
-    refuse_unknown,
     states_of,
 )
 from ancestral.classic.families import TableFamily
-from ancestral.networks.arguments import check_number, check_whole
+from ancestral.networks.arguments import check_number, check_whole, refuse_unknown
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table

@@ -13,10 +13,10 @@ from ancestral.classic.arguments import (
     check_examples,
     check_possible,
     check_weights,
-    refuse_unknown,
     states_of,
 )
 from ancestral.classic.families import Family
+from ancestral.networks.arguments import refuse_unknown
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import HasBound, HasDensity
+from ancestral.capabilities import HasBound, HasDensity, Tightens
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
@@ -40,6 +40,7 @@ def likelihoods(
         )
     if model.can(HasBound):
         figures["elbo"] = attempts("elbo", lambda: _elbo(model, x, sizes, setting))
+    if model.can(Tightens):
         figures["log_prob_iw"] = attempts(
             "log_prob_iw", lambda: _weighted(model, x[: sizes.weighted], setting)
         )

@@ -1,11 +1,12 @@
 """Bayesian networks: the one mechanism behind every model of the library.
 
 Read in this order: ``dag`` (structure), ``nodes`` (conditionals), ``bayesian_network`` (joint
-density, ancestral sampling), ``elbo`` (latents), ``exact`` (exact discrete inference),
-``approximate`` (estimates), ``linear_gaussian``, ``formats`` (files), and ``learning`` (tables and
-structures from data, imported by its own name).
+density, ancestral sampling), ``elbo`` (latents), ``chain`` and ``chain_elbo`` (nodes tied over
+time), ``exact`` (exact discrete inference), ``approximate`` (estimates), ``linear_gaussian``,
+``formats`` (files), and ``learning`` (tables and structures from data, imported by its own name).
 """
 
+from ancestral.networks.annealed import AnnealedGaussianChain, VariancePreservingStep
 from ancestral.networks.approximate import (
     Estimate,
     gibbs,
@@ -15,6 +16,8 @@ from ancestral.networks.approximate import (
     rejection,
 )
 from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.chain import Chain, Homogeneous
+from ancestral.networks.chain_elbo import chain_elbo, chain_terms
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
 from ancestral.networks.exact import (
@@ -40,12 +43,15 @@ from ancestral.networks.student import student_network
 
 __all__ = [
     "DAG",
+    "AnnealedGaussianChain",
     "BayesianNetwork",
+    "Chain",
     "Cost",
     "Deterministic",
     "Estimate",
     "Explanation",
     "GaussianPosterior",
+    "Homogeneous",
     "Inference",
     "LinearGaussian",
     "Node",
@@ -53,6 +59,9 @@ __all__ = [
     "RowPosteriors",
     "StandardNormal",
     "Table",
+    "VariancePreservingStep",
+    "chain_elbo",
+    "chain_terms",
     "draw",
     "elbo",
     "estimate_log_prob",

@@ -1,4 +1,4 @@
-"""Checks at the door of networks and chains: numbers, weights, and where arrays live."""
+"""Checks at the door of models: numbers, weights, what is given, and where arrays live."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from ancestral.capabilities import Given
+from ancestral.errors import CapabilityError
 
 Values: TypeAlias = "ArrayLike | torch.Tensor"
 
@@ -104,3 +108,60 @@ def non_negative(
     if some and not array.any():
         raise error(f"{rule}, got {array.tolist()}")
     return array
+
+
+def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | None = None) -> Tensor:
+    """Return what is given for a node as one row for each of n, [n, *event].
+
+    This is the one place where rows that are given are counted.
+
+    Args:
+        name: Of the node, for the message.
+        value: [n, *event], or one event for all.
+        n: Number of rows.
+        event_shape: Shape of one value; None where it is not known: a single number is then one
+            for all.
+
+    Raises:
+        ValueError: If it has another shape.
+
+    Example:
+        >>> held_rows("label", 7, 3)
+        tensor([7, 7, 7])
+        >>> held_rows("image", torch.zeros(3, 1, 4, 4), 5)
+        Traceback (most recent call last):
+        ValueError: given 'image' must be one number or have 5 rows, got [3, 1, 4, 4]
+    """
+    try:
+        tensor = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"given {name!r} must be numbers, got {value!r}") from None
+    event = () if event_shape is None else tuple(event_shape)
+    if tensor.shape == event:
+        return tensor.expand(n, *event)
+    if event_shape is None:
+        wanted = f"be one number or have {n} rows"
+        fits = tensor.shape[:1] == (n,)
+    else:
+        wanted = f"have shape {list(event)} or {[n, *event]}"
+        fits = tensor.shape == (n, *event)
+    if not fits:
+        raise ValueError(f"given {name!r} must {wanted}, got {list(tensor.shape)}")
+    return tensor
+
+
+def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
+    """Refuse to condition on a node that the model does not have.
+
+    Args:
+        given: What the caller fixes.
+        model: The model's name, for the message.
+        nodes: The nodes that may be given.
+
+    Raises:
+        CapabilityError: If anything else is given; it is named.
+    """
+    for name in given or {}:
+        if name not in nodes:
+            takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"
+            raise CapabilityError(f"{model} cannot be conditioned on {name!r}: {takes}")

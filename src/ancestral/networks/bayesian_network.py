@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Generator, Tensor, nn
 
 from ancestral.errors import CapabilityError, InferenceError
-from ancestral.networks.arguments import check_whole
+from ancestral.networks.arguments import check_whole, held_rows
 from ancestral.networks.dag import DAG
 from ancestral.networks.discrete_sampling import sample_tables
 from ancestral.networks.exact.sampling import sample_posterior
@@ -218,17 +218,9 @@ class BayesianNetwork(nn.Module):
             raise ValueError(f"no node {name!r}; the nodes are {', '.join(self.graph.names)}")
         if isinstance(value, str):
             value = self.state_index(name, value)
-        tensor = torch.as_tensor(value)
         if name not in self.nodes:  # An input: its event shape is not known here.
-            return tensor if tensor.ndim else tensor.expand(n)
-        event = Size(self.nodes[name].event_shape)
-        if tensor.shape == event:
-            tensor = tensor.expand(n, *event)
-        if tensor.shape != (n, *event):
-            raise ValueError(
-                f"given {name!r} must have shape {tuple(event)} or {(n, *event)}, "
-                f"got {tuple(tensor.shape)}"
-            )
+            return held_rows(name, value, n)
+        tensor = held_rows(name, value, n, self.nodes[name].event_shape)
         if isinstance(self.nodes[name].conditional, Table):
             self._check_states(name, tensor)
         return tensor

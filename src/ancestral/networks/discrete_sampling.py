@@ -4,13 +4,14 @@ One uniform number a cell is held against the cumulative probabilities of the ro
 choose. Rows go in blocks that stay in the processor's cache.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from ancestral.networks.arguments import to_numpy
+from ancestral.networks.nodes import Table
 from ancestral.networks.tabular import TableNetwork
 
 BLOCK = 8192
@@ -45,8 +46,7 @@ def sample_tables(
         >>> draws["x4"].shape
         torch.Size([5])
     """
-    seed = int(torch.randint(2**63 - 1, (), generator=generator))
-    numbers = np.random.Generator(np.random.SFC64(seed))
+    numbers = _numbers(generator)
     steps = _steps(network, fixed)
     columns = {name: np.empty(n, dtype=np.int64) for name in network.nodes if name not in fixed}
     known = {name: to_numpy(value.long()) for name, value in fixed.items()}
@@ -66,6 +66,37 @@ def sample_tables(
         for name, column in columns.items():
             column[start:stop] = block[where[name]]
     return {**fixed, **{name: torch.from_numpy(column) for name, column in columns.items()}}
+
+
+def walk_table(
+    table: Table, z: Tensor, steps: int, generator: Generator | None = None
+) -> Iterator[Tensor]:
+    """Yield the next states of n chains that all step by one table, int64 [n], so many times.
+
+    The law is that of :func:`sample_tables` on the chain's network.
+
+    Args:
+        table: p(next state | state), in the processor's memory.
+        z: State indices before the first step, [n].
+        steps: How many steps are taken.
+        generator: Source of randomness; torch's global one if None.
+
+    Example:
+        >>> swap = Table([[0.0, 1.0], [1.0, 0.0]])
+        >>> [z.tolist() for z in walk_table(swap, torch.tensor([0, 1]), 2)]
+        [[1, 0], [0, 1]]
+    """
+    numbers, passed = _numbers(generator), thresholds(to_numpy(table.probabilities)).T.copy()
+    state = to_numpy(z.long())
+    for _ in range(steps):
+        reached = numbers.random(len(state))[:, None] >= passed.take(state, axis=0)
+        state = np.add.reduce(reached, axis=1, dtype=np.int64)
+        yield torch.from_numpy(state)
+
+
+def _numbers(generator: Generator | None) -> np.random.Generator:
+    seed = int(torch.randint(2**63 - 1, (), generator=generator))
+    return np.random.Generator(np.random.SFC64(seed))
 
 
 def thresholds(probabilities: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Bernoulli, Categorical, Distribution, kl_divergence
 
-from ancestral.networks.arguments import check_whole
+from ancestral.networks.arguments import check_whole, held_rows
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Node
 from ancestral.networks.sampling import draw
@@ -50,7 +50,8 @@ def elbo(
         generator: Source of the draws; torch's global one if None.
 
     Raises:
-        ValueError: If draws < 1, or latents and observed nodes do not make up p.
+        ValueError: If draws < 1, latents and observed nodes do not make up p, or a value has
+            another shape or number of rows.
 
     Example:
         >>> from ancestral.networks import LinearGaussian
@@ -60,7 +61,7 @@ def elbo(
         >>> elbo(p, q, {"x": torch.zeros(7)}).shape
         torch.Size([7])
     """
-    _check(p, q, values, draws)
+    values = _checked(p, q, values, draws)
     posterior = _Posterior(p, q, values, draws if draws > 1 else 0, generator)
     return posterior.average(posterior.log_ratio())
 
@@ -91,7 +92,7 @@ def estimate_log_prob(
     Raises:
         ValueError: As :func:`elbo`.
     """
-    _check(p, q, values, draws)
+    values = _checked(p, q, values, draws)
     posterior = _Posterior(p, q, values, draws, generator, sampled=True)
     return posterior.log_ratio().logsumexp(0) - math.log(draws)
 
@@ -218,10 +219,20 @@ def _has_closed_kl(distribution: Distribution) -> bool:
 
 
 def _kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
+    closed = closed_kl(q, p)
+    return q.log_prob(value) - p.log_prob(value) if closed is None else closed
+
+
+def closed_kl(q: Distribution, p: Distribution) -> Tensor | None:
+    """Return KL(q || p) in nats, [*B]; None where torch knows no closed form of the pair.
+
+    Raises:
+        TypeError: If a closed form of scalars is registered and used for vectors.
+    """
     try:
         found = kl_divergence(q, p)
-    except NotImplementedError:  # torch knows no closed form for this pair.
-        return q.log_prob(value) - p.log_prob(value)
+    except NotImplementedError:
+        return None
     # A prior has no batch of its own: no shapes need to be broadcast to see that this is right.
     plain = not p.batch_shape and found.shape == q.batch_shape
     if not plain and found.shape != torch.broadcast_shapes(q.batch_shape, p.batch_shape):
@@ -236,9 +247,10 @@ def _parents_are_fixed(p: BayesianNetwork, q: BayesianNetwork, name: str) -> boo
     return name in p.nodes and not set(p.graph.parents(name)) & q.graph.descendants(name)
 
 
-def _check(
+def _checked(
     p: BayesianNetwork, q: BayesianNetwork, values: Mapping[str, Tensor], draws: int
-) -> None:
+) -> dict[str, Tensor]:
+    """Return the observed values as rows, equally many of each: [B, *event]."""
     check_whole("draws", draws)
     latents = {name for name, node in q.nodes.items() if not node.deterministic}
     random = {name for name, node in p.nodes.items() if not node.deterministic}
@@ -249,3 +261,7 @@ def _check(
     needed = (random - latents) | set(p.inputs) | set(q.inputs)
     if missing := sorted(needed - set(values) - set(q.nodes)):
         raise ValueError(f"every node of p must be observed or a latent of q, {missing} are not")
+    rows = max((len(value) for value in values.values() if value.ndim), default=1)
+    nodes = {**q.nodes, **p.nodes}
+    events = {name: nodes[name].event_shape if name in nodes else None for name in values}
+    return {name: held_rows(name, value, rows, events[name]) for name, value in values.items()}

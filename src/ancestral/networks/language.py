@@ -13,7 +13,7 @@ def prompt_of(n: int, given: Given | None, special: SpecialTokens) -> Tensor:
     """Return what n samples continue, int64 [T]: the ``prompt`` that is given, else BOS.
 
     Raises:
-        ValueError: If n < 1, or something else is given.
+        ValueError: If n < 1, the prompt is not [T], or something else is given.
 
     Example:
         >>> prompt_of(3, None, SpecialTokens.of(9))
@@ -21,7 +21,10 @@ def prompt_of(n: int, given: Given | None, special: SpecialTokens) -> Tensor:
     """
     if n < 1 or (given and set(given) != {"prompt"}):
         raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")
-    return given["prompt"] if given else torch.tensor([special.bos])
+    prompt = given["prompt"] if given else torch.tensor([special.bos])
+    if prompt.ndim != 1:
+        raise ValueError(f"given 'prompt' must have shape [T], got {list(prompt.shape)}")
+    return prompt
 
 
 def refuse_given(given: Given | None) -> None:

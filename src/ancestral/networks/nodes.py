@@ -13,6 +13,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.distributions import Categorical, Distribution, Independent, Normal, register_kl
+from torch.distributions.utils import lazy_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +52,53 @@ class Node:
         Raises:
             ValueError: If the conditional's shape does not end in the event shape.
         """
-        distribution = self.conditional(*parents)
-        extra = len(self.event_shape) - len(distribution.event_shape)
-        whole = distribution.batch_shape + distribution.event_shape
-        if extra < 0 or whole[len(whole) - len(self.event_shape) :] != self.event_shape:
-            raise ValueError(
-                f"the conditional of {self.name!r} must end in event shape {self.event_shape}, "
-                f"got {tuple(whole)}"
-            )
-        return Independent(distribution, extra, validate_args=False) if extra else distribution
+        return with_event_shape(self.conditional(*parents), self.event_shape, self.name)
+
+
+def with_event_shape(
+    distribution: Distribution, event_shape: tuple[int, ...], name: str
+) -> Distribution:
+    """Return a distribution as independent over the end of its batch shape that is the event's.
+
+    Raises:
+        ValueError: If its shape does not end in the event shape; the node is named.
+    """
+    extra = len(event_shape) - len(distribution.event_shape)
+    whole = distribution.batch_shape + distribution.event_shape
+    if extra < 0 or whole[len(whole) - len(event_shape) :] != event_shape:
+        raise ValueError(
+            f"the conditional of {name!r} must end in event shape {event_shape}, got {tuple(whole)}"
+        )
+    return Independent(distribution, extra, validate_args=False) if extra else distribution
+
+
+class Rows(Categorical):
+    """States with the probabilities of a table's rows, which are exact zeros where they are 0.
+
+    Nothing is normalised again and no logarithm is taken before it is asked for: a chain draws
+    from one at every step.
+
+    Args:
+        probabilities: [*B, states]; each row sums to 1.
+
+    Example:
+        >>> Rows(torch.tensor([0.0, 1.0])).logits
+        tensor([-inf, 0.])
+    """
+
+    def __init__(self, probabilities: Tensor) -> None:
+        self.__dict__["probs"] = self._param = probabilities  # In place of the lazy one.
+        self._num_events = probabilities.shape[-1]
+        Distribution.__init__(self, probabilities.shape[:-1], validate_args=False)
+
+    @lazy_property
+    def logits(self) -> Tensor:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The logarithms, -inf for states that are impossible: torch's own are clamped."""
+        return self.probs.log()
+
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> "Rows":
+        """Return the same for more rows."""
+        return Rows(self.probs.expand(*batch_shape, self._num_events))
 
 
 class Table(nn.Module):
@@ -113,9 +152,7 @@ class Table(nn.Module):
             raise ValueError(
                 f"this table takes {self.probabilities.ndim - 1} parents, got {len(parents)}"
             )
-        rows = self.probabilities[tuple(parent.long() for parent in parents)]
-        # Logits keep impossible states at exactly -inf; ``probs=`` would clamp them.
-        return Categorical(logits=rows.log(), validate_args=False)
+        return Rows(self.probabilities[tuple(parent.long() for parent in parents)])
 
     def extra_repr(self) -> str:
         """Name the states in ``repr``."""

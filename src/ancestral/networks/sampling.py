@@ -1,6 +1,7 @@
 """The only place that draws from a distribution."""
 
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Generator, Tensor
@@ -12,6 +13,15 @@ from torch.distributions import (
     MultivariateNormal,
     Normal,
 )
+
+
+@runtime_checkable
+class Walked(Protocol):
+    """A distribution over several values, which are drawn by this module one after another."""
+
+    def draw(self, shape: torch.Size, generator: Generator | None) -> Tensor:
+        """Return a draw of shape [*shape, *batch_shape, *event_shape]."""
+        ...
 
 
 def draw(
@@ -53,11 +63,19 @@ def _draw(distribution: Distribution, shape: torch.Size, generator: Generator | 
         return base.loc + (base._unbroadcasted_scale_tril @ noise[..., None])[..., 0]
     if isinstance(base, Categorical):
         count = shape.numel()
+        if count == 1:  # By inversion: many times faster than preparing each row for many draws.
+            below = base.probs.cumsum(-1)
+            at = torch.rand(
+                (*base.batch_shape, 1), generator=generator, dtype=below.dtype, device=below.device
+            )
+            return (at * below[..., -1:] >= below).sum(-1).reshape(full)
         flat = base.probs.reshape(-1, base.probs.shape[-1])
         picks = torch.multinomial(flat, count, replacement=True, generator=generator)
         return picks.t().reshape(shape + base.batch_shape)
     if isinstance(base, Bernoulli):
         return torch.bernoulli(base.probs.expand(full), generator=generator)
+    if isinstance(base, Walked):
+        return base.draw(shape, generator)
     return _draw_by_global_state(distribution, shape, generator)
 
 

@@ -15,6 +15,7 @@ from ancestral.capabilities import (
     HasGraph,
     Samples,
     SamplesMeans,
+    Tightens,
 )
 from ancestral.data.transforms import Transform
 from ancestral.errors import CapabilityError
@@ -130,9 +131,9 @@ class InDataUnits:
         """Return the importance-weighted estimate of log p(x | given) in nats, [B].
 
         Raises:
-            CapabilityError: If the model has no bound.
+            CapabilityError: If the model has no such estimate.
         """
-        model = self._need(HasBound, "elbo")
+        model = self._need(Tightens, "estimate_log_prob")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
 

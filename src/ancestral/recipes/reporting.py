@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import CAPABILITIES, HasBound, HasDensity, HasGraph, Samples
+from ancestral.capabilities import CAPABILITIES, HasDensity, HasGraph, Samples, Tightens
 from ancestral.data.dataset import Dataset, TextLoading
 from ancestral.data.sources import fresh
 from ancestral.evaluation import drawing
@@ -247,7 +247,7 @@ def _density(
         return None, "exact"
     if units.can(HasDensity):
         return _in_chunks(lambda x: units.log_prob(x)), "exact" if units.exact else "bound"
-    if units.can(HasBound):
+    if units.can(Tightens):
         return _in_chunks(lambda x: units.estimate_log_prob(x, draws=_DENSITY_DRAWS)), "estimate"
     return None, "exact"
 

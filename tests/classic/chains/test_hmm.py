@@ -15,7 +15,7 @@ from ancestral.classic import (
     DiagonalGaussianEmissions,
     GaussianEmissions,
 )
-from ancestral.classic.chains.recursions import Chain, log_expectation, scaled_expectation
+from ancestral.classic.chains.recursions import HiddenChain, log_expectation, scaled_expectation
 from ancestral.classic.chains.sequences import ends_masked, tiles
 from ancestral.errors import DataError, InferenceError
 from ancestral.networks import query
@@ -207,7 +207,7 @@ def test_log_space_gives_the_same_expectation() -> None:
     lengths = torch.tensor([12, 11, 9, 9, 8, 7, 7])
     values = ends_masked(x.numpy(), lengths.numpy())
     (tile,) = tiles(values, lengths.numpy(), states=3)
-    chain = Chain(model.initial.numpy(), model.transition.numpy())
+    chain = HiddenChain(model.initial.numpy(), model.transition.numpy())
     likelihood, _ = model.emissions.likelihood(tile.x)
     scaled = scaled_expectation(chain, likelihood, tile.active)
     logs = log_expectation(chain, model.emissions.log_likelihood(tile.x), tile.active)
@@ -437,3 +437,30 @@ def test_mistakes_are_named() -> None:
         full.fit(gaps)
     with pytest.raises(DataError, match="2 states needs as many whole observations, got 1"):
         full.fit(full.sample(1, length=1))
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_the_joint_is_that_of_the_network_and_sums_to_the_marginal(kind: str) -> None:
+    model = MODELS[kind](3)
+    z, x = model.sample_with_states(5, length=3, generator=seeded(1))
+    network = model.network(3)
+    values = {f"z{t + 1}": z[:, t] for t in range(3)} | {f"x{t + 1}": x[:, t] for t in range(3)}
+    torch.testing.assert_close(model.log_joint(x, z), network.log_prob(values))
+    paths = torch.cartesian_prod(*[torch.arange(model.states)] * 3)
+    joint = torch.stack([model.log_joint(x, path.expand(5, 3)) for path in paths])
+    torch.testing.assert_close(joint.logsumexp(0), model.log_prob(x))
+    assert model.chain(3).graph.edges == (("z1", "z2"), ("z2", "z3"))
+
+
+def test_first_states_can_be_held() -> None:
+    model = MODELS["categorical"](3)
+    z, x = model.sample_with_states(7, length=4, given={"z1": 1, "z2": torch.arange(7) % 2})
+    assert z[:, 0].eq(1).all()
+    assert torch.equal(z[:, 1], torch.arange(7) % 2)
+    assert x.shape == (7, 4)
+    with pytest.raises(ValueError, match=r"'z1' must have shape \[\] or \[7\], got \[3\]"):
+        model.sample(7, length=4, given={"z1": torch.zeros(3)})
+    with pytest.raises(InferenceError, match="evidence on 'z2'"):
+        model.sample(7, length=4, given={"z2": 0})
+    with pytest.raises(ValueError, match=r"z must have shape \[7, 4\], got \[7, 3\]"):
+        model.log_joint(x, z[:, :3])

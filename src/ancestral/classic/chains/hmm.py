@@ -9,34 +9,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
-from ancestral.classic.arguments import check_count, check_weights
+from ancestral.capabilities import Given
+from ancestral.classic.arguments import check_weights, states_of
 from ancestral.classic.chains.emissions import Emissions
-from ancestral.classic.chains.recursions import (
-    Array,
-    Chain,
-    Expectation,
-    log_expectation,
-    log_forward,
-    log_sum,
-    scaled_expectation,
-    scaled_filter,
-    scaled_log_prob,
-    viterbi,
-)
+from ancestral.classic.chains.posterior import best_path, expectation, filtered, log_prob
+from ancestral.classic.chains.recursions import Array, HiddenChain
 from ancestral.classic.chains.sequences import (
     Tile,
     Values,
     check_lengths,
     check_states,
-    drawn,
     ends_masked,
     normalised,
     tiles,
     uniforms,
 )
-from ancestral.errors import DataError, InferenceError
-from ancestral.networks.arguments import check_number, check_whole, to_numpy
+from ancestral.errors import DataError
+from ancestral.networks.arguments import check_number, check_whole, refuse_unknown, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
+from ancestral.networks.chain import Chain, Homogeneous
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
 
@@ -56,6 +47,7 @@ class HMM(nn.Module):
         tolerance: EM ends when the log-likelihood rises by less than this, nats a step.
         iterations: Most sweeps of EM, at least 1.
         restarts: Random starts of ``fit``, of which the most likely is kept, at least 1.
+        length: Steps of a draw where ``sample`` is told no other number, at least 1.
 
     Raises:
         ValueError: If a number is below 1.
@@ -77,12 +69,14 @@ class HMM(nn.Module):
         tolerance: float = 1e-6,
         iterations: int = 200,
         restarts: int = 1,
+        length: int = 256,
     ) -> None:
         super().__init__()
-        for name, count in {"iterations": iterations, "restarts": restarts}.items():
+        for name, count in (("iterations", iterations), ("restarts", restarts), ("length", length)):
             check_whole(name, count)
         self.emissions, self.states = emissions, emissions.states
         self.tolerance, self.iterations, self.restarts = tolerance, iterations, restarts
+        self.length = length
         self.history: tuple[float, ...] = ()
         """Log-likelihood of the training data, nats a step, at each sweep of the last EM."""
         even = torch.full((self.states,), 1 / self.states, dtype=torch.float64)
@@ -92,7 +86,18 @@ class HMM(nn.Module):
     @property
     def graph(self) -> Mapping[str, DAG]:
         """The network ``p`` of the first three steps."""
-        return {"p": _unrolled(3)}
+        return {"p": self.network(3).graph}
+
+    def chain(self, length: int) -> Chain:
+        """Return the hidden states of the first ``length`` steps as a chain z1, z2, ...
+
+        Raises:
+            ValueError: If length < 1.
+        """
+        check_whole("length", length)
+        names = [f"z{t}" for t in range(1, length + 1)]
+        step = Homogeneous(Table(self.transition.clone()))
+        return Chain(Table(self.initial.clone()), step, steps=length - 1, names=names)
 
     def network(self, length: int) -> BayesianNetwork:
         """Return the first ``length`` steps as a network of nodes z1, x1, z2, x2, ...
@@ -100,19 +105,17 @@ class HMM(nn.Module):
         Raises:
             ValueError: If length < 1.
         """
-        check_whole("length", length)
         shown, event = self.emissions.conditional(), self.emissions.event_shape
-        nodes = [Node("z1", Table(self.initial.clone()))]
-        step = Table(self.transition.clone())
-        nodes += [Node(f"z{t}", step, (f"z{t - 1}",)) for t in range(2, length + 1)]
-        nodes += [Node(f"x{t}", shown, (f"z{t}",), event) for t in range(1, length + 1)]
-        return BayesianNetwork(nodes)
+        hidden = self.chain(length).nodes()
+        seen = [Node(f"x{t}", shown, (z.name,), event) for t, z in enumerate(hidden, start=1)]
+        return BayesianNetwork([*hidden, *seen])
 
     @torch.no_grad()
     def fit(
         self,
         x: Tensor,
         *,
+        given: Given | None = None,
         lengths: Tensor | None = None,
         generator: Generator | None = None,
         weights: Tensor | None = None,
@@ -121,6 +124,7 @@ class HMM(nn.Module):
 
         Args:
             x: Data, [N, T] or [N, T, D].
+            given: Not used: the model is of the marginal p(x).
             lengths: Number of steps of each sequence, [N]; T for all if None.
             generator: Source of the starts; torch's global one if None.
             weights: How often each sequence counts, [N], at least 0; None: each once.
@@ -129,6 +133,7 @@ class HMM(nn.Module):
             ValueError: If x, lengths or weights has another shape, or a weight is negative.
             DataError: If a value or a length is out of range, or nothing is observed.
         """
+        del given
         values, steps, counts = self._counted(x, lengths, weights)
         flat = values.reshape(-1, *self.emissions.event_shape)
         seen = ~np.isnan(flat).all(axis=1) if flat.ndim > 1 else flat != -1
@@ -206,7 +211,9 @@ class HMM(nn.Module):
         return self
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+    def log_prob(
+        self, x: Tensor, *, given: Given | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
         """Return log p(x) in nats, [N], for x [N, T] or [N, T, D], the states summed out.
 
         It is -inf for a sequence that is impossible.
@@ -214,12 +221,30 @@ class HMM(nn.Module):
         Raises:
             ValueError: If x or lengths has another shape.
             DataError: If a value or a length is out of range.
+            CapabilityError: If anything is given.
         """
+        refuse_unknown(given, "hmm")
         values, steps = self._read(x, lengths)
         found = np.empty(len(values))
         for tile in tiles(values, steps, states=self.states):
-            found[tile.rows] = self._log_prob(tile)
+            found[tile.rows] = log_prob(self._chain, self.emissions, tile)
         return torch.from_numpy(found)
+
+    @torch.no_grad()
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return log p(z, x) in nats, [N], for x [N, T] or [N, T, D] and states z [N, T].
+
+        Raises:
+            ValueError: If x or z has another shape.
+            DataError: If a value is out of range.
+        """
+        values, _ = self._read(x, None)
+        states = check_states(z, self.states, name="z", missing=False)
+        if states.shape != values.shape[:2]:
+            raise ValueError(f"z must have shape {list(x.shape[:2])}, got {list(z.shape)}")
+        shown = self.emissions.log_likelihood(values.swapaxes(0, 1))
+        along = np.take_along_axis(shown, states.T[None], axis=0)[0].sum(axis=0)
+        return self.chain(z.shape[1]).log_prob(z.long()) + torch.from_numpy(along)
 
     @torch.no_grad()
     def filter(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -231,13 +256,7 @@ class HMM(nn.Module):
         values, steps = self._read(x, lengths)
         found = np.zeros((*values.shape[:2], self.states))
         for tile in tiles(values, steps, states=self.states):
-            likelihood, _ = self.emissions.likelihood(tile.x)
-            states = scaled_filter(self._chain, likelihood)
-            if states is None:
-                joint = log_forward(self._chain, self.emissions.log_likelihood(tile.x))
-                total = log_sum(joint)
-                _check_possible(total, tile)
-                states = np.exp(joint - total)
+            states = filtered(self._chain, self.emissions, tile)
             _put(found, tile, states * tile.active)
         return torch.from_numpy(found)
 
@@ -251,7 +270,7 @@ class HMM(nn.Module):
         values, steps = self._read(x, lengths)
         found = np.zeros((*values.shape[:2], self.states))
         for tile in tiles(values, steps, states=self.states):
-            _put(found, tile, self._expectation(tile).states)
+            _put(found, tile, expectation(self._chain, self.emissions, tile).states)
         return torch.from_numpy(found)
 
     @torch.no_grad()
@@ -264,43 +283,55 @@ class HMM(nn.Module):
         values, steps = self._read(x, lengths)
         found = np.full(values.shape[:2], -1)
         for tile in tiles(values, steps, states=self.states):
-            log_likelihood = self.emissions.log_likelihood(tile.x)
-            path, score = viterbi(self._chain, log_likelihood, tile.active)
-            _check_possible(score[None], tile)
+            path = best_path(self._chain, self.emissions, tile)
             found[tile.rows, : len(path)] = path.T
         return torch.from_numpy(found)
 
-    def sample(self, n: int, *, length: int, generator: Generator | None = None) -> Tensor:
-        """Draw n sequences of ``length`` steps, [n, length] or [n, length, D].
+    def sample(
+        self,
+        n: int,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        length: int | None = None,
+    ) -> Tensor:
+        """Draw n sequences, [n, length] or [n, length, D].
+
+        Args:
+            n: Number of draws, at least 1.
+            given: The first states ``z1``, ``z2``, ... may be held fixed: one for all, or [n].
+            generator: Source of randomness; torch's global one if None.
+            length: Number of steps, at least 1; the model's own if None.
 
         Raises:
-            ValueError: If n or length is below 1.
+            ValueError: If n or length is below 1, or what is given is not a state.
+            InferenceError: If a state is given and the one before it is not.
         """
-        return self.sample_with_states(n, length=length, generator=generator)[1]
+        return self.sample_with_states(n, given=given, generator=generator, length=length)[1]
 
     @torch.no_grad()
     def sample_with_states(
-        self, n: int, *, length: int, generator: Generator | None = None
+        self,
+        n: int,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        length: int | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Draw n sequences in ancestral order; return their states [n, length], and as above."""
-        check_count(n)
-        check_whole("length", length)
-        uniform, chain = uniforms((length, n), generator), self._chain
-        z = np.empty((length, n), dtype=np.int64)
-        z[0] = drawn(np.broadcast_to(chain.initial, (n, self.states)), uniform[0])
-        for t in range(1, length):
-            z[t] = drawn(chain.transition[z[t - 1]], uniform[t])
-        states = np.ascontiguousarray(z.T)
-        x = self.emissions.draw(states.ravel(), generator)
-        return torch.from_numpy(states), x.reshape(n, length, *self.emissions.event_shape)
+        chain = self.chain(self.length if length is None else length)
+        held = {name: states_of(name, z, n, self.states) for name, z in (given or {}).items()}
+        z = chain.sample(n, given=held, generator=generator)
+        x = self.emissions.draw(to_numpy(z.flatten()), generator)
+        return z, x.reshape(*z.shape, *self.emissions.event_shape)
 
     def extra_repr(self) -> str:
         """Tell the number of states in ``repr``."""
         return f"states={self.states}"
 
     @property
-    def _chain(self) -> Chain:
-        return Chain(to_numpy(self.initial), to_numpy(self.transition))
+    def _chain(self) -> HiddenChain:
+        return HiddenChain(to_numpy(self.initial), to_numpy(self.transition))
 
     def _read(
         self, x: Tensor, lengths: Tensor | None, *, whole: bool = False
@@ -342,7 +373,7 @@ class HMM(nn.Module):
         for _ in range(self.iterations):
             total, first, pairs, shown = 0.0, 0.0, 0.0, 0.0
             for tile in cut:
-                found = self._expectation(tile)
+                found = expectation(self._chain, self.emissions, tile)
                 total += float((found.log_prob * tile.each).sum())
                 states = found.states if tile.counts is None else found.states * tile.counts
                 first = first + states[:, 0].sum(axis=1)
@@ -357,41 +388,7 @@ class HMM(nn.Module):
             self.emissions.maximise(np.asarray(shown, np.float64))
         self.history = tuple(history)
 
-    def _expectation(self, tile: Tile) -> Expectation:
-        likelihood, top = self.emissions.likelihood(tile.x)
-        found = scaled_expectation(self._chain, likelihood, tile.active, tile.counts)
-        if found is not None:
-            tops = np.broadcast_to(top, tile.active.shape).sum(axis=0)
-            return Expectation(found.log_prob + tops, found.states, found.pairs)
-        log_likelihood = self.emissions.log_likelihood(tile.x)
-        found = log_expectation(self._chain, log_likelihood, tile.active, tile.counts)
-        _check_possible(found.log_prob[None], tile)
-        return found
-
-    def _log_prob(self, tile: Tile) -> Array:
-        likelihood, top = self.emissions.likelihood(tile.x)
-        found = scaled_log_prob(self._chain, likelihood, tile.active)
-        if found is None:
-            both = scaled_expectation(self._chain, likelihood, tile.active)
-            found = None if both is None else both.log_prob
-        if found is not None:
-            return found + np.broadcast_to(top, tile.active.shape).sum(axis=0)
-        return log_sum(log_forward(self._chain, self.emissions.log_likelihood(tile.x))[:, -1])
-
 
 def _put(found: Array, tile: Tile, states: Array) -> None:
     """Write [K, T, n] into the rows of [N, T, K]."""
     found[tile.rows, : states.shape[1]] = states.transpose(2, 1, 0)
-
-
-def _check_possible(scores: Array, tile: Tile) -> None:
-    """Refuse sequences whose log-density, [..., n], is -inf somewhere."""
-    impossible = np.isneginf(scores).any(axis=0)
-    if impossible.any():
-        row = int(tile.rows[impossible][0])
-        raise InferenceError(f"the sequence in row {row} has probability 0 under the model")
-
-
-def _unrolled(length: int) -> DAG:
-    hidden = {f"z{t}": (f"z{t - 1}",) if t > 1 else () for t in range(1, length + 1)}
-    return DAG({**hidden, **{f"x{t}": (f"z{t}",) for t in range(1, length + 1)}})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 from torch import Generator, Tensor, nn
 
+from ancestral.capabilities import Given
 from ancestral.classic.arguments import check_count
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import (
@@ -20,7 +21,7 @@ from ancestral.classic.chains.sequences import (
     uniforms,
 )
 from ancestral.errors import InferenceError
-from ancestral.networks.arguments import check_number, check_whole, to_numpy
+from ancestral.networks.arguments import check_number, check_whole, refuse_unknown, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -42,6 +43,7 @@ class MarkovChain(nn.Module):
         order: Number k of states that are remembered, at least 0; S^(k + 1) at most 2^24.
         alpha: Added to every count, at least 0. With 0, a context that was never seen has an
             even row: there is no 0/0.
+        length: Steps of a draw where ``sample`` is told no other number, at least 1.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -53,9 +55,12 @@ class MarkovChain(nn.Module):
                 [1.0000, 0.0000]], dtype=torch.float64)
     """
 
-    def __init__(self, states: int, *, order: int = 1, alpha: float = 1.0) -> None:
+    def __init__(
+        self, states: int, *, order: int = 1, alpha: float = 1.0, length: int = 256
+    ) -> None:
         super().__init__()
         check_whole("states", states)
+        check_whole("length", length)
         if order < 0:
             raise ValueError(f"order must be at least 0, got {order}")
         check_number("alpha", alpha)
@@ -64,7 +69,7 @@ class MarkovChain(nn.Module):
                 f"states ** (order + 1) must be at most {_MOST_ENTRIES}, got {states} ** "
                 f"{order + 1}; take NGram"
             )
-        self.states, self.order, self.alpha = states, order, alpha
+        self.states, self.order, self.alpha, self.length = states, order, alpha, length
         for past in range(order + 1):
             even = torch.full((states,) * (past + 1), 1 / states, dtype=torch.float64)
             self.register_buffer(f"table{past}", even)
@@ -101,12 +106,18 @@ class MarkovChain(nn.Module):
 
     @torch.no_grad()
     def fit(
-        self, x: Tensor, *, lengths: Tensor | None = None, generator: Generator | None = None
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        lengths: Tensor | None = None,
+        generator: Generator | None = None,
     ) -> Self:
         """Set every table to its normalised counts plus ``alpha``; return self.
 
         Args:
             x: States, 0 to S - 1, [N, T]; what stands after a sequence's end is not read.
+            given: Not used: the chain is of the marginal p(x).
             lengths: Number of steps of each sequence, [N]; T for all if None.
             generator: Not used: counting needs no chance.
 
@@ -114,7 +125,7 @@ class MarkovChain(nn.Module):
             ValueError: If x or lengths has another shape.
             DataError: If a state or a length is out of range.
         """
-        del generator
+        del given, generator
         values = self._read(x, lengths)
         tables = [np.zeros(self.states ** (past + 1)) for past in range(self.order + 1)]
         for past, _, entry in self._entries(values):
@@ -126,13 +137,17 @@ class MarkovChain(nn.Module):
         return self
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
+    def log_prob(
+        self, x: Tensor, *, given: Given | None = None, lengths: Tensor | None = None
+    ) -> Tensor:
         """Return log p(x) in nats, [N], for x [N, T]; -inf where it is impossible.
 
         Raises:
             ValueError: If x or lengths has another shape.
             DataError: If a state or a length is out of range.
+            CapabilityError: If anything is given.
         """
+        refuse_unknown(given, "a Markov chain")
         values = self._read(x, lengths)
         found = np.zeros(len(values))
         logs = [to_numpy(table.log().flatten()) for table in self.tables]
@@ -146,13 +161,23 @@ class MarkovChain(nn.Module):
         return float(np.exp(-float(self.log_prob(x, lengths=lengths).sum()) / steps))
 
     @torch.no_grad()
-    def sample(self, n: int, *, length: int, generator: Generator | None = None) -> Tensor:
-        """Draw n sequences, [n, length], in ancestral order.
+    def sample(
+        self,
+        n: int,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        length: int | None = None,
+    ) -> Tensor:
+        """Draw n sequences, [n, length], in ancestral order; ``length`` is the model's if None.
 
         Raises:
             ValueError: If n or length is below 1.
+            CapabilityError: If anything is given.
         """
         check_count(n)
+        refuse_unknown(given, "a Markov chain")
+        length = self.length if length is None else length
         check_whole("length", length)
         tables = [to_numpy(table.reshape(-1, self.states)) for table in self.tables]
         uniform = uniforms((length, n), generator)

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from ancestral.capabilities import Given
 from ancestral.classic.arguments import check_count
 from ancestral.classic.chains.counts import Stream, Whole, continuations, count, find, stream, taken
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import check_states, uniforms
 from ancestral.classic.chains.smoothing import Counts, KneserNey, Smoothing
 from ancestral.errors import CapabilityError
-from ancestral.networks.arguments import check_whole, to_numpy
+from ancestral.networks.arguments import check_whole, refuse_unknown, to_numpy
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -38,6 +39,7 @@ class NGram(nn.Module):
         order: n, at least 1: 1 is unigram, 2 bigram, 3 trigram.
         smoothing: :class:`KneserNey` if None, :class:`WittenBell` or :class:`AddK`.
         ends: Whether the end of a sequence is an event.
+        length: Most tokens of a draw where ``sample`` is told no other number, at least 1.
 
     Raises:
         ValueError: If a number is below 1.
@@ -57,11 +59,13 @@ class NGram(nn.Module):
         order: int = 3,
         smoothing: Smoothing | None = None,
         ends: bool = True,
+        length: int = 256,
     ) -> None:
         super().__init__()
-        for name, number in {"vocabulary": vocabulary, "order": order}.items():
+        for name, number in (("vocabulary", vocabulary), ("order", order), ("length", length)):
             check_whole(name, number)
         self.vocabulary, self.order, self.ends = vocabulary, order, ends
+        self.length = length
         self.smoothing: Smoothing = KneserNey() if smoothing is None else smoothing
         self.events = vocabulary + ends
         self._base = vocabulary + 2
@@ -102,6 +106,7 @@ class NGram(nn.Module):
         self,
         x: Tensor | Sequence[Tensor],
         *,
+        given: Given | None = None,
         lengths: Tensor | None = None,
         generator: Generator | None = None,
     ) -> Self:
@@ -109,6 +114,7 @@ class NGram(nn.Module):
 
         Args:
             x: Tokens: one sequence [T], padded ones [N, T] with lengths, or a list of [T_i].
+            given: Not used: the model is of the marginal p(x).
             lengths: Number of tokens of each row of x [N, T], [N]; T for all if None.
             generator: Not used: counting needs no chance.
 
@@ -116,7 +122,7 @@ class NGram(nn.Module):
             ValueError: If x has another shape.
             DataError: If there is no sequence, or a token is not 0 to V - 1.
         """
-        del generator
+        del given, generator
         levels = count(self._stream(x, lengths), base=self._base, order=self.order)
         if self.smoothing.continues:
             adjusted = continuations(levels)
@@ -137,14 +143,21 @@ class NGram(nn.Module):
         return self
 
     @torch.no_grad()
-    def log_prob(self, x: Tensor | Sequence[Tensor], *, lengths: Tensor | None = None) -> Tensor:
+    def log_prob(
+        self,
+        x: Tensor | Sequence[Tensor],
+        *,
+        given: Given | None = None,
+        lengths: Tensor | None = None,
+    ) -> Tensor:
         """Return log p(x) in nats of each sequence, its end included, [N]. Arguments as in fit.
 
         Raises:
-            CapabilityError: If the model is not fitted.
+            CapabilityError: If the model is not fitted, or anything is given.
             ValueError: If x has another shape.
             DataError: If there is no sequence, or a token is not 0 to V - 1.
         """
+        refuse_unknown(given, "an n-gram model")
         corpus = self._stream(x, lengths)
         event = corpus.place > 0
         logs = np.log(self._conditionals(corpus)[event])
@@ -225,10 +238,11 @@ class NGram(nn.Module):
         self,
         n: int,
         *,
-        length: int,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        length: int | None = None,
         context: Sequence[int] = (),
         begin: bool = True,
-        generator: Generator | None = None,
     ) -> Tensor:
         """Draw n continuations of a context, [n, length]; -1 from the end of a sequence on.
 
@@ -237,16 +251,19 @@ class NGram(nn.Module):
 
         Args:
             n: Number of draws, at least 1.
-            length: Most tokens of each, at least 1.
+            given: Nothing.
+            generator: Source of randomness; torch's global one if None.
+            length: Most tokens of each, at least 1; the model's own number if None.
             context: As in :meth:`probabilities`.
             begin: As in :meth:`probabilities`.
-            generator: Source of randomness; torch's global one if None.
 
         Raises:
             ValueError: If n or length is below 1.
-            CapabilityError: If the model is not fitted.
+            CapabilityError: If the model is not fitted, or anything is given.
         """
         check_count(n)
+        refuse_unknown(given, "an n-gram model")
+        length = self.length if length is None else length
         check_whole("length", length)
         pasts = self._pasts(context, begin, n)
         levels = self._levels()

@@ -18,7 +18,7 @@ _MOST_FUTURE = 1e250  # What was lost to underflow, 1e-308, times this is still 
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class HiddenChain:
     """The hidden chain: ``initial`` [K] and ``transition`` [K, K], rows sum to 1."""
 
     initial: Array
@@ -41,7 +41,7 @@ class Expectation:
     pairs: Array
 
 
-def forward(chain: Chain, likelihood: Array) -> tuple[Array, Array]:
+def forward(chain: HiddenChain, likelihood: Array) -> tuple[Array, Array]:
     """Return the filtered p(z_t | x_1..x_t) [K, T, n] and the scales p(x_t | x_1..x_t-1) [T, n].
 
     Source: Rabiner 1989, A tutorial on hidden Markov models, eq. 19-20 and 91-92.
@@ -68,7 +68,9 @@ def forward(chain: Chain, likelihood: Array) -> tuple[Array, Array]:
     return alpha, scale
 
 
-def scaled_log_prob(chain: Chain, likelihood: Array, active: NDArray[np.bool_]) -> Array | None:
+def scaled_log_prob(
+    chain: HiddenChain, likelihood: Array, active: NDArray[np.bool_]
+) -> Array | None:
     """Return log p(x) [n] by the forward pass alone, or None where underflow could be felt."""
     if chain.transition.min() < _LEAST_TRANSITION:
         return None
@@ -76,7 +78,7 @@ def scaled_log_prob(chain: Chain, likelihood: Array, active: NDArray[np.bool_]) 
     return _total(scale, active) if scale.min() > _LEAST_SCALE else None
 
 
-def scaled_filter(chain: Chain, likelihood: Array) -> Array | None:
+def scaled_filter(chain: HiddenChain, likelihood: Array) -> Array | None:
     """Return p(z_t | x_1..x_t) [K, T, n], or None where underflow could be felt."""
     if chain.transition.min() < _LEAST_TRANSITION:
         return None
@@ -85,7 +87,7 @@ def scaled_filter(chain: Chain, likelihood: Array) -> Array | None:
 
 
 def scaled_expectation(
-    chain: Chain, likelihood: Array, active: NDArray[np.bool_], counts: Array | None = None
+    chain: HiddenChain, likelihood: Array, active: NDArray[np.bool_], counts: Array | None = None
 ) -> Expectation | None:
     """Return the posterior by the scaled recursions, or None where underflow could be felt.
 
@@ -125,7 +127,7 @@ def scaled_expectation(
     return Expectation(_total(scale, active), states, pairs)
 
 
-def log_forward(chain: Chain, log_likelihood: Array) -> Array:
+def log_forward(chain: HiddenChain, log_likelihood: Array) -> Array:
     """Return log p(z_t, x_1..x_t) [K, T, n]; no underflow at any length."""
     log_chain = _log(chain.transition)[:, :, None]
     alpha = np.empty_like(log_likelihood)
@@ -136,7 +138,7 @@ def log_forward(chain: Chain, log_likelihood: Array) -> Array:
 
 
 def log_expectation(
-    chain: Chain,
+    chain: HiddenChain,
     log_likelihood: Array,
     active: NDArray[np.bool_],
     counts: Array | None = None,
@@ -164,7 +166,7 @@ def log_expectation(
 
 
 def viterbi(
-    chain: Chain, log_likelihood: Array, active: NDArray[np.bool_]
+    chain: HiddenChain, log_likelihood: Array, active: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], Array]:
     """Return the most likely states [T, n] and their log joint density [n]; -1 after the end.
 
