@@ -266,6 +266,30 @@ class Flatten(Transform):
         return {"kind": "flatten", "event_shape": list(self.event_shape)}
 
 
+class Steps(Transform):
+    """Read each row as a sequence of single numbers; the values stay as they are.
+
+    Example:
+        >>> Steps()(torch.zeros(5, 8)).shape
+        torch.Size([5, 8, 1])
+    """
+
+    def forward_and_log_det(
+        self, x: Tensor, generator: Generator | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return x [B, T, 1] and zeros."""
+        del generator  # Nothing is drawn.
+        return x[..., None], torch.zeros(len(x), dtype=torch.float64, device=x.device)
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """Return y [B, T]."""
+        return y[..., 0]
+
+    def spec(self) -> Spec:
+        """Return the kind."""
+        return {"kind": "steps"}
+
+
 class Compose(Transform):
     """Transforms one after the other; log-determinants add.
 
@@ -374,6 +398,8 @@ def build(spec: Mapping[str, Any]) -> Transform:
             return Levels(levels, low=low, high=high)
         case {"kind": "dequantise", "levels": levels}:
             return Dequantise(levels)
+        case {"kind": "steps"}:
+            return Steps()
         case {"kind": "flatten", "event_shape": shape}:
             return Flatten(shape)
         case {"kind": "compose", "parts": parts}:

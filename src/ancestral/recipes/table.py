@@ -17,11 +17,12 @@ from ancestral.recipes.families import (
     density,
     discrete,
     language,
+    sequences,
 )
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.settings import nearest
 
-FAMILIES = (density, discrete, classifiers, autoencoders, adversarial, language)
+FAMILIES = (density, discrete, sequences, classifiers, autoencoders, adversarial, language)
 """The modules of ``families/``, in the order in which their models are listed."""
 
 RECIPES: dict[str, Recipe] = {

@@ -1,0 +1,129 @@
+"""Hidden Markov models of rows that are sequences: the columns are the steps, in their order."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ancestral.classic import HMM, CategoricalEmissions, DiagonalGaussianEmissions
+from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Kind, Shape
+from ancestral.data.transforms import Affine, Compose, States, Steps, Transform, standardise
+from ancestral.errors import ConfigError
+from ancestral.evaluation import chosen as figures
+from ancestral.recipes.recipe import Recipe, chosen
+from ancestral.recipes.settings import require
+
+_STATES = (1, 2, 3, 4, 6, 8, 12)
+_HELD_OUT = 5  # One sequence in so many judges the number of states.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HMMConfig:
+    """A hidden Markov model.
+
+    Args:
+        emissions: ``gaussian``: each step shows a number; ``categorical``: a state, the same ones
+            at each step.
+        states: Hidden states, at least 1; None: the number under which a held-out part of the
+            training split is most likely.
+        restarts: Random starts of Baum-Welch, at least 1; the most likely is kept.
+        iterations: Most sweeps of each, at least 1.
+    """
+
+    emissions: Literal["gaussian", "categorical"] = "gaussian"
+    states: int = chosen()
+    restarts: int = 3
+    iterations: int = 100
+
+    def __post_init__(self) -> None:
+        require(self, "states", self.states is None or self.states >= 1, "at least 1")
+        require(self, "restarts", self.restarts >= 1, "at least 1")
+        require(self, "iterations", self.iterations >= 1, "at least 1")
+
+
+def _series(data: Dataset) -> Transform:
+    """Return the transform of series of numbers: one mean and deviation for all steps."""
+    each = standardise(data.train)
+    mean = each.mean.mean()
+    std = (data.train.x - mean).square().mean().sqrt()
+    std = torch.where(std > 0, std, 1.0)
+    return Compose([Affine(mean.expand_as(each.mean), std.expand_as(each.std)), Steps()])
+
+
+def _states(data: Dataset) -> Transform:
+    """Return the transform of sequences of states: they stay as they are."""
+    del data  # There is nothing to fit.
+    return States()
+
+
+def _transform(data: Dataset) -> Transform:
+    return _TRANSFORMS[data.kind](data)
+
+
+_TRANSFORMS: dict[Kind, Callable[[Dataset], Transform]] = {"vectors": _series, "tables": _states}
+
+
+def _model(config: HMMConfig, states: int, *, symbols: int, length: int) -> HMM:
+    """Return an HMM, not fitted yet; of numbers there are no symbols."""
+    emissions = (
+        CategoricalEmissions(states, symbols=symbols)
+        if symbols
+        else DiagonalGaussianEmissions(states, features=1, least_variance=1e-3)
+    )
+    return HMM(emissions, restarts=config.restarts, iterations=config.iterations, length=length)
+
+
+def _hmm(config: HMMConfig, shape: Shape) -> nn.Module:
+    symbols = len(shape.states[0]) if shape.states else 0
+    return _model(config, config.states, symbols=symbols, length=shape.features)
+
+
+def _choose_states(config: HMMConfig, y: Tensor, generator: Generator) -> HMMConfig:
+    """Return the config with the number of states under which held-out sequences are likeliest."""
+    if config.states is not None:
+        return config
+    held_out = torch.arange(len(y)) % _HELD_OUT == 0
+    symbols = 0 if y.is_floating_point() else int(y.max()) + 1
+    scores = {}
+    for states in _STATES:
+        model = _model(config, states, symbols=symbols, length=y.shape[1])
+        model.fit(y[~held_out], generator=generator)
+        scores[states] = model.log_prob(y[held_out]).mean().item()
+    return replace(config, states=max(scores, key=scores.__getitem__))
+
+
+def _check_alphabet(config: HMMConfig, data: Dataset) -> None:
+    """Refuse columns that are no steps of one sequence: they must share their states."""
+    del config
+    strange = [name for name, own in zip(data.columns, data.states, strict=False)
+               if own != data.states[0]]  # fmt: skip
+    if strange:
+        raise ConfigError(
+            f"the columns of {data.name} must be steps of one sequence, with the same states: "
+            f"{strange[0]!r} has others than {data.columns[0]!r}"
+        )
+
+
+def _reads(config: HMMConfig) -> Mapping[str, Any]:
+    return {"discrete": config.emissions == "categorical"}
+
+
+RECIPES = (
+    Recipe(
+        name="hmm",
+        paradigm="classic",
+        summary="hidden Markov model of rows that are sequences, by Baum-Welch",
+        config=HMMConfig,
+        build=_hmm,
+        kinds=("vectors", "tables"),
+        reads=_reads,
+        transform=_transform,
+        choose=_choose_states,
+        listed={"states": 1},
+        check=_check_alphabet,
+        chosen_by=figures.LOG_PROB,
+    ),
+)
