@@ -12,6 +12,7 @@ from ancestral.autoregressive.token_chain import Objective, TokenChain
 from ancestral.nn.attention import AdditiveScore, CausalSelfAttention, Sight
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.key_value_cache import KeyValueCache
+from ancestral.nn.norm import RMSNorm
 from ancestral.nn.rotary import rotary_tables
 
 
@@ -342,7 +343,7 @@ def attention_maps(model: GPT, tokens: Tensor) -> list[Tensor]:
 
 
 def _norm(shape: GPTShape, parts: GPTParts) -> nn.Module:
-    return nn.RMSNorm(shape.width, eps=1e-6) if parts.norm == "rms" else nn.LayerNorm(shape.width)
+    return RMSNorm(shape.width, eps=1e-6) if parts.norm == "rms" else nn.LayerNorm(shape.width)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ancestral.nn.key_value_cache import Slots
+from ancestral.nn.norm import RMSNorm
 from ancestral.nn.rotary import rotate
 
 
@@ -102,8 +103,8 @@ class CausalSelfAttention(nn.Module):
         self.dropout = dropout
         self.qkv = nn.Linear(width, (heads + 2 * key_value_heads) * head_width, bias=False)
         self.out = nn.Linear(heads * head_width, width, bias=False)
-        self.query_norm = nn.RMSNorm(head_width, eps=1e-6) if qk_norm else None
-        self.key_norm = nn.RMSNorm(head_width, eps=1e-6) if qk_norm else None
+        self.query_norm = RMSNorm(head_width, eps=1e-6) if qk_norm else None
+        self.key_norm = RMSNorm(head_width, eps=1e-6) if qk_norm else None
         self.score = score
 
     def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:
