@@ -294,7 +294,7 @@ class GPT(TokenChain):
         places = slots.positions.to(tokens.device)
         x = self._at(tokens, places.clamp(max=self.shape.window - 1))
         rotation = self._rotation(places.clamp(max=self.shape.window - 1))
-        sight = Sight(mask=slots.mask(x.dtype), causal=slots.begin, rotation=rotation, slots=slots)
+        sight = Sight(rotation=rotation, slots=slots)
         for layer, block in enumerate(self.blocks):
             x = block(x, sight, layer)
         state.commit(slots)

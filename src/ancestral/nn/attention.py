@@ -110,10 +110,20 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:
         """Map x [B, S, D] to [B, S, D]; ``layer`` tells which part of the state is ours."""
         queries, keys, values = self._project(x, sight)
-        if sight.slots is not None:
-            keys, values = sight.slots.store(layer, keys, values)
-            keys, values = keys.to(queries.dtype), values.to(queries.dtype)
-        rows, queries = len(queries), queries[: len(keys)]
+        if sight.slots is None:
+            return self.out(self._attend(queries, keys, values, sight))
+        sight.slots.store(layer, keys, values)
+        seen = x.new_zeros(*x.shape[:2], self.heads * self.head_width, dtype=queries.dtype)
+        for part in sight.slots.parts:
+            seen[part.rows, : part.steps] = self._attend(
+                queries[part.rows, :, : part.steps],
+                *sight.slots.seen(layer, part, queries.dtype),
+                Sight(mask=part.mask, causal=part.begin),
+            )
+        return self.out(seen)
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, sight: Sight) -> Tensor:
+        """Return what the queries [B, H, S, P] see, the heads side by side, [B, S, H P]."""
         dropout = self.dropout if self.training else 0.0
         if self.score is not None:
             weights = functional.dropout(self._weights(queries, keys, sight), dropout)
@@ -128,10 +138,7 @@ class CausalSelfAttention(nn.Module):
                 is_causal=sight.causal and sight.mask is None,
                 enable_gqa=self.heads != self.key_value_heads,
             )
-        seen = seen.transpose(1, 2).flatten(2)
-        if len(seen) < rows:  # Those that read nothing.
-            seen = functional.pad(seen, (0, 0, 0, 0, 0, rows - len(seen)))
-        return self.out(seen)
+        return seen.transpose(1, 2).flatten(2)
 
     def weights(self, x: Tensor, sight: Sight) -> Tensor:
         """Return the attention matrices for x [B, T, D], [B, H, T, T]; every row sums to 1."""

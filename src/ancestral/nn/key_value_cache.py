@@ -7,11 +7,44 @@ import torch
 from torch import Tensor
 
 _STEP = 16
-"""Keys are looked at in multiples of this, the rest hidden, so that a row's bits do not depend on
-how long its neighbours are. The kernel sums over keys in the lanes of one register, at most 16
-floats: hidden keys at the end of whole registers add exact zeros, while a partly filled register is
-summed in another order. Measured over all lengths to 300 and some to 1,000, with 1 and 2 threads:
-equal bits for any number of hidden multiples of 16 more; without rounding 95% of lengths differ."""
+"""Each row and head has room for a multiple of so many keys, so that all begin at addresses of the
+same alignment: a product may sum in another order from another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that read alike: equally many tokens, after equally many.
+
+    Args:
+        rows: Which.
+        start: Tokens that each holds.
+        steps: Tokens that each reads.
+        mask: Added to the scores, [S, K], so that a token sees the places up to its own; None where
+            it is the only one, or there are no tokens before these (see ``begin``).
+    """
+
+    rows: slice
+    start: int
+    steps: int
+    mask: Tensor | None
+
+    @classmethod
+    def of(cls, rows: slice, start: int, steps: int, like: Tensor) -> Self:
+        """Return a part whose mask has the type and device of ``like``."""
+        mask = None
+        if start and steps > 1:
+            mask = like.new_full((steps, start + steps), -torch.inf).triu_(start + 1)
+        return cls(rows, start, steps, mask)
+
+    @property
+    def end(self) -> int:
+        """Tokens that each will hold: the places that are looked at."""
+        return self.start + self.steps
+
+    @property
+    def begin(self) -> bool:
+        """Whether these are several first tokens, so that each sees those up to itself."""
+        return self.start == 0 and self.steps > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,51 +55,25 @@ class Slots:
         data: Of the cache, [L, 2, B, H, C, P].
         positions: Place of each coming token, int64 [B or 1, S].
         counts: Real tokens of each row, int64 [B].
-        span: Places that are looked at.
-        reading: Rows up to the last that has a real token: no other need look at anything.
-        scattered: Row, step and place of each real token, int64 [N] each; None where all rows are
-            equally long and all tokens real.
+        parts: What is read together; rows that read nothing are in none.
     """
 
     data: Tensor
     positions: Tensor
     counts: Tensor
-    span: int
-    reading: int
-    scattered: tuple[Tensor, Tensor, Tensor] | None
+    parts: tuple[Part, ...]
 
-    @property
-    def begin(self) -> bool:
-        """Whether these are several first tokens of all rows, so that no other places are seen."""
-        return self.scattered is None and self.span == self.positions.shape[1]
+    def store(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """Write keys and values [B, H, S, P] of the real tokens."""
+        pair = torch.stack((keys, values)).to(self.data.dtype)
+        for part in self.parts:
+            places = slice(part.start, part.end)
+            self.data[layer, :, part.rows, :, places] = pair[:, part.rows, :, : part.steps]
 
-    def store(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write keys and values [B, H, S, P]; return what the reading rows see, [R, H, K, P]."""
-        held = self.data[layer]
-        if self.scattered is None:
-            start = int(self.positions[0, 0])
-            held[0, :, :, start : start + keys.shape[2]] = keys
-            held[1, :, :, start : start + keys.shape[2]] = values
-        else:
-            row, step, place = self.scattered
-            held[0, row, :, place] = keys[row, :, step].to(held.dtype)
-            held[1, row, :, place] = values[row, :, step].to(held.dtype)
-        return held[0, : self.reading, :, : self.span], held[1, : self.reading, :, : self.span]
-
-    def mask(self, dtype: torch.dtype) -> Tensor | None:
-        """Return what to add to the scores, [R or 1, 1, S, K]; None where ``begin`` tells all.
-
-        A token sees the places up to its own. Of tokens that are not real only this holds: they
-        see something, so that nothing becomes NaN.
-        """
-        if self.begin:
-            return None
-        places = torch.arange(self.span, device=self.data.device)
-        positions = self.positions[: self.reading].to(places.device)
-        hidden = places > positions[:, None, :, None]
-        return torch.zeros(hidden.shape, dtype=dtype, device=places.device).masked_fill_(
-            hidden, -torch.inf
-        )
+    def seen(self, layer: int, part: Part, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return the keys and values that a part sees, [R, H, K, P]."""
+        keys, values = self.data[layer, :, part.rows, :, : part.end].to(dtype)
+        return keys, values
 
 
 class KeyValueCache:
@@ -74,7 +81,7 @@ class KeyValueCache:
 
     Args:
         data: Keys and values, [L, 2, B, H, C, P]: layers, which of both, rows, heads, places,
-            features. What was never written is 0.
+            features. What was never written is never looked at.
         lengths: Tokens that each row holds, int64 [B] on the CPU.
         room: Tokens that a row can hold, at most C; C if None.
 
@@ -98,7 +105,7 @@ class KeyValueCache:
         """
         *before, room, width = shape
         places = -(-room // _STEP) * _STEP
-        data = torch.zeros((*before, places, width), dtype=like.dtype, device=like.device)
+        data = torch.empty((*before, places, width), dtype=like.dtype, device=like.device)
         return cls(data, torch.zeros(shape[2], dtype=torch.int64), room)
 
     @property
@@ -108,6 +115,9 @@ class KeyValueCache:
 
     def reserve(self, steps: int, counts: Tensor | None) -> Slots:
         """Return the slots of the next ``steps`` tokens; nothing is written or counted yet.
+
+        Rows are read each by itself if they differ in length or ``counts`` is given, even of equal
+        numbers: so what a row sees is computed in the same way whatever the others are.
 
         Args:
             steps: Tokens S of each row.
@@ -124,21 +134,15 @@ class KeyValueCache:
             raise ValueError(
                 f"a row would hold {end} tokens, and the state has room for {self.room}"
             )
-        even = counts is None or bool((real == steps).all())
-        even = even and rows > 0 and bool((self._lengths == self._lengths[0]).all())
-        starts = self._lengths[:1] if even else self._lengths
-        positions = starts[:, None] + torch.arange(steps)
-        scattered, reading = None, rows
-        if not (even and end):
-            row, step = (torch.arange(steps) < real[:, None]).nonzero(as_tuple=True)
-            scattered = row, step, positions.expand(rows, -1)[row, step]
-            reading = int(row[-1]) + 1 if len(row) else 0
-        if scattered is None and end == steps > 1:
-            span = steps
+        starts, places = self._lengths.tolist(), self._lengths
+        if counts is None and len(set(starts)) == 1:
+            parts, places = [(slice(None), starts[0], steps)], places[:1]
         else:
-            seen = max([*ends[:reading].tolist(), 1])
-            span = min(-(-seen // _STEP) * _STEP, self.data.shape[4])
-        return Slots(self.data, positions, real, span, reading, scattered)
+            rows_alone = [slice(row, row + 1) for row in range(rows)]
+            parts = zip(rows_alone, starts, real.tolist(), strict=True)
+        parts = tuple(Part.of(*part, self.data) for part in parts if part[2])
+        positions = places[:, None] + torch.arange(steps)
+        return Slots(self.data, positions, real, parts)
 
     def commit(self, slots: Slots) -> None:
         """Count the tokens whose keys and values were stored."""
@@ -150,7 +154,7 @@ class KeyValueCache:
         used = int(lengths.max()) if len(lengths) else 0
         layers, two, _, heads, _, width = self.data.shape
         places = self.data.shape[4]
-        data = self.data.new_zeros(layers, two, len(lengths), heads, places, width)
+        data = self.data.new_empty(layers, two, len(lengths), heads, places, width)
         data[..., :used, :] = self.data[..., :used, :].index_select(2, rows.to(self.data.device))
         return KeyValueCache(data, lengths, self.room)
 
@@ -169,9 +173,6 @@ class KeyValueCache:
             raise ValueError(f"a row holds {used} tokens, and the state has room for {self.room}")
         where = rows.to(self.data.device)
         self.data[:, :, where, :, :used] = other.data[..., :used, :]
-        # What is hidden has weight 0, and 0 times a NaN that a row has left is NaN.
-        stale = int(self._lengths[rows.cpu()].max()) if len(rows) else 0
-        self.data[:, :, where, :, used:stale] = 0
         self._lengths[rows.cpu()] = other.lengths
 
     def rewind(self, lengths: Tensor) -> None:
