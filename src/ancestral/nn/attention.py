@@ -112,12 +112,14 @@ class CausalSelfAttention(nn.Module):
         queries, keys, values = self._project(x, sight)
         if sight.slots is None:
             return self.out(self._attend(queries, keys, values, sight))
-        sight.slots.store(layer, keys, values)
+        pair = torch.stack((keys, values))
         seen = x.new_zeros(*x.shape[:2], self.heads * self.head_width, dtype=queries.dtype)
         for part in sight.slots.parts:
+            keys, values = part.store(layer, pair)
             seen[part.rows, : part.steps] = self._attend(
                 queries[part.rows, :, : part.steps],
-                *sight.slots.seen(layer, part, queries.dtype),
+                keys.to(queries.dtype),
+                values.to(queries.dtype),
                 Sight(mask=part.mask, causal=part.begin),
             )
         return self.out(seen)

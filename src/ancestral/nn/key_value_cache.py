@@ -1,5 +1,6 @@
 """What a Transformer keeps of the tokens that it has read: their keys and values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,38 +14,40 @@ same alignment: a product may sum in another order from another one."""
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows that read alike: equally many tokens, after equally many.
+    """Rows that read together: equally many tokens, after equally many.
 
     Args:
         rows: Which.
-        start: Tokens that each holds.
-        steps: Tokens that each reads.
+        steps: Tokens S that each reads.
+        seen: The keys and values that are looked at in each layer, [2, R, H, K, P].
+        coming: Those of them that are not written yet, [2, R, H, S, P].
         mask: Added to the scores, [S, K], so that a token sees the places up to its own; None where
-            it is the only one, or there are no tokens before these (see ``begin``).
+            it sees all, or ``begin``.
+        begin: These are several first tokens: each sees those up to itself.
     """
 
     rows: slice
-    start: int
     steps: int
+    seen: Sequence[Tensor]
+    coming: Sequence[Tensor]
     mask: Tensor | None
+    begin: bool
 
     @classmethod
-    def of(cls, rows: slice, start: int, steps: int, like: Tensor) -> Self:
-        """Return a part whose mask has the type and device of ``like``."""
+    def of(cls, data: Tensor, rows: slice, start: int, steps: int) -> Self:
+        """Return the part of a cache [L, 2, B, H, C, P] whose rows hold ``start`` tokens."""
+        seen = data[:, :, rows, :, : start + steps]
         mask = None
         if start and steps > 1:
-            mask = like.new_full((steps, start + steps), -torch.inf).triu_(start + 1)
-        return cls(rows, start, steps, mask)
+            mask = data.new_full((steps, start + steps), -torch.inf).triu_(start + 1)
+        begin = start == 0 and steps > 1
+        return cls(rows, steps, seen.unbind(), seen[..., start:, :].unbind(), mask, begin)
 
-    @property
-    def end(self) -> int:
-        """Tokens that each will hold: the places that are looked at."""
-        return self.start + self.steps
-
-    @property
-    def begin(self) -> bool:
-        """Whether these are several first tokens, so that each sees those up to itself."""
-        return self.start == 0 and self.steps > 1
+    def store(self, layer: int, pair: Tensor) -> tuple[Tensor, Tensor]:
+        """Write keys and values [2, B, H, S, P] of these rows; return what they see of each."""
+        self.coming[layer].copy_(pair[:, self.rows, :, : self.steps])
+        keys, values = self.seen[layer].unbind()
+        return keys, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +55,14 @@ class Slots:
     """Room that was reserved for the coming tokens of each row.
 
     Args:
-        data: Of the cache, [L, 2, B, H, C, P].
         positions: Place of each coming token, int64 [B or 1, S].
         counts: Real tokens of each row, int64 [B].
         parts: What is read together; rows that read nothing are in none.
     """
 
-    data: Tensor
     positions: Tensor
     counts: Tensor
-    parts: tuple[Part, ...]
-
-    def store(self, layer: int, keys: Tensor, values: Tensor) -> None:
-        """Write keys and values [B, H, S, P] of the real tokens."""
-        pair = torch.stack((keys, values)).to(self.data.dtype)
-        for part in self.parts:
-            places = slice(part.start, part.end)
-            self.data[layer, :, part.rows, :, places] = pair[:, part.rows, :, : part.steps]
-
-    def seen(self, layer: int, part: Part, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        """Return the keys and values that a part sees, [R, H, K, P]."""
-        keys, values = self.data[layer, :, part.rows, :, : part.end].to(dtype)
-        return keys, values
+    parts: Sequence[Part]
 
 
 class KeyValueCache:
@@ -140,9 +129,8 @@ class KeyValueCache:
         else:
             rows_alone = [slice(row, row + 1) for row in range(rows)]
             parts = zip(rows_alone, starts, real.tolist(), strict=True)
-        parts = tuple(Part.of(*part, self.data) for part in parts if part[2])
-        positions = places[:, None] + torch.arange(steps)
-        return Slots(self.data, positions, real, parts)
+        parts = [Part.of(self.data, *part) for part in parts if part[2]]
+        return Slots(places[:, None] + torch.arange(steps), real, parts)
 
     def commit(self, slots: Slots) -> None:
         """Count the tokens whose keys and values were stored."""
