@@ -50,6 +50,7 @@ def test_a_bound_is_one_finite_number_an_example(case: Case) -> None:
         assert value.isfinite().all()
 
 
+@pytest.mark.bits
 def test_a_seed_decides_the_bound(case: Case) -> None:
     before = torch.get_rng_state()
     for method in (case.fitted().elbo, case.fitted().estimate_log_prob):

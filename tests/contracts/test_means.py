@@ -1,3 +1,4 @@
+import pytest
 import torch
 from tests.contracts.models import Case, cases
 from torch import Generator
@@ -5,6 +6,7 @@ from torch import Generator
 pytestmark = cases("means")
 
 
+@pytest.mark.bits
 def test_means_have_the_shape_of_draws_and_follow_the_seed(case: Case) -> None:
     before = torch.get_rng_state()
     means = [

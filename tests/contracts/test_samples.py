@@ -18,6 +18,7 @@ def test_draws_have_the_shape_and_type_of_the_data(case: Case) -> None:
         assert not draws.requires_grad
 
 
+@pytest.mark.bits
 def test_a_seed_decides_the_draws(case: Case) -> None:
     draws = [
         case.fitted().sample(20, generator=Generator().manual_seed(seed)) for seed in (3, 3, 4)
@@ -34,6 +35,7 @@ def test_a_generator_leaves_the_global_state_alone(case: Case) -> None:
     assert not torch.equal(first, second)  # The generator moved on.
 
 
+@pytest.mark.bits
 def test_without_a_generator_the_global_seed_decides(case: Case) -> None:
     draws = []
     for seed in (3, 3, 4):
@@ -43,6 +45,7 @@ def test_without_a_generator_the_global_seed_decides(case: Case) -> None:
     assert not torch.equal(draws[0], draws[2])
 
 
+@pytest.mark.bits
 def test_one_given_value_is_for_all_draws(case: Case) -> None:
     for name, values in case.held_out.given.items():
         single, every = (

@@ -20,6 +20,7 @@ def filled(model: LanguageModel, group: RowGroup, row: int, seed: int, length: i
     group.put(row, state)
 
 
+@pytest.mark.bits
 @every_model
 @settings(max_examples=5, deadline=None)
 @given(
@@ -46,6 +47,7 @@ def test_bits_depend_neither_on_the_place_nor_on_the_others(
     assert torch.equal(group.read(tokens)[place], lone.read([5])[0])
 
 
+@pytest.mark.bits
 @every_model
 def test_a_row_can_move_and_is_forgotten(name: str) -> None:
     model = BUILDERS[name]()
@@ -81,6 +83,7 @@ class Uneven(NGramLanguageModel):
         return logits if len(logits) == self.even else logits * (1 + 1e-6 * places)
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize(
     ("even", "wanted", "got"), [(1, 4, 1), (MOST, 4, MOST), (4, 4, 4), (4, MOST, 1), (4, 1, 1)]
 )
