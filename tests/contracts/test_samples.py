@@ -18,7 +18,6 @@ def test_draws_have_the_shape_and_type_of_the_data(case: Case) -> None:
         assert not draws.requires_grad
 
 
-@pytest.mark.bits
 def test_a_seed_decides_the_draws(case: Case) -> None:
     draws = [
         case.fitted().sample(20, generator=Generator().manual_seed(seed)) for seed in (3, 3, 4)
@@ -28,14 +27,13 @@ def test_a_seed_decides_the_draws(case: Case) -> None:
 
 
 def test_a_generator_leaves_the_global_state_alone(case: Case) -> None:
-    before = torch.get_rng_state()
+    model, before = case.fitted(), torch.get_rng_state()
     generator = Generator().manual_seed(0)
-    first, second = (case.fitted().sample(20, generator=generator) for _ in range(2))
+    first, second = (model.sample(20, generator=generator) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
     assert not torch.equal(first, second)  # The generator moved on.
 
 
-@pytest.mark.bits
 def test_without_a_generator_the_global_seed_decides(case: Case) -> None:
     draws = []
     for seed in (3, 3, 4):
