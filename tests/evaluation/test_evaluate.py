@@ -204,7 +204,6 @@ def test_every_figure_is_defined_with_its_sizes(of_latent: Evaluation) -> None:
     assert found.definitions["off_manifold_means"].startswith("Of means")
 
 
-@pytest.mark.bits
 def test_the_same_seed_gives_the_same_figures(data: Dataset, of_truth: Evaluation) -> None:
     first, second = of_truth, measure(Truth(), data, fresh=fresh)
     assert first.figures == second.figures

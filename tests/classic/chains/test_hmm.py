@@ -137,7 +137,6 @@ def test_missing_entries_have_the_marginal_density(kind: str) -> None:
     assert model.log_prob(x).item() == pytest.approx(exact.item(), abs=1e-12)
 
 
-@pytest.mark.bits
 @every_kind
 def test_a_ragged_batch_equals_its_sequences_one_by_one(kind: str) -> None:
     model = MODELS[kind](0)
