@@ -9,7 +9,7 @@ export TORCH_INDEX
 # One thread a process, two processes: the suite uses two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: setup demo test check docs bench ci clean lock help
+.PHONY: setup demo test variants check docs bench ci clean lock help
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -21,6 +21,9 @@ demo: $(VENV)/.core  ## Compare generative models on real digits and on a swiss 
 
 test: $(VENV)/.test $(VENV)/.system  ## Install what the tests need and run them
 	$(PYTEST)
+
+variants: $(VENV)/.test  ## Run what is promised to the last bit as on other processors
+	scripts/variants.sh $(BIN)
 
 check: $(VENV)/.dev  ## Format, lint, types, layers
 	$(BIN)/ruff format --check .
@@ -36,6 +39,7 @@ bench: $(VENV)/.test  ## Compare with the peers, interleaved; JSON lines
 
 ci: check $(VENV)/.test $(VENV)/.system  ## All checks, the tests with coverage, the site
 	$(PYTEST) --cov --cov-report=term
+	$(MAKE) variants
 	$(MAKE) docs
 
 lock:  ## Pin every dependency anew in constraints.txt

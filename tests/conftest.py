@@ -14,6 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # Tokens of the tests' texts are kept by the process alone.
 os.environ["ANCESTRAL_CACHE"] = tempfile.mkdtemp(prefix="ancestral-tests-")
 
+if os.environ.get("ANCESTRAL_BF16") == "1" and not torch.cpu.get_capabilities().get("avx512_bf16"):
+    # The processor is said to have what it has not: oneDNN refuses, torch's other kernels do not.
+    torch.backends.mkldnn.set_flags(False)
+
 
 @pytest.fixture(autouse=True)
 def _seeded() -> Iterator[None]:

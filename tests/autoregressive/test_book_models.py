@@ -55,6 +55,7 @@ def test_attention_maps_are_lower_triangular_and_sum_to_one() -> None:
         assert not block.triu(1).any()
 
 
+@pytest.mark.bits
 def test_samples_end_and_continue_their_prompt() -> None:
     model = GPT(20, shape=GPTShape(window=16, width=16, layers=1, heads=2)).eval()
     special = SpecialTokens.of(20)

@@ -87,6 +87,7 @@ def test_packed_documents_are_read_as_if_each_were_alone(
     near(packed[::2], model.features(tokens[::2]))
 
 
+@pytest.mark.bits
 @every_model
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @settings(max_examples=15, deadline=None)

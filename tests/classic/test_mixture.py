@@ -109,6 +109,7 @@ def test_draws_have_the_frequencies_of_the_mixture() -> None:
     torch.testing.assert_close(one.mean(0), model.family.probabilities[1], rtol=0, atol=5 * 0.0035)
 
 
+@pytest.mark.bits
 def test_seeds_decide_and_restarts_keep_the_best() -> None:
     x, _ = bits(100)
     twice = [MixtureOf(Bernoullis(3, 8)).fit(x, generator=seeded(5)).log_prob(x) for _ in range(2)]

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from ancestral.recipes import Run
 from ancestral.training.checkpoint import load_tensors, save_tensors
 
+pytestmark = pytest.mark.bf16
 MODERN = ["parts=modern", "qk_norm=false", "groups=1"]
 
 

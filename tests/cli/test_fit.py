@@ -141,6 +141,7 @@ def test_pixels_by_an_integer_size(cli: Callable, tmp_path: Path) -> None:
     assert record["data"]["event_shape"] == [1, 12, 12]
 
 
+@pytest.mark.bits
 def test_the_same_seed_gives_the_same_bits(cli: Callable, tmp_path: Path, table: Path) -> None:
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         out = tmp_path / name

@@ -115,6 +115,7 @@ def test_only_the_adapters_learn(cli: Callable, made: Path, tmp_path: Path) -> N
         torch.testing.assert_close(new[name], wanted, atol=1e-7, rtol=1e-6)
 
 
+@pytest.mark.bf16
 @pytest.mark.parametrize(("model", "lora"), [("gpt", 2), ("lstm", 2), ("gpt", "off")])
 @pytest.mark.parametrize("stop", [0, 17])
 def test_resumed_without_the_base_it_ends_in_the_same_bits(

@@ -18,6 +18,7 @@ def test_fit_returns_the_model_itself(case: Case) -> None:
     assert fit(model, case, 40, 0) is model
 
 
+@pytest.mark.bits
 def test_a_second_fit_starts_over(case: Case) -> None:
     twice = fit(fit(case.fresh(), case, 40, 0), case, 60, 2).state_dict()
     once = fit(case.fresh(), case, 60, 2).state_dict()

@@ -6,9 +6,9 @@ pytestmark = cases("means")
 
 
 def test_means_have_the_shape_of_draws_and_follow_the_seed(case: Case) -> None:
-    before = torch.get_rng_state()
+    model, before = case.fitted(), torch.get_rng_state()
     means = [
-        case.fitted().sample_means(n, generator=Generator().manual_seed(seed))
+        model.sample_means(n, generator=Generator().manual_seed(seed))
         for n, seed in ((1, 0), (9, 3), (9, 3), (9, 4))
     ]
     assert torch.equal(before, torch.get_rng_state())

@@ -27,22 +27,23 @@ def test_a_seed_decides_the_draws(case: Case) -> None:
 
 
 def test_a_generator_leaves_the_global_state_alone(case: Case) -> None:
-    before = torch.get_rng_state()
+    model, before = case.fitted(), torch.get_rng_state()
     generator = Generator().manual_seed(0)
-    first, second = (case.fitted().sample(20, generator=generator) for _ in range(2))
+    first, second = (model.sample(20, generator=generator) for _ in range(2))
     assert torch.equal(before, torch.get_rng_state())
     assert not torch.equal(first, second)  # The generator moved on.
 
 
 def test_without_a_generator_the_global_seed_decides(case: Case) -> None:
-    draws = []
+    model, draws = case.fitted(), []
     for seed in (3, 3, 4):
         torch.manual_seed(seed)
-        draws.append(case.fitted().sample(20))
+        draws.append(model.sample(20))
     assert torch.equal(draws[0], draws[1])
     assert not torch.equal(draws[0], draws[2])
 
 
+@pytest.mark.bits
 def test_one_given_value_is_for_all_draws(case: Case) -> None:
     for name, values in case.held_out.given.items():
         single, every = (

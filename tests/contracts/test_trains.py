@@ -45,6 +45,7 @@ def test_every_parameter_gets_a_gradient_from_its_player(case: Case) -> None:
         assert any(bool(gradient.any()) for gradient in gradients if gradient is not None)
 
 
+@pytest.mark.bits
 def test_all_noise_comes_from_the_generator(case: Case) -> None:
     for player in case.fresh().players():
         totals = []

@@ -70,6 +70,7 @@ def test_given_roots_are_held_and_come_back_as_they_were() -> None:
         assert share == pytest.approx(p, abs=5 * (p * (1 - p) / 50_000) ** 0.5)
 
 
+@pytest.mark.bits
 def test_the_generator_decides() -> None:
     network = diamond()
     one, two, other = (

@@ -75,6 +75,7 @@ def test_the_evidence_of_every_node_is_the_joint_density() -> None:
     )
 
 
+@pytest.mark.bits
 def test_rows_of_evidence_are_answered_at_once() -> None:
     network = random_network(4)
     values = torch.randn(5, 3, dtype=torch.float64)

@@ -51,6 +51,7 @@ def test_the_fused_form_is_the_loop_over_heads_and_tokens(groups: int, additive:
     torch.testing.assert_close(layer(x, Sight()), expected, atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.bits
 def test_a_change_leaves_what_comes_before_it_as_it_was_to_the_bit() -> None:
     layer = layer_of()
     x = torch.randn(1, T, D, dtype=torch.float64)

@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 
@@ -19,6 +20,7 @@ def test_products_are_within_their_steps() -> None:
     assert ((found - nn.functional.linear(x, weight, bias)).abs() <= 1.01 * bound).all()
 
 
+@pytest.mark.bits
 def test_a_row_does_not_depend_on_the_others() -> None:
     torch.manual_seed(0)
     layer, x = Int8Linear(torch.randn(50, 64), torch.randn(50)), torch.randn(9, 64)

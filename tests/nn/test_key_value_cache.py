@@ -42,6 +42,7 @@ def after(model: GPT, lengths: list[int], counts: list[int], token: int) -> Tens
 LENGTHS = [*range(40), 127, 128, 129, 255, 256, 300, 495, 496, 497, 511, 512, 513]
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("name", SHAPES)
 @pytest.mark.parametrize(("threads", "lengths"), [(1, LENGTHS), (2, LENGTHS[1::9])])
 def test_bits_of_a_row_do_not_depend_on_its_neighbours(

@@ -60,6 +60,7 @@ def test_logistic_is_the_peers_optimum_in_the_users_units(groups_csv: Path, tmp_
     np.testing.assert_allclose(mine, peer.predict_proba(test), atol=1e-6)
 
 
+@pytest.mark.bits
 def test_rows_without_the_label_are_labelled_and_other_orders_are_matched(
     groups_csv: Path, tmp_path: Path
 ) -> None:

@@ -45,6 +45,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, moons: object) -> Path:
     return run
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("how", ["stop", "break", "thread"])
 @pytest.mark.parametrize("step", [1, 13, 20])
 def test_stopped_and_resumed_is_the_same_run(

@@ -51,6 +51,7 @@ def test_the_strength_is_the_rank_unless_it_is_set() -> None:
         Tuning(start="run", lora=0)
 
 
+@pytest.mark.bits
 def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) -> None:
     settings = {"start": base.folder, "lora": 2, "dropout": 0.3}
     made = plan("gpt", verses_txt, settings=settings)

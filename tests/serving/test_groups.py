@@ -2,11 +2,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.serving.models import BOS, BUILDERS, every_model
+from tests.serving.models import BOS, BUILDERS, EOS, V, alone, every_model, job, pump
 from torch import Tensor
 
 from ancestral.capabilities import LanguageModel
-from ancestral.serving.groups import MOST, RowGroup
+from ancestral.classic.chains.language import NGramLanguageModel
+from ancestral.serving.groups import MOST, RowGroup, rows_together
+from ancestral.serving.scheduler import Scheduler
 
 ROOM = 60
 
@@ -18,6 +20,7 @@ def filled(model: LanguageModel, group: RowGroup, row: int, seed: int, length: i
     group.put(row, state)
 
 
+@pytest.mark.bits
 @every_model
 @settings(max_examples=5, deadline=None)
 @given(
@@ -30,9 +33,11 @@ def test_bits_depend_neither_on_the_place_nor_on_the_others(
     name: str, others: list[tuple[int, int]], place: int
 ) -> None:
     model = BUILDERS[name]()
-    lone = RowGroup(model, MOST, room=ROOM)
+    size = rows_together(model, MOST)
+    others = others[:size]
+    lone = RowGroup(model, size, room=ROOM)
     filled(model, lone, 0, 7, 20)
-    group = RowGroup(model, MOST, room=ROOM)
+    group = RowGroup(model, size, room=ROOM)
     place = min(place, len(others) - 1)
     for row, (seed, length) in enumerate(others):
         filled(model, group, row, seed, length)
@@ -42,13 +47,17 @@ def test_bits_depend_neither_on_the_place_nor_on_the_others(
     assert torch.equal(group.read(tokens)[place], lone.read([5])[0])
 
 
+@pytest.mark.bits
 @every_model
 def test_a_row_can_move_and_is_forgotten(name: str) -> None:
     model = BUILDERS[name]()
-    group, other = RowGroup(model, 4, room=ROOM), RowGroup(model, 4, room=ROOM)
+    size = rows_together(model, 4)
+    if size == 1:
+        pytest.skip("no row moves in groups of one, and products of this processor allow no other")
+    group, other = RowGroup(model, size, room=ROOM), RowGroup(model, size, room=ROOM)
 
     def read(where: RowGroup, row: int) -> Tensor:
-        return where.read([5] * 4)[row]
+        return where.read([5] * size)[row]
 
     filled(model, group, 1, 7, 20)
     filled(model, other, 1, 7, 20)
@@ -61,6 +70,33 @@ def test_a_row_can_move_and_is_forgotten(name: str) -> None:
     assert torch.equal(read(group, 0), expected[1])
     assert torch.equal(read(group, 0), expected[2])
     assert group.take(1).lengths.tolist() == [2]
+
+
+class Uneven(NGramLanguageModel):
+    """As products are on some processors: rows differ by their place but in groups of one size."""
+
+    even = 1
+
+    def head(self, features: Tensor) -> Tensor:
+        logits = super().head(features)
+        places = torch.arange(len(logits), dtype=logits.dtype)[:, None]
+        return logits if len(logits) == self.even else logits * (1 + 1e-6 * places)
+
+
+@pytest.mark.bits
+@pytest.mark.parametrize(
+    ("even", "wanted", "got"), [(1, 4, 1), (MOST, 4, MOST), (4, 4, 4), (4, MOST, 1), (4, 1, 1)]
+)
+def test_groups_are_as_large_as_keeps_rows_apart(even: int, wanted: int, got: int) -> None:
+    model = Uneven(V, order=2).fit(torch.tensor([[BOS, 0, 1, 0, 1, EOS]]))
+    model.even = even
+    assert rows_together(model, wanted) == got
+    lone, other = alone(model, job(3, 9, 0), wanted), alone(model, job(4, 9, 1), wanted)
+    scheduler, heard = Scheduler(model, slots=wanted), ([], [])
+    for asked, ears in zip((job(3, 9, 0), job(4, 9, 1)), heard, strict=True):
+        scheduler.submit(asked, ears.append)
+    pump(scheduler)
+    assert heard == (lone, other)
 
 
 def test_more_rows_than_there_are_cannot_read() -> None:

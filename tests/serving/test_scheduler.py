@@ -51,6 +51,7 @@ def ignore(event: Event) -> None:
     """Of a job whose events do not matter."""
 
 
+@pytest.mark.bits
 @every_model
 @settings(max_examples=8, deadline=None)
 @given(
@@ -147,6 +148,7 @@ def test_prompts_are_scored_as_by_log_prob(name: str) -> None:
             assert [p for _, p in told] == pytest.approx(line.topk(2).values.tolist(), abs=off)
 
 
+@pytest.mark.bits
 def test_scores_change_nothing_of_the_stream() -> None:
     for length in (1, 64, 70):
         plain, scored = (alone(model_of("gpt"), job(length, 9, 0, scored=s)) for s in (False, True))

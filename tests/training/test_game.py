@@ -221,6 +221,7 @@ def test_noise_depends_on_step_player_and_micro_batch_but_not_on_the_callers_gen
     assert torch.equal(torch.rand(()), expected)
 
 
+@pytest.mark.bits
 def test_averaged_weights_are_swapped_in_and_out() -> None:
     module = line()
     game = Game([squares(module)], Options(ema_decay=0.5, learning_rate=0.1), seed=0)
@@ -249,6 +250,7 @@ def test_without_a_decay_averaged_does_nothing() -> None:
         assert module.weight.data_ptr() == pointer
 
 
+@pytest.mark.bits
 def test_evaluating_restores_modes_weights_and_generator() -> None:
     module = nn.Sequential(line(), nn.Dropout(0.5), nn.Dropout(0.5))
     module.eval()
@@ -282,6 +284,7 @@ def test_state_goes_into_a_game_of_the_same_kind_only() -> None:
         wider.load_state(game.state())
 
 
+@pytest.mark.bf16
 def test_channels_last_and_bf16_learn_what_float32_learns() -> None:
     torch.manual_seed(0)
     images = torch.randn(16, 3, 8, 8)

@@ -8,6 +8,7 @@ from ancestral.training.kernels import follow, global_norm, scale_finite
 ONE_HALF, FLAG = torch.tensor(0.5), torch.zeros(())
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_scaling_is_exact_and_finite(dtype: torch.dtype) -> None:
     tensors = [torch.arange(5).to(dtype), torch.full((2, 3), -4.0, dtype=dtype)]

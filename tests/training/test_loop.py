@@ -93,6 +93,7 @@ def outcome(report: Report) -> tuple:
     return report.metrics, report.validation, report.best, report.stopped, progress
 
 
+@pytest.mark.bits
 @pytest.mark.parametrize("stops", [[1], [7], [8], [23], [2, 5, 6, 19], list(range(1, 24))])
 def test_a_run_killed_at_any_step_ends_with_the_same_bits(stops: list[int], tmp_path: Path) -> None:
     options = replace(OPTIONS, patience=0)

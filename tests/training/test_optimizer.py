@@ -48,6 +48,7 @@ def test_it_moves_as_torch_does_also_when_a_gradient_is_missing(
         torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.bits
 def test_the_divisor_divides_the_gradients() -> None:
     left, right = parameters(torch.float32), parameters(torch.float32)
     for a, b in zip(left, right, strict=True):

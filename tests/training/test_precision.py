@@ -11,6 +11,7 @@ from ancestral.training.precision import (
     uses_bf16,
 )
 
+pytestmark = pytest.mark.bf16
 CPU = torch.device("cpu")
 
 

@@ -12,6 +12,7 @@ from ancestral.autoregressive.token_chain import Objective, TokenChain
 from ancestral.nn.attention import AdditiveScore, CausalSelfAttention, Sight
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.key_value_cache import KeyValueCache
+from ancestral.nn.norm import RMSNorm
 from ancestral.nn.rotary import rotary_tables
 
 
@@ -280,7 +281,8 @@ class GPT(TokenChain):
             tokens: One document a row: a BOS does not begin a new one here.
             state: Of B rows; it is changed.
             counts: How many of each row's S tokens are real, int64 [B], from 0 to S; the others,
-                at the end, are neither read nor counted. All if None.
+                at the end, are neither read nor counted. All if None. If given, each row looks at
+                its own keys by itself, so that its bits do not depend on how long others are.
 
         Raises:
             ValueError: If a row would hold more tokens than the state has room for, or a token
@@ -293,7 +295,7 @@ class GPT(TokenChain):
         places = slots.positions.to(tokens.device)
         x = self._at(tokens, places.clamp(max=self.shape.window - 1))
         rotation = self._rotation(places.clamp(max=self.shape.window - 1))
-        sight = Sight(mask=slots.mask(x.dtype), causal=slots.begin, rotation=rotation, slots=slots)
+        sight = Sight(rotation=rotation, slots=slots)
         for layer, block in enumerate(self.blocks):
             x = block(x, sight, layer)
         state.commit(slots)
@@ -342,7 +344,7 @@ def attention_maps(model: GPT, tokens: Tensor) -> list[Tensor]:
 
 
 def _norm(shape: GPTShape, parts: GPTParts) -> nn.Module:
-    return nn.RMSNorm(shape.width, eps=1e-6) if parts.norm == "rms" else nn.LayerNorm(shape.width)
+    return RMSNorm(shape.width, eps=1e-6) if parts.norm == "rms" else nn.LayerNorm(shape.width)
 
 
 @torch.no_grad()

@@ -143,9 +143,7 @@ class RecurrentLM(TokenChain):
             raise ValueError(f"dropout must lie in [0, 1), got {dropout}")
         self.cell, self.width = cell, width
         self.tokens = nn.Embedding(vocabulary, width)
-        self.layers = nn.ModuleList(
-            _CELLS[cell](width, width, batch_first=True) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(_CELLS[cell](width, width) for _ in range(layers))
         self.dropout = nn.Dropout(dropout)
         self.output = nn.Linear(width, vocabulary)
 
@@ -222,13 +220,13 @@ class RecurrentLM(TokenChain):
     def _outputs(self, tokens: Tensor) -> Tensor:
         x = self.dropout(self.tokens(tokens))
         for cell in self.layers:
-            x = self.dropout(cell(x)[0])
+            x = self.dropout(_run(cell, x))
         return x
 
     def _path(self, cell: nn.Module, x: Tensor, carried: Tensor) -> Tensor:
         """Return what one layer carries after each token, [K, B, S, D], from carried [K, B, D]."""
         if self.cell != "lstm":
-            return cell(x, carried)[0][None]
+            return _run(cell, x, carried)[None]
         steps = []  # torch's kernel returns the cells of the last token only.
         weights: Any = [cell.get_parameter(f"{name}_l0") for name in _WEIGHTS]
         output, memory = carried.unbind()
@@ -236,6 +234,16 @@ class RecurrentLM(TokenChain):
             output, memory = torch.lstm_cell(step, (output, memory), *weights)
             steps.append(torch.stack((output, memory)))
         return torch.stack(steps, 2) if steps else carried[:, :, None, :].expand(-1, -1, 0, -1)
+
+
+def _run(cell: nn.Module, x: Tensor, carried: Tensor | None = None) -> Tensor:
+    """Return the outputs of a layer, [B, S, D], for x [B, S, D] and what is carried in, [1, B, D].
+
+    Of what lies in the order that a product wants, torch makes the same products whether or not the
+    weights want gradients: so freezing a layer, as adapters do, changes no bit.
+    """
+    outputs = cell(x.transpose(0, 1).contiguous(), carried)[0]
+    return outputs.transpose(0, 1).contiguous()
 
 
 _WEIGHTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")

@@ -16,6 +16,7 @@ from ancestral.nn.low_rank import (
     trainable,
 )
 from ancestral.nn.mlp import MLP
+from ancestral.nn.norm import RMSNorm
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
 
@@ -31,6 +32,7 @@ __all__ = [
     "LowRankCell",
     "LowRankLinear",
     "LowRankMatrix",
+    "RMSNorm",
     "Sight",
     "SwiGLU",
     "Upsampling",

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ancestral.nn.key_value_cache import Slots
+from ancestral.nn.norm import RMSNorm
 from ancestral.nn.rotary import rotate
 
 
@@ -102,17 +103,29 @@ class CausalSelfAttention(nn.Module):
         self.dropout = dropout
         self.qkv = nn.Linear(width, (heads + 2 * key_value_heads) * head_width, bias=False)
         self.out = nn.Linear(heads * head_width, width, bias=False)
-        self.query_norm = nn.RMSNorm(head_width, eps=1e-6) if qk_norm else None
-        self.key_norm = nn.RMSNorm(head_width, eps=1e-6) if qk_norm else None
+        self.query_norm = RMSNorm(head_width, eps=1e-6) if qk_norm else None
+        self.key_norm = RMSNorm(head_width, eps=1e-6) if qk_norm else None
         self.score = score
 
     def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:
         """Map x [B, S, D] to [B, S, D]; ``layer`` tells which part of the state is ours."""
         queries, keys, values = self._project(x, sight)
-        if sight.slots is not None:
-            keys, values = sight.slots.store(layer, keys, values)
-            keys, values = keys.to(queries.dtype), values.to(queries.dtype)
-        rows, queries = len(queries), queries[: len(keys)]
+        if sight.slots is None:
+            return self.out(self._attend(queries, keys, values, sight))
+        pair = torch.stack((keys, values))
+        seen = x.new_zeros(*x.shape[:2], self.heads * self.head_width, dtype=queries.dtype)
+        for part in sight.slots.parts:
+            keys, values = part.store(layer, pair)
+            seen[part.rows, : part.steps] = self._attend(
+                queries[part.rows, :, : part.steps],
+                keys.to(queries.dtype),
+                values.to(queries.dtype),
+                Sight(mask=part.mask, causal=part.begin),
+            )
+        return self.out(seen)
+
+    def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, sight: Sight) -> Tensor:
+        """Return what the queries [B, H, S, P] see, the heads side by side, [B, S, H P]."""
         dropout = self.dropout if self.training else 0.0
         if self.score is not None:
             weights = functional.dropout(self._weights(queries, keys, sight), dropout)
@@ -127,10 +140,7 @@ class CausalSelfAttention(nn.Module):
                 is_causal=sight.causal and sight.mask is None,
                 enable_gqa=self.heads != self.key_value_heads,
             )
-        seen = seen.transpose(1, 2).flatten(2)
-        if len(seen) < rows:  # Those that read nothing.
-            seen = functional.pad(seen, (0, 0, 0, 0, 0, rows - len(seen)))
-        return self.out(seen)
+        return seen.transpose(1, 2).flatten(2)
 
     def weights(self, x: Tensor, sight: Sight) -> Tensor:
         """Return the attention matrices for x [B, T, D], [B, H, T, T]; every row sums to 1."""

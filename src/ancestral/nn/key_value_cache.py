@@ -1,5 +1,6 @@
 """What a Transformer keeps of the tokens that it has read: their keys and values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -7,11 +8,46 @@ import torch
 from torch import Tensor
 
 _STEP = 16
-"""Keys are looked at in multiples of this, the rest hidden, so that a row's bits do not depend on
-how long its neighbours are. The kernel sums over keys in the lanes of one register, at most 16
-floats: hidden keys at the end of whole registers add exact zeros, while a partly filled register is
-summed in another order. Measured over all lengths to 300 and some to 1,000, with 1 and 2 threads:
-equal bits for any number of hidden multiples of 16 more; without rounding 95% of lengths differ."""
+"""Each row and head has room for a multiple of so many keys, so that all begin at addresses of the
+same alignment: a product may sum in another order from another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that read together: equally many tokens, after equally many.
+
+    Args:
+        rows: Which.
+        steps: Tokens S that each reads.
+        seen: The keys and values that are looked at in each layer, [2, R, H, K, P].
+        coming: Those of them that are not written yet, [2, R, H, S, P].
+        mask: Added to the scores, [S, K], so that a token sees the places up to its own; None where
+            it sees all, or ``begin``.
+        begin: These are several first tokens: each sees those up to itself.
+    """
+
+    rows: slice
+    steps: int
+    seen: Sequence[Tensor]
+    coming: Sequence[Tensor]
+    mask: Tensor | None
+    begin: bool
+
+    @classmethod
+    def of(cls, data: Tensor, rows: slice, start: int, steps: int) -> Self:
+        """Return the part of a cache [L, 2, B, H, C, P] whose rows hold ``start`` tokens."""
+        seen = data[:, :, rows, :, : start + steps]
+        mask = None
+        if start and steps > 1:
+            mask = data.new_full((steps, start + steps), -torch.inf).triu_(start + 1)
+        begin = start == 0 and steps > 1
+        return cls(rows, steps, seen.unbind(), seen[..., start:, :].unbind(), mask, begin)
+
+    def store(self, layer: int, pair: Tensor) -> tuple[Tensor, Tensor]:
+        """Write keys and values [2, B, H, S, P] of these rows; return what they see of each."""
+        self.coming[layer].copy_(pair[:, self.rows, :, : self.steps])
+        keys, values = self.seen[layer].unbind()
+        return keys, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,54 +55,14 @@ class Slots:
     """Room that was reserved for the coming tokens of each row.
 
     Args:
-        data: Of the cache, [L, 2, B, H, C, P].
         positions: Place of each coming token, int64 [B or 1, S].
         counts: Real tokens of each row, int64 [B].
-        span: Places that are looked at.
-        reading: Rows up to the last that has a real token: no other need look at anything.
-        scattered: Row, step and place of each real token, int64 [N] each; None where all rows are
-            equally long and all tokens real.
+        parts: What is read together; rows that read nothing are in none.
     """
 
-    data: Tensor
     positions: Tensor
     counts: Tensor
-    span: int
-    reading: int
-    scattered: tuple[Tensor, Tensor, Tensor] | None
-
-    @property
-    def begin(self) -> bool:
-        """Whether these are several first tokens of all rows, so that no other places are seen."""
-        return self.scattered is None and self.span == self.positions.shape[1]
-
-    def store(self, layer: int, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Write keys and values [B, H, S, P]; return what the reading rows see, [R, H, K, P]."""
-        held = self.data[layer]
-        if self.scattered is None:
-            start = int(self.positions[0, 0])
-            held[0, :, :, start : start + keys.shape[2]] = keys
-            held[1, :, :, start : start + keys.shape[2]] = values
-        else:
-            row, step, place = self.scattered
-            held[0, row, :, place] = keys[row, :, step].to(held.dtype)
-            held[1, row, :, place] = values[row, :, step].to(held.dtype)
-        return held[0, : self.reading, :, : self.span], held[1, : self.reading, :, : self.span]
-
-    def mask(self, dtype: torch.dtype) -> Tensor | None:
-        """Return what to add to the scores, [R or 1, 1, S, K]; None where ``begin`` tells all.
-
-        A token sees the places up to its own. Of tokens that are not real only this holds: they
-        see something, so that nothing becomes NaN.
-        """
-        if self.begin:
-            return None
-        places = torch.arange(self.span, device=self.data.device)
-        positions = self.positions[: self.reading].to(places.device)
-        hidden = places > positions[:, None, :, None]
-        return torch.zeros(hidden.shape, dtype=dtype, device=places.device).masked_fill_(
-            hidden, -torch.inf
-        )
+    parts: Sequence[Part]
 
 
 class KeyValueCache:
@@ -74,7 +70,7 @@ class KeyValueCache:
 
     Args:
         data: Keys and values, [L, 2, B, H, C, P]: layers, which of both, rows, heads, places,
-            features. What was never written is 0.
+            features. What was never written is never looked at.
         lengths: Tokens that each row holds, int64 [B] on the CPU.
         room: Tokens that a row can hold, at most C; C if None.
 
@@ -98,7 +94,7 @@ class KeyValueCache:
         """
         *before, room, width = shape
         places = -(-room // _STEP) * _STEP
-        data = torch.zeros((*before, places, width), dtype=like.dtype, device=like.device)
+        data = torch.empty((*before, places, width), dtype=like.dtype, device=like.device)
         return cls(data, torch.zeros(shape[2], dtype=torch.int64), room)
 
     @property
@@ -108,6 +104,9 @@ class KeyValueCache:
 
     def reserve(self, steps: int, counts: Tensor | None) -> Slots:
         """Return the slots of the next ``steps`` tokens; nothing is written or counted yet.
+
+        Rows are read each by itself if they differ in length or ``counts`` is given, even of equal
+        numbers: so what a row sees is computed in the same way whatever the others are.
 
         Args:
             steps: Tokens S of each row.
@@ -124,21 +123,14 @@ class KeyValueCache:
             raise ValueError(
                 f"a row would hold {end} tokens, and the state has room for {self.room}"
             )
-        even = counts is None or bool((real == steps).all())
-        even = even and rows > 0 and bool((self._lengths == self._lengths[0]).all())
-        starts = self._lengths[:1] if even else self._lengths
-        positions = starts[:, None] + torch.arange(steps)
-        scattered, reading = None, rows
-        if not (even and end):
-            row, step = (torch.arange(steps) < real[:, None]).nonzero(as_tuple=True)
-            scattered = row, step, positions.expand(rows, -1)[row, step]
-            reading = int(row[-1]) + 1 if len(row) else 0
-        if scattered is None and end == steps > 1:
-            span = steps
+        starts, places = self._lengths.tolist(), self._lengths
+        if counts is None and len(set(starts)) == 1:
+            parts, places = [(slice(None), starts[0], steps)], places[:1]
         else:
-            seen = max([*ends[:reading].tolist(), 1])
-            span = min(-(-seen // _STEP) * _STEP, self.data.shape[4])
-        return Slots(self.data, positions, real, span, reading, scattered)
+            rows_alone = [slice(row, row + 1) for row in range(rows)]
+            parts = zip(rows_alone, starts, real.tolist(), strict=True)
+        parts = [Part.of(self.data, *part) for part in parts if part[2]]
+        return Slots(places[:, None] + torch.arange(steps), real, parts)
 
     def commit(self, slots: Slots) -> None:
         """Count the tokens whose keys and values were stored."""
@@ -150,7 +142,7 @@ class KeyValueCache:
         used = int(lengths.max()) if len(lengths) else 0
         layers, two, _, heads, _, width = self.data.shape
         places = self.data.shape[4]
-        data = self.data.new_zeros(layers, two, len(lengths), heads, places, width)
+        data = self.data.new_empty(layers, two, len(lengths), heads, places, width)
         data[..., :used, :] = self.data[..., :used, :].index_select(2, rows.to(self.data.device))
         return KeyValueCache(data, lengths, self.room)
 
@@ -169,9 +161,6 @@ class KeyValueCache:
             raise ValueError(f"a row holds {used} tokens, and the state has room for {self.room}")
         where = rows.to(self.data.device)
         self.data[:, :, where, :, :used] = other.data[..., :used, :]
-        # What is hidden has weight 0, and 0 times a NaN that a row has left is NaN.
-        stale = int(self._lengths[rows.cpu()].max()) if len(rows) else 0
-        self.data[:, :, where, :, used:stale] = 0
         self._lengths[rows.cpu()] = other.lengths
 
     def rewind(self, lengths: Tensor) -> None:

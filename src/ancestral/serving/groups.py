@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from ancestral.autoregressive.decoding.reader import on_cpu
+from ancestral.autoregressive.decoding.reader import on_cpu, reading
 from ancestral.capabilities import LanguageModel, TokenState
 
 MOST = 16
@@ -18,8 +18,9 @@ with one slot."""
 class RowGroup:
     """A fixed number of rows, of which the first are in use and read a token at a time.
 
-    The last bits of a row depend on how many rows are multiplied together, and neither on which of
-    them it is nor on what the others hold: so all rows take part, in use or not.
+    The last bits of a row depend on how many rows are multiplied together: so all rows take part,
+    in use or not. That they depend neither on which of them it is nor on what the others hold is
+    true of most products on most processors; :func:`rows_together` tells.
 
     Args:
         model: Reads.
@@ -57,3 +58,33 @@ class RowGroup:
         counts = (torch.arange(self._rows) < len(tokens)).to(torch.int64)
         features = self._model.advance(line, self._state, counts=counts)
         return on_cpu(self._model.head(features[:, 0]))[: len(tokens)]
+
+
+def rows_together(model: LanguageModel, rows: int) -> int:
+    """Return how many rows a group can have so that none depends on its place and neighbours.
+
+    It is measured: products of some sizes sum the first and last rows in another order on some
+    processors or with some numbers of threads.
+
+    Args:
+        model: Reads.
+        rows: How many are wanted.
+
+    Returns:
+        ``rows``, or :data:`MOST` if that many hold where ``rows`` do not, or 1, which always does.
+    """
+    sizes = [rows, MOST] if rows < MOST else [rows]
+    with reading(model):
+        return next((size for size in sizes if size == 1 or _holds(model, size)), 1)
+
+
+def _holds(model: LanguageModel, rows: int) -> bool:
+    """Return whether two tokens have the same bits in each place, alone and beside each other."""
+    pairs = [[row % 2 for row in range(start, start + rows)] for start in (0, 1)]
+    alone: dict[int, Tensor] = {}
+    for tokens in ([0], [1], *pairs):
+        logits = RowGroup(model, rows, room=1).read(tokens)
+        for token, found in zip(tokens, logits, strict=True):
+            if not torch.equal(alone.setdefault(token, found), found):
+                return False
+    return True

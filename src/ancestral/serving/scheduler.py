@@ -3,13 +3,14 @@
 import threading
 from collections import deque
 from collections.abc import Sequence
+from functools import cached_property
 
 from torch import Tensor, nn
 
 from ancestral.autoregressive.decoding.reader import kept, reading
 from ancestral.capabilities import LanguageModel, TokenState
 from ancestral.errors import ConfigError
-from ancestral.serving.groups import MOST, RowGroup
+from ancestral.serving.groups import MOST, RowGroup, rows_together
 from ancestral.serving.jobs import (
     BusyError,
     ClosedError,
@@ -34,7 +35,8 @@ class Scheduler:
     """Continuous batching: each step reads a piece of a prompt and a token of each running row.
 
     A job's tokens do not depend, to the last bit, on what else is under way: prompts are read alone
-    in fixed pieces, rows in groups of a fixed number, each with its own settings and chance. A row
+    in fixed pieces, rows in groups of a fixed number that is measured to keep them apart, each with
+    its own settings and chance. A row
     that fills the room of a model with a window is read again from its last ``keep`` tokens on, as
     in :func:`ancestral.autoregressive.generate`.
 
@@ -83,9 +85,13 @@ class Scheduler:
         self._running = 0
         self._reading: deque[Row] = deque()
         self._going: list[Row] = []  # Row i is row i % size of group i // size: no holes.
-        self._size = min(slots, MOST)
         self._groups: dict[int, RowGroup] = {}
         self._generated = self._read = 0
+
+    @cached_property
+    def _size(self) -> int:
+        """Rows of a group; measured once, when the first row goes on."""
+        return rows_together(self._model, min(self._slots, MOST))
 
     @property
     def load(self) -> Load:

@@ -57,6 +57,7 @@ def test_lengths_are_whole(lengths: list[float]) -> None:
             model.fit(x, lengths=torch.tensor(lengths))
 
 
+@pytest.mark.bits
 def test_lengths_may_be_a_list() -> None:
     x = torch.randint(2, (3, 4))
     model = HMM(CategoricalEmissions(2, symbols=2)).fit(x)
@@ -107,6 +108,7 @@ def test_hidden_chains_read_tensors_of_other_devices(kind: str) -> None:
         assert torch.equal(call(away(x), lengths=away(lengths)), call(x, lengths=lengths))
 
 
+@pytest.mark.bits
 def test_chains_read_tensors_of_other_devices() -> None:
     x, lengths = torch.randint(3, (6, 5)), torch.tensor([5, 4, 3, 2, 1, 5])
     for model in (MarkovChain(3), NGram(3)):

@@ -119,6 +119,7 @@ def test_the_model_is_its_network(smoothing: str, order: int, ends: bool) -> Non
         assert third == pytest.approx(exact, abs=1e-12)
 
 
+@pytest.mark.bits
 def test_input_forms_agree() -> None:
     padded = torch.tensor([[0, 1, 2], [1, 0, -1]])
     lengths, listed = torch.tensor([3, 2]), tensors([[0, 1, 2], [1, 0]])

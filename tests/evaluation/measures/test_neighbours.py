@@ -49,6 +49,7 @@ def test_distances_survive_an_offset(float64: None) -> None:
     torch.testing.assert_close(far, brute_force(x, y).square(), atol=1e-7, rtol=1e-7)
 
 
+@pytest.mark.bits
 def test_counts_of_points_in_balls(float64: None) -> None:
     centres, points = torch.randn(25, 3), torch.randn(35, 3)
     radius = torch.rand(25)

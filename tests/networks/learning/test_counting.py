@@ -117,6 +117,7 @@ def test_node_by_node_is_the_joint_maximum() -> None:
     assert total.item() == pytest.approx(log_likelihood(fitted, rows), rel=1e-12)
 
 
+@pytest.mark.bits
 def test_each_node_is_fitted_on_its_own() -> None:
     rows = student_rows(300)
     whole = fit_tables(student_network(), rows)
