@@ -137,6 +137,8 @@ class Loading:
         fractions: Shares of validation and test, each above 0, together below 1. A source's own
             test split is kept instead.
         label: Column of a table that is the label; None for no label.
+        field: Of pairs of images, the field that is modelled, ``x``; None for ``mask`` of images
+            and masks, ``b`` of the folders ``a`` and ``b``.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
         missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
         text: How text becomes tokens.
@@ -153,6 +155,7 @@ class Loading:
     size: int | None = None
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
+    field: str | None = None
     discrete: bool = False
     missing: bool = False
     text: TextLoading = TextLoading()

@@ -128,6 +128,13 @@ class Vector:
 class Image:
     """An image, uint8 [N, C, H, W] of grey levels 0..levels-1.
 
+    Args:
+        channels: 1 or 3.
+        height: In pixels.
+        width: In pixels.
+        levels: Number of grey levels.
+        values: Of masks, the value in files that each level stands for; empty of other images.
+
     Example:
         >>> Image(channels=1, height=8, width=8, levels=17).event_shape
         torch.Size([1, 8, 8])
@@ -137,11 +144,13 @@ class Image:
     height: int
     width: int
     levels: int = 256
+    values: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, x: Tensor, *, levels: int = 256) -> "Image":
+    def of(cls, x: Tensor, *, levels: int = 256, values: tuple[int, ...] = ()) -> "Image":
         """Return the field of images [N, C, H, W]."""
-        return cls(channels=x.shape[1], height=x.shape[2], width=x.shape[3], levels=levels)
+        channels, height, width = x.shape[1:]
+        return cls(channels=channels, height=height, width=width, levels=levels, values=values)
 
     @property
     def kind(self) -> Kind:
@@ -324,7 +333,7 @@ def labelled(x: Field, labels: Sequence[str]) -> dict[str, Field]:
 def to_plain(field: Field) -> dict[str, Any]:
     """Return a field as TOML can hold it: of each column only what is not the default."""
     name = next(name for name, cls in FIELDS.items() if isinstance(field, cls))
-    values = asdict(field)
+    values = {k: v for k, v in asdict(field).items() if k != "values" or v}
     if isinstance(field, Vector):
         usual = asdict(Column(name=""))
         cells = [
@@ -344,8 +353,8 @@ def from_plain(found: Mapping[str, Any]) -> Field:
     """
     values: dict[str, Any] = {k: v for k, v in found.items() if k != "type"}
     cls: type[Any] = FIELDS[found["type"]]
-    if "states" in values:
-        values["states"] = tuple(values["states"])
+    for name in {"states", "values"} & set(values):
+        values[name] = tuple(values[name])
     if "columns" in values:
         cells = [{"name": cell} if isinstance(cell, str) else cell for cell in values["columns"]]
         values["columns"] = tuple(

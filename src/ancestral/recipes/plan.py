@@ -26,6 +26,7 @@ from ancestral.training.options import Options
 
 _LOADING = {
     "label": "label",
+    "field": "field",
     "fractions": "fractions",
     "split_seed": "seed",
     "size": "size",
