@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from ancestral.data.fields import Field
     from ancestral.training.budget import Budget
 
 EVERYWHERE = Group("Everywhere", sort_key=99)
@@ -176,4 +177,17 @@ class Destination:
 
         if self.out is not None:
             path = table_path(self.out, kind=kind, others=ARRAYS if arrays else ())
+            Destination(out=path, overwrite=self.overwrite).check()
+
+    def check_samples(self, field: "Field") -> None:
+        """Refuse the same for examples of a field.
+
+        Raises:
+            ConfigError: If such examples are not written to the ending.
+            RunError: If the place is taken and ``overwrite`` is false.
+        """
+        from ancestral.data.writing import check_samples_path
+
+        if self.out is not None:
+            path = check_samples_path(self.out, field)
             Destination(out=path, overwrite=self.overwrite).check()

@@ -6,9 +6,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.cli.written import deliver_examples
-from ancestral.cli.written_text import TextOptions, write_texts
-from ancestral.errors import CapabilityError
+from ancestral.cli.written import deliver
+from ancestral.cli.written_text import TextOptions
 
 
 def sample(
@@ -29,35 +28,30 @@ def sample(
     run
         A run folder.
     n
-        Number of draws; 16 if not given, of text 1.
+        Number of draws; 16 if not given, of text 1, of a folder of given images one each.
     given
-        label=NAME, of a conditional model; of bayes-net COLUMN=STATE, of gmm z=COMPONENT.
+        label=NAME, image=FILE, of a conditional model; of bayes-net COLUMN=STATE, of gmm
+        z=COMPONENT.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
     """
-    from ancestral.recipes import Run, sample_run
-    from ancestral.recipes.sampling import names_of_nodes
-    from ancestral.recipes.settings import parse_pairs
+    from ancestral.recipes import Run
+    from ancestral.recipes.kinds import ways_of
+    from ancestral.recipes.sampling import Asked
 
     common.apply()
     to.check()
     opened = Run.open(run)
-    if opened.record.data.kind == "text":
-        if given or means:
-            raise CapabilityError("--given and --means are not of language models; try --prompt")
-        return write_texts(opened, 1 if n is None else n, text, to, common)
-    text.refuse(opened)
-    if opened.record.data.kind != "images":
-        to.check_table(kind=opened.record.data.kind, arrays=True)
-    n = 16 if n is None else n
-    x = sample_run(
-        opened,
-        n,
-        given=parse_pairs(given or (), option="--given", names=names_of_nodes(opened)),
+    to.check_samples(opened.record.data.field)
+    asked = Asked(
+        n=n,
+        given=given or (),
         means=means,
+        writing=text.given(),
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
-    answer = {"run": str(run), "n": n, "means": means}
-    deliver_examples(opened, x, answer, out=to.out, name="samples", json=common.json)
+    drawn = ways_of(opened).draw(opened, asked)
+    answer = {"run": str(run), **drawn.facts}
+    deliver(drawn.answer, answer, out=to.out or drawn.place, json=common.json)
     return 0

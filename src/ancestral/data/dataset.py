@@ -1,16 +1,16 @@
 """What every source of data becomes: three splits in the user's own units."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from torch import Tensor
 
-from ancestral.data.fields import Field, WithFields, X
+from ancestral.data.fields import Field, WithFields, X, as_field
 from ancestral.errors import ConfigError
 
 if TYPE_CHECKING:
-    from ancestral.data.text.corpus import Corpus
+    from ancestral.data.text.corpus import Corpus, Documents
 
 Fresh: TypeAlias = Callable[[int, int], Tensor]
 """(n, seed) -> n new draws [n, *event] from the distribution itself."""
@@ -91,6 +91,42 @@ class Dataset(WithFields):
         if self.corpus is None:
             raise ValueError(f"{self.name} holds no text")
         return self.corpus
+
+    @property
+    def held_out(self) -> "Examples | Documents":
+        """The examples of the test split; of text its documents."""
+        return self.test if self.corpus is None else self.corpus.test
+
+
+def adopt(data: Dataset, fields: Mapping[str, Field], *, who: str, source: str) -> Dataset:
+    """Return a data set whose fields, as far as it has them, are those of ``fields``.
+
+    Args:
+        data: The data.
+        fields: By name: states, labels and values are then numbered as in these.
+        who: Subject and verb of the message, such as "RUN models".
+        source: Where the data come from.
+
+    Raises:
+        RunError: If a field differs.
+        DataError: If one holds a state, a label or a value that the other does not.
+    """
+    shared = {name: field for name, field in fields.items() if name in data.fields}
+
+    def turned(examples: Examples) -> Examples:
+        values = {X: examples.x, **examples.given}
+        for name, mine in shared.items():
+            theirs, x = data.fields[name], values[name]
+            values[name] = as_field(mine, theirs, x, who=who, source=source)
+        return Examples(values.pop(X), values)
+
+    return replace(
+        data,
+        train=turned(data.train),
+        validation=turned(data.validation),
+        test=turned(data.test),
+        fields={**data.fields, **shared},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

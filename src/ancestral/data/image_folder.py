@@ -115,14 +115,15 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     )
 
 
-def load_image(path: Path, loading: Loading) -> Contents:
-    """Read one image as a set of one.
+def load_image(path: Path, loading: Loading, expected: Field | None = None) -> Contents:
+    """Read one image as a set of one; as a mask, where one is expected.
 
     Raises:
         DataError: If it cannot be read.
     """
-    fields, values, notes = _read({X: [path]}, path.parent, loading, None)
-    return Contents(fields=fields, examples=Examples(values[X]), notes=tuple(notes))
+    name = MASK if isinstance(expected, Image) and expected.values else X
+    fields, values, notes = _read({name: [path]}, path.parent, loading, None)
+    return Contents(fields={X: fields[name]}, examples=Examples(values[name]), notes=tuple(notes))
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -197,7 +198,7 @@ def _read(
         # What Pillow warns of is in the metadata; damaged pixels are errors.
         warnings.filterwarnings("ignore", module="PIL")
         shapes = list(_each(pool, _shape, every, folder))
-        if MASK in files:
+        if len(files) > 1 and MASK in files:
             at = len(files[MASK])
             check_masks(files[MASK], shapes[:at], shapes[at:])
         target = choose_size(shapes, loading.size)

@@ -168,17 +168,17 @@ def stack_masks(decoded: Sequence[NDArray[np.int32]], folder: Path) -> tuple[Ima
         What they are, the levels, and what is to be said.
 
     Raises:
-        DataError: If all values are equal, or more than 256 are distinct.
+        DataError: If more than 256 are distinct.
     """
     masks = np.stack(decoded)[:, None]
     values = np.unique(masks)
-    if not 2 <= len(values) <= _MOST_LEVELS:
+    if len(values) > _MOST_LEVELS:
         raise DataError(
-            f"{shown(folder)}: the values of the masks name classes: there must be 2 to "
+            f"{shown(folder)}: the values of the masks name classes: there must be at most "
             f"{_MOST_LEVELS} of them, got {len(values):,}"
         )
     x = torch.from_numpy(np.searchsorted(values, masks).astype(np.uint8))
     names = [str(v) if v < COLOUR else f"#{v - COLOUR:06x}" for v in values[:10].tolist()]
     some = ", ".join(names) + (", ..." if len(values) > 10 else "")
-    field = Image.of(x, levels=len(values), values=tuple(values.tolist()))
+    field = Image.of(x, levels=max(2, len(values)), values=tuple(values.tolist()))
     return field, x, f"the {len(values)} values {some} are levels 0 to {len(values) - 1}"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,26 @@ from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.capabilities import LanguageModel
 from ancestral.data.files import reason, shown
 from ancestral.data.text import Tokenizer
+from ancestral.data.writing import TABLES, write_table
 from ancestral.errors import CapabilityError, ConfigError
+from ancestral.recipes.files import write_text
 from ancestral.recipes.runs import Run
+from ancestral.recipes.sampling import Asked, Drawn
 from ancestral.training.order import seed_of
 
 _BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
+
+_DECODING = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical",
+    "repetition_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "no_repeat_ngram",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +98,24 @@ class Writing:
             raise ConfigError(f"{' and '.join(chosen + held)} exclude each other: give one")
         if 0 < self.beams < self.n:
             raise ConfigError(f"n must be at most beams = {self.beams}, got {self.n}")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], *, n: int | None, seed: int) -> "Writing":
+        """Return what the options of ``ancestral sample`` say, those that were given.
+
+        Raises:
+            ConfigError: If a value is out of its range.
+        """
+        chosen = {name: value for name, value in options.items() if name != "int8"}
+        decoding = {name: chosen.pop(name) for name in _DECODING if name in chosen}
+        if "top_k" in decoding:
+            decoding["top_k"] = decoding["top_k"] or None
+        chosen["stop"] = tuple(chosen.get("stop", ()))
+        if "schema" in chosen:
+            chosen["schema"] = read_schema(chosen["schema"])
+        return cls(
+            decoding=Decoding().but(**decoding), n=1 if n is None else n, seed=seed, **chosen
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +305,62 @@ class Writer:
         if other.tokenizer != self.tokenizer:
             raise ConfigError(f"draft must have the run's own tokenizer, {name} has another")
         return other.model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """Texts of a run: written when they are asked for, or shown as they come.
+
+    Args:
+        writer: Of the run.
+        what: Is to be written.
+    """
+
+    writer: Writer
+    what: Writing
+
+    @cached_property
+    def found(self) -> list[Written]:
+        """The texts."""
+        return self.writer.write(self.what)
+
+    def write(self, path: Path) -> Path:
+        """Write a table by the ending of the path, or the texts as they are, a line each."""
+        if path.suffix.lower() in TABLES:
+            rows = [one.to_json() for one in self.found]
+            return write_table({name: [row[name] for row in rows] for name in rows[0]}, path)
+        write_text(path, "".join(f"{one.text}\n" for one in self.found))
+        return path
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the samples."""
+        return {"samples": [one.to_json() for one in self.found]}
+
+    def show(self) -> Iterator[str]:
+        """Yield the texts, one alone as it is made."""
+        if self.what.n > 1 or self.what.beams or self.what.stop:
+            yield "\n\n".join(one.text for one in self.found) + "\n"
+            return
+        stream, shown = self.writer.tokenizer.stream(), self.what.prompt
+        for choices in self.writer.steps(self.what):
+            yield shown + stream.feed([choice.token for choice in choices])
+            shown = ""
+        yield stream.finish() + "\n"
+
+
+def draw_texts(run: Run, asked: Asked) -> Drawn:
+    """Return texts of a run.
+
+    Raises:
+        CapabilityError: If the model cannot do what is asked.
+        ConfigError: If the prompt or a setting does not fit the run.
+    """
+    if asked.given or asked.means:
+        raise CapabilityError("--given and --means are not of language models; try --prompt")
+    what = Writing.of(asked.writing, n=asked.n, seed=asked.seed)
+    int8 = bool(asked.writing.get("int8"))
+    writer = Writer.open(run, device=asked.device, int8=int8)
+    return Drawn(answer=Texts(writer=writer, what=what), facts={"n": what.n})
 
 
 def read_schema(path: Path) -> dict[str, Any]:
