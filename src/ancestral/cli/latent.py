@@ -33,7 +33,7 @@ def interpolate(
         Walk along the great circle, where draws of the prior live, not the straight line.
     """
     from ancestral.recipes import Run, interpolate_run
-    from ancestral.recipes.answers import Draws
+    from ancestral.recipes.answers import examples_answer
 
     common.apply()
     to.check()
@@ -42,8 +42,8 @@ def interpolate(
     x = interpolate_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
     method = "slerp" if slerp else "straight"
     facts = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
-    walk = Draws(x=x, field=opened.record.data.field)
-    deliver(walk, facts, out=to.out or walk.place(opened.folder / "path.png"), json=common.json)
+    walk = examples_answer(x, opened.record.data.field, facts, beside=opened.folder / "path.png")
+    deliver(walk, {}, out=to.out, json=common.json)
     return 0
 
 
@@ -68,7 +68,7 @@ def encode(
 
     from ancestral.data.fields import Vector
     from ancestral.recipes import encode_run
-    from ancestral.recipes.answers import Draws
+    from ancestral.recipes.answers import examples_answer
 
     common.apply()
     to.check()
@@ -77,7 +77,12 @@ def encode(
     size = latents.mean.shape[1]
     columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]
     table = torch.cat((latents.mean, latents.std), dim=1)
-    facts: dict[str, object] = {"run": str(run), "data": data, "n": len(table), "latent": size}
-    rows = Draws(x=table, field=Vector.of_numbers(columns), key="latents")
-    deliver(rows, facts, out=to.out, json=common.json)
+    facts = {"run": str(run), "data": data, "n": len(table), "latent": size}
+    field = Vector.of_numbers(columns)
+    deliver(
+        examples_answer(table, field, facts, beside=run, key="latents"),
+        {},
+        out=to.out,
+        json=common.json,
+    )
     return 0

@@ -51,7 +51,5 @@ def sample(
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
-    drawn = ways_of(opened).draw(opened, asked)
-    answer = {"run": str(run), **drawn.facts}
-    deliver(drawn.answer, answer, out=to.out or drawn.place, json=common.json)
+    deliver(ways_of(opened).draw(opened, asked), {"run": str(run)}, out=to.out, json=common.json)
     return 0

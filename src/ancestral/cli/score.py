@@ -36,8 +36,8 @@ def score(
     opened = Run.open(run)
     seed, device = common.seed_or_default, common.device_or_default
     found = ways_of(opened).score(opened, data, seed=seed, device=device)
-    if found.kind == "bound":
+    if found.facts["kind"] == "bound":
         console.say("of a lower bound on the likelihood: the true surprise is at most this")
-    answer = {"run": str(run), "data": data, "unit": "nats", "kind": found.kind, "n": found.n}
-    deliver(found.answer, answer, out=to.out, json=common.json)
+    answer = {"run": str(run), "data": data, "unit": "nats"}
+    deliver(found, answer, out=to.out, json=common.json)
     return 0

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from ancestral.recipes.answers import Answer
 
 
-def deliver(answer: "Answer", facts: dict[str, Any], *, out: Path | None, json: bool) -> None:
+def deliver(answer: "Answer", asked: dict[str, Any], *, out: Path | None, json: bool) -> None:
     """Write to a file, or put into the JSON object, or show on standard output.
 
     Args:
         answer: What is delivered.
-        facts: The JSON object, completed with ``out`` or the answer.
-        out: Where to; None for no file.
+        asked: What was asked, the begin of the JSON object.
+        out: Where to; None for the answer's own place, if it has one.
         json: Print the JSON object.
 
     Raises:
@@ -24,6 +24,7 @@ def deliver(answer: "Answer", facts: dict[str, Any], *, out: Path | None, json: 
     """
     from ancestral.recipes.files import disk_errors
 
+    facts, out = {**asked, **answer.facts}, out or answer.place
     if out is not None:
         with disk_errors(out):
             out.parent.mkdir(parents=True, exist_ok=True)

@@ -71,12 +71,14 @@ def write_samples(
 
 
 def _write_images(x: Tensor, path: Path, field: Image) -> Path:
-    suffix, levels = _image_place(path, field).suffix.lower(), field.levels
+    suffix, levels = path.suffix.lower(), field.levels
     if suffix == ".png":
         picture = image_grid(x, levels)
         with atomic(path) as draft:
             picture.save(draft, format="PNG")
         return path
+    if suffix:
+        raise ConfigError(f"images are written to a folder, png, npy or npz, got {shown(path)!r}")
     return _write_folder(x, path, levels)
 
 
@@ -150,7 +152,7 @@ def check_samples_path(path: Path, field: Field) -> Path:
     Raises:
         ConfigError: If such samples are not written to that ending.
     """
-    return _PLACES[type(field)](path, field)
+    return _PLACES.get(type(field), lambda path, _: path)(path, field)
 
 
 def image_grid(
@@ -227,14 +229,6 @@ def _row_place(path: Path, field: Vector) -> Path:
     return table_path(path, kind=field.kind, others=ARRAYS)
 
 
-def _image_place(path: Path, field: Image) -> Path:
-    if path.suffix.lower() not in {"", ".png", *ARRAYS}:
-        raise ConfigError(
-            f"{field.kind} are written to a folder, png, npy or npz, got {shown(path)!r}"
-        )
-    return path
-
-
 def _text_place(path: Path, field: Tokens) -> Path:
     del field
     if path.suffix.lower() in ARRAYS:
@@ -244,9 +238,9 @@ def _text_place(path: Path, field: Tokens) -> Path:
 
 _PLACES: dict[type[Field], Callable[[Path, Any], Path]] = {
     Vector: _row_place,
-    Image: _image_place,
     Tokens: _text_place,
 }
+"""What refuses an ending before any work, for fields that go to one file."""
 
 _WRITERS: dict[type[Field], Callable[[Tensor, Path, Any], Path]] = {
     Vector: _write_rows,

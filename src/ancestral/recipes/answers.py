@@ -1,9 +1,10 @@
 """What a run answers, whatever its data are: for a file, for a JSON object and for people."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from torch import Tensor
 
@@ -15,80 +16,59 @@ _WRITTEN = frozenset((Image,))
 """Fields whose examples cannot be shown on standard output."""
 
 
-class Answer(Protocol):
-    """Something to be delivered."""
-
-    def write(self, path: Path) -> Path:
-        """Write a file or a folder; return where it is."""
-        ...
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return what stands in the JSON object where there is no file."""
-        ...
-
-    def show(self) -> Iterator[str]:
-        """Yield what is shown to people where there is neither, as it is made."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
-    """A table of names and numbers.
+class Answer:
+    """Something to be delivered.
 
     Args:
-        columns: Their names.
-        rows: The values, row by row.
-        key: Of the rows in the JSON object.
+        write: Writes a file or a folder; returns where it is.
+        to_json: Makes what stands in the JSON object where there is no file.
+        show: Yields what is shown to people where there is neither, as it is made.
+        facts: What stands in the JSON object in any case.
+        place: Where it goes if nowhere is said; None for standard output.
     """
 
-    columns: Sequence[str]
-    rows: Sequence[Sequence[object]]
-    key: str = "rows"
-
-    def write(self, path: Path) -> Path:
-        """Write a table by the ending of the path."""
-        values = zip(*self.rows, strict=True) if self.rows else ((),) * len(self.columns)
-        return write_table(
-            {name: list(each) for name, each in zip(self.columns, values, strict=True)}, path
-        )
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return columns and rows."""
-        return {"columns": list(self.columns), self.key: self.rows}
-
-    def show(self) -> Iterator[str]:
-        """Yield the lines of comma-separated values."""
-        return csv_lines([self.columns, *self.rows])
+    write: Callable[[Path], Path]
+    to_json: Callable[[], Mapping[str, Any]]
+    show: Callable[[], Iterator[str]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    place: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draws:
-    """Examples of a field.
+def rows_answer(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], facts: Mapping[str, Any]
+) -> Answer:
+    """Return a table, written by the ending of the path."""
+
+    def write(path: Path) -> Path:
+        values = zip(*rows, strict=True) if rows else ((),) * len(columns)
+        return write_table({n: list(v) for n, v in zip(columns, values, strict=True)}, path)
+
+    return Answer(
+        write=write,
+        to_json=lambda: {"columns": list(columns), "rows": rows},
+        show=lambda: csv_lines([columns, *rows]),
+        facts=facts,
+    )
+
+
+def examples_answer(
+    x: Tensor, of_field: Field, facts: Mapping[str, Any], *, beside: Path, key: str = "samples"
+) -> Answer:
+    """Return examples [N, *event] of a field, written in the format of such data.
 
     Args:
-        x: In user units, [N, *event].
-        field: What they are.
+        x: In user units.
+        of_field: What they are.
+        facts: What stands in the JSON object in any case.
+        beside: Where they go, or near it, if nowhere is said and they cannot be shown.
         key: Of the examples in the JSON object.
     """
-
-    x: Tensor
-    field: Field
-    key: str = "samples"
-
-    def write(self, path: Path) -> Path:
-        """Write them in the format of the data, see :func:`write_samples`."""
-        return write_samples(self.x, path, self.field)
-
-    def place(self, path: Path) -> Path | None:
-        """Return the path, or one like it that is free, for what is not shown but written."""
-        return free_name(path) if type(self.field) in _WRITTEN else None
-
-    def to_json(self) -> Mapping[str, Any]:
-        """Return columns, none of images, and rows, states by their names."""
-        columns = self.field.names if isinstance(self.field, Vector) else ()
-        return {"columns": list(columns), self.key: self.field.rows(self.x)}
-
-    def show(self) -> Iterator[str]:
-        """Yield the lines of comma-separated values."""
-        columns, rows = self.to_json().values()
-        return csv_lines([columns, *rows])
+    columns = of_field.names if isinstance(of_field, Vector) else ()
+    return Answer(
+        write=partial(write_samples, x, field=of_field),
+        to_json=lambda: {"columns": list(columns), key: of_field.rows(x)},
+        show=lambda: csv_lines([columns, *of_field.rows(x)]),
+        facts=facts,
+        place=free_name(beside) if type(of_field) in _WRITTEN else None,
+    )

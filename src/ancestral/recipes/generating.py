@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,24 +27,13 @@ from ancestral.data.files import reason, shown
 from ancestral.data.text import Tokenizer
 from ancestral.data.writing import TABLES, write_table
 from ancestral.errors import CapabilityError, ConfigError
+from ancestral.recipes.answers import Answer
 from ancestral.recipes.files import write_text
 from ancestral.recipes.runs import Run
-from ancestral.recipes.sampling import Asked, Drawn
+from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of
 
 _BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
-
-_DECODING = (
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "typical",
-    "repetition_penalty",
-    "frequency_penalty",
-    "presence_penalty",
-    "no_repeat_ngram",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +88,15 @@ class Writing:
             raise ConfigError(f"n must be at most beams = {self.beams}, got {self.n}")
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], *, n: int | None, seed: int) -> "Writing":
+    def of(cls, options: Mapping[str, Any], *, n: int, seed: int) -> "Writing":
         """Return what the options of ``ancestral sample`` say, those that were given.
 
         Raises:
             ConfigError: If a value is out of its range.
         """
         chosen = {name: value for name, value in options.items() if name != "int8"}
-        decoding = {name: chosen.pop(name) for name in _DECODING if name in chosen}
+        names = [each.name for each in fields(Decoding) if each.name in chosen]
+        decoding = {name: chosen.pop(name) for name in names}
         if "top_k" in decoding:
             decoding["top_k"] = decoding["top_k"] or None
         chosen["stop"] = tuple(chosen.get("stop", ()))
@@ -307,49 +296,8 @@ class Writer:
         return other.model
 
 
-@dataclass(frozen=True, kw_only=True)
-class Texts:
-    """Texts of a run: written when they are asked for, or shown as they come.
-
-    Args:
-        writer: Of the run.
-        what: Is to be written.
-    """
-
-    writer: Writer
-    what: Writing
-
-    @cached_property
-    def found(self) -> list[Written]:
-        """The texts."""
-        return self.writer.write(self.what)
-
-    def write(self, path: Path) -> Path:
-        """Write a table by the ending of the path, or the texts as they are, a line each."""
-        if path.suffix.lower() in TABLES:
-            rows = [one.to_json() for one in self.found]
-            return write_table({name: [row[name] for row in rows] for name in rows[0]}, path)
-        write_text(path, "".join(f"{one.text}\n" for one in self.found))
-        return path
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the samples."""
-        return {"samples": [one.to_json() for one in self.found]}
-
-    def show(self) -> Iterator[str]:
-        """Yield the texts, one alone as it is made."""
-        if self.what.n > 1 or self.what.beams or self.what.stop:
-            yield "\n\n".join(one.text for one in self.found) + "\n"
-            return
-        stream, shown = self.writer.tokenizer.stream(), self.what.prompt
-        for choices in self.writer.steps(self.what):
-            yield shown + stream.feed([choice.token for choice in choices])
-            shown = ""
-        yield stream.finish() + "\n"
-
-
-def draw_texts(run: Run, asked: Asked) -> Drawn:
-    """Return texts of a run.
+def draw_texts(run: Run, asked: Asked) -> Answer:
+    """Return texts of a run: one alone is shown as it is made.
 
     Raises:
         CapabilityError: If the model cannot do what is asked.
@@ -357,10 +305,30 @@ def draw_texts(run: Run, asked: Asked) -> Drawn:
     """
     if asked.given or asked.means:
         raise CapabilityError("--given and --means are not of language models; try --prompt")
-    what = Writing.of(asked.writing, n=asked.n, seed=asked.seed)
-    int8 = bool(asked.writing.get("int8"))
-    writer = Writer.open(run, device=asked.device, int8=int8)
-    return Drawn(answer=Texts(writer=writer, what=what), facts={"n": what.n})
+    what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=asked.seed)
+    writer = Writer.open(run, device=asked.device, int8="int8" in asked.writing)
+
+    def rows() -> list[dict[str, Any]]:
+        return [one.to_json() for one in writer.write(what)]
+
+    def write(path: Path) -> Path:
+        found = rows()
+        if path.suffix.lower() in TABLES:
+            return write_table({name: [row[name] for row in found] for name in found[0]}, path)
+        write_text(path, "".join(f"{row['text']}\n" for row in found))
+        return path
+
+    def show() -> Iterator[str]:
+        if what.n > 1 or what.beams or what.stop:
+            yield "\n\n".join(row["text"] for row in rows()) + "\n"
+            return
+        stream, prompt = writer.tokenizer.stream(), what.prompt
+        for choices in writer.steps(what):
+            yield prompt + stream.feed([choice.token for choice in choices])
+            prompt = ""
+        yield stream.finish() + "\n"
+
+    return Answer(write=write, to_json=lambda: {"samples": rows()}, show=show, facts={"n": what.n})
 
 
 def read_schema(path: Path) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Category, Field, Image, Tokens, Vector
+from ancestral.recipes.answers import Answer
 from ancestral.recipes.generating import draw_texts
 from ancestral.recipes.other_text import other_text
 from ancestral.recipes.runs import Run
-from ancestral.recipes.sampling import Asked, Drawn, draw_examples
-from ancestral.recipes.scoring import Scored, labels_scored, rows_scored, tokens_scored
+from ancestral.recipes.sampling import Asked, draw_examples
+from ancestral.recipes.scoring import labels_scored, rows_scored, tokens_scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +24,8 @@ class Ways:
     """
 
     other: Callable[[Run, str], Dataset] = Run.same_kind
-    score: Callable[..., Scored] = rows_scored
-    draw: Callable[[Run, Asked], Drawn] = draw_examples
+    score: Callable[..., Answer] = rows_scored
+    draw: Callable[[Run, Asked], Answer] = draw_examples
 
 
 WAYS: dict[type[Field], Ways] = {

@@ -13,7 +13,7 @@ from ancestral.data.fields import LABEL, Category, Field, Image, X, as_field
 from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.answers import Answer, Draws
+from ancestral.recipes.answers import Answer, examples_answer
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
@@ -21,8 +21,8 @@ from ancestral.training.order import seed_of
 _NUMBERS_AT_ONCE = 2_000_000
 _USUAL = 16
 
-Value: TypeAlias = str | int | float | Tensor
-"""What is given: the name or the number of a state, a number, a file of images, or a tensor."""
+Value: TypeAlias = str | int | Tensor
+"""What is given: the name or the number of a state, a file of images, or a tensor."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,47 +46,22 @@ class Asked:
     device: str = "cpu"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """What was drawn.
-
-    Args:
-        answer: The draws, to be delivered.
-        facts: What is told of them beside, in the JSON object.
-        place: Where they go if nowhere is said; None for standard output.
-    """
-
-    answer: Answer
-    facts: Mapping[str, Any]
-    place: Path | None = None
-
-
-def draw_examples(run: Run, asked: Asked) -> Drawn:
-    """Return examples drawn from a run.
-
-    Raises:
-        CapabilityError: If the model cannot do what is asked.
-        ConfigError: If n < 1, or what is given is unknown.
-        InferenceError: If what is given is impossible.
-    """
+def draw_examples(run: Run, asked: Asked) -> Answer:
+    """Return examples drawn from a run; raises as :func:`sample_run`."""
     for name in asked.writing:
         option, kind = "--" + name.replace("_", "-"), run.record.data.kind
         raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
-    units = _opened(run, asked.n, asked.means, asked.device)
-    given = parse_pairs(asked.given, option="--given", names=_states(units))
-    fixed = given_for(run, units, given, device=asked.device)
-    n = asked.n or max((len(value) for value in _many(run, fixed).values()), default=_USUAL)
-    x = _draw(run, units, n, fixed, means=asked.means, seed=asked.seed, device=asked.device)
-    drawn = Draws(x=x, field=run.record.data.field)
-    place = drawn.place(run.folder / "samples")
-    return Drawn(answer=drawn, facts={"n": n, "means": asked.means}, place=place)
+    words = {"means": asked.means, "seed": asked.seed, "device": asked.device}
+    x = sample_run(run, asked.n, given=asked.given, **words)
+    facts = {"n": len(x), "means": asked.means}
+    return examples_answer(x, run.record.data.field, facts, beside=run.folder / "samples")
 
 
 def sample_run(
     run: Run | str | Path,
-    n: int,
+    n: int | None,
     *,
-    given: Mapping[str, Value] | None = None,
+    given: Mapping[str, Value] | Sequence[str] = (),
     means: bool = False,
     seed: int = 0,
     device: str = "cpu",
@@ -95,9 +70,10 @@ def sample_run(
 
     Args:
         run: The run, or its folder.
-        n: Number of draws, at least 1.
+        n: Number of draws, at least 1; None for 16, or one for each image given.
         given: ``{"label": "3"}``, of a conditional model; ``{"image": "photo.png"}``; of
-            ``bayes-net`` the states of any nodes, of ``gmm`` the component ``z``.
+            ``bayes-net`` the states of any nodes, of ``gmm`` the component ``z``. Or the same as
+            texts NAME=VALUE.
         means: Means of p(x | z) in place of draws.
         seed: Of the draws.
         device: Where to compute.
@@ -110,13 +86,6 @@ def sample_run(
         InferenceError: If what is given is impossible.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    units = _opened(run, n, means, device)
-    fixed = given_for(run, units, given or {}, device=device)
-    return _draw(run, units, n, fixed, means=means, seed=seed, device=device)
-
-
-def _opened(run: Run, n: int | None, means: bool, device: str) -> InDataUnits:
-    """Return the model of a run that can draw."""
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     units = run.model(device=device)
@@ -124,25 +93,20 @@ def _opened(run: Run, n: int | None, means: bool, device: str) -> InDataUnits:
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not units.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
-    return units
-
-
-def _draw(
-    run: Run, units: InDataUnits, n: int, fixed: Given, *, means: bool, seed: int, device: str
-) -> Tensor:
+    fixed = given_for(run, units, given, device=device)
     many = _many(run, fixed)
-    for name, value in many.items():
-        if len(value) != n:
-            raise ConfigError(f"{name} must hold one image, or {n}, one a draw, got {len(value)}")
+    n = n or max(map(len, many.values()), default=_USUAL)
+    if wrong := {name: len(value) for name, value in many.items() if len(value) != n}:
+        name, count = next(iter(wrong.items()))
+        raise ConfigError(f"{name} must hold one image, or {n}, one a draw, got {count}")
     generator = Generator(device).manual_seed(seed_of(seed, "sample"))
     batch = max(1, _NUMBERS_AT_ONCE // max(1, run.record.data.features))
     parts = []
     with torch.no_grad():
         for start in range(0, n, batch):
-            rows = slice(start, min(start + batch, n))
-            given = {**fixed, **{name: value[rows] for name, value in many.items()}}
-            size = rows.stop - start
-            x = units.sample(size, given=given or None, generator=generator, means=means)
+            size = min(batch, n - start)
+            held = {**fixed, **{name: v[start : start + size] for name, v in many.items()}}
+            x = units.sample(size, given=held or None, generator=generator, means=means)
             parts.append(x.cpu())
     return torch.cat(parts)
 
@@ -153,14 +117,16 @@ def _many(run: Run, fixed: Given) -> Given:
     return {name: value for name, value in fixed.items() if value.ndim > events.get(name, 0)}
 
 
-def given_for(run: Run, units: InDataUnits, given: Mapping[str, Value], *, device: str) -> Given:
+def given_for(
+    run: Run, units: InDataUnits, given: Mapping[str, Value] | Sequence[str], *, device: str
+) -> Given:
     """Return what is given as tensors, for a model that can be conditioned on it.
 
     Args:
         run: Whose names.
         units: Its model.
         given: By the name of each field or node: a label or a state by name, or by its number from
-            0; a file or a folder of images; a number.
+            0; a file or a folder of images; a tensor. Or texts NAME=VALUE.
         device: Where to put them.
 
     Returns:
@@ -176,7 +142,9 @@ def given_for(run: Run, units: InDataUnits, given: Mapping[str, Value], *, devic
         for name, field in run.record.data.fields.items()
         if name != X and name in units.nodes
     }
-    states = _states(units)
+    states = units.model.givens if isinstance(units.model, TakesStates) else {}
+    if not isinstance(given, Mapping):
+        given = parse_pairs(given, option="--given", names=states)
     if given and not fields and not states:
         return _without_fields(run, given)
     found = {}
@@ -191,11 +159,6 @@ def given_for(run: Run, units: InDataUnits, given: Mapping[str, Value], *, devic
             mine = fields[name]
             found[name] = _GIVEN[type(mine)](run, name, mine, str(value)).to(device)
     return found
-
-
-def _states(units: InDataUnits) -> Mapping[str, tuple[str, ...]]:
-    """Return the nodes, no fields of the data, of which a state can be given, and its names."""
-    return units.model.givens if isinstance(units.model, TakesStates) else {}
 
 
 def _label(run: Run, name: str, mine: Category, value: str) -> Tensor:

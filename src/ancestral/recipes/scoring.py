@@ -14,7 +14,7 @@ from ancestral.errors import CapabilityError
 from ancestral.evaluation.figures import Kind
 from ancestral.evaluation.labels import label_log_probs
 from ancestral.evaluation.text import token_log_probs
-from ancestral.recipes.answers import Rows
+from ancestral.recipes.answers import Answer, rows_answer
 from ancestral.recipes.paths import examples_for
 from ancestral.recipes.runs import Run
 from ancestral.training.order import seed_of
@@ -64,29 +64,14 @@ class TokenScores:
     surprise: Tensor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scored:
-    """Scores of all there is in some data.
-
-    Args:
-        answer: A table of them, to be delivered.
-        kind: Exact, or a bound.
-        n: Number of rows, images or documents.
-    """
-
-    answer: Rows
-    kind: Kind
-    n: int
-
-
-def rows_scored(run: Run, data: str, *, seed: int = 0, device: str = "cpu") -> Scored:
+def rows_scored(run: Run, data: str, *, seed: int, device: str) -> Answer:
     """Return the table of :func:`score_rows`."""
     found = score_rows(run, data, seed=seed, device=device)
     rows = list(enumerate(found.surprise.tolist()))
-    return Scored(answer=Rows(columns=["row", "surprise"], rows=rows), kind=found.kind, n=len(rows))
+    return rows_answer(["row", "surprise"], rows, {"kind": found.kind, "n": len(rows)})
 
 
-def labels_scored(run: Run, data: str, *, seed: int = 0, device: str = "cpu") -> Scored:
+def labels_scored(run: Run, data: str, *, seed: int, device: str) -> Answer:
     """Return the table of :func:`score_labels`."""
     found = score_labels(run, data, seed=seed, device=device)
     parts = {"row": range(len(found.label)), LABEL: found.label}
@@ -94,10 +79,10 @@ def labels_scored(run: Run, data: str, *, seed: int = 0, device: str = "cpu") ->
     if found.surprise is not None:
         parts["surprise"] = found.surprise.tolist()
     rows = list(zip(*parts.values(), strict=True))
-    return Scored(answer=Rows(columns=[*parts], rows=rows), kind="exact", n=len(rows))
+    return rows_answer([*parts], rows, {"kind": "exact", "n": len(rows)})
 
 
-def tokens_scored(run: Run, data: str, *, seed: int = 0, device: str = "cpu") -> Scored:
+def tokens_scored(run: Run, data: str, *, seed: int, device: str) -> Answer:
     """Return the table of :func:`score_text`, in which nothing is random."""
     del seed
     documents = score_text(run, data, device=device)
@@ -106,8 +91,8 @@ def tokens_scored(run: Run, data: str, *, seed: int = 0, device: str = "cpu") ->
         for number, document in enumerate(documents)
         for token, surprise in zip(document.tokens, document.surprise.tolist(), strict=True)
     ]
-    columns = ["document", "token", "surprise"]
-    return Scored(answer=Rows(columns=columns, rows=rows), kind="exact", n=len(documents))
+    facts = {"kind": "exact", "n": len(documents)}
+    return rows_answer(["document", "token", "surprise"], rows, facts)
 
 
 @torch.no_grad()
