@@ -64,7 +64,7 @@ def test_the_field_that_is_modelled_can_be_chosen(tmp_path: Path) -> None:
         assert torch.equal(one["image"], other.x)
         assert torch.equal(one.x, other["mask"])
     assert masks.fingerprint != images.fingerprint
-    with pytest.raises(DataError, match="has no field 'x1'; its fields are image and mask"):
+    with pytest.raises(DataError, match="has no field 'x1': its fields are image and mask"):
         load(str(tmp_path), Loading(field="x1"))
 
 

@@ -72,7 +72,7 @@ def encode(
 
     common.apply()
     to.check()
-    to.check_table(kind="vectors", arrays=True)
+    to.check_samples(Vector.of_numbers(()))
     latents = encode_run(run, data, device=common.device_or_default)
     size = latents.mean.shape[1]
     columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]

@@ -162,22 +162,17 @@ class Destination:
         if self.out is not None and self.out.exists() and not self.overwrite:
             raise RunError(f"{self.out} exists; choose another --out, or give --overwrite")
 
-    def check_table(self, *, kind: str = "tables", arrays: bool = False) -> None:
+    def check_table(self) -> None:
         """Refuse the same for a table, which is a csv where no ending is given.
-
-        Args:
-            kind: What the table is of, for the message.
-            arrays: Whether it may be an array of NumPy.
 
         Raises:
             ConfigError: If the ending is of no table.
             RunError: If the place is taken and ``overwrite`` is false.
         """
-        from ancestral.data.writing import ARRAYS, table_path
+        from ancestral.data.writing import table_path
 
         if self.out is not None:
-            path = table_path(self.out, kind=kind, others=ARRAYS if arrays else ())
-            Destination(out=path, overwrite=self.overwrite).check()
+            Destination(out=table_path(self.out), overwrite=self.overwrite).check()
 
     def check_samples(self, field: "Field") -> None:
         """Refuse the same for examples of a field.

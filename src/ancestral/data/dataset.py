@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from torch import Tensor
 
-from ancestral.data.fields import Field, WithFields, X, as_field
-from ancestral.errors import ConfigError
+from ancestral.data.fields import Field, WithFields, X
+from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from ancestral.data.text.corpus import Corpus, Documents
@@ -96,6 +96,25 @@ class Dataset(WithFields):
     def held_out(self) -> "Examples | Documents":
         """The examples of the test split; of text its documents."""
         return self.test if self.corpus is None else self.corpus.test
+
+
+def as_field(mine: Field, other: Field, x: Tensor, *, who: str, source: str) -> Tensor:
+    """Return examples of one field as another has them: its numbers of states, labels and values.
+
+    Args:
+        mine: What is expected.
+        other: What there is.
+        x: The examples.
+        who: Subject and verb of the message, such as "RUN models".
+        source: Where the examples come from.
+
+    Raises:
+        RunError: If they are no examples of such a field.
+        DataError: If they hold a state, a label or a value that ``mine`` does not.
+    """
+    if (words := mine.difference(other, x)) is not None:
+        raise RunError(f"{who} {words[0]}, {source} {words[1]}")
+    return mine.recode(x, other, source)
 
 
 def adopt(data: Dataset, fields: Mapping[str, Field], *, who: str, source: str) -> Dataset:

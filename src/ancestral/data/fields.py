@@ -8,13 +8,13 @@ or is found under their class in the one table of its layer.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Size, Tensor
 
-from ancestral.errors import DataError, RunError
+from ancestral.errors import DataError
 
 Difference: TypeAlias = tuple[str, str]
 """In what two fields differ: what the one is of, and what the other has or holds in its place."""
@@ -54,10 +54,7 @@ class _Described(ABC):
         return x.tolist()
 
     def difference(self, other: "Field", x: Tensor) -> Difference | None:
-        """Say in what examples x of another field are none of this one; None: they are.
-
-        Names of states, labels and values of masks may differ: :meth:`recode` looks them up.
-        """
+        """Say in what examples x of another field are none of this one; None: they are."""
         del x
         return None if type(other) is type(self) else self._other_kind(other)
 
@@ -65,7 +62,7 @@ class _Described(ABC):
         """Return examples x of another field under this one's states, labels or values.
 
         Raises:
-            DataError: If they hold one that this field has not.
+            DataError: If they hold one that this field does not have.
         """
         del other, source
         return x
@@ -177,19 +174,17 @@ class Vector(_Described):
         return None
 
     def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return examples of another list of states under this one's, which holds all of them.
-
-        Raises:
-            DataError: If it does not; the column is named.
-        """
+        """Return rows of other lists of states under this one's, which hold all of them."""
         if not isinstance(other, Vector) or other.states == self.states:
             return x
         parts = []
         for mine, own, cells in zip(self.columns, other.columns, x.T, strict=True):
-            what = f"{source}: column {mine.name!r} has the state"
-            # The last place is that of -1, a missing cell.
-            places = torch.tensor([*_places(own.states, mine.states, what), -1])
-            parts.append(places[cells.long()].to(x.dtype))
+            if own.states != mine.states:
+                what = f"{source}: column {mine.name!r} has the state"
+                # The last place is that of -1, a missing cell.
+                places = torch.tensor([*_places(own.states, mine.states, what), -1])
+                cells = places[cells.long()].to(x.dtype)
+            parts.append(cells)
         return torch.stack(parts, dim=1)
 
 
@@ -246,11 +241,7 @@ class Image(_Described):
         return None
 
     def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return masks as levels of this one's values, which hold all of theirs.
-
-        Raises:
-            DataError: If a value is unknown.
-        """
+        """Return masks as levels of this one's values, which hold all of theirs."""
         if not isinstance(other, Image) or not other.values or other.values == self.values:
             return x
         places = _places(other.values, self.values, f"{source}: has the value")
@@ -283,11 +274,7 @@ class Category(_Described):
         return [self.states[value] for value in x.tolist()]
 
     def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return categories of other names under this one's, which hold all of them.
-
-        Raises:
-            DataError: If they do not.
-        """
+        """Return categories of other names under this one's, which hold all of them."""
         if not isinstance(other, Category) or other.states == self.states:
             return x
         return torch.tensor(_places(other.states, self.states, f"{source}: has the label"))[x]
@@ -323,13 +310,6 @@ class Tokens(_Described):
 
 
 Field: TypeAlias = Vector | Image | Category | Tokens
-FIELDS: dict[str, type[Field]] = {
-    "vector": Vector,
-    "image": Image,
-    "category": Category,
-    "tokens": Tokens,
-}
-"""The kinds of field, by the names that ``run.toml`` has for them."""
 
 
 class WithFields(ABC):
@@ -410,58 +390,6 @@ def labelled(x: Field, labels: Sequence[str]) -> dict[str, Field]:
         ['x', 'label']
     """
     return {X: x, LABEL: Category(states=tuple(labels))} if labels else {X: x}
-
-
-def to_plain(field: Field) -> dict[str, Any]:
-    """Return a field as TOML can hold it: of each column only what is not the default."""
-    name = next(name for name, cls in FIELDS.items() if isinstance(field, cls))
-    values = {k: v for k, v in asdict(field).items() if k != "values" or v}
-    if isinstance(field, Vector):
-        usual = asdict(Column(name=""))
-        cells = [
-            {k: v for k, v in asdict(column).items() if v != usual[k]} for column in field.columns
-        ]
-        plain = all(set(cell) == {"name"} for cell in cells)
-        values = {"columns": list(field.names) if plain else cells}
-    return {"type": name, **values}
-
-
-def from_plain(found: Mapping[str, Any]) -> Field:
-    """Return the field that :func:`to_plain` described.
-
-    Raises:
-        KeyError: If it is none.
-        TypeError: Likewise.
-    """
-    values: dict[str, Any] = {k: v for k, v in found.items() if k != "type"}
-    cls: type[Any] = FIELDS[found["type"]]
-    for name in {"states", "values"} & set(values):
-        values[name] = tuple(values[name])
-    if "columns" in values:
-        cells = [{"name": cell} if isinstance(cell, str) else cell for cell in values["columns"]]
-        values["columns"] = tuple(
-            Column(**{**cell, "states": tuple(cell.get("states", ()))}) for cell in cells
-        )
-    return cls(**values)
-
-
-def as_field(mine: Field, other: Field, x: Tensor, *, who: str, source: str) -> Tensor:
-    """Return examples of one field as another has them: its numbers of states, labels and values.
-
-    Args:
-        mine: What is expected.
-        other: What there is.
-        x: The examples.
-        who: Subject and verb of the message, such as "RUN models".
-        source: Where the examples come from.
-
-    Raises:
-        RunError: If they are no examples of such a field.
-        DataError: If they hold a state, a label or a value that ``mine`` does not.
-    """
-    if (words := mine.difference(other, x)) is not None:
-        raise RunError(f"{who} {words[0]}, {source} {words[1]}")
-    return mine.recode(x, other, source)
 
 
 def _places(own: Sequence[_T], wanted: Sequence[_T], what: str) -> list[int]:

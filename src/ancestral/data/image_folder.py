@@ -23,6 +23,7 @@ from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.files import reason, shown
 from ancestral.data.image_pairs import (
     MASK,
+    check_field,
     check_masks,
     decode_mask,
     find_fields,
@@ -79,15 +80,19 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     if not files:
         _refuse(folder, others)
     own_splits = _has_splits(files, folder)
-    found = find_fields(files, folder, lambda path: _split(path, folder) if own_splits else "")
-    x, files = found.modelled(loading.field, folder), found.files[found.apart]
-    fields, values, notes = _read(found.files, folder, loading, progress)
-    if found.paired:
+    found, alone = find_fields(
+        files, folder, lambda path: _split(path, folder) if own_splits else ""
+    )
+    check_field(folder, loading.field, found)
+    apart, *second = found
+    x, files = loading.field or [*found][-1], found[apart]
+    fields, values, notes = _read(found, folder, loading, progress)
+    if second:
         notes.append(f"{len(files)} pairs, by the names of their files: {x} given the other")
-    if found.alone:
-        some = _some(found.alone)
-        notes.append(f"images without a partner passed over ({len(found.alone)}): {some}")
-    classes, label_notes = _classes(files, folder, depth=int(own_splits) + found.paired)
+    if alone:
+        notes.append(f"images without a partner passed over ({len(alone)}): {_some(alone)}")
+    depth = int(own_splits) + len(second)
+    classes, label_notes = _classes(files, folder, depth=depth)
     notes += label_notes
     if others:
         notes.append(f"files that are not images passed over ({len(others)}): {_some(others)}")
@@ -96,7 +101,7 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         values[LABEL] = torch.tensor([labels.index(name) for name in classes])
         fields[LABEL] = Category(states=labels)
     fields, everything = {X: fields.pop(x), **fields}, Examples(values.pop(x), values)
-    apart = X if found.apart == x else found.apart
+    apart = X if apart == x else apart
     if not own_splits:
         return Contents(fields=fields, examples=everything, apart=apart, notes=tuple(notes))
     splits = [_split(path, folder) for path in files]

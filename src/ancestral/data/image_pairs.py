@@ -1,9 +1,7 @@
 """Folders of pairs of images, told by the names of two subfolders: what belongs together."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -21,71 +19,35 @@ _LAYOUTS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("images", "masks"): ("image", "mask"),
     ("a", "b"): ("a", "b"),
 }
-"""Names of the subfolders, and of the fields that they hold: the second is modelled, unless another
-is asked for; of the first equal examples are kept in one split."""
+"""Names of the subfolders, and of the fields that they hold."""
 
 MASK = "mask"
 _MOST_LEVELS = 256
 COLOUR = 1 << 24
 """Added to the number of a colour, so that it is not taken for a shade of grey."""
 
-_Key: TypeAlias = tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FieldFiles:
-    """Files by the field that they are: one, or two whose files belong together in this order.
-
-    Args:
-        files: N files of each field, by its name.
-        alone: Files without a partner.
-    """
-
-    files: dict[str, list[Path]]
-    alone: Sequence[Path] = ()
-
-    @property
-    def paired(self) -> bool:
-        """Whether there are two fields."""
-        return len(self.files) > 1
-
-    @property
-    def apart(self) -> str:
-        """The field of which equal examples are kept in one split."""
-        return next(iter(self.files))
-
-    def modelled(self, asked: str | None, folder: Path) -> str:
-        """Return the field that is modelled: the one asked for, or the last.
-
-        Raises:
-            DataError: If there is none of that name.
-        """
-        if not self.paired:
-            refuse_field(folder, asked)
-        elif asked is not None and asked not in self.files:
-            names = " and ".join(self.files)
-            raise DataError(f"{shown(folder)}: has no field {asked!r}; its fields are {names}")
-        return asked or list(self.files)[-1]
-
-
-def refuse_field(source: Path | str, asked: str | None) -> None:
-    """Refuse to choose the field that is modelled where there is but one.
+def check_field(source: Path | str, asked: str | None, fields: Collection[str] = ()) -> None:
+    """Refuse to model a field that there is not.
 
     Raises:
-        DataError: If one was asked for.
+        DataError: If one was asked for that is not among the fields.
     """
-    if asked is not None:
-        raise DataError(
-            f"{shown(source)}: has no field {asked!r}: that is a setting of pairs of images, "
-            "folders images and masks, or a and b"
-        )
+    if asked is not None and asked not in fields:
+        rule = "that is a setting of pairs of images, folders images and masks, or a and b"
+        rule = f"its fields are {' and '.join(fields)}" if len(fields) > 1 else rule
+        raise DataError(f"{shown(source)}: has no field {asked!r}: {rule}")
 
 
-def find_fields(files: Sequence[Path], folder: Path, split_of: Callable[[Path], str]) -> FieldFiles:
-    """Return the files by field: pairs have the same name, whatever the ending.
+def find_fields(
+    files: Sequence[Path], folder: Path, split_of: Callable[[Path], str]
+) -> tuple[dict[str, list[Path]], list[Path]]:
+    """Return the files of each field, pairs in the same order, and those without a partner.
 
-    The subfolders of pairs are ``images`` and ``masks``, or ``a`` and ``b``, in ``folder`` or in
-    each of its splits. Folders ``a`` and ``b`` without one name in common are classes.
+    Pairs have the same name, whatever the ending, in the subfolders ``images`` and ``masks``, or
+    ``a`` and ``b``, of ``folder`` or of each of its splits. Of the first field equal examples are
+    kept in one split; the second is modelled if no other is asked for. Folders ``a`` and ``b``
+    without one name in common are classes.
 
     Args:
         files: All images below the folder.
@@ -95,7 +57,7 @@ def find_fields(files: Sequence[Path], folder: Path, split_of: Callable[[Path], 
     Raises:
         DataError: If no image has a mask, or two files of a subfolder have the same name.
     """
-    found: dict[str, dict[_Key, Path]] = {}
+    found: dict[str, dict[tuple[str, ...], Path]] = {}
     twice: list[tuple[str, Path]] = []
     for path in files:
         split = split_of(path)
@@ -109,7 +71,7 @@ def find_fields(files: Sequence[Path], folder: Path, split_of: Callable[[Path], 
     sides = [found[name] for name in sorted(found)]
     both = [key for key in sides[0] if key in sides[-1]]
     if not layout or (not both and layout == ("a", "b")):
-        return FieldFiles(files={X: list(files)})
+        return {X: list(files)}, []
     if not both:
         raise DataError(
             f"{shown(folder)}: no file in masks has the name of one in images, such as "
@@ -118,10 +80,8 @@ def find_fields(files: Sequence[Path], folder: Path, split_of: Callable[[Path], 
     for top, path in twice:
         raise DataError(f"{shown(folder)}: two files in {top} are called {shown(path.stem)}")
     common, pairs = set(both), zip(layout, sides, strict=True)
-    return FieldFiles(
-        files={name: [paths[key] for key in both] for name, paths in pairs},
-        alone=[path for paths in sides for key, path in paths.items() if key not in common],
-    )
+    alone = [path for paths in sides for key, path in paths.items() if key not in common]
+    return {name: [paths[key] for key in both] for name, paths in pairs}, alone
 
 
 def check_masks(

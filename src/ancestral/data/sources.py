@@ -25,7 +25,7 @@ from ancestral.data.idx import (
     load_idx_folder,
 )
 from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_image_folder
-from ancestral.data.image_pairs import refuse_field
+from ancestral.data.image_pairs import check_field
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.tables import load_parquet
@@ -84,7 +84,7 @@ def load(
     path = Path(source).expanduser()
     if source and source not in NAMES and not loading.discrete and _is_text(path):
         _refuse_label(path, loading)
-        refuse_field(path, loading.field)
+        check_field(path, loading.field)
         return load_corpus(path, loading, tokenizer=tokenizer, progress=progress)
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
@@ -147,7 +147,7 @@ def _find(
     """Return the contents, a short name, and the source in a form that can be kept."""
     path = Path(source).expanduser()
     if source in NAMES or not path.is_dir():
-        refuse_field(source, loading.field)
+        check_field(source, loading.field)
     if source in NAMES:
         if loading.label is not None:
             raise DataError(f"{source}: has no column {loading.label!r} to be the label")
@@ -245,7 +245,7 @@ def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents
     files = find_idx(path)
     if files is None:
         return load_image_folder(path, loading, progress)
-    refuse_field(path, loading.field)
+    check_field(path, loading.field)
     fashion = any("fashion" in part.lower() for part in files.train.parts)
     return load_idx_folder(files, loading, FASHION_LABELS if fashion else ())
 

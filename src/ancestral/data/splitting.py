@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples, Fresh, Loading
-from ancestral.data.fields import LABEL, Field, Vector, WithFields, X, to_plain
+from ancestral.data.fields import LABEL, Field, Vector, WithFields, X
+from ancestral.data.plain import to_plain
 from ancestral.errors import DataError
 
 MINIMUM_ROWS = 10

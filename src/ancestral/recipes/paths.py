@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from ancestral.capabilities import Encodes
-from ancestral.data.dataset import Examples
-from ancestral.data.fields import LABEL, Category, X, as_field
+from ancestral.data.dataset import Examples, as_field
+from ancestral.data.fields import LABEL, Category, X
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError

@@ -1,7 +1,7 @@
 """Draw from a run, in the user's units; what is given by name, by number or from a file."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -9,7 +9,8 @@ import torch
 from torch import Generator, Tensor
 
 from ancestral.capabilities import Given, Samples, SamplesMeans, TakesStates
-from ancestral.data.fields import LABEL, Category, Field, Image, X, as_field
+from ancestral.data.dataset import as_field
+from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
@@ -25,35 +26,22 @@ Value: TypeAlias = str | int | Tensor
 """What is given: the name or the number of a state, a file of images, or a tensor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What is to be drawn from a run.
-
-    Args:
-        n: Number of draws, at least 1; None for the usual one, or one for each image given.
-        given: NAME=VALUE, what is held fixed.
-        means: Means of p(x | z) in place of draws.
-        writing: Options of language models that were given, by name.
-        seed: Of the draws.
-        device: Where to compute.
-    """
-
-    n: int | None = None
-    given: Sequence[str] = ()
-    means: bool = False
-    writing: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    device: str = "cpu"
-
-
-def draw_examples(run: Run, asked: Asked) -> Answer:
+def draw_examples(
+    run: Run,
+    *,
+    n: int | None,
+    given: Sequence[str],
+    means: bool,
+    writing: Mapping[str, Any],
+    seed: int,
+    device: str,
+) -> Answer:
     """Return examples drawn from a run; raises as :func:`sample_run`."""
-    for name in asked.writing:
+    for name in writing:
         option, kind = "--" + name.replace("_", "-"), run.record.data.kind
         raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
-    words = {"means": asked.means, "seed": asked.seed, "device": asked.device}
-    x = sample_run(run, asked.n, given=asked.given, **words)
-    facts = {"n": len(x), "means": asked.means}
+    x = sample_run(run, n, given=given, means=means, seed=seed, device=device)
+    facts = {"n": len(x), "means": means}
     return examples_answer(x, run.record.data.field, facts, beside=run.folder / "samples")
 
 
