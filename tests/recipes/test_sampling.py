@@ -15,9 +15,9 @@ from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks import DAG
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import Run, encode_run, fit, sample_run
-from ancestral.recipes.answers import Answer
 from ancestral.recipes.kinds import ways_of
 from ancestral.recipes.paths import examples_for
+from ancestral.recipes.sampling import Asked
 from ancestral.recipes.scoring import score_rows
 from ancestral.training import Budget
 
@@ -54,11 +54,6 @@ def pairs(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def drawn(run: Run, **asked: object) -> Answer:
-    usual = {"n": None, "given": (), "means": False, "writing": {}, "seed": 0, "device": "cpu"}
-    return ways_of(run).draw(run, **usual | asked)
-
-
 @pytest.fixture
 def run(pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Return a run on masks given images, whose model is the one above."""
@@ -78,7 +73,7 @@ def test_images_are_given_by_file(run: Run, pairs: Path) -> None:
 
 
 def test_a_folder_of_images_is_one_for_each_draw(run: Run, pairs: Path, tmp_path: Path) -> None:
-    answer = drawn(run, given=[f"image={pairs / 'images' / 'b'}"])
+    answer = ways_of(run).draw(run, Asked(given=[f"image={pairs / 'images' / 'b'}"]))
     assert answer.facts == {"n": 10, "means": False}
     assert answer.place == run.folder / "samples"
     np.save(tmp_path / "three.npy", np.stack([pixels(seed) for seed in range(3)]))
@@ -100,7 +95,7 @@ def test_what_cannot_be_given_is_told(run: Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"takes as image images of shape \[1, 8, 8\], .*red\.png"):
         sample_run(run, 2, given={"image": str(tmp_path / "red.png")})
     with pytest.raises(CapabilityError, match="--top-k is of language models"):
-        drawn(run, writing={"top_k": 3})
+        ways_of(run).draw(run, Asked(writing={"top_k": 3}))
 
 
 def test_masks_are_scored_given_their_images(run: Run, pairs: Path) -> None:

@@ -37,13 +37,13 @@ def sample(
     """
     from ancestral.recipes import Run
     from ancestral.recipes.kinds import ways_of
+    from ancestral.recipes.sampling import Asked
 
     common.apply()
     to.check()
     opened = Run.open(run)
     to.check_samples(opened.record.data.field)
-    answer = ways_of(opened).draw(
-        opened,
+    asked = Asked(
         n=n,
         given=given or (),
         means=means,
@@ -51,5 +51,6 @@ def sample(
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
+    answer = ways_of(opened).draw(opened, asked)
     deliver(answer, {"run": str(run)}, out=to.out, json=common.json)
     return 0

@@ -30,6 +30,7 @@ from ancestral.errors import CapabilityError, ConfigError
 from ancestral.recipes.answers import Answer
 from ancestral.recipes.files import write_text
 from ancestral.recipes.runs import Run
+from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of
 
 _BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
@@ -295,26 +296,17 @@ class Writer:
         return other.model
 
 
-def draw_texts(
-    run: Run,
-    *,
-    n: int | None,
-    given: Sequence[str],
-    means: bool,
-    writing: Mapping[str, Any],
-    seed: int,
-    device: str,
-) -> Answer:
+def draw_texts(run: Run, asked: Asked) -> Answer:
     """Return texts of a run: one alone is shown as it is made.
 
     Raises:
         CapabilityError: If the model cannot do what is asked.
         ConfigError: If the prompt or a setting does not fit the run.
     """
-    if given or means:
+    if asked.given or asked.means:
         raise CapabilityError("--given and --means are not of language models; try --prompt")
-    what = Writing.of(writing, n=1 if n is None else n, seed=seed)
-    writer = Writer.open(run, device=device, int8="int8" in writing)
+    what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=asked.seed)
+    writer = Writer.open(run, device=asked.device, int8="int8" in asked.writing)
 
     def rows() -> list[dict[str, Any]]:
         return [one.to_json() for one in writer.write(what)]

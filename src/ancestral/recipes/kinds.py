@@ -9,7 +9,7 @@ from ancestral.recipes.answers import Answer
 from ancestral.recipes.generating import draw_texts
 from ancestral.recipes.other_text import other_text
 from ancestral.recipes.runs import Run
-from ancestral.recipes.sampling import draw_examples
+from ancestral.recipes.sampling import Asked, draw_examples
 from ancestral.recipes.scoring import labels_scored, rows_scored, tokens_scored
 
 
@@ -20,13 +20,12 @@ class Ways:
     Args:
         other: Loads other data for a run, by what the user wrote.
         score: Scores data under a run: called with the run, the data, seed and device.
-        draw: Draws from a run: called with the run, n or None, what is given and options of text
-            as they were written, whether means are asked for, seed and device.
+        draw: Draws from a run.
     """
 
     other: Callable[[Run, str], Dataset] = Run.same_kind
     score: Callable[..., Answer] = rows_scored
-    draw: Callable[..., Answer] = draw_examples
+    draw: Callable[[Run, Asked], Answer] = draw_examples
 
 
 WAYS: dict[type[Field], Ways] = {

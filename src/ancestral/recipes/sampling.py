@@ -1,7 +1,7 @@
 """Draw from a run, in the user's units; what is given by name, by number or from a file."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,22 +26,35 @@ Value: TypeAlias = str | int | Tensor
 """What is given: the name or the number of a state, a file of images, or a tensor."""
 
 
-def draw_examples(
-    run: Run,
-    *,
-    n: int | None,
-    given: Sequence[str],
-    means: bool,
-    writing: Mapping[str, Any],
-    seed: int,
-    device: str,
-) -> Answer:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be drawn, as it was written.
+
+    Args:
+        n: Number of draws; None for the usual one.
+        given: NAME=VALUE, what is held fixed.
+        means: Means of p(x | z) in place of draws.
+        writing: Options of language models, by name.
+        seed: Of the draws.
+        device: Where to compute.
+    """
+
+    n: int | None = None
+    given: Sequence[str] = ()
+    means: bool = False
+    writing: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "cpu"
+
+
+def draw_examples(run: Run, asked: Asked) -> Answer:
     """Return examples drawn from a run; raises as :func:`sample_run`."""
-    for name in writing:
+    for name in asked.writing:
         option, kind = "--" + name.replace("_", "-"), run.record.data.kind
         raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
-    x = sample_run(run, n, given=given, means=means, seed=seed, device=device)
-    facts = {"n": len(x), "means": means}
+    words = {"means": asked.means, "seed": asked.seed, "device": asked.device}
+    x = sample_run(run, asked.n, given=asked.given, **words)
+    facts = {"n": len(x), "means": asked.means}
     return examples_answer(x, run.record.data.field, facts, beside=run.folder / "samples")
 
 
