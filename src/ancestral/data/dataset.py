@@ -24,7 +24,8 @@ class Examples:
         x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D],
             int16 with -1 where a cell is missing;
             text: windows of token ids, int32 [N, T + 1], of which T are predicted.
-        given: What is known of each example, ``{"label": int64 [N]}`` or empty.
+        given: What else is known of each example, by the name of its field: labels int64 [N],
+            images uint8 [N, C, H, W].
 
     Example:
         >>> examples = Examples(torch.zeros(5, 2), {"label": torch.arange(5)})

@@ -211,5 +211,5 @@ def _state(name: str, value: str, states: Sequence[str]) -> int:
         return states.index(value)
     if value.isdecimal() and int(value) < len(states):
         return int(value)
-    kind = "label" if name == LABEL else f"state of {name}"
+    kind = name if name == LABEL else f"state of {name}"
     raise ConfigError(f"unknown {kind} {value!r}{nearest(value, states, otherwise=30)}")
