@@ -354,6 +354,16 @@ class HasGraph(Protocol, metaclass=_Checked):
         ...
 
 
+@runtime_checkable
+class TakesStates(Protocol):
+    """Can be given states of nodes that are no fields of the data: columns, components."""
+
+    @property
+    def givens(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the names of those nodes, and of the states of each."""
+        ...
+
+
 CAPABILITIES: dict[str, type] = {
     "samples": Samples,
     "means": SamplesMeans,

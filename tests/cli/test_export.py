@@ -89,14 +89,13 @@ def test_a_run_becomes_one_file(cli: Callable, runs: Path, name: str, kind: str)
 def test_what_has_no_class_elsewhere(cli: Callable, runs: Path, fitted: Callable) -> None:
     out = runs / "new" / "out"
     for name, run in {
-        "lstm": runs / "lstm",
-        "kneser-ney": runs / "kneser-ney",
-        "kde": fitted("kde-table"),
+        "RecurrentLM": runs / "lstm",
+        "NGramLanguageModel": runs / "kneser-ney",
+        "KDE": fitted("kde-table"),
     }.items():
         for to in ("hf", "gguf"):
             line = cli("export", run, out, "--to", to).line
-            assert f"must be a run of gpt for --to {to}" in line
-            assert f"no class for {name}\n" in line
+            assert f"only a gpt can be exported: no other program has a class for {name}\n" in line
     assert "got positions=rotary norm=layer" in cli("export", runs / "odd", out, "--to", "hf").line
     assert "got tokenizer=word" in cli("export", runs / "words", out, "--to", "gguf").line
     assert "is not a run" in cli("export", runs, out, "--to", "hf").line

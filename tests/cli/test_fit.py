@@ -31,7 +31,7 @@ def test_a_run_is_a_whole_folder(fitted: Fitted, table: Path) -> None:
     names = {"run.toml", "model.safetensors", "checkpoint", "metrics.jsonl", "report.html"}
     assert {path.name for path in run.iterdir()} == names
     record = tomllib.loads((run / "run.toml").read_text())
-    assert record["format"] == 1
+    assert record["format"] == 2
     assert record["model"] == "vae"
     assert record["seed"] == 0
     assert set(record["versions"]) == {"ancestral", "torch", "python"}
@@ -138,7 +138,7 @@ def test_pixels_by_an_integer_size(cli: Callable, tmp_path: Path) -> None:
     assert cli(*words, "--set", "size=tiny", "size=12", "--threads", 1).status == 0
     record = tomllib.loads((run / "run.toml").read_text())
     assert record["config"]["size"] == "tiny"
-    assert record["data"]["event_shape"] == [1, 12, 12]
+    assert record["data"]["fields"]["x"]["width"] == 12
 
 
 @pytest.mark.bits

@@ -95,7 +95,10 @@ def test_labels_go_by_their_names(cli: Callable, tmp_path: Path) -> None:
     np.testing.assert_allclose(part, latents[12:], rtol=1e-4, atol=1e-6)
 
     strange = folder("strange", {"dark": 20, "green": 90})
-    assert "the label 'green' is none of" in cli("encode", run, strange).line
+    assert (
+        "has the label 'green', which is not one of dark, light, middle"
+        in cli("encode", run, strange).line
+    )
     one = folder("bare", {"dark": 20}) / "dark" / "10.png"
     for words in (["encode", run, one.parent], ["interpolate", run, one, one]):
         assert f"{run} needs the label of each example" in cli(*words).line

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -5,8 +6,10 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from ancestral.data import Loading, load, write_samples
-from ancestral.data.discrete import load_states, recode
+from ancestral.data import Dataset, Loading, load, write_samples
+from ancestral.data.dataset import adopt
+from ancestral.data.discrete import load_states
+from ancestral.data.fields import Vector
 from ancestral.errors import DataError
 
 DISCRETE = Loading(discrete=True)
@@ -60,16 +63,21 @@ def test_names_of_states_change_the_fingerprint(tmp_path: Path, states_csv: Path
     assert prints[0] != prints[1]
 
 
+def renamed(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
+    field = Vector.of_states(data.columns, states)
+    return adopt(data, {"x": field}, who="it models", source="there")
+
+
 def test_recoding_keeps_the_names(states_csv: Path) -> None:
     data = load(str(states_csv), DISCRETE)
     wider = (("maybe", "yes", "no"), ("Asy/Patch", "<5"), ("2", "10", "11", "12"))
-    turned = recode(data, wider)
+    turned = renamed(data, wider)
     for before, after in zip(data.test.x.tolist(), turned.test.x.tolist(), strict=True):
         assert [s[i] for s, i in zip(STATES, before, strict=True)] == [
             s[i] for s, i in zip(wider, after, strict=True)
         ]
     with pytest.raises(DataError, match="column 'rain' has the state 'yes'"):
-        recode(data, (("no",), *STATES[1:]))
+        renamed(data, (("no",), *STATES[1:]))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +115,7 @@ def test_cells_may_be_missing(tmp_path: Path, name: str) -> None:
     assert contents.examples.x[:4].tolist() == [[0, -1, -1], [-1, 0, -1], [1, 1, -1], [-1, 0, -1]]
     assert any("35 cells in 20 of 20 rows say nothing" in note for note in contents.notes)
     data = load(str(path), gaps)
-    turned = recode(data, (("w", "y", "x"), ("2", "10"), ("on", "off")))
+    turned = renamed(data, (("w", "y", "x"), ("2", "10"), ("on", "off")))
     before, after = data.train.x, turned.train.x
     assert torch.equal(before < 0, after < 0)
     assert torch.equal(after[:, 0][before[:, 0] == 0].unique(), torch.tensor([2]).to(torch.int16))

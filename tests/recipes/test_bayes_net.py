@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from ancestral.data import write_samples
 from ancestral.errors import ConfigError, DataError, RunError
 from ancestral.evaluation import Setting
 from ancestral.recipes import Run, evaluate_run, fit, plan, sample_run
 from ancestral.recipes.comparing import contest
 from ancestral.recipes.graphs import FileGraph, graph_of_file
-from ancestral.recipes.sampling import write_run_samples
 from ancestral.recipes.scoring import score_rows
 
 BIF = """
@@ -36,7 +36,7 @@ def test_fit_sample_and_evaluate(structure: str, states_csv: Path, tmp_path: Pat
     opened = Run.open(run.folder)
     x = sample_run(opened, 40)
     assert torch.equal(x, sample_run(run, 40))
-    path = write_run_samples(opened, x, tmp_path / "draws.csv")
+    path = write_samples(x, tmp_path / "draws.csv", opened.record.data.field)
     header, *lines = path.read_text().replace('"', "").splitlines()
     assert header == "rain,seen,level"
     assert {line.split(",")[1] for line in lines} == {"Asy/Patch", "<5"}

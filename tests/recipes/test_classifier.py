@@ -91,7 +91,7 @@ def test_rows_without_the_label_are_labelled_and_other_orders_are_matched(
     strange = tmp_path / "strange.csv"
     strange.write_text("\n".join(lines).replace("left", "middle") + "\n")
     assert bool(score_labels(run, str(strange)).surprise[~keep].isinf().all())
-    with pytest.raises(DataError, match="the label 'middle' is not one of left, right"):
+    with pytest.raises(DataError, match="has the label 'middle', which is not one of left, right"):
         evaluate_run(run, str(strange), setting=SMALL)
 
     broken = tmp_path / "broken.csv"

@@ -88,6 +88,11 @@ class DiscreteNetwork(nn.Module):
         """The network ``p``: a node a column, and the latent nodes."""
         return {"p": self.network.graph}
 
+    @property
+    def givens(self) -> Mapping[str, tuple[str, ...]]:
+        """Every node, column or latent, and the names of its states."""
+        return {name: self.network.states(name) for name in (*self.names, *self.latent)}
+
     @torch.no_grad()
     def fit(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None

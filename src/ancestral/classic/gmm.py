@@ -107,6 +107,11 @@ class GaussianMixture(nn.Module):
         return {"p": self.network.graph}
 
     @property
+    def givens(self) -> Mapping[str, tuple[str, ...]]:
+        """The component z, whose states are called by their numbers."""
+        return {"z": tuple(map(str, range(self.components)))}
+
+    @property
     def gaussians(self) -> Gaussians:
         """The conditional p(x | z), with ``means`` [K, D] and ``scale_tril`` [K, D, D]."""
         return cast(Gaussians, self.network.nodes["x"].conditional)

@@ -164,13 +164,24 @@ def facts(rows: Iterable[tuple[str, str]]) -> None:
         write(f"{name:<{width}}  {value}")
 
 
+def stream(pieces: Iterable[str]) -> None:
+    """Write pieces of text to standard output, each as it comes."""
+    ended = True
+    try:
+        for piece in pieces:
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+            ended = piece.endswith("\n") if piece else ended
+    finally:
+        if not ended:  # A message about what broke it off begins a line of its own.
+            write()
+
+
 def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Write a table to standard output as comma-separated values, row by row."""
-    import csv as writing
+    from ancestral.data.writing import csv_lines
 
-    writer = writing.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
+    stream(csv_lines([columns, *rows]))
 
 
 def section(what: "Section") -> None:
@@ -179,7 +190,6 @@ def section(what: "Section") -> None:
 
     header, rows = table_rows(what)
     budget = f", {what.budget} of training each" if what.budget else ""
-    corpus = what.data.corpus
-    count = f"{len(what.data.test):,} examples" if corpus is None else f"{len(corpus.test):,} texts"
+    count = f"{len(what.data.held_out):,} {what.data.field.plural}"
     title = f"{what.data.name}{budget}; held-out data: {count}"
     table(header, rows, title=title)

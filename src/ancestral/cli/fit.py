@@ -138,10 +138,7 @@ def _say_what(fitting: "Fitting") -> None:
     """Say aloud what was inferred about the data, and what is going to happen."""
     data, chosen = fitting.plan.data, fitting.plan
     sizes = f"{len(data.train):,} / {len(data.validation):,} / {len(data.test):,}"
-    what = f"{data.kind} of {' x '.join(map(str, data.event_shape))}"
-    if data.kind == "text":  # A window and the token after it.
-        what = f"text in windows of {data.event_shape[0] - 1} tokens"
-    console.say(f"{data.name}: {what}, {sizes} for training, validation, test")
+    console.say(f"{data.name}: {data.field.words}, {sizes} for training, validation, test")
     for note in data.notes:
         console.say(f"  {note}")
     if chosen.tuning is not None and fitting.units is not None:

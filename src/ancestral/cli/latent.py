@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from ancestral.cli import console
 from ancestral.cli.options import Common, Destination, Flag
-from ancestral.cli.written import deliver, deliver_examples
+from ancestral.cli.written import deliver
 
 
 def interpolate(
@@ -34,16 +33,17 @@ def interpolate(
         Walk along the great circle, where draws of the prior live, not the straight line.
     """
     from ancestral.recipes import Run, interpolate_run
+    from ancestral.recipes.answers import examples_answer
 
     common.apply()
     to.check()
     opened = Run.open(run)
-    if opened.record.data.kind != "images":
-        to.check_table(kind=opened.record.data.kind, arrays=True)
+    to.check_samples(opened.record.data.field)
     x = interpolate_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
     method = "slerp" if slerp else "straight"
-    answer = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
-    deliver_examples(opened, x, answer, out=to.out, name="path.png", json=common.json)
+    facts = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
+    walk = examples_answer(x, opened.record.data.field, facts, beside=opened.folder / "path.png")
+    deliver(walk, {}, out=to.out, json=common.json)
     return 0
 
 
@@ -67,22 +67,21 @@ def encode(
     import torch
 
     from ancestral.data.fields import Vector
-    from ancestral.data.writing import write_samples
     from ancestral.recipes import encode_run
+    from ancestral.recipes.answers import examples_answer
 
     common.apply()
     to.check()
-    to.check_table(kind="vectors", arrays=True)
+    to.check_samples(Vector.of_numbers(()))
     latents = encode_run(run, data, device=common.device_or_default)
     size = latents.mean.shape[1]
     columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]
     table = torch.cat((latents.mean, latents.std), dim=1)
-    answer: dict[str, object] = {"run": str(run), "data": data, "n": len(table), "latent": size}
+    facts = {"run": str(run), "data": data, "n": len(table), "latent": size}
+    field = Vector.of_numbers(columns)
     deliver(
-        answer,
-        write=lambda path: write_samples(table, path, Vector.of_numbers(columns)),
-        fields=lambda: {"columns": columns, "latents": table.tolist()},
-        show=lambda: console.csv(columns, table.tolist()),
+        examples_answer(table, field, facts, beside=run, key="latents"),
+        {},
         out=to.out,
         json=common.json,
     )

@@ -9,6 +9,7 @@ from cyclopts import Group, Parameter
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from ancestral.data.fields import Field
     from ancestral.training.budget import Budget
 
 EVERYWHERE = Group("Everywhere", sort_key=99)
@@ -161,19 +162,27 @@ class Destination:
         if self.out is not None and self.out.exists() and not self.overwrite:
             raise RunError(f"{self.out} exists; choose another --out, or give --overwrite")
 
-    def check_table(self, *, kind: str = "tables", arrays: bool = False) -> None:
+    def check_table(self) -> None:
         """Refuse the same for a table, which is a csv where no ending is given.
-
-        Args:
-            kind: What the table is of, for the message.
-            arrays: Whether it may be an array of NumPy.
 
         Raises:
             ConfigError: If the ending is of no table.
             RunError: If the place is taken and ``overwrite`` is false.
         """
-        from ancestral.data.writing import ARRAYS, table_path
+        from ancestral.data.writing import table_path
 
         if self.out is not None:
-            path = table_path(self.out, kind=kind, others=ARRAYS if arrays else ())
+            Destination(out=table_path(self.out), overwrite=self.overwrite).check()
+
+    def check_samples(self, field: "Field") -> None:
+        """Refuse the same for examples of a field.
+
+        Raises:
+            ConfigError: If such examples are not written to the ending.
+            RunError: If the place is taken and ``overwrite`` is false.
+        """
+        from ancestral.data.writing import check_samples_path
+
+        if self.out is not None:
+            path = check_samples_path(self.out, field)
             Destination(out=path, overwrite=self.overwrite).check()

@@ -7,9 +7,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.cli.written import deliver_examples
-from ancestral.cli.written_text import TextOptions, write_texts
-from ancestral.errors import CapabilityError
+from ancestral.cli.written import deliver
+from ancestral.cli.written_text import TextOptions
 
 
 @Parameter(name="*")
@@ -20,7 +19,8 @@ class Draws:
     Parameters
     ----------
     given
-        label=NAME, of a conditional model; of bayes-net COLUMN=STATE, of gmm z=COMPONENT.
+        label=NAME, image=FILE, of a conditional model; of bayes-net COLUMN=STATE, of gmm
+        z=COMPONENT.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
     set_
@@ -49,32 +49,26 @@ def sample(
     run
         A run folder.
     n
-        Number of draws; 16 if not given, of text 1.
+        Number of draws; 16 if not given, of text 1, of a folder of given images one each.
     """
-    from ancestral.recipes import Run, sample_run
-    from ancestral.recipes.sampling import names_of_nodes
+    from ancestral.recipes import Run
+    from ancestral.recipes.kinds import ways_of
+    from ancestral.recipes.sampling import Asked
     from ancestral.recipes.settings import parse_pairs
 
     common.apply()
     to.check()
     opened = Run.open(run)
-    if opened.record.data.kind == "text":
-        if draws.given or draws.means:
-            raise CapabilityError("--given and --means are not of language models; try --prompt")
-        return write_texts(opened, 1 if n is None else n, text, to, common)
-    text.refuse(opened)
-    if opened.record.data.kind != "images":
-        to.check_table(kind=opened.record.data.kind, arrays=True)
-    n = 16 if n is None else n
-    x = sample_run(
-        opened,
-        n,
-        given=parse_pairs(draws.given or (), option="--given", names=names_of_nodes(opened)),
+    to.check_samples(opened.record.data.field)
+    asked = Asked(
+        n=n,
+        given=draws.given or (),
         means=draws.means,
         settings=parse_pairs(draws.set_ or ()),
+        writing=text.given(),
         seed=common.seed_or_default,
         device=common.device_or_default,
     )
-    answer = {"run": str(run), "n": n, "means": draws.means}
-    deliver_examples(opened, x, answer, out=to.out, name="samples", json=common.json)
+    answer = ways_of(opened).draw(opened, asked)
+    deliver(answer, {"run": str(run)}, out=to.out, json=common.json)
     return 0

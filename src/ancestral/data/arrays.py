@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import Image, labelled
+from ancestral.data.fields import LABEL, Image, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents
@@ -81,7 +81,7 @@ def _data_key(path: Path, names: list[str]) -> tuple[str, list[str]]:
     for key in ("x", "images"):
         if key in names:
             return key, []
-    rest = [name for name in names if name not in {"label", "y"}]
+    rest = [name for name in names if name not in {LABEL, "y"}]
     if len(rest) == 1:
         return rest[0], [f"the array {rest[0]!r} is taken as the data"]
     holds = ", ".join(names) or "nothing"
@@ -95,7 +95,7 @@ def _label_key(path: Path, names: list[str], data: str, asked: str | None) -> st
                 f"{shown(path)}: no array {asked!r} for the label; there is {', '.join(names)}"
             )
         return asked
-    return next((key for key in ("label", "y") if key in names), None)
+    return next((key for key in (LABEL, "y") if key in names), None)
 
 
 def _contents(
@@ -142,7 +142,7 @@ def _images(
     given: dict[str, Tensor] = {}
     labels: tuple[str, ...] = ()
     if names is not None:
-        given["label"], labels = encode_labels(path, names)
+        given[LABEL], labels = encode_labels(path, names)
     return Contents(
         fields=labelled(Image.of(x), labels),
         examples=Examples(x, given),

@@ -1,16 +1,16 @@
 """What every source of data becomes: three splits in the user's own units."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from torch import Tensor
 
 from ancestral.data.fields import Field, WithFields, X
-from ancestral.errors import ConfigError
+from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from ancestral.data.text.corpus import Corpus
+    from ancestral.data.text.corpus import Corpus, Documents
 
 Fresh: TypeAlias = Callable[[int, int], Tensor]
 """(n, seed) -> n new draws [n, *event] from the distribution itself."""
@@ -24,7 +24,8 @@ class Examples:
         x: Vectors: float64 [N, D]; images: uint8 [N, C, H, W]; tables: states, uint8 [N, D],
             int16 with -1 where a cell is missing;
             text: windows of token ids, int32 [N, T + 1], of which T are predicted.
-        given: What is known of each example, ``{"label": int64 [N]}`` or empty.
+        given: What else is known of each example, by the name of its field: labels int64 [N],
+            images uint8 [N, C, H, W].
 
     Example:
         >>> import torch
@@ -93,6 +94,61 @@ class Dataset(WithFields):
             raise ValueError(f"{self.name} holds no text")
         return self.corpus
 
+    @property
+    def held_out(self) -> "Examples | Documents":
+        """The examples of the test split; of text its documents."""
+        return self.test if self.corpus is None else self.corpus.test
+
+
+def as_field(mine: Field, other: Field, x: Tensor, *, who: str, source: str) -> Tensor:
+    """Return examples of one field as another has them: its numbers of states, labels and values.
+
+    Args:
+        mine: What is expected.
+        other: What there is.
+        x: The examples.
+        who: Subject and verb of the message, such as "RUN models".
+        source: Where the examples come from.
+
+    Raises:
+        RunError: If they are no examples of such a field.
+        DataError: If they hold a state, a label or a value that ``mine`` does not.
+    """
+    if (words := mine.difference(other, x)) is not None:
+        raise RunError(f"{who} {words[0]}, {source} {words[1]}")
+    return mine.recode(x, other, source)
+
+
+def adopt(data: Dataset, fields: Mapping[str, Field], *, who: str, source: str) -> Dataset:
+    """Return a data set whose fields, as far as it has them, are those of ``fields``.
+
+    Args:
+        data: The data.
+        fields: By name: states, labels and values are then numbered as in these.
+        who: Subject and verb of the message, such as "RUN models".
+        source: Where the data come from.
+
+    Raises:
+        RunError: If a field differs.
+        DataError: If one holds a state, a label or a value that the other does not.
+    """
+    shared = {name: field for name, field in fields.items() if name in data.fields}
+
+    def turned(examples: Examples) -> Examples:
+        values = {X: examples.x, **examples.given}
+        for name, mine in shared.items():
+            theirs, x = data.fields[name], values[name]
+            values[name] = as_field(mine, theirs, x, who=who, source=source)
+        return Examples(values.pop(X), values)
+
+    return replace(
+        data,
+        train=turned(data.train),
+        validation=turned(data.validation),
+        test=turned(data.test),
+        fields={**data.fields, **shared},
+    )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextLoading:
@@ -138,6 +194,8 @@ class Loading:
         fractions: Shares of validation and test, each above 0, together below 1. A source's own
             test split is kept instead.
         label: Column of a table that is the label; None for no label.
+        field: Of pairs of images, the field that is modelled, ``x``; None for ``mask`` of images
+            and masks, ``b`` of the folders ``a`` and ``b``.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
         missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
         text: How text becomes tokens.
@@ -154,6 +212,7 @@ class Loading:
     size: int | None = None
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
+    field: str | None = None
     discrete: bool = False
     missing: bool = False
     text: TextLoading = TextLoading()

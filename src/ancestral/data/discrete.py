@@ -1,7 +1,6 @@
 """Tables of states: every cell is the name of a state of its column, a word or a number."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ancestral.data.dataset import Dataset, Examples, Loading
-from ancestral.data.fields import LABEL, Category, Vector
+from ancestral.data.dataset import Examples, Loading
+from ancestral.data.fields import Field, Vector, X
 from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order, refuse_cell
@@ -30,12 +29,13 @@ MISSING = ("", "?", "*")
 _DOUBTFUL = frozenset(("nan", "na", "n/a", "#n/a", "null", *MISSING))
 
 
-def load_states(path: Path, loading: Loading) -> Contents:
+def load_states(path: Path, loading: Loading, expected: Field | None = None) -> Contents:
     """Read a csv, tsv or parquet file whose columns hold names of states.
 
-    The states of a column are the distinct names in the whole file: whole numbers by size, then
-    words by alphabet. Where ``loading.missing``, a cell that says nothing is -1, and a column may
-    have no states.
+    Under an expected field of these columns, they are its states, and other cells are refused.
+    Otherwise the states of a column are the distinct names in the whole file: whole numbers by
+    size, then words by alphabet. Where ``loading.missing``, a cell that says nothing is -1, and a
+    column may have no states.
 
     Raises:
         DataError: If the file is damaged or of another kind, a cell is empty and may not be, or a
@@ -43,8 +43,12 @@ def load_states(path: Path, loading: Loading) -> Contents:
     """
     if loading.label is not None:
         raise DataError(f"{shown(path)}: a table of states has no label: leave out label")
-    table = open_words(path)
+    known = expected if isinstance(expected, Vector) else Vector(columns=())
+    table = open_words(path, expected=known.names)
     columns = table.columns
+    if expected is not None and columns == known.names:
+        x = read_states(table, known.states, missing=loading.missing)
+        return Contents(fields={X: known}, examples=Examples(x))
     if not columns:
         raise DataError(f"{shown(path)}: the table has no columns")
     parts: dict[str, list[_Words]] = {name: [] for name in columns}
@@ -61,7 +65,7 @@ def load_states(path: Path, loading: Loading) -> Contents:
         hint = "the cell is empty; a fit with --set missing=em takes such cells as missing"
         refuse_cell(path, row + 1, columns[column], hint)
     return Contents(
-        fields={"x": Vector.of_states(columns, states)},
+        fields={X: Vector.of_states(columns, states)},
         examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
         notes=(
             *(table.dialect.notes if table.dialect else ()),
@@ -109,65 +113,6 @@ def read_states(
         parts.append(torch.from_numpy(np.stack(codes, axis=1)))
         first += batch.num_rows
     return torch.cat(parts)
-
-
-def recode(data: Dataset, states: Sequence[Sequence[str]]) -> Dataset:
-    """Return a data set of states under other lists of states, which hold all of its own.
-
-    Raises:
-        DataError: If the data have a state that is not among them.
-    """
-    maps = []
-    for column, own, wanted in zip(data.columns, data.states, states, strict=True):
-        if strange := [name for name in own if name not in wanted]:
-            raise DataError(
-                f"{data.name}: column {column!r} has the state {strange[0]!r}, which is not "
-                f"one of {', '.join(wanted[:10])}"
-            )
-        # The last place is that of -1, a missing cell.
-        maps.append(torch.tensor([*map(wanted.index, own), -1], dtype=torch.int16))
-
-    def turned(examples: Examples) -> Examples:
-        x = [
-            of[column.long()].to(column.dtype)
-            for of, column in zip(maps, examples.x.T, strict=True)
-        ]
-        return Examples(torch.stack(x, dim=1), examples.given)
-
-    return replace(
-        data,
-        train=turned(data.train),
-        validation=turned(data.validation),
-        test=turned(data.test),
-        fields={**data.fields, "x": Vector.of_states(data.columns, states)},
-    )
-
-
-def relabel(data: Dataset, labels: Sequence[str]) -> Dataset:
-    """Return a data set whose labels are numbered as in another list, which holds all of its own.
-
-    Raises:
-        DataError: If the data have a label that is not among them.
-    """
-    if not data.labels or data.labels == tuple(labels):
-        return data
-    if strange := [name for name in data.labels if name not in labels]:
-        raise DataError(
-            f"{data.name}: the label {strange[0]!r} is not one of {', '.join(labels[:10])}"
-        )
-    place = torch.tensor([labels.index(name) for name in data.labels])
-
-    def turned(examples: Examples) -> Examples:
-        given = {**examples.given, "label": place[examples.given["label"]]}
-        return Examples(examples.x, given)
-
-    return replace(
-        data,
-        train=turned(data.train),
-        validation=turned(data.validation),
-        test=turned(data.test),
-        fields={**data.fields, LABEL: Category(states=tuple(labels))},
-    )
 
 
 def _words(

@@ -6,20 +6,70 @@ or is found under their class in the one table of its layer.
 """
 
 import math
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
+import torch
 from torch import Size, Tensor
 
 from ancestral.errors import DataError
+
+Difference: TypeAlias = tuple[str, str]
+"""In what two fields differ: what the one is of, and what the other has or holds in its place."""
+
+_T = TypeVar("_T")
 
 Kind: TypeAlias = Literal["vectors", "tables", "mixed", "images", "categories", "text"]
 """The word for data whose ``x`` is such a field."""
 
 X, LABEL = "x", "label"
 """Names of the field that is modelled, and of the class label."""
+
+
+class _Described(ABC):
+    """What all fields say of themselves."""
+
+    __slots__ = ()
+    plural: ClassVar[str] = "examples"
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """The word for data whose ``x`` is such a field."""
+
+    @property
+    @abstractmethod
+    def event_shape(self) -> Size:
+        """Shape of one example."""
+
+    @property
+    def words(self) -> str:
+        """What such data are, for people."""
+        return f"{self.kind} of {' x '.join(map(str, self.event_shape))}"
+
+    def rows(self, x: Tensor) -> list[Any]:
+        """Return examples as nested lists, states by their names."""
+        return x.tolist()
+
+    def difference(self, other: "Field", x: Tensor) -> Difference | None:
+        """Say in what examples x of another field are none of this one; None: they are."""
+        del x
+        return None if type(other) is type(self) else self._other_kind(other)
+
+    def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
+        """Return examples x of another field under this one's states, labels or values.
+
+        Raises:
+            DataError: If they hold one that this field does not have.
+        """
+        del other, source
+        return x
+
+    def _other_kind(self, other: "Field") -> Difference:
+        one, two = (f"{each.kind} of shape {list(each.event_shape)}" for each in (self, other))
+        return one, f"holds {two}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +101,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vector:
+class Vector(_Described):
     """A row of columns: float64 [N, D] of numbers; of states uint8, or int16 with -1 for gaps.
 
     Example:
@@ -114,19 +164,40 @@ class Vector:
             for row in x.tolist()
         ]
 
-    def difference(self, other: "Field", x: Tensor) -> str | None:
-        """Say in what way examples x of another field are none of this one; None: they are."""
+    def difference(self, other: "Field", x: Tensor) -> Difference | None:
+        """Say in what rows of another field are none of this one; None: they are."""
         del x
-        if not isinstance(other, Vector):
-            return _other_kind(self, other)
+        if not isinstance(other, Vector) or self.kind != other.kind:
+            return self._other_kind(other)
         if self.names != other.names:
-            return f"has the columns {', '.join(self.names)}, not {', '.join(other.names)}"
-        return None if self.kind == other.kind else _other_kind(self, other)
+            return f"the columns {', '.join(self.names)}", f"has {', '.join(other.names)}"
+        return None
+
+    def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
+        """Return rows of other lists of states under this one's, which hold all of them."""
+        if not isinstance(other, Vector) or other.states == self.states:
+            return x
+        parts = []
+        for mine, own, cells in zip(self.columns, other.columns, x.T, strict=True):
+            if own.states != mine.states:
+                what = f"{source}: column {mine.name!r} has the state"
+                # The last place is that of -1, a missing cell.
+                places = torch.tensor([*_places(own.states, mine.states, what), -1])
+                cells = places[cells.long()].to(x.dtype)
+            parts.append(cells)
+        return torch.stack(parts, dim=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class Image(_Described):
     """An image, uint8 [N, C, H, W] of grey levels 0..levels-1.
+
+    Args:
+        channels: 1 or 3.
+        height: In pixels.
+        width: In pixels.
+        levels: Number of grey levels.
+        values: Of masks, the value in files that each level stands for; empty of other images.
 
     Example:
         >>> Image(channels=1, height=8, width=8, levels=17).event_shape
@@ -137,11 +208,13 @@ class Image:
     height: int
     width: int
     levels: int = 256
+    values: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, x: Tensor, *, levels: int = 256) -> "Image":
+    def of(cls, x: Tensor, *, levels: int = 256, values: tuple[int, ...] = ()) -> "Image":
         """Return the field of images [N, C, H, W]."""
-        return cls(channels=x.shape[1], height=x.shape[2], width=x.shape[3], levels=levels)
+        channels, height, width = x.shape[1:]
+        return cls(channels=channels, height=height, width=width, levels=levels, values=values)
 
     @property
     def kind(self) -> Kind:
@@ -153,25 +226,30 @@ class Image:
         """Shape of one example, [C, H, W]."""
         return Size((self.channels, self.height, self.width))
 
-    def rows(self, x: Tensor) -> list[Any]:
-        """Return examples as nested lists."""
-        return x.tolist()
-
-    def difference(self, other: "Field", x: Tensor) -> str | None:
-        """Say in what way images are none of this field; None: they are.
+    def difference(self, other: "Field", x: Tensor) -> Difference | None:
+        """Say in what images x are none of this field; None: they are.
 
         Arrays, which do not say how many levels they have, count as images of 256: of fewer, as
         samples of a run may be, they are taken.
         """
         if not isinstance(other, Image) or other.event_shape != self.event_shape:
-            return _other_kind(self, other)
+            return self._other_kind(other)
+        if self.values and other.values:
+            return None  # Masks, of which each value is looked up.
         if other.levels < self.levels or (len(x) and int(x.max()) >= self.levels):
-            return f"is of images of {self.levels} grey levels, not of {other.levels}"
+            return f"images of {self.levels} grey levels", f"holds images of {other.levels}"
         return None
+
+    def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
+        """Return masks as levels of this one's values, which hold all of theirs."""
+        if not isinstance(other, Image) or not other.values or other.values == self.values:
+            return x
+        places = _places(other.values, self.values, f"{source}: has the value")
+        return torch.tensor(places, dtype=x.dtype)[x.long()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Category:
+class Category(_Described):
     """One of some names, int64 [N].
 
     Example:
@@ -195,17 +273,15 @@ class Category:
         """Return the names."""
         return [self.states[value] for value in x.tolist()]
 
-    def difference(self, other: "Field", x: Tensor) -> str | None:
-        """Say in what way categories are none of this field; None: each name is known."""
-        del x
-        if not isinstance(other, Category):
-            return _other_kind(self, other)
-        strange = [name for name in other.states if name not in self.states]
-        return f"has no {strange[0]!r}, but {', '.join(self.states[:10])}" if strange else None
+    def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
+        """Return categories of other names under this one's, which hold all of them."""
+        if not isinstance(other, Category) or other.states == self.states:
+            return x
+        return torch.tensor(_places(other.states, self.states, f"{source}: has the label"))[x]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class Tokens(_Described):
     """Windows of token ids, int32 [N, T + 1], of which T are predicted.
 
     Example:
@@ -213,6 +289,7 @@ class Tokens:
         torch.Size([9])
     """
 
+    plural: ClassVar[str] = "texts"
     vocabulary: int
     window: int
 
@@ -226,24 +303,13 @@ class Tokens:
         """Shape of one example, [T + 1]."""
         return Size((self.window + 1,))
 
-    def rows(self, x: Tensor) -> list[Any]:
-        """Return the ids."""
-        return x.tolist()
-
-    def difference(self, other: "Field", x: Tensor) -> str | None:
-        """Say in what way tokens are none of this field; None: they are."""
-        del x
-        return None if other == self else _other_kind(self, other)
+    @property
+    def words(self) -> str:
+        """What such data are, for people."""
+        return f"text in windows of {self.window} tokens"
 
 
 Field: TypeAlias = Vector | Image | Category | Tokens
-FIELDS: dict[str, type[Field]] = {
-    "vector": Vector,
-    "image": Image,
-    "category": Category,
-    "tokens": Tokens,
-}
-"""The kinds of field, by the names that ``run.toml`` has for them."""
 
 
 class WithFields(ABC):
@@ -294,6 +360,11 @@ class WithFields(ABC):
         return self.field.levels if isinstance(self.field, Image) else 0
 
     @property
+    def side(self) -> int | None:
+        """Pixels of images from left to right, else None."""
+        return self.field.width if isinstance(self.field, Image) else None
+
+    @property
     def vocabulary(self) -> int:
         """Tokens of text, the special ones included, else 0."""
         return self.field.vocabulary if isinstance(self.field, Tokens) else 0
@@ -321,56 +392,8 @@ def labelled(x: Field, labels: Sequence[str]) -> dict[str, Field]:
     return {X: x, LABEL: Category(states=tuple(labels))} if labels else {X: x}
 
 
-def to_plain(field: Field) -> dict[str, Any]:
-    """Return a field as TOML can hold it: of each column only what is not the default."""
-    name = next(name for name, cls in FIELDS.items() if isinstance(field, cls))
-    values = asdict(field)
-    if isinstance(field, Vector):
-        usual = asdict(Column(name=""))
-        cells = [
-            {k: v for k, v in asdict(column).items() if v != usual[k]} for column in field.columns
-        ]
-        plain = all(set(cell) == {"name"} for cell in cells)
-        values = {"columns": list(field.names) if plain else cells}
-    return {"type": name, **values}
-
-
-def from_plain(found: Mapping[str, Any]) -> Field:
-    """Return the field that :func:`to_plain` described.
-
-    Raises:
-        KeyError: If it is none.
-        TypeError: Likewise.
-    """
-    values: dict[str, Any] = {k: v for k, v in found.items() if k != "type"}
-    cls: type[Any] = FIELDS[found["type"]]
-    if "states" in values:
-        values["states"] = tuple(values["states"])
-    if "columns" in values:
-        cells = [{"name": cell} if isinstance(cell, str) else cell for cell in values["columns"]]
-        values["columns"] = tuple(
-            Column(**{**cell, "states": tuple(cell.get("states", ()))}) for cell in cells
-        )
-    return cls(**values)
-
-
-def check_same(mine: Field, other: Field, x: Tensor, *, who: str, source: str) -> None:
-    """Refuse examples of a field that is not the one expected.
-
-    Args:
-        mine: What is expected.
-        other: What there is.
-        x: The examples.
-        who: Whose field ``mine`` is, for the message.
-        source: Where the examples come from.
-
-    Raises:
-        DataError: If they differ.
-    """
-    if (problem := mine.difference(other, x)) is not None:
-        raise DataError(f"{source} does not fit {who}, which {problem}")
-
-
-def _other_kind(mine: Field, other: Field) -> str:
-    shapes = [list(field.event_shape) for field in (mine, other)]
-    return f"holds {mine.kind} of shape {shapes[0]}, not {other.kind} of shape {shapes[1]}"
+def _places(own: Sequence[_T], wanted: Sequence[_T], what: str) -> list[int]:
+    if strange := [name for name in own if name not in wanted]:
+        known = ", ".join(map(str, wanted[:10]))
+        raise DataError(f"{what} {strange[0]!r}, which is not one of {known}")
+    return [wanted.index(name) for name in own]

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import Image, labelled
+from ancestral.data.fields import LABEL, Image, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents
@@ -168,15 +168,15 @@ def _examples(
         raise DataError(f"{shown(labels)}: must hold {len(x)} whole numbers, one for each image")
     if len(values) and values.min() < 0:
         raise DataError(f"{shown(labels)}: labels must be at least 0, got {values.min()}")
-    return Examples(x, {"label": torch.from_numpy(values.astype(np.int64))}), notes
+    return Examples(x, {LABEL: torch.from_numpy(values.astype(np.int64))}), notes
 
 
 def _contents(
     examples: Examples, test: Examples | None, notes: tuple[str, ...], names: tuple[str, ...]
 ) -> Contents:
     labels: tuple[str, ...] = ()
-    if "label" in examples.given:
-        parts = [part.given["label"] for part in (examples, test) if part is not None]
+    if LABEL in examples.given:
+        parts = [part.given[LABEL] for part in (examples, test) if part is not None]
         count = 1 + max((int(part.max()) for part in parts if len(part)), default=-1)
         labels = names if len(names) >= count else tuple(str(value) for value in range(count))
     return Contents(

@@ -5,8 +5,9 @@ import struct
 import warnings
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -15,10 +16,19 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageOps, UnidentifiedImageError
+from torch import Tensor
 
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import Image, labelled
+from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.files import reason, shown
+from ancestral.data.image_pairs import (
+    MASK,
+    check_field,
+    check_masks,
+    decode_mask,
+    find_fields,
+    stack_masks,
+)
 from ancestral.data.images import choose_size, resized_note, square
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order
@@ -55,11 +65,12 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     """Read all images below a folder.
 
     Subfolders named ``train`` and ``test`` (and ``validation``) are the source's own splits. Two
-    or more subfolders with images are classes. Hidden files are passed over, others are counted.
+    or more subfolders with images are classes; ``images`` and ``masks``, or ``a`` and ``b``, hold
+    pairs. Hidden files are passed over, others are counted.
 
     Args:
         folder: Any nesting; links are followed.
-        loading: Gives the size of the images.
+        loading: Gives the size of the images, and which of a pair is modelled.
         progress: Called after each image.
 
     Raises:
@@ -68,22 +79,35 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     files, others = _walk(folder)
     if not files:
         _refuse(folder, others)
-    splits = _own_splits(files, folder)
-    images, notes = _read(files, folder, loading, progress)
-    classes, label_notes = _classes(files, folder, nested=splits is not None)
+    own_splits = _has_splits(files, folder)
+    found, alone = find_fields(
+        files, folder, lambda path: _split(path, folder) if own_splits else ""
+    )
+    check_field(folder, loading.field, found)
+    apart, *second = found
+    x, files = loading.field or [*found][-1], found[apart]
+    fields, values, notes = _read(found, folder, loading, progress)
+    if second:
+        notes.append(f"{len(files)} pairs, by the names of their files: {x} given the other")
+    if alone:
+        notes.append(f"images without a partner passed over ({len(alone)}): {_some(alone)}")
+    depth = int(own_splits) + len(second)
+    classes, label_notes = _classes(files, folder, depth=depth)
     notes += label_notes
     if others:
         notes.append(f"files that are not images passed over ({len(others)}): {_some(others)}")
     labels = tuple(sorted(set(classes), key=label_order))
-    given = {}
     if labels:
-        given["label"] = torch.tensor([labels.index(name) for name in classes])
-    everything = Examples(torch.from_numpy(images), given)
-    fields = labelled(Image.of(everything.x), labels)
-    if splits is None:
-        return Contents(fields=fields, examples=everything, notes=tuple(notes))
+        values[LABEL] = torch.tensor([labels.index(name) for name in classes])
+        fields[LABEL] = Category(states=labels)
+    fields, everything = {X: fields.pop(x), **fields}, Examples(values.pop(x), values)
+    apart = X if apart == x else apart
+    if not own_splits:
+        return Contents(fields=fields, examples=everything, apart=apart, notes=tuple(notes))
+    splits = [_split(path, folder) for path in files]
     own = {
-        name: everything[torch.tensor([split == name for split in splits])] for name in set(splits)
+        name: everything[torch.tensor([split == name for split in splits])]
+        for name in {"train", "test", *splits}
     }
     notes.append("splits taken from the subfolders " + ", ".join(sorted(own)))
     return Contents(
@@ -91,19 +115,20 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         examples=own["train"],
         test=own["test"],
         validation=own.get("validation"),
+        apart=apart,
         notes=tuple(notes),
     )
 
 
-def load_image(path: Path, loading: Loading) -> Contents:
-    """Read one image as a set of one.
+def load_image(path: Path, loading: Loading, expected: Field | None = None) -> Contents:
+    """Read one image as a set of one; as a mask, where one is expected.
 
     Raises:
         DataError: If it cannot be read.
     """
-    pixels, notes = _read([path], path.parent, loading, None)
-    x = torch.from_numpy(pixels)
-    return Contents(fields={"x": Image.of(x)}, examples=Examples(x), notes=tuple(notes))
+    name = MASK if isinstance(expected, Image) and expected.values else X
+    fields, values, notes = _read({name: [path]}, path.parent, loading, None)
+    return Contents(fields={X: fields[name]}, examples=Examples(values[name]), notes=tuple(notes))
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -137,28 +162,19 @@ def _some(paths: Sequence[Path]) -> str:
     return names if len(paths) <= 3 else f"{names}, ..."
 
 
-def _own_splits(files: Sequence[Path], folder: Path) -> list[str] | None:
-    tops = [path.relative_to(folder).parts[:-1][:1] for path in files]
-    names = {top[0].lower() if top else "" for top in tops}
-    if names in ({"images", "masks"}, {"a", "b"}) and _paired(files):
-        pair = " and ".join(sorted(names))
-        raise DataError(
-            f"{shown(folder)}: {pair} are pairs of images, which no model here reads yet; "
-            "name one of the two folders"
-        )
-    if not {"train", "test"} <= {_SPLITS.get(name) for name in names} or not names <= set(_SPLITS):
-        return None
-    return [_SPLITS[top[0].lower()] for top in tops]
+def _has_splits(files: Sequence[Path], folder: Path) -> bool:
+    """Tell whether the first subfolders are the source's own splits."""
+    names = {_split(path, folder) for path in files}
+    return {"train", "test"} <= names <= set(_SPLITS.values())
 
 
-def _paired(files: Sequence[Path]) -> bool:
-    """Tell pairs from classes: every name stands twice."""
-    return set(Counter(path.stem for path in files).values()) == {2}
+def _split(path: Path, folder: Path) -> str:
+    parts = path.relative_to(folder).parts
+    return _SPLITS.get(parts[0].lower(), "") if len(parts) > 1 else ""
 
 
-def _classes(files: Sequence[Path], folder: Path, *, nested: bool) -> tuple[list[str], list[str]]:
+def _classes(files: Sequence[Path], folder: Path, *, depth: int) -> tuple[list[str], list[str]]:
     """Return the class of each file, or nothing, and what was decided."""
-    depth = int(nested)
     folders = [path.relative_to(folder).parts[:-1] for path in files]
     names = [parts[depth] if len(parts) > depth else "" for parts in folders]
     distinct = set(names)
@@ -171,37 +187,53 @@ def _classes(files: Sequence[Path], folder: Path, *, nested: bool) -> tuple[list
 
 
 def _read(
-    files: Sequence[Path], folder: Path, loading: Loading, progress: Progress | None
-) -> tuple[NDArray[np.uint8], list[str]]:
-    """Return all images, [N, C, S, S], and what was done to them."""
-    notes: list[str] = []
+    files: Mapping[str, Sequence[Path]],
+    folder: Path,
+    loading: Loading,
+    progress: Progress | None,
+) -> tuple[dict[str, Field], dict[str, Tensor], list[str]]:
+    """Return what each field is, all images of it, uint8 [N, C, S, S], and what was done."""
+    every = [path for paths in files.values() for path in paths]
+    fields: dict[str, Field] = {}
+    values: dict[str, Tensor] = {}
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
     ):
         # What Pillow warns of is in the metadata; damaged pixels are errors.
         warnings.filterwarnings("ignore", module="PIL")
-        shapes = list(_each(pool, _shape, files, folder))
+        shapes = list(_each(pool, _shape, every, folder))
+        if len(files) > 1 and MASK in files:
+            at = len(files[MASK])
+            check_masks(files[MASK], shapes[:at], shapes[at:])
         target = choose_size(shapes, loading.size)
-        if target is not None:
-            notes.append(resized_note(shapes, target))
-        size = target or shapes[0][0]
-        decoded, remarks = [], Counter[str]()
-        for image, remark in _each(pool, lambda path: _decode(path, size), files, folder):
-            decoded.append(image)
-            remarks.update(remark)
-            if progress is not None:
-                progress(len(decoded), len(files))
-    notes += [
-        f"{remark}: {count} of {len(files)} images" for remark, count in sorted(remarks.items())
-    ]
+        notes = [] if target is None else [resized_note(shapes, target)]
+        size, done = target or shapes[0][0], 0
+        for name, paths in files.items():
+            decode = partial(decode_mask if name == MASK else _decode, size=size)
+            decoded, remarks = [], Counter[str]()
+            for image, remark in _each(pool, decode, paths, folder):
+                decoded.append(image)
+                remarks.update(remark)
+                done += 1
+                if progress is not None:
+                    progress(done, len(every))
+            stack = stack_masks if name == MASK else _stack
+            fields[name], values[name], note = stack(decoded, folder)
+            said = [f"{what}: {n} of {len(paths)} images" for what, n in sorted(remarks.items())]
+            notes += [f"{name}: {line}" if len(files) > 1 else line for line in (*said, note)]
+    return fields, values, notes
+
+
+def _stack(decoded: Sequence[NDArray[np.uint8]], folder: Path) -> tuple[Field, Tensor, str]:
+    del folder
     coloured = sum(image.ndim == 3 for image in decoded)
-    notes.append(_colour_note(coloured, len(decoded)))
-    channels = 3 if coloured else 1
+    channels, size = 3 if coloured else 1, len(decoded[0])
     result = np.empty((len(decoded), channels, size, size), dtype=np.uint8)
     for index, image in enumerate(decoded):
         result[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
-    return result, notes
+    x = torch.from_numpy(result)
+    return Image.of(x), x, _colour_note(coloured, len(decoded))
 
 
 def _each(

@@ -30,13 +30,17 @@ def choose_size(shapes: Iterable[tuple[int, int]], asked: int | None) -> int | N
     return DEFAULT_SIZE
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """Crop the largest centred square and bring it to ``size`` pixels a side (bilinear)."""
+def square(image: Image.Image, size: int, *, smooth: bool = True) -> Image.Image:
+    """Crop the largest centred square and bring it to ``size`` pixels a side.
+
+    Bilinear; where not ``smooth``, each pixel is the nearest one, so that no value is new.
+    """
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     box = (left, top, left + side, top + side)
     # Pillow widens the bilinear filter when it shrinks, so that nothing is skipped.
-    return image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return image.resize((size, size), how, box=box)
 
 
 def resized_note(shapes: Iterable[tuple[int, int]], size: int) -> str:

@@ -16,7 +16,7 @@ from ancestral.data.catalogue import FOLDERS, HOW, NAMES
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.delimited import load_csv
 from ancestral.data.discrete import load_states
-from ancestral.data.fields import Image, Vector, labelled
+from ancestral.data.fields import LABEL, Field, Image, Vector, X, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,
@@ -25,6 +25,7 @@ from ancestral.data.idx import (
     load_idx_folder,
 )
 from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_image_folder
+from ancestral.data.image_pairs import check_field
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.tables import load_parquet
@@ -83,17 +84,21 @@ def load(
     path = Path(source).expanduser()
     if source and source not in NAMES and not loading.discrete and _is_text(path):
         _refuse_label(path, loading)
+        check_field(path, loading.field)
         return load_corpus(path, loading, tokenizer=tokenizer, progress=progress)
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
 
 
-def read(source: str, loading: Loading = _DEFAULT) -> tuple[Examples, Contents]:
+def read(
+    source: str, loading: Loading = _DEFAULT, *, expected: Field | None = None
+) -> tuple[Examples, Contents]:
     """Read all examples in the order of the file, not split; one image counts as a set of one.
 
     Args:
         source: As for ``load``, or one file of an image.
         loading: Size of images, label column.
+        expected: What ``x`` should be: states are then read under its names, masks by value.
 
     Returns:
         The examples, with those of the source's own splits at the end, and what else was read.
@@ -109,9 +114,9 @@ def read(source: str, loading: Loading = _DEFAULT) -> tuple[Examples, Contents]:
     """
     path = Path(source).expanduser()
     if source not in NAMES and path.suffix.lower() in SUFFIXES and path.is_file():
-        contents = load_image(path, loading)
+        contents = load_image(path, loading, expected)
     else:
-        contents, _, _ = _find(source, loading, None)
+        contents, _, _ = _find(source, loading, None, expected)
     parts = [contents.examples, contents.validation, contents.test]
     found = [part for part in parts if part is not None]
     given = {name: torch.cat([part.given[name] for part in found]) for name in found[0].given}
@@ -136,17 +141,21 @@ def fresh(name: str, n: int, *, seed: int) -> Tensor | None:
     return toys.draw(name, n, 1, seed) if name in toys.TOYS else None
 
 
-def _find(source: str, loading: Loading, progress: Progress | None) -> tuple[Contents, str, str]:
+def _find(
+    source: str, loading: Loading, progress: Progress | None, expected: Field | None = None
+) -> tuple[Contents, str, str]:
     """Return the contents, a short name, and the source in a form that can be kept."""
+    path = Path(source).expanduser()
+    if source in NAMES or not path.is_dir():
+        check_field(source, loading.field)
     if source in NAMES:
         if loading.label is not None:
             raise DataError(f"{source}: has no column {loading.label!r} to be the label")
         return _named(source, loading), source, source
-    path = Path(source).expanduser()
     if not source or not path.exists():
         _unknown(source)
     try:
-        contents = _from_path(path, loading, progress)
+        contents = _from_path(path, loading, progress, expected)
     except OSError as error:
         raise DataError(f"{shown(path)}: cannot be read: {reason(error)}") from error
     absolute = Path(os.path.abspath(path))
@@ -171,7 +180,7 @@ def _toy(name: str) -> Contents:
         Examples(toys.draw(name, size, 0, split)) for split, size in enumerate(toys.SIZES)
     )
     return Contents(
-        fields={"x": Vector.of_numbers(("x", "y"))},
+        fields={X: Vector.of_numbers(("x", "y"))},
         examples=train,
         validation=validation,
         test=test,
@@ -188,12 +197,14 @@ def _digits(loading: Loading) -> Contents:
     label = torch.as_tensor(target).long()
     return Contents(
         fields=labelled(Image.of(x, levels=17), tuple("0123456789")),
-        examples=Examples(x, {"label": label}),
+        examples=Examples(x, {LABEL: label}),
         notes=notes,
     )
 
 
-def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Contents:
+def _from_path(
+    path: Path, loading: Loading, progress: Progress | None, expected: Field | None
+) -> Contents:
     suffix = path.suffix.lower()
     if path.is_dir() or suffix not in _TABLES:
         _refuse_label(path, loading)
@@ -204,7 +215,7 @@ def _from_path(path: Path, loading: Loading, progress: Progress | None) -> Conte
     if path.stat().st_size == 0:
         raise DataError(f"{shown(path)}: the file is empty")
     if loading.discrete:
-        return load_states(path, loading)
+        return load_states(path, loading, expected)
     if suffix in FILES:
         return FILES[suffix](path, loading)
     if "ubyte" in path.name or "idx" in suffix:
@@ -234,6 +245,7 @@ def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents
     files = find_idx(path)
     if files is None:
         return load_image_folder(path, loading, progress)
+    check_field(path, loading.field)
     fashion = any("fashion" in part.lower() for part in files.train.parts)
     return load_idx_folder(files, loading, FASHION_LABELS if fashion else ())
 

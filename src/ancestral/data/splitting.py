@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset, Examples, Fresh, Loading
-from ancestral.data.fields import Field, Vector, WithFields, X
+from ancestral.data.fields import LABEL, Field, Vector, WithFields, X
+from ancestral.data.plain import to_plain
 from ancestral.errors import DataError
 
 MINIMUM_ROWS = 10
@@ -149,6 +150,8 @@ def _fingerprint(contents: Contents, splits: Sequence[Examples]) -> str:
     digest = hashlib.sha256()
     header = [contents.kind, contents.columns, contents.labels, contents.levels]
     header += [contents.states] if contents.states else []
+    if contents.fields.keys() - {X, LABEL}:
+        header += [{name: to_plain(field) for name, field in contents.fields.items()}]
     digest.update(json.dumps(header).encode())
     for split in splits:
         for name, value in [("x", split.x), *sorted(split.given.items())]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import Vector, labelled
+from ancestral.data.fields import LABEL, Vector, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
@@ -77,7 +77,7 @@ def table_contents(
     given: dict[str, Tensor] = {}
     labels: tuple[str, ...] = ()
     if label is not None:
-        given["label"], labels = encode_labels(path, label)
+        given[LABEL], labels = encode_labels(path, label)
         said.append(f"{len(labels)} labels: {_shorten(labels)}")
     x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
     whole = [name for name, column in zip(columns, x.T, strict=True) if _whole(column)]

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from csv import writer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from ancestral.data.fields import Field, Image, Vector
+from ancestral.data.fields import Field, Image, Tokens, Vector
 from ancestral.data.files import atomic, reason, shown
 from ancestral.errors import ConfigError, RunError
 
@@ -133,6 +133,28 @@ def table_path(path: Path, *, kind: str = "tables", others: Sequence[str] = ()) 
     return path
 
 
+def csv_lines(rows: Iterable[Sequence[object]], delimiter: str = ",") -> Iterator[str]:
+    r"""Yield the lines of separated values, a cell between quotes where it needs them.
+
+    Example:
+        >>> list(csv_lines([["a", "b,c"], [1, 2.5]]))
+        ['a,"b,c"\n', '1,2.5\n']
+    """
+    for row in rows:
+        line = io.StringIO()
+        writer(line, delimiter=delimiter, lineterminator="\n").writerow(row)
+        yield line.getvalue()
+
+
+def check_samples_path(path: Path, field: Field) -> Path:
+    """Return where samples of a field are written to: a table is a csv where no ending is given.
+
+    Raises:
+        ConfigError: If such samples are not written to that ending.
+    """
+    return _PLACES.get(type(field), lambda path, _: path)(path, field)
+
+
 def image_grid(
     x: Tensor, levels: int = 256, *, columns: int | None = None, scale: int | None = None
 ) -> Picture.Image:
@@ -193,7 +215,7 @@ def _write_array(x: Tensor, path: Path) -> Path:
 def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
     if len(field.columns) != x.shape[1]:
         raise ValueError(f"{x.shape[1]} columns need as many names, got {len(field.columns)}")
-    path = table_path(path, kind=field.kind, others=ARRAYS)
+    path = _row_place(path, field)
     values = {
         column.name: np.array(column.states)[cells.long().numpy()]
         if column.discrete
@@ -202,6 +224,23 @@ def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
     }
     return write_table(values, path, kind=field.kind)
 
+
+def _row_place(path: Path, field: Vector) -> Path:
+    return table_path(path, kind=field.kind, others=ARRAYS)
+
+
+def _text_place(path: Path, field: Tokens) -> Path:
+    del field
+    if path.suffix.lower() in ARRAYS:
+        raise ConfigError(f"texts are written as they are or to tables, got {shown(path)!r}")
+    return path
+
+
+_PLACES: dict[type[Field], Callable[[Path, Any], Path]] = {
+    Vector: _row_place,
+    Tokens: _text_place,
+}
+"""What refuses an ending before any work, for fields that go to one file."""
 
 _WRITERS: dict[type[Field], Callable[[Tensor, Path, Any], Path]] = {
     Vector: _write_rows,
@@ -219,7 +258,7 @@ def _write_as(suffix: str, table: "pyarrow.Table", draft: Path) -> None:
         style = csv.WriteOptions(include_header=False, delimiter=delimiter, quoting_style="needed")
         with draft.open("wb") as file:
             # Written here: pyarrow puts every name between quotes, needed or not.
-            file.write(_header(table.column_names, delimiter).encode())
+            file.write(next(csv_lines([table.column_names], delimiter)).encode())
             csv.write_csv(table, file, style)
     else:
         rows = [json.dumps(_finite(row), ensure_ascii=False) for row in table.to_pylist()]
@@ -227,13 +266,6 @@ def _write_as(suffix: str, table: "pyarrow.Table", draft: Path) -> None:
         if suffix == ".json":
             text = "[" + ",\n ".join(rows) + "]\n"
         draft.write_text(text, encoding="utf-8")
-
-
-def _header(columns: Sequence[str], delimiter: str) -> str:
-    """Return the line of the names, each between quotes where it needs them."""
-    line = io.StringIO()
-    writer(line, delimiter=delimiter, lineterminator="\n").writerow(columns)
-    return line.getvalue()
 
 
 def _finite(row: Mapping[str, object]) -> dict[str, object]:

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from ancestral.capabilities import Classifies
-from ancestral.data.dataset import Dataset
-from ancestral.data.discrete import relabel
+from ancestral.data.dataset import Dataset, adopt
+from ancestral.data.fields import LABEL
 from ancestral.data.sources import fresh
 from ancestral.errors import RunError
 from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
@@ -17,7 +17,7 @@ from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text import evaluate_text
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.other_text import other_text
+from ancestral.recipes.kinds import ways_of
 from ancestral.recipes.reporting import Shown, is_toy, model_entry, report_run, section_of
 from ancestral.recipes.runs import Run
 
@@ -84,9 +84,11 @@ def evaluate_run(
     """
     run = run if isinstance(run, Run) else Run.open(run)
     units = run.model(device=device)
-    loaded = run.data() if data is None else _other(run, data)
-    if units.can(Classifies):
-        loaded = relabel(loaded, run.record.data.labels)
+    loaded = run.data() if data is None else ways_of(run).other(run, data)
+    fields = run.record.data.fields
+    if units.can(Classifies) and LABEL in fields:
+        words = {"who": f"{run.folder} models", "source": data or loaded.source}
+        loaded = adopt(loaded, {LABEL: fields[LABEL]}, **words)
     found = measure(units, loaded, setting=setting, progress=progress)
     if data is not None and loaded.corpus is not None:  # How it was read, and what was left out.
         found = replace(found, notes=(*loaded.notes, *found.notes))
@@ -121,7 +123,3 @@ def measure(
 
     again = draw if is_toy(data) else None
     return evaluate(units, data, setting=setting, fresh=again, progress=progress)
-
-
-def _other(run: Run, source: str) -> Dataset:
-    return other_text(run, source) if run.record.data.kind == "text" else run.same_kind(source)

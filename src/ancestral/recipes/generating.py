@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,12 @@ from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.capabilities import LanguageModel
 from ancestral.data.files import reason, shown
 from ancestral.data.text import Tokenizer
+from ancestral.data.writing import TABLES, write_table
 from ancestral.errors import CapabilityError, ConfigError
+from ancestral.recipes.answers import Answer
+from ancestral.recipes.files import write_text
 from ancestral.recipes.runs import Run
+from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of
 
 _BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
@@ -82,6 +86,25 @@ class Writing:
             raise ConfigError(f"{' and '.join(chosen + held)} exclude each other: give one")
         if 0 < self.beams < self.n:
             raise ConfigError(f"n must be at most beams = {self.beams}, got {self.n}")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], *, n: int, seed: int) -> "Writing":
+        """Return what the options of ``ancestral sample`` say, those that were given.
+
+        Raises:
+            ConfigError: If a value is out of its range.
+        """
+        chosen = {name: value for name, value in options.items() if name != "int8"}
+        names = [each.name for each in fields(Decoding) if each.name in chosen]
+        decoding = {name: chosen.pop(name) for name in names}
+        if "top_k" in decoding:
+            decoding["top_k"] = decoding["top_k"] or None
+        chosen["stop"] = tuple(chosen.get("stop", ()))
+        if "schema" in chosen:
+            chosen["schema"] = read_schema(chosen["schema"])
+        return cls(
+            decoding=Decoding().but(**decoding), n=1 if n is None else n, seed=seed, **chosen
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +294,41 @@ class Writer:
         if other.tokenizer != self.tokenizer:
             raise ConfigError(f"draft must have the run's own tokenizer, {name} has another")
         return other.model
+
+
+def draw_texts(run: Run, asked: Asked) -> Answer:
+    """Return texts of a run: one alone is shown as it is made.
+
+    Raises:
+        CapabilityError: If the model cannot do what is asked.
+        ConfigError: If the prompt or a setting does not fit the run.
+    """
+    if asked.given or asked.means:
+        raise CapabilityError("--given and --means are not of language models; try --prompt")
+    what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=asked.seed)
+    writer = Writer.open(run, device=asked.device, int8="int8" in asked.writing)
+
+    def rows() -> list[dict[str, Any]]:
+        return [one.to_json() for one in writer.write(what)]
+
+    def write(path: Path) -> Path:
+        found = rows()
+        if path.suffix.lower() in TABLES:
+            return write_table({name: [row[name] for row in found] for name in found[0]}, path)
+        write_text(path, "".join(f"{row['text']}\n" for row in found))
+        return path
+
+    def show() -> Iterator[str]:
+        if what.n > 1 or what.beams or what.stop:
+            yield "\n\n".join(row["text"] for row in rows()) + "\n"
+            return
+        stream, prompt = writer.tokenizer.stream(), what.prompt
+        for choices in writer.steps(what):
+            yield prompt + stream.feed([choice.token for choice in choices])
+            prompt = ""
+        yield stream.finish() + "\n"
+
+    return Answer(write=write, to_json=lambda: {"samples": rows()}, show=show, facts={"n": what.n})
 
 
 def read_schema(path: Path) -> dict[str, Any]:

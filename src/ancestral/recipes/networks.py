@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from ancestral.classic import DiscreteNetwork
 from ancestral.errors import CapabilityError, DataError
-from ancestral.networks import BayesianNetwork, read_network, student_network
+from ancestral.networks import BayesianNetwork, Table, read_network, student_network
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest
 
@@ -62,10 +61,12 @@ def network_of(run: Run) -> BayesianNetwork:
         RunError: If it has no weights yet.
         CapabilityError: If the run is of another model.
     """
-    model = run.model().model if run.record.data.kind == "tables" else None
-    if not isinstance(model, DiscreteNetwork):
+    network = getattr(run.model().model, "network", None)
+    if not isinstance(network, BayesianNetwork) or not all(
+        isinstance(node.conditional, Table) for node in network.nodes.values()
+    ):
         raise CapabilityError(
             f"{run.folder} must be a run of bayes-net, a network of probability tables, "
             f"got one of {run.record.model}"
         )
-    return model.network
+    return network

@@ -32,8 +32,8 @@ def other_text(run: Run, source: str) -> Dataset:
     notes: tuple[str, ...] = ()
     seen: list[Documents] = []
     try:
-        own = run.data().corpus
-        seen = [own.train, own.validation] if own is not None else []
+        own = run.data().text
+        seen = [own.train, own.validation]
     except (DataError, RunError) as error:
         notes = (
             f"what the run was trained on is not left out, nor memorisation measured: {error}",

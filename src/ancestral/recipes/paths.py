@@ -1,6 +1,5 @@
 """Latents of data, and walks between two examples through them."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,17 +8,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from ancestral.capabilities import Encodes, Given
-from ancestral.data.dataset import Examples, Loading
-from ancestral.data.discrete import read_states
+from ancestral.capabilities import Encodes
+from ancestral.data.dataset import Examples, as_field
+from ancestral.data.fields import LABEL, Category, X
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
-from ancestral.data.words import open_words
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.record import DataRecord
 from ancestral.recipes.runs import Run
-from ancestral.recipes.validation import conditions
 
 _CHUNK = 1_000
 _ENCODERS = "vae, image-vae"
@@ -74,8 +72,8 @@ def interpolate_run(
 ) -> Tensor:
     """Return a walk between two examples through the latents, [steps, *event] in user units.
 
-    Each end is encoded under its own label, where the model has one; on the way the label is that
-    of the nearer end.
+    Each end is encoded under what is given of it, such as its label, where the model takes it; on
+    the way it is that of the nearer end.
 
     Args:
         run: The run, or its folder.
@@ -97,11 +95,11 @@ def interpolate_run(
     ends = [_one(run, units, end) for end in (a, b)]
     first, last = (_encode(units, end, device).mean[0] for end in ends)
     way = (slerp if spherical else interpolate)(first, last, steps)
-    given: Given = {}
-    if conditions(units):
-        half = (steps + 1) // 2
-        labels = [ends[0].given["label"]] * half + [ends[1].given["label"]] * (steps - half)
-        given = {"label": torch.cat(labels).to(device)}
+    half = (steps + 1) // 2
+    given = {
+        name: torch.cat([value] * half + [ends[1].given[name]] * (steps - half)).to(device)
+        for name, value in (units.taken(ends[0].given) or {}).items()
+    }
     return units.decode(way, given=given or None).cpu()
 
 
@@ -116,85 +114,62 @@ def _encoder(run: Run, device: str) -> InDataUnits:
 
 def _encode(units: InDataUnits, examples: Examples, device: str) -> Distribution:
     given = {name: value.to(device) for name, value in examples.given.items()}
-    return units.encode(examples.x.to(device), given=given if conditions(units) else None)
+    return units.encode(examples.x.to(device), given=units.taken(given))
 
 
-def examples_for(run: Run, source: str) -> Examples:
-    """Read all examples of a source, in its order, and check that the run's model takes them.
+def examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, ...]]:
+    """Read all examples of a source, in its order, for the model of a run.
 
-    Raises:
-        RunError: If it does not.
-        DataError: If they cannot be read.
-    """
-    return labelled_examples_for(run, source)[0]
-
-
-def labelled_examples_for(run: Run, source: str) -> tuple[Examples, tuple[str, ...]]:
-    """Return the same, and the names of their labels; a table need not have the label's column.
+    Returns:
+        The examples, under the run's states; their labels, which need not be the run's, keep the
+        numbers that they have in the names returned. A table need not have the label's column.
 
     Raises:
         RunError: If the run's model does not take them.
         DataError: If they cannot be read.
     """
-    mine = run.record.data
-    path = Path(source).expanduser()
-    if mine.kind == "tables" and path.is_file():
-        return _states_for(run, path), ()
-    loading = mine.loading
-    if mine.kind == "images":
-        loading = replace(loading, size=mine.event_shape[-1])
-    examples, contents = _read(source, loading, mine.columns)
-    shape = tuple(examples.x.shape[1:])
-    if contents.kind == mine.kind:
-        run.check_columns(contents.columns, source)
-        run.check_levels(examples.x, contents.levels, source)
-    if contents.kind != mine.kind or shape != mine.event_shape:
-        raise RunError(
-            f"{run.folder} models {mine.kind} of shape {list(mine.event_shape)}, "
-            f"{source} holds {contents.kind} of shape {list(shape)}"
-        )
-    return examples, contents.labels
+    examples, contents = _read(source, run.record.data)
+    values = {X: examples.x, **examples.given}
+    for name, mine in run.record.data.fields.items():
+        if name in values and name != LABEL:
+            words = {"who": f"{run.folder} models", "source": source}
+            values[name] = as_field(mine, contents.fields[name], values[name], **words)
+    return Examples(values.pop(X), values), contents.labels
 
 
-def _states_for(run: Run, path: Path) -> Examples:
-    """Read a table by the names of the run's own states, whichever of them stand in it."""
-    mine = run.record.data
-    table = open_words(path, expected=mine.columns)
-    run.check_columns(table.columns, str(path))
-    return Examples(read_states(table, mine.states, missing=mine.loading.missing))
-
-
-def _read(source: str, loading: Loading, columns: Sequence[str]) -> tuple[Examples, Contents]:
-    """Read a source; a table that has only the columns of x has lost nothing that is needed."""
+def _read(source: str, mine: DataRecord) -> tuple[Examples, Contents]:
+    """Read a source; one that has only ``x`` has lost nothing that is needed."""
+    loading = replace(mine.loading, size=mine.side)
     try:
-        return read(source, loading)
+        return read(source, loading, expected=mine.field)
     except DataError:
-        if loading.label is None:
+        bare = replace(loading, label=None, field=None)
+        if bare == loading:
             raise
         with suppress(DataError):  # The first error is the one to tell.
-            found = read(source, replace(loading, label=None))
-            if found[1].columns == tuple(columns):
+            found = read(source, bare, expected=mine.field)
+            if mine.field.difference(found[1].field, found[0].x) is None:
                 return found
         raise
 
 
 def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
-    """Read all examples of a source, their labels numbered as the run has them, if it needs any.
+    """Read all examples of a source, with what the model takes as given, numbered as in the run.
 
     Raises:
-        RunError: If the model needs labels and there are none, or one that it does not know.
+        RunError: If it takes something that the source does not have.
+        DataError: If the source has a label that the run does not know.
     """
-    examples, own = labelled_examples_for(run, source)
-    if not conditions(units):
-        return examples
-    known = run.record.data.labels
-    if not own:
-        raise RunError(f"{run.folder} needs the label of each example, {source} has none")
-    if strange := [name for name in own if name not in known]:
-        few = ", ".join(known[:10])
-        raise RunError(f"{source}: the label {strange[0]!r} is none of {run.folder}: {few}")
-    place = torch.tensor([known.index(name) for name in own])
-    return Examples(examples.x, {**examples.given, "label": place[examples.given["label"]]})
+    examples, own = examples_for(run, source)
+    given = dict(examples.given)
+    for name, mine in run.record.data.fields.items():
+        if name == X or name not in units.nodes:
+            continue
+        if name not in given:
+            raise RunError(f"{run.folder} needs the {name} of each example, {source} has none")
+        if name == LABEL:
+            given[name] = mine.recode(given[name], Category(states=own), source)
+    return Examples(examples.x, given)
 
 
 def _one(run: Run, units: InDataUnits, end: str) -> Examples:

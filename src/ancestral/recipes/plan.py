@@ -27,6 +27,7 @@ from ancestral.training.options import Options, by_adamw
 
 _LOADING = {
     "label": "label",
+    "field": "field",
     "fractions": "fractions",
     "split_seed": "seed",
     "size": "size",

@@ -12,7 +12,8 @@ import torch
 
 from ancestral import __version__
 from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Shape, WithFields, from_plain, to_plain
+from ancestral.data.fields import Field, Shape, WithFields
+from ancestral.data.plain import from_plain, to_plain
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.recipes import settings

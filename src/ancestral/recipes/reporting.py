@@ -201,6 +201,8 @@ def _changed(record: Record) -> dict[str, object]:
         found["pixels"] = loading.size
     if loading.label is not None:
         found["label"] = loading.label
+    if loading.field is not None:
+        found["field"] = loading.field
     if loading.seed:
         found["split_seed"] = loading.seed
     usual = settings.plain(TextLoading())

@@ -1,7 +1,7 @@
 """A run is a folder: opened for reading here, written by :mod:`ancestral.recipes.fitting`."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,8 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from ancestral.capabilities import Fits
-from ancestral.data.dataset import Dataset
-from ancestral.data.discrete import recode
+from ancestral.data.dataset import Dataset, adopt
+from ancestral.data.fields import LABEL, Field, Tokens, X
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
@@ -69,6 +69,11 @@ class Run:
         """The recipe of its model."""
         return recipe_named(self.record.model)
 
+    @property
+    def modelled(self) -> Field:
+        """The field that its model models, given the others."""
+        return self.record.data.fields[LABEL if self.recipe.conditional else X]
+
     def metrics(self) -> list[dict[str, Any]]:
         """Return the rows of ``metrics.jsonl``."""
         return read_metrics(self.folder / METRICS)
@@ -114,7 +119,7 @@ class Run:
             DamagedFileError: If it cannot be read.
         """
         path = self.folder / TOKENIZER
-        if self.record.data.kind != "text":
+        if not self.record.data.vocabulary:
             raise RunError(f"{self.folder} models {self.record.data.kind}: it has no tokenizer")
         try:
             found = Tokenizer.load(path)
@@ -134,11 +139,7 @@ class Run:
             RunError: If they have changed.
             DataError: If they cannot be read.
         """
-        tokenizer = self.tokenizer() if self.record.tuning is not None else None
-        load_as = partial(load, self.record.data.source, self.record.data.loading)
-        data = load_as(tokenizer=tokenizer)
-        if data.corpus is not None and data.corpus.tokenizer != (own := self.tokenizer()):
-            data = load_as(tokenizer=own)  # It was learned by another version.
+        data = _LOADERS.get(type(self.record.data.field), _load_again)(self)
         if data.fingerprint != self.record.data.fingerprint:
             raise RunError(
                 f"the data of {self.folder} have changed: {self.record.data.source} has "
@@ -151,51 +152,30 @@ class Run:
         """Load other data, as the run's own were loaded, for this run's model.
 
         Raises:
-            RunError: If they are not the kind, shape or labels that the model knows.
-            DataError: If they cannot be read.
+            RunError: If they are not the fields that the model knows.
+            DataError: If they cannot be read, or hold a state that it does not know.
         """
         mine = self.record.data
+        fields = {name: field for name, field in mine.fields.items() if name != LABEL}
         data = load(source, mine.loading)
-        shape, wanted = tuple(data.event_shape), tuple(mine.event_shape)
-        if data.kind == mine.kind:
-            self.check_columns(data.columns, source)
-            for part in (data.train, data.validation, data.test):
-                self.check_levels(part.x, data.levels, source)
-        if data.kind != mine.kind or shape != wanted:
-            raise RunError(
-                f"{self.folder} models {mine.kind} of shape {list(wanted)}, "
-                f"{source} holds {data.kind} of shape {list(shape)}"
-            )
-        return recode(data, mine.states) if mine.kind == "tables" else data
+        return adopt(data, fields, who=f"{self.folder} models", source=source)
 
-    def check_columns(self, columns: Sequence[str], source: str) -> None:
-        """Refuse data whose columns are not the run's own, in their order.
 
-        Raises:
-            RunError: If a name or the order differs.
-        """
-        mine = self.record.data
-        if mine.kind != "images" and tuple(columns) != mine.columns:
-            raise RunError(
-                f"{self.folder} models the columns {', '.join(mine.columns)}, "
-                f"{source} has {', '.join(columns)}"
-            )
+def _load_again(run: Run) -> Dataset:
+    return load(run.record.data.source, run.record.data.loading)
 
-    def check_levels(self, x: Tensor, levels: int, source: str) -> None:
-        """Refuse images of other grey levels: their numbers mean other shades.
 
-        Arrays, which do not say how many they have, count as images of 256: of fewer, as samples
-        of the run may be, they are taken.
+def _load_text(run: Run) -> Dataset:
+    own, load_as = run.tokenizer(), partial(load, run.record.data.source, run.record.data.loading)
+    if run.record.tuning is not None:
+        return load_as(tokenizer=own)
+    data = load_as()
+    # Another version may have learned another tokenizer.
+    return data if data.text.tokenizer == own else load_as(tokenizer=own)
 
-        Raises:
-            RunError: If there are fewer levels than the run's, or a number is beyond them.
-        """
-        mine = self.record.data
-        if mine.kind == "images" and (levels < mine.levels or int(x.max()) >= mine.levels):
-            raise RunError(
-                f"{self.folder} models images of {mine.levels} grey levels, "
-                f"{source} holds images of {levels}"
-            )
+
+_LOADERS: dict[type[Field], Callable[[Run], Dataset]] = {Tokens: _load_text}
+"""How the data of a run are loaded again, where it is not by ``load`` alone."""
 
 
 def open_parts(

@@ -1,30 +1,77 @@
-"""Draw from a run, in the user's units; what is given by name or by number."""
+"""Draw from a run, in the user's units; what is given by name, by number or from a file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Given, Samples, SamplesMeans
-from ancestral.classic import DiscreteNetwork, GaussianMixture
-from ancestral.data.writing import write_samples
+from ancestral.capabilities import Given, Samples, SamplesMeans, TakesStates
+from ancestral.data.dataset import as_field
+from ancestral.data.fields import LABEL, Category, Field, Image, X
+from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.answers import Answer, examples_answer
 from ancestral.recipes.runs import Run
-from ancestral.recipes.settings import nearest
-from ancestral.recipes.validation import conditions
+from ancestral.recipes.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
 
 _NUMBERS_AT_ONCE = 2_000_000
+_USUAL = 16
+
+Value: TypeAlias = str | int | Tensor
+"""What is given: the name or the number of a state, a file of images, or a tensor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is to be drawn, as it was written.
+
+    Args:
+        n: Number of draws; None for the usual one.
+        given: NAME=VALUE, what is held fixed.
+        means: Means of p(x | z) in place of draws.
+        settings: How draws are made, where the model has a choice, in place of the run's own.
+        writing: Options of language models, by name.
+        seed: Of the draws.
+        device: Where to compute.
+    """
+
+    n: int | None = None
+    given: Sequence[str] = ()
+    means: bool = False
+    settings: Mapping[str, object] = field(default_factory=dict)
+    writing: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "cpu"
+
+
+def draw_examples(run: Run, asked: Asked) -> Answer:
+    """Return examples drawn from a run; raises as :func:`sample_run`."""
+    for name in asked.writing:
+        option, kind = "--" + name.replace("_", "-"), run.record.data.kind
+        raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
+    x = sample_run(
+        run,
+        asked.n,
+        given=asked.given,
+        means=asked.means,
+        settings=asked.settings,
+        seed=asked.seed,
+        device=asked.device,
+    )
+    facts = {"n": len(x), "means": asked.means}
+    return examples_answer(x, run.record.data.field, facts, beside=run.folder / "samples")
 
 
 def sample_run(
     run: Run | str | Path,
-    n: int,
+    n: int | None,
     *,
-    given: Mapping[str, str | int] | None = None,
+    given: Mapping[str, Value] | Sequence[str] = (),
     means: bool = False,
     settings: Mapping[str, object] | None = None,
     seed: int = 0,
@@ -34,9 +81,10 @@ def sample_run(
 
     Args:
         run: The run, or its folder.
-        n: Number of draws, at least 1.
-        given: ``{"label": "3"}``, of a conditional model; of ``bayes-net`` the states of any nodes,
-            of ``gmm`` the component ``z``.
+        n: Number of draws, at least 1; None for 16, or one for each image given.
+        given: ``{"label": "3"}``, of a conditional model; ``{"image": "photo.png"}``; of
+            ``bayes-net`` the states of any nodes, of ``gmm`` the component ``z``. Or the same as
+            texts NAME=VALUE.
         means: Means of p(x | z) in place of draws.
         settings: How draws are made, where the model has a choice, in place of the run's own.
         seed: Of the draws.
@@ -46,112 +94,133 @@ def sample_run(
         RunError: If it is not a run or has no weights.
         CapabilityError: If the model cannot do what is asked.
         ConfigError: If n < 1, or a node, label or state is unknown.
+        DataError: If a file of images cannot be read.
         InferenceError: If what is given is impossible.
     """
     run = run if isinstance(run, Run) else Run.open(run)
-    if n < 1:
+    if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     units = run.model(device=device, sampling=settings)
     if not units.can(Samples):
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not units.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
-    fixed = given_for(run, units, given or {}, device=device)
+    fixed = given_for(run, units, given, device=device)
+    many = _many(run, fixed)
+    n = n or max(map(len, many.values()), default=_USUAL)
+    if wrong := {name: len(value) for name, value in many.items() if len(value) != n}:
+        name, count = next(iter(wrong.items()))
+        raise ConfigError(f"{name} must hold one image, or {n}, one a draw, got {count}")
     generator = Generator(device).manual_seed(seed_of(seed, "sample"))
-    batch = max(1, _NUMBERS_AT_ONCE // units_width(run))
-    sizes = [min(batch, n - start) for start in range(0, n, batch)]
+    batch = max(1, _NUMBERS_AT_ONCE // max(1, run.record.data.features))
+    parts = []
     with torch.no_grad():
-        parts = [
-            units.sample(size, given=fixed or None, generator=generator, means=means).cpu()
-            for size in sizes
-        ]
+        for start in range(0, n, batch):
+            size = min(batch, n - start)
+            held = {**fixed, **{name: v[start : start + size] for name, v in many.items()}}
+            x = units.sample(size, given=held or None, generator=generator, means=means)
+            parts.append(x.cpu())
     return torch.cat(parts)
 
 
+def _many(run: Run, fixed: Given) -> Given:
+    """Return those of the values that are one a draw, and not one for all."""
+    events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
+    return {name: value for name, value in fixed.items() if value.ndim > events.get(name, 0)}
+
+
 def given_for(
-    run: Run, units: InDataUnits, given: Mapping[str, str | int], *, device: str
+    run: Run, units: InDataUnits, given: Mapping[str, Value] | Sequence[str], *, device: str
 ) -> Given:
-    """Return what is given as tensors, each a scalar, for a model that can be conditioned on it.
+    """Return what is given as tensors, for a model that can be conditioned on it.
 
     Args:
         run: Whose names.
         units: Its model.
-        given: A label or a state by name, or by its number from 0, of each node.
+        given: By the name of each field or node: a label or a state by name, or by its number from
+            0; a file or a folder of images; a tensor. Or texts NAME=VALUE.
         device: Where to put them.
+
+    Returns:
+        Values [*event], or [k, *event] where there are k > 1 of them.
 
     Raises:
         CapabilityError: If nothing can be given.
-        ConfigError: If there is no such node, label or state.
+        ConfigError: If there is no such field, node, label or state.
+        DataError: If a file of images cannot be read.
     """
-    nodes = can_be_given(run, units)
-    if given and not nodes:
-        labels = run.record.data.labels
-        if len(labels) == 1:  # Whatever has the only label: p(x | label) is p(x).
-            for name, value in given.items():
-                _index_of(name, str(value), {"label": labels})
-            return {}
-        reason = (
-            "image-vae and naive-bayes have one"
-            if labels
-            else "its data have none: set a column apart with --set label=COLUMN"
-        )
-        raise CapabilityError(
-            f"{run.record.model} in {run.folder} has no label to be given; {reason}"
-        )
-    return {
-        name: torch.tensor(_index_of(name, str(value), nodes), device=device)
-        for name, value in given.items()
+    fields = {
+        name: field
+        for name, field in run.record.data.fields.items()
+        if name != X and name in units.nodes
     }
+    states = units.model.givens if isinstance(units.model, TakesStates) else {}
+    if not isinstance(given, Mapping):
+        given = parse_pairs(given, option="--given", names=states)
+    if given and not fields and not states:
+        return _without_fields(run, given)
+    found = {}
+    for name, value in given.items():
+        if name not in fields and name not in states:
+            _refuse(name, [*fields, *states])
+        if isinstance(value, Tensor):
+            found[name] = value.to(device)
+        elif name in states:
+            found[name] = torch.tensor(_state(name, str(value), states[name]), device=device)
+        else:
+            mine = fields[name]
+            found[name] = _GIVEN[type(mine)](run, name, mine, str(value)).to(device)
+    return found
 
 
-def can_be_given(run: Run, units: InDataUnits) -> dict[str, tuple[str, ...]]:
-    """Return the nodes of a model that can be given, and the names of their states."""
-    model, data = units.model, run.record.data
-    if isinstance(model, DiscreteNetwork):
-        return {name: model.network.states(name) for name in (*model.names, *model.latent)}
-    if isinstance(model, GaussianMixture):
-        return {"z": tuple(map(str, range(model.components)))}
-    return {"label": data.labels} if conditions(units) else {}
+def _label(run: Run, name: str, mine: Category, value: str) -> Tensor:
+    del run
+    return torch.tensor(_state(name, value, mine.states))
 
 
-def names_of_nodes(run: Run) -> tuple[str, ...]:
-    """Return the names, found out without its weights, that may stand before a ``=``."""
-    latent = getattr(run.record.config, "latent", ())
-    latent = latent if isinstance(latent, tuple) else ()
-    return (*run.record.data.columns, *latent)
+def _images(run: Run, name: str, mine: Image, value: str) -> Tensor:
+    """Return the images of a file or a folder as the run has that field."""
+    loading = replace(run.record.data.loading, size=mine.width, field=None, label=None)
+    examples, contents = read(value, loading, expected=mine)
+    who = f"{run.folder} takes as {name}"
+    x = as_field(mine, contents.field, examples.x, who=who, source=value)
+    return x[0] if len(x) == 1 else x
 
 
-def named_rows(run: Run, x: Tensor) -> list[list[Any]]:
-    """Return samples [N, *event] as lists, states by their names."""
-    return run.record.data.field.rows(x)
+_GIVEN: dict[type[Field], Callable[[Run, str, Any, str], Tensor]] = {
+    Category: _label,
+    Image: _images,
+}
+"""How a value on the command line is read, by what the field is."""
 
 
-def write_run_samples(run: Run, x: Tensor, path: Path) -> Path:
-    """Write samples in the file format of the run's data; return where they are.
+def _without_fields(run: Run, given: Mapping[str, Value]) -> Given:
+    """Take the only label there is, for p(x | label) is p(x) then; refuse anything else."""
+    labels = run.record.data.labels
+    if len(labels) == 1:
+        for name, value in given.items():
+            if name != LABEL:
+                _refuse(name, [LABEL])
+            _state(name, str(value), labels)
+        return {}
+    reason = (
+        "image-vae and naive-bayes have one"
+        if labels
+        else "its data have none: set a column apart with --set label=COLUMN"
+    )
+    raise CapabilityError(f"{run.record.model} in {run.folder} has no label to be given; {reason}")
 
-    Raises:
-        ConfigError: If the ending does not fit the data.
-        RunError: If it cannot be written.
-    """
-    return write_samples(x, path, run.record.data.field)
+
+def _refuse(name: str, known: Sequence[str]) -> None:
+    many = "nodes" if len(known) > 1 else "node"
+    few = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
+    raise ConfigError(f"--given takes the {many} {few}, got {name!r}{nearest(name, known)}")
 
 
-def units_width(run: Run) -> int:
-    """Return how many numbers one example has."""
-    return max(1, run.record.data.shape.features)
-
-
-def _index_of(name: str, value: str, nodes: Mapping[str, tuple[str, ...]]) -> int:
-    if name not in nodes:
-        many = "nodes" if len(nodes) > 1 else "node"
-        few = ", ".join(list(nodes)[:8]) + (", ..." if len(nodes) > 8 else "")
-        raise ConfigError(f"--given takes the {many} {few}, got {name!r}{nearest(name, nodes)}")
-    states = nodes[name]
+def _state(name: str, value: str, states: Sequence[str]) -> int:
     if value in states:
         return states.index(value)
     if value.isdecimal() and int(value) < len(states):
         return int(value)
-    if not states:
-        raise ConfigError(f"label must be left out, for the data have no labels, got {value!r}")
-    kind = "label" if name == "label" else f"state of {name}"
+    kind = name if name == LABEL else f"state of {name}"
     raise ConfigError(f"unknown {kind} {value!r}{nearest(value, states, otherwise=30)}")

@@ -8,12 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from ancestral.capabilities import Classifies, HasBound, HasDensity, LanguageModel
+from ancestral.data.fields import LABEL
 from ancestral.data.text import tokenise_documents
 from ancestral.errors import CapabilityError
 from ancestral.evaluation.figures import Kind
 from ancestral.evaluation.labels import label_log_probs
 from ancestral.evaluation.text import token_log_probs
-from ancestral.recipes.paths import examples_for, labelled_examples_for
+from ancestral.recipes.answers import Answer, rows_answer
+from ancestral.recipes.paths import examples_for
 from ancestral.recipes.runs import Run
 from ancestral.training.order import seed_of
 
@@ -62,6 +64,37 @@ class TokenScores:
     surprise: Tensor
 
 
+def rows_scored(run: Run, data: str, *, seed: int, device: str) -> Answer:
+    """Return the table of :func:`score_rows`."""
+    found = score_rows(run, data, seed=seed, device=device)
+    rows = list(enumerate(found.surprise.tolist()))
+    return rows_answer(["row", "surprise"], rows, {"kind": found.kind, "n": len(rows)})
+
+
+def labels_scored(run: Run, data: str, *, seed: int, device: str) -> Answer:
+    """Return the table of :func:`score_labels`."""
+    found = score_labels(run, data, seed=seed, device=device)
+    parts = {"row": range(len(found.label)), LABEL: found.label}
+    parts["probability"] = found.probability.tolist()
+    if found.surprise is not None:
+        parts["surprise"] = found.surprise.tolist()
+    rows = list(zip(*parts.values(), strict=True))
+    return rows_answer([*parts], rows, {"kind": "exact", "n": len(rows)})
+
+
+def tokens_scored(run: Run, data: str, *, seed: int, device: str) -> Answer:
+    """Return the table of :func:`score_text`, in which nothing is random."""
+    del seed
+    documents = score_text(run, data, device=device)
+    rows = [
+        (number, token, surprise)
+        for number, document in enumerate(documents)
+        for token, surprise in zip(document.tokens, document.surprise.tolist(), strict=True)
+    ]
+    facts = {"kind": "exact", "n": len(documents)}
+    return rows_answer(["document", "token", "surprise"], rows, facts)
+
+
 @torch.no_grad()
 def score_rows(
     run: Run | str | Path, data: str, *, seed: int = 0, device: str = "cpu"
@@ -75,21 +108,23 @@ def score_rows(
         device: Where to compute.
 
     Raises:
-        CapabilityError: If the model has neither density nor bound, or is of text.
+        CapabilityError: If the model has neither density nor bound.
         RunError: If the data do not fit the run.
     """
     run = run if isinstance(run, Run) else Run.open(run)
     units = run.model(device=device)
-    if run.record.data.kind == "text":
-        raise CapabilityError(f"{run.folder} models text: score_text scores it")
     if not (units.can(HasDensity) or units.can(HasBound)):
         raise CapabilityError(f"{run.record.model} has no density and no bound to score with")
-    x = examples_for(run, data).x
+    examples, _ = examples_for(run, data)
     generator = Generator(device).manual_seed(seed_of(seed, "score"))
     measure = units.log_prob if units.can(HasDensity) else units.elbo
-    parts = [
-        -measure(part.to(device), generator=generator).double().cpu() for part in x.split(_CHUNK)
-    ]
+    parts = []
+    for start in range(0, len(examples), _CHUNK):
+        part = examples[start : start + _CHUNK]
+        # A label is summed out: models with and without one compare.
+        given = {name: v.to(device) for name, v in part.given.items() if name != LABEL}
+        x, known = part.x.to(device), units.taken(given)
+        parts.append(-measure(x, given=known, generator=generator).double().cpu())
     exact = units.can(HasDensity) and units.exact
     return RowScores(surprise=torch.cat(parts), kind="exact" if exact else "bound")
 
@@ -114,7 +149,7 @@ def score_labels(
     names = run.record.data.labels
     if not units.can(Classifies) or not names:
         raise CapabilityError(f"{run.record.model} in {run.folder} gives no labels")
-    examples, own = labelled_examples_for(run, data)
+    examples, own = examples_for(run, data)
     logits = label_log_probs(units, examples, seed=seed_of(seed, "score"))
     log_p, said = logits.max(dim=1)
     surprise = None
@@ -123,7 +158,7 @@ def score_labels(
         column = torch.tensor([place.get(name, len(names)) for name in own])
         # One column more, of probability 0, for labels that the model does not know.
         padded = torch.nn.functional.pad(logits, (0, 1), value=-math.inf)
-        surprise = -padded.gather(1, column[examples.given["label"]][:, None])[:, 0]
+        surprise = -padded.gather(1, column[examples.given[LABEL]][:, None])[:, 0]
     return LabelScores(
         label=tuple(names[i] for i in said.tolist()), probability=log_p.exp(), surprise=surprise
     )

@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from ancestral.autoregressive import GPT
+from torch import nn
+
 from ancestral.autoregressive.export import GGUFType, write_gguf, write_hugging_face
+from ancestral.autoregressive.export.parts import stock_of
 from ancestral.data.text import Tokenizer
-from ancestral.errors import CapabilityError
 from ancestral.recipes.runs import Run, count_parameters
 
 
@@ -18,7 +19,7 @@ def export_hugging_face(source: str, out: Path) -> dict[str, Any]:
         CapabilityError: If it is not of ``gpt``, or no class has its parts.
         DamagedFileError: If a weight is not finite.
     """
-    model, tokenizer = _open(source, "hf")
+    model, tokenizer = _open(source)
     written = write_hugging_face(model, tokenizer, out, overwrite=True)
     found: dict[str, Any] = {"class": written.name, "parameters": count_parameters(model)}
     return found | {"notes": list(written.notes)}
@@ -34,18 +35,14 @@ def export_gguf(source: str, out: Path, *, dtype: GGUFType) -> dict[str, Any]:
         DamagedFileError: If a weight is not finite.
         DivergenceError: If a weight is not finite in ``dtype``.
     """
-    model, tokenizer = _open(source, "gguf")
+    model, tokenizer = _open(source)
     written = write_gguf(model, tokenizer, out, dtype=dtype, overwrite=True)
     found: dict[str, Any] = {"class": written.name, "parameters": count_parameters(model)}
     return found | {"dtype": dtype, "notes": list(written.notes)}
 
 
-def _open(source: str, to: str) -> tuple[GPT, Tokenizer]:
+def _open(source: str) -> tuple[nn.Module, Tokenizer]:
     run = Run.open(source)
-    model = run.model().model if run.record.data.kind == "text" else None
-    if not isinstance(model, GPT):
-        raise CapabilityError(
-            f"{run.folder} must be a run of gpt for --to {to}: other programs have no class for "
-            f"{run.record.model}"
-        )
+    model = run.model().model
+    stock_of(model)  # Tells what it is not, before what its data have not.
     return model, run.tokenizer()

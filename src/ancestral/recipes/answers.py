@@ -1,0 +1,74 @@
+"""What a run answers, whatever its data are: for a file, for a JSON object and for people."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ancestral.data.fields import Field, Image, Vector
+from ancestral.data.writing import csv_lines, write_samples, write_table
+from ancestral.recipes.runs import free_name
+
+_WRITTEN = frozenset((Image,))
+"""Fields whose examples cannot be shown on standard output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Something to be delivered.
+
+    Args:
+        write: Writes a file or a folder; returns where it is.
+        to_json: Makes what stands in the JSON object where there is no file.
+        show: Yields what is shown to people where there is neither, as it is made.
+        facts: What stands in the JSON object in any case.
+        place: Where it goes if nowhere is said; None for standard output.
+    """
+
+    write: Callable[[Path], Path]
+    to_json: Callable[[], Mapping[str, Any]]
+    show: Callable[[], Iterator[str]]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    place: Path | None = None
+
+
+def rows_answer(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], facts: Mapping[str, Any]
+) -> Answer:
+    """Return a table, written by the ending of the path."""
+
+    def write(path: Path) -> Path:
+        values = zip(*rows, strict=True) if rows else ((),) * len(columns)
+        return write_table({n: list(v) for n, v in zip(columns, values, strict=True)}, path)
+
+    return Answer(
+        write=write,
+        to_json=lambda: {"columns": list(columns), "rows": rows},
+        show=lambda: csv_lines([columns, *rows]),
+        facts=facts,
+    )
+
+
+def examples_answer(
+    x: Tensor, of_field: Field, facts: Mapping[str, Any], *, beside: Path, key: str = "samples"
+) -> Answer:
+    """Return examples [N, *event] of a field, written in the format of such data.
+
+    Args:
+        x: In user units.
+        of_field: What they are.
+        facts: What stands in the JSON object in any case.
+        beside: Where they go, or near it, if nowhere is said and they cannot be shown.
+        key: Of the examples in the JSON object.
+    """
+    columns = of_field.names if isinstance(of_field, Vector) else ()
+    return Answer(
+        write=partial(write_samples, x, field=of_field),
+        to_json=lambda: {"columns": list(columns), key: of_field.rows(x)},
+        show=lambda: csv_lines([columns, *of_field.rows(x)]),
+        facts=facts,
+        place=free_name(beside) if type(of_field) in _WRITTEN else None,
+    )
