@@ -102,6 +102,16 @@ class Classifies(Protocol):
 
 
 @runtime_checkable
+class NeedsGiven(Protocol):
+    """Models x given fields that have no law of their own in it, so that they are always given."""
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """Return their names: ``("image",)`` of an image made from an image."""
+        ...
+
+
+@runtime_checkable
 class Fits(Protocol):
     """A closed-form or EM estimator; a second ``fit`` starts over."""
 
@@ -285,6 +295,15 @@ class LanguageModel(Protocol):
         Raises:
             ValueError: If a row would hold more tokens than the state has room for.
         """
+        ...
+
+
+@runtime_checkable
+class Attends(Protocol):
+    """Can show what its tokens look at."""
+
+    def attention_maps(self, tokens: Tensor) -> Sequence[Tensor]:
+        """Return every attention matrix for tokens [B, T]: for each layer [B, H, T, T]."""
         ...
 
 

@@ -1,7 +1,7 @@
 """A number that says what it is: its unit, its standard error, and how far it can be trusted."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
@@ -92,3 +92,14 @@ class Figure:
 def figures_to_json(figures: Mapping[str, Figure | None]) -> dict[str, dict[str, Any] | None]:
     """Return figures by name as JSON objects; a figure that the model cannot give is null."""
     return {name: figure and figure.to_json() for name, figure in figures.items()}
+
+
+def given_words(names: Iterable[str]) -> str:
+    """Return what a likelihood is conditional on, to be added to its unit.
+
+    Example:
+        >>> given_words(()), given_words(["image", "label"])
+        ('', ' given the image and the label')
+    """
+    words = " and ".join(f"the {name}" for name in names)
+    return words and f" given {words}"

@@ -1,37 +1,38 @@
 """Which measures of sample quality are taken, of which sizes, and what each one means."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Generator, Tensor
 
-from ancestral.data.dataset import Dataset
+from ancestral.data.dataset import Dataset, Fresh
+from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures import (
     Estimate,
     classifier_accuracy,
     frechet,
-    memorisation,
     off_manifold,
     precision_recall,
-    sliced_wasserstein,
     squared_mmd,
 )
+from ancestral.evaluation.measures.memorisation import Suspect
+from ancestral.evaluation.measures.neighbours import Index
+from ancestral.evaluation.measures.sliced_wasserstein import Projected
 from ancestral.evaluation.setting import Setting, Sizes
 from ancestral.evaluation.space import Space
 
 FRESH = 200_000
 """Fresh draws of a toy set that stand for its support."""
 
-Fresh: TypeAlias = Callable[[int, int], Tensor]
-"""(n, seed) -> n new draws of a toy set in its standardised units [n, 2]."""
-
 OFF = 0.05
 """Further than this from all of them, in standardised units, is off the support."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Stage:
     """One or more figures that are computed together.
 
@@ -50,10 +51,57 @@ class Stage:
     units: Mapping[str, str]
     definitions: Mapping[str, str]
     of_means: tuple[str, ...] = ()
+    _floor: tuple[dict[str, Estimate] | None, list[str]] | None = field(default=None, init=False)
+
+    def figures(
+        self, points: Tensor | None, attempts: Attempts, *, means: bool = False
+    ) -> dict[str, Figure | None]:
+        """Return the figures of some points beside their floors, None with a note where it fails.
+
+        Args:
+            points: Generated ones; None if there are none.
+            attempts: Takes the notes.
+            means: The points are means: of figures that are taken of these.
+        """
+        names = {f"{name}_means": name for name in self.of_means}
+        names = names if means else {name: name for name in self.units}
+        if points is None:
+            return dict.fromkeys(names)
+        floor = self.floor(Attempts() if means else attempts)
+        what = f"means: {self.title}" if means else self.title
+        found = attempts(what, partial(self._finite, points))
+        if found is None:
+            return dict.fromkeys(names)
+        return {shown: self._figure(name, found, floor) for shown, name in names.items()}
+
+    def floor(self, attempts: Attempts) -> dict[str, Estimate] | None:
+        """Return the estimates of real points; they are taken once, and so are their notes."""
+        if self._floor is None:
+            once = Attempts()
+            found = once(f"floor of {self.title}", partial(self._finite, self.stand_in))
+            self._floor = found, once.notes
+        attempts.notes += self._floor[1]
+        return self._floor[0]
+
+    def _finite(self, points: Tensor) -> dict[str, Estimate]:
+        estimates = self.measure(points)
+        for name, estimate in estimates.items():
+            if not (math.isfinite(estimate.value) and math.isfinite(estimate.se)):
+                raise ArithmeticError(f"{name} is {estimate.value} +- {estimate.se}")
+        return estimates
+
+    def _figure(
+        self,
+        name: str,
+        estimates: Mapping[str, Estimate],
+        floor: Mapping[str, Estimate] | None,
+    ) -> Figure:
+        found, least = estimates[name], None if floor is None else floor[name].value
+        return Figure(found.value, found.se, self.units[name], "estimate", least, found.p_value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bench:
+class Reals:
     """Real data in the evaluation space, in an order fixed by the seed.
 
     Args:
@@ -63,7 +111,8 @@ class Bench:
         train: All training points [T, D].
         validation: All validation points [V, D].
         reference: Held-out points [M, D].
-        fresh: Of a toy set; None where there are no new draws.
+        order: Their places in the test split, [M].
+        fresh: Of a toy set, (n, seed) -> n new draws; None where there are none.
     """
 
     space: Space
@@ -72,70 +121,69 @@ class Bench:
     train: Tensor
     validation: Tensor
     reference: Tensor
+    order: Tensor
     fresh: Fresh | None
 
     @classmethod
-    def of(cls, data: Dataset, setting: Setting, fresh: Fresh | None) -> "Bench":
-        """Prepare a data set; a toy set, which has fresh draws, is in standard units already."""
-        space = Space.of(data, standard=fresh is not None)
-        sizes = Sizes.of(setting, data)
+    def of(cls, data: Dataset, space: Space, sizes: Sizes, setting: Setting) -> "Reals":
+        """Bring a data set into its space."""
         generator = Generator().manual_seed(setting.seed)
-
-        def shuffled(x: Tensor) -> Tensor:
-            return space(x)[torch.randperm(len(x), generator=generator)]
-
+        splits = (data.train.x, data.validation.x, data.test.x)
+        orders = [torch.randperm(len(x), generator=generator) for x in splits]
+        orders[2] = orders[2][: sizes.references]
+        train, validation, reference = (
+            space(x[order]) for x, order in zip(splits, orders, strict=True)
+        )
         return cls(
             space=space,
             sizes=sizes,
             setting=setting,
-            train=shuffled(data.train.x),
-            validation=shuffled(data.validation.x),
-            reference=shuffled(data.test.x)[: sizes.references],
-            fresh=fresh,
+            train=train,
+            validation=validation,
+            reference=reference,
+            order=orders[2],
+            fresh=data.fresh,
         )
 
 
-def stages(bench: Bench) -> list[Stage]:
+def stages(real: Reals) -> list[Stage]:
     """Return the measures in the order in which they are taken."""
-    found = [
-        _sliced_wasserstein(bench),
-        _mmd(bench),
-        _classifier(bench),
-        _precision_recall(bench),
-        _memorisation(bench),
-        _frechet(bench),
+    made = [
+        _sliced_wasserstein(real),
+        _mmd(real),
+        _classifier(real),
+        _precision_recall(real),
+        _memorisation(real),
+        _frechet(real),
     ]
-    return found if bench.fresh is None else [*found, _off_manifold(bench, bench.fresh)]
+    return made if real.fresh is None else [*made, _off_manifold(real, real.fresh)]
 
 
-def _sliced_wasserstein(bench: Bench) -> Stage:
-    n, m = bench.sizes.samples, bench.sizes.references
+def _sliced_wasserstein(real: Reals) -> Stage:
+    n, m = real.sizes.samples, real.sizes.references
+    projected = Projected(real.reference, seed=real.setting.seed)
     return Stage(
         title="sliced Wasserstein distance",
-        measure=lambda points: {
-            "sliced_wasserstein": sliced_wasserstein(
-                points, bench.reference, seed=bench.setting.seed
-            )
-        },
-        stand_in=bench.train[:n],
-        units={"sliced_wasserstein": bench.space.unit},
+        measure=lambda points: {"sliced_wasserstein": projected.distance(points)},
+        stand_in=real.train[:n],
+        units={"sliced_wasserstein": real.space.unit},
         definitions={
             "sliced_wasserstein": "Sliced Wasserstein-2 distance along 256 fixed directions, "
-            f"{n:,} generated against {m:,} test examples, in {bench.space.unit}."
+            f"{n:,} generated against {m:,} test examples, in {real.space.unit}."
         },
         of_means=("sliced_wasserstein",),
     )
 
 
-def _mmd(bench: Bench) -> Stage:
-    n = min(bench.sizes.kernel, bench.sizes.samples)
-    m = min(bench.sizes.kernel, bench.sizes.references)
+def _mmd(real: Reals) -> Stage:
+    n = min(real.sizes.kernel, real.sizes.samples)
+    m = min(real.sizes.kernel, real.sizes.references)
     return Stage(
         title="kernel two-sample test",
         measure=lambda points: {
-            "mmd": squared_mmd(points[:n], bench.reference[:m], seed=bench.setting.seed)
+            "mmd": squared_mmd(points[:n], real.reference[:m], seed=real.setting.seed)
         },
-        stand_in=bench.train[:n],
+        stand_in=real.train[:n],
         units={"mmd": "squared MMD"},
         definitions={
             "mmd": "Unbiased squared maximum mean discrepancy, Gaussian kernels at 2, 1, 1/2 and "
@@ -145,16 +193,16 @@ def _mmd(bench: Bench) -> Stage:
     )
 
 
-def _classifier(bench: Bench) -> Stage:
-    n = min(bench.sizes.classifier, bench.sizes.samples, len(bench.reference))
+def _classifier(real: Reals) -> Stage:
+    n = min(real.sizes.classifier, real.sizes.samples, len(real.reference))
     return Stage(
         title="classifier two-sample test",
         measure=lambda points: {
             "classifier_accuracy": classifier_accuracy(
-                points[:n], bench.reference[:n], seed=bench.setting.seed
+                points[:n], real.reference[:n], seed=real.setting.seed
             )
         },
-        stand_in=bench.train[:n],
+        stand_in=real.train[:n],
         units={"classifier_accuracy": "share"},
         definitions={
             "classifier_accuracy": "Accuracy of boosted trees at telling generated from test "
@@ -163,12 +211,12 @@ def _classifier(bench: Bench) -> Stage:
     )
 
 
-def _precision_recall(bench: Bench) -> Stage:
-    k, n, m = bench.setting.k, bench.sizes.samples, bench.sizes.radii
+def _precision_recall(real: Reals) -> Stage:
+    k, n, m = real.setting.k, real.sizes.samples, real.sizes.radii
 
     def measure(points: Tensor) -> dict[str, Estimate]:
-        found = precision_recall(bench.reference[:m], points, k=k)
-        return {name: getattr(found, name) for name in definitions}
+        four = precision_recall(real.reference[:m], points, k=k)
+        return {name: getattr(four, name) for name in definitions}
 
     definitions = {
         "precision": "Share of generated examples inside a ball around a test example",
@@ -180,27 +228,28 @@ def _precision_recall(bench: Bench) -> Stage:
     return Stage(
         title="precision, recall, density, coverage",
         measure=measure,
-        stand_in=bench.train[:n],
+        stand_in=real.train[:n],
         units=dict.fromkeys(definitions, "share") | {"density": "ratio"},
         definitions={name: sentence + sizes for name, sentence in definitions.items()},
         of_means=("coverage",),
     )
 
 
-def _memorisation(bench: Bench) -> Stage:
-    n = min(bench.sizes.neighbours, bench.sizes.samples)
+def _memorisation(real: Reals) -> Stage:
+    n = min(real.sizes.neighbours, real.sizes.samples)
     # An official test split may have another law (the writers of MNIST's did not write its
     # training digits), which would look like copying; validation is cut from training at random.
-    control = bench.validation[: bench.sizes.neighbours]
+    control = real.validation[: real.sizes.neighbours]
+    suspect = Suspect(real.train, control)
     return Stage(
         title="memorisation",
-        measure=lambda points: {"memorisation": memorisation(points[:n], bench.train, control)},
+        measure=lambda points: {"memorisation": suspect.memorisation(points[:n])},
         # Training examples would be copies of themselves.
-        stand_in=bench.reference[:n],
+        stand_in=real.reference[:n],
         units={"memorisation": "probability"},
         definitions={
             "memorisation": "Probability that a generated example leans to its nearest of "
-            f"{len(bench.train):,} training examples, relative to its nearest held-out example, "
+            f"{len(real.train):,} training examples, relative to its nearest held-out example, "
             f"more than a held-out example does ({n:,} generated, {len(control):,} of the "
             "validation split, on which no weight was trained); 0.5: like fresh data, 1: copies. A "
             "small p-value says that training examples are copied. Floor: test examples."
@@ -208,13 +257,13 @@ def _memorisation(bench: Bench) -> Stage:
     )
 
 
-def _frechet(bench: Bench) -> Stage:
-    space, n, m = bench.space, bench.sizes.samples, bench.sizes.references
-    reference = space.coarse(bench.reference)
+def _frechet(real: Reals) -> Stage:
+    space, n, m = real.space, real.sizes.samples, real.sizes.references
+    reference = space.coarse(real.reference)
     return Stage(
         title="Frechet distance",
         measure=lambda points: {"frechet": frechet(space.coarse(points), reference)},
-        stand_in=bench.train[:n],
+        stand_in=real.train[:n],
         units={"frechet": f"squared {space.unit}"},
         definitions={
             "frechet": "Frechet distance between the Gaussian fits of "
@@ -224,16 +273,16 @@ def _frechet(bench: Bench) -> Stage:
     )
 
 
-def _off_manifold(bench: Bench, fresh: Fresh) -> Stage:
-    seed = bench.setting.seed
-    support = bench.space(fresh(FRESH, seed + 1))
+def _off_manifold(real: Reals, fresh: Fresh) -> Stage:
+    seed = real.setting.seed
+    support = Index(real.space(fresh(FRESH, seed + 1)))
     return Stage(
         title="distance to fresh data",
         measure=lambda points: {"off_manifold": off_manifold(points, support, distance=OFF)},
-        stand_in=bench.space(fresh(bench.sizes.samples, seed + 2)),
+        stand_in=real.space(fresh(real.sizes.samples, seed + 2)),
         units={"off_manifold": "share"},
         definitions={
-            "off_manifold": f"Share of {bench.sizes.samples:,} generated examples further than "
+            "off_manifold": f"Share of {real.sizes.samples:,} generated examples further than "
             f"{OFF} in standardised units from each of {FRESH:,} fresh real ones."
         },
         of_means=("off_manifold",),

@@ -10,16 +10,14 @@ from typing import Any, TypeAlias
 from ancestral.data.dataset import Dataset
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError, RunError
-from ancestral.evaluation.evaluate import Evaluation
-from ancestral.evaluation.figures import figures_to_json
+from ancestral.evaluation import Evaluation, Setting, evaluate, figures_to_json, prepare
+from ancestral.evaluation.field_evaluation import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
-from ancestral.evaluation.setting import Setting
-from ancestral.recipes.evaluating import measure
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.record import FORMAT
-from ancestral.recipes.reporting import Shown, budget_text, model_entry, report_run
+from ancestral.recipes.reporting import budget_text, model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run, free_name
 from ancestral.recipes.table import DEFAULTS, recipe_named
 from ancestral.training.budget import Budget
@@ -38,16 +36,19 @@ class Compared:
     Args:
         name: Of the recipe.
         run: Its run; None if it failed before there was one.
-        evaluation: What was found; None if it failed.
-        entry: What the report shows.
+        entry: What the report shows; None if it failed.
         error: The one line of its failure.
     """
 
     name: str
     run: Run | None = None
-    evaluation: Evaluation | None = None
     entry: ModelEntry | None = None
     error: str | None = None
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What was found; None if it failed."""
+        return self.entry and self.entry.evaluation
 
     def to_json(self) -> dict[str, Any]:
         """Return the model's object in ``compare --json``."""
@@ -92,8 +93,7 @@ class Comparison:
     def section(self) -> Section:
         """The section of the report."""
         entries = [
-            model.entry or ModelEntry(name=model.name, figures={}, error=model.error)
-            for model in self.models
+            model.entry or ModelEntry(name=model.name, error=model.error) for model in self.models
         ]
         return Section(data=self.data, entries=entries, budget=self.budget, repeat=self.repeat)
 
@@ -114,6 +114,7 @@ class Contest:
     Args:
         plans: One for each model.
         data: The data of all.
+        seed: Of everything random.
         budget: Of each model that trains.
         folder: Where the runs and the report go.
         repeat: The command that repeats it.
@@ -121,6 +122,7 @@ class Contest:
 
     plans: Sequence[Plan]
     data: Dataset
+    seed: int
     budget: Budget
     folder: Path
     repeat: str
@@ -183,7 +185,14 @@ def contest(
     words += ["--seed", str(seed)]
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
-    return Contest(plans=plans, data=loaded, budget=end, folder=folder, repeat=shlex.join(words))
+    return Contest(
+        plans=plans,
+        data=loaded,
+        seed=seed,
+        budget=end,
+        folder=folder,
+        repeat=shlex.join(words),
+    )
 
 
 def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = None) -> Comparison:
@@ -208,11 +217,12 @@ def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = 
     with disk_errors(what.folder):
         what.folder.mkdir(parents=True, exist_ok=True)
     _save(found)
+    bench = prepare(what.data, Setting(seed=what.seed))
     for one in what.plans:
         model = Compared(name=one.recipe.name)
         found.models.append(model)
         try:
-            _compare_one(one, model, what.folder, progress or _silent)
+            _compare_one(one, bench, model, what.folder, progress or _silent)
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
             model.error = " ".join(str(error).split()) or type(error).__name__
             model.entry = None
@@ -283,7 +293,9 @@ def _refuse_mixed(names: Sequence[str]) -> None:
         )
 
 
-def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -> None:
+def _compare_one(
+    one: Plan, bench: Bench, model: Compared, folder: Path, progress: Progress
+) -> None:
     name = one.recipe.name
     progress(f"fit {name}", 0.0, "")
     fitting = start(one, folder / name, overwrite=(folder / name).exists())
@@ -292,15 +304,14 @@ def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -
     model.run = fitting.run
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt
-    units = fitting.run.model(device=one.device)
-    model.evaluation = measure(
+    units = fitting.kept
+    found = evaluate(
         units,
         one.data,
-        setting=Setting(seed=one.seed),
+        bench=bench,
         progress=lambda title, share: progress(f"evaluate {name}", share, title),
     )
-    shown = Shown.of(model.evaluation)
-    model.entry = model_entry(fitting.run, units, one.data, shown)
+    model.entry = model_entry(fitting.run, units, one.data, found)
     report_run(fitting.run, one.data, model.entry)
 
 

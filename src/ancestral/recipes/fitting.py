@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import Generator, nn
@@ -13,6 +13,7 @@ from torch import Generator, nn
 from ancestral.capabilities import Fits, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.errors import AncestralError, RunError
+from ancestral.evaluation import chosen as by
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.building import build_model
@@ -41,8 +42,6 @@ from ancestral.recipes.runs import (
     save_tokenizer,
     save_weights,
 )
-from ancestral.recipes.text_validation import TextJudge
-from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge
 from ancestral.training.budget import Budget
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
@@ -50,7 +49,16 @@ from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
 
-AnyJudge: TypeAlias = Judge | TextJudge
+CRITERIA = {
+    criterion.name: criterion
+    for criterion in (
+        by.ELBO,
+        by.LOG_PROB,
+        by.LABEL_LOG_PROB,
+        by.SLICED_WASSERSTEIN,
+        by.BITS_PER_CHAR,
+    )
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,18 @@ class Fitting:
     def stopped(self) -> Stopped | None:
         """Why the fit ended; None before."""
         return self.run.record.result.stopped
+
+    @property
+    def kept(self) -> InDataUnits:
+        """The model with the weights that are kept, in evaluation mode.
+
+        What a training keeps is not what it ends with, and is read from the folder; what was
+        fitted at once is at hand.
+        """
+        if self.game is not None:
+            return self.run.model(device=self.plan.device)
+        self.units.model.eval()
+        return self.units
 
     def share(self, report: Report) -> float:
         """Return how much of the budget is spent after a report, in [0, 1]."""
@@ -322,7 +342,7 @@ def fit(
         pass
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt(how_to_resume(fitting.run))
-    report_fit(fitting.run, chosen.data, device=device)
+    report_fit(fitting)
     return fitting.run
 
 
@@ -342,29 +362,30 @@ def _game(plan_: Plan, model: nn.Module) -> Game | None:
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
 
 
-def _judge(plan_: Plan, units: InDataUnits) -> AnyJudge | None:
+def _judge(plan_: Plan, units: InDataUnits) -> by.Judge | None:
     choice = plan_.recipe.chosen_by
     if choice is None:
         return None
-    if choice == "bits_per_char":
-        return TextJudge(units, plan_.data, device=plan_.device)
-    return Judge(choice, units, plan_.data, seed=plan_.seed, device=plan_.device)
+    seed = seed_of(plan_.seed, "validation noise")
+    return CRITERIA[choice].judge(units, plan_.data, seed=seed, device=plan_.device)
 
 
 def _reports(
     plan_: Plan,
     units: InDataUnits,
     game: Game,
-    judge: AnyJudge | None,
+    judge: by.Judge | None,
     progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:
         raise TypeError("training needs a budget")
     validation = None
     if judge is not None:
-        higher = HIGHER_IS_BETTER[judge.choice]
         validation = Validation(
-            run=judge, figure=judge.choice, higher_is_better=higher, tolerance=judge.tolerance
+            run=judge,
+            figure=judge.choice.name,
+            higher_is_better=judge.choice.higher_is_better,
+            tolerance=judge.tolerance,
         )
     examples, prepare = examples_of(plan_, units)
     return train(

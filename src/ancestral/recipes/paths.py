@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 from ancestral.capabilities import Encodes, Given
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.discrete import read_states
+from ancestral.data.fields import LABEL
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
 from ancestral.data.words import open_words
@@ -19,7 +20,6 @@ from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.runs import Run
-from ancestral.recipes.validation import conditions
 
 _CHUNK = 1_000
 _ENCODERS = "vae, image-vae"
@@ -98,7 +98,7 @@ def interpolate_run(
     first, last = (_encode(units, end, device).mean[0] for end in ends)
     way = (slerp if spherical else interpolate)(first, last, steps)
     given: Given = {}
-    if conditions(units):
+    if LABEL in units.nodes:
         half = (steps + 1) // 2
         labels = [ends[0].given["label"]] * half + [ends[1].given["label"]] * (steps - half)
         given = {"label": torch.cat(labels).to(device)}
@@ -116,7 +116,7 @@ def _encoder(run: Run, device: str) -> InDataUnits:
 
 def _encode(units: InDataUnits, examples: Examples, device: str) -> Distribution:
     given = {name: value.to(device) for name, value in examples.given.items()}
-    return units.encode(examples.x.to(device), given=given if conditions(units) else None)
+    return units.encode(examples.x.to(device), given=given if LABEL in units.nodes else None)
 
 
 def examples_for(run: Run, source: str) -> Examples:
@@ -185,7 +185,7 @@ def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
         RunError: If the model needs labels and there are none, or one that it does not know.
     """
     examples, own = labelled_examples_for(run, source)
-    if not conditions(units):
+    if LABEL not in units.nodes:
         return examples
     known = run.record.data.labels
     if not own:

@@ -9,13 +9,13 @@ from torch import Generator, Tensor
 
 from ancestral.capabilities import Given, Samples, SamplesMeans
 from ancestral.classic import DiscreteNetwork, GaussianMixture
+from ancestral.data.fields import LABEL
 from ancestral.data.writing import write_samples
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.configs import BayesNetConfig
 from ancestral.recipes.runs import Run
 from ancestral.recipes.settings import nearest
-from ancestral.recipes.validation import conditions
 from ancestral.training.order import seed_of
 
 _NUMBERS_AT_ONCE = 2_000_000
@@ -110,7 +110,7 @@ def can_be_given(run: Run, units: InDataUnits) -> dict[str, tuple[str, ...]]:
         return {name: model.network.states(name) for name in (*model.names, *model.latent)}
     if isinstance(model, GaussianMixture):
         return {"z": tuple(map(str, range(model.components)))}
-    return {"label": data.labels} if conditions(units) else {}
+    return {"label": data.labels} if LABEL in units.nodes else {}
 
 
 def names_of_nodes(run: Run) -> tuple[str, ...]:

@@ -13,9 +13,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ancestral.errors import RunError
+from ancestral.evaluation import kinds
 from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
-from ancestral.evaluation.report import confusion, galleries, plane, table
+from ancestral.evaluation.field_evaluation import few
+from ancestral.evaluation.report import confusion, table
 from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.definitions import KINDS, definition_of
 from ancestral.evaluation.report.entries import ModelEntry, Section
@@ -31,7 +33,6 @@ SENSES = {
     "lower": "left is better",
     "floor": "the nearer to the dashed line, the better",
 }
-LIKELIHOODS = ("log_prob", "log_prob_iw", "elbo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,16 +115,11 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
         "overview": _overview(section, colors),
-        "plane": plane.plane_of(section, colors),
-        "marginals": plane.marginals_of(section, colors),
-        "galleries": galleries.galleries_of(section),
-        "sampled": any(entry.samples is not None for entry in section.entries),
+        **kinds.evaluation_of(section.data).view(section, colors),
+        "sampled": any(entry.evaluation.samples is not None for entry in section.entries),
         "confusions": _confusions(section, colors),
-        "texts": [entry for entry in section.entries if entry.passages is not None],
-        "large": max(section.data.event_shape) > galleries.LARGE,
-        "nearest": galleries.nearest_of(section),
-        "nearest_rows": galleries.nearest_rows(section),
-        "cards": [_card(entry, colors[entry.name]) for entry in section.entries],
+        "texts": [e for e in section.entries if e.evaluation.passages is not None],
+        "cards": [_card(entry, colors[entry.name], section.data) for entry in section.entries],
     }
 
 
@@ -133,11 +129,11 @@ def _confusions(
     """Return the confusion matrix of each model that has one: a picture, and mistakes in words."""
     found, labels = [], section.data.labels
     for entry in section.entries:
-        if entry.confusion is not None:
+        if (counts := entry.evaluation.confusion) is not None:
             label = f"{entry.name}: how often each label is taken for each"
             color = colors[entry.name]
-            picture = confusion.heat_map(entry.confusion, labels, color=color, label=label)
-            found.append((entry, picture, confusion.mistakes(entry.confusion, labels)))
+            picture = confusion.heat_map(counts, labels, color=color, label=label)
+            found.append((entry, picture, confusion.mistakes(counts, labels)))
     return found
 
 
@@ -150,46 +146,29 @@ def facts_of(data: "Dataset") -> list[tuple[str, str]]:
         ("training", parts[0]),
         ("validation", parts[1]),
         ("held out (test)", f"{parts[2]}, {held_out}"),
-        _size(data),
+        *kinds.evaluation_of(data).facts(data),
     ]
-    if data.levels:
-        facts.append(("grey levels" if data.event_shape[0] == 1 else "levels", str(data.levels)))
-    if data.columns:
-        facts.append(("columns", _few(data.columns)))
     if data.labels:
-        facts.append(("labels", _few(data.labels)))
+        facts.append(("labels", few(data.labels)))
     facts.append(("duplicates removed", f"{data.duplicates_removed:,} across splits"))
     facts.append(("fingerprint", data.fingerprint))
     return facts
-
-
-def _size(data: "Dataset") -> tuple[str, str]:
-    if data.corpus is None:
-        return ("shape", " × ".join(str(n) for n in data.event_shape))
-    tokenizer = data.corpus.tokenizer
-    return ("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")
 
 
 def _measured(section: Section, rows: list[table.Row]) -> list[tuple[str, str]]:
     """Return how each figure in the table was measured, in the words of the first model."""
     told: dict[str, str] = {}
     for entry in section.entries:
-        told = {**entry.definitions, **told}
+        told = {**entry.evaluation.definitions, **told}
     return [(row.name, told[row.name]) for row in rows if row.name in told]
 
 
-def _few(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def _card(entry: ModelEntry, color: str) -> Card:
+def _card(entry: ModelEntry, color: str, data: "Dataset") -> Card:
     graphs = []
     for name, dag in entry.graph.items():
         picture = draw_dag(
             dag.as_mapping,
-            observed=[node for node in entry.observed if node in dag],
-            deterministic=[n for n in entry.deterministic if n in dag and name == "p"],
+            observed=[node for node in data.fields if node in dag],
             title=f"{entry.name}: {GRAPHS.get(name, name)}",
         )
         caption = GRAPHS.get(name, name)
@@ -226,12 +205,8 @@ def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple
 
 def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, str]]:
     """Return the few charts that a reader looks at first: title, note, picture."""
-    coded = sum(entry.figures.get("bits_per_dim") is not None for entry in section.entries)
-    likelihood = ("bits_per_dim",) if section.data.kind == "images" and coded else LIKELIHOODS
-    if section.data.kind == "text":
-        likelihood = ("bits_per_char",)
     wanted = (
-        ("Held-out likelihood", likelihood),
+        ("Held-out likelihood", kinds.evaluation_of(section.data).likelihoods),
         ("Distance to held-out data", ("sliced_wasserstein",)),
         ("Coverage of held-out data", ("coverage",)),
         ("Copied from the training text", ("memorised_fraction",)),
@@ -256,7 +231,8 @@ def _dots(
     dots, floor, unit = [], None, ""
     better = definition_of(names[0]).better
     for entry in section.entries:
-        figure = next((f for f in map(entry.figures.get, names) if f is not None), None)
+        figures = map(entry.evaluation.figures.get, names)
+        figure = next((f for f in figures if f is not None), None)
         if figure is None or figure.kind == "loss":
             continue
         scale, unit = table.scale_of(figure, tiny=False)

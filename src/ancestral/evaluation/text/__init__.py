@@ -1,7 +1,7 @@
 """Language models on held-out documents: code length, variety, and what was memorised."""
 
 from ancestral.evaluation.text.distinct import distinct_pairs
-from ancestral.evaluation.text.evaluate import evaluate_text, show_text
+from ancestral.evaluation.text.evaluate import TextBench, Texts
 from ancestral.evaluation.text.likelihood import document_log_probs, token_log_probs
 from ancestral.evaluation.text.memorised import Match, Memory, memorised_fraction
 from ancestral.evaluation.text.passages import Passage, Passages
@@ -13,10 +13,10 @@ __all__ = [
     "Passage",
     "Passages",
     "SuffixArray",
+    "TextBench",
+    "Texts",
     "distinct_pairs",
     "document_log_probs",
-    "evaluate_text",
     "memorised_fraction",
-    "show_text",
     "token_log_probs",
 ]

@@ -1,9 +1,9 @@
 """Evaluate a language model on held-out documents."""
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,14 +15,16 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.text import Corpus, Documents
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
-from ancestral.evaluation.evaluate import Evaluation
+from ancestral.evaluation.field_evaluation import FieldEvaluation, Progress
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import Estimate, ratio_of
+from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
 from ancestral.evaluation.text.likelihood import document_log_probs
 from ancestral.evaluation.text.memorised import LEAST, Memory, memorised_fraction
 from ancestral.evaluation.text.passages import Passages, most_copied, passage
+from ancestral.evaluation.text.pictures import pictures_of
 from ancestral.networks.units import InDataUnits
 
 SCORED = 200_000
@@ -34,75 +36,81 @@ TEXTS = 100
 SHOWN = 8
 
 
-def evaluate_text(
-    model: InDataUnits,
-    data: Dataset,
-    *,
-    setting: Setting | None = None,
-    progress: Callable[[str, float], None] | None = None,
-) -> Evaluation:
-    """Measure a language model against the test documents, which training never saw.
+class Texts(FieldEvaluation):
+    """Tokens: code lengths of held-out documents, and texts to read."""
+
+    likelihoods = ("bits_per_char",)
+
+    def bench(self, data: Dataset, setting: Setting) -> "TextBench":
+        """Prepare the documents."""
+        return TextBench(data, setting)
+
+    @torch.no_grad()
+    def shown(self, units: InDataUnits, data: Dataset, *, seed: int) -> Evaluation:
+        """Return a few generated texts, copies marked."""
+        attempts, bench = Attempts(), TextBench(data, Setting())
+
+        def passages() -> Passages:
+            drawn = _generate(units, SHOWN, seed)
+            made = tuple(passage(text, bench.memory, data.text.tokenizer) for text in drawn)
+            return Passages(made, most_copied(made), (), bench.memory.least)
+
+        found = attempts("no samples", passages) if units.can(Samples) else None
+        return Evaluation(passages=found, notes=tuple(attempts.notes))
+
+    def facts(self, data: Dataset) -> list[tuple[str, str]]:
+        """Return the tokenizer."""
+        tokenizer = data.text.tokenizer
+        return [("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")]
+
+    def held_out(self, data: Dataset) -> str:
+        """Return how many documents judge."""
+        return f"{len(data.text.test):,} texts"
+
+    def pictures(self, units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...]:
+        """Return what a model expects next, and what it looks at."""
+        return pictures_of(units, data)
+
+
+class TextBench:
+    """Documents that judge, and the training text as it is searched for copies.
 
     Args:
-        model: Of tokens.
         data: Text.
         setting: ``samples`` (at most 100 texts) and the seed count.
-        progress: Told what is being done.
-
-    Raises:
-        ValueError: If the data are not text.
     """
-    corpus = data.corpus
-    if corpus is None:
-        raise ValueError(f"{data.name} holds no text")
-    began, attempts = time.perf_counter(), Attempts()
-    setting, tell = setting or Setting(), progress or (lambda _title, _share: None)
-    training = model.model.training
-    model.model.eval()
-    try:
-        with torch.no_grad():
-            tell("held-out likelihood", 0.0)
-            found, texts = _likelihoods(model, corpus, setting, attempts)
-            tell("generating", 0.4)
-            n = min(TEXTS, setting.samples)
-            drawn = attempts("samples", lambda: _generate(model, n, setting.seed))
-    finally:
-        model.model.train(training)
-    tell("memorisation", 0.8)
-    passages = None
-    figures: dict[str, Figure | None] = {**found, "distinct_2": None, "memorised_fraction": None}
-    if drawn:
-        measured = attempts("memorisation", lambda: _variety(drawn, corpus))
-        if measured is not None:
-            figures |= measured[0]
-            passages = measured[1]
-            texts |= _definitions(len(drawn))
-    return Evaluation(
-        figures=figures,
-        samples=data.train.x[:0],
-        given={},
-        means=None,
-        nearest=data.train.x[:0],
-        passages=passages,
-        definitions={name: texts[name] for name in figures if name in texts},
-        notes=tuple(attempts.notes),
-        seconds=time.perf_counter() - began,
-    )
 
+    def __init__(self, data: Dataset, setting: Setting) -> None:
+        self.data, self.setting = data, setting
 
-@torch.no_grad()
-def show_text(model: InDataUnits, data: Dataset, *, seed: int) -> Passages:
-    """Return a few generated texts, copies marked, without measuring anything else.
+    @cached_property
+    def memory(self) -> Memory:
+        """The training documents."""
+        return Memory(self.data.text.train.tokens.numpy())
 
-    Raises:
-        ValueError: If the data are not text or the model generates none.
-    """
-    if data.corpus is None:
-        raise ValueError(f"{data.name} holds no text")
-    memory = Memory(data.corpus.train.tokens.numpy())
-    drawn = _generate(model, SHOWN, seed)
-    made = tuple(passage(text, memory, data.corpus.tokenizer) for text in drawn)
-    return Passages(made, most_copied(made), (), memory.least)
+    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+        """Take every figure of a language model."""
+        setting = self.setting
+        tell("held-out likelihood", 0.0)
+        found, texts = _likelihoods(units, self.data.text, setting, attempts)
+        tell("generating", 0.4)
+        n = min(TEXTS, setting.samples)
+        drawn = attempts("samples", lambda: _generate(units, n, setting.seed))
+        tell("memorisation", 0.8)
+        passages = None
+        figures: dict[str, Figure | None] = {
+            **found,
+            "distinct_2": None,
+            "memorised_fraction": None,
+        }
+        if drawn:
+            measured = attempts("memorisation", lambda: _variety(drawn, self))
+            if measured is not None:
+                figures |= measured[0]
+                passages = measured[1]
+                texts |= _definitions(len(drawn))
+        told = {name: texts[name] for name in figures if name in texts}
+        return Evaluation(figures=figures, passages=passages, definitions=told)
 
 
 def _likelihoods(
@@ -191,9 +199,10 @@ def _human(corpus: Corpus, lengths: Sequence[int]) -> list[NDArray[np.int64]]:
 
 
 def _variety(
-    drawn: list[NDArray[np.int64]], corpus: Corpus
+    drawn: list[NDArray[np.int64]], bench: TextBench
 ) -> tuple[dict[str, Figure | None], Passages | None]:
     """Return how varied and how copied the texts are, beside as much human text."""
+    corpus = bench.data.text
     human = _human(corpus, [len(text) for text in drawn])
     decode = corpus.tokenizer.decode
     pairs = distinct_pairs([decode(text.tolist()) for text in drawn])
@@ -206,7 +215,7 @@ def _variety(
     }
     if not len(corpus.train):  # It is not known what the model was trained on.
         return figures, None
-    memory = Memory(corpus.train.tokens.numpy())
+    memory = bench.memory
     figures["memorised_fraction"] = _memorised(memory, drawn, human)
     made = [passage(text, memory, corpus.tokenizer) for text in drawn]
     copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
