@@ -1,16 +1,22 @@
 import math
 import re
+from collections.abc import Callable
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Vector
+from ancestral.data.fields import Column, Vector
+from ancestral.data.transforms import Affine
+from ancestral.evaluation import Evaluation, bench_of
 from ancestral.evaluation.charts import Box
+from ancestral.evaluation.figures import Kind
+from ancestral.evaluation.plane import Density, marginals_of, nearest_rows, plane_of, thin
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.evaluation.report.page import colors_of
-from ancestral.evaluation.report.plane import marginals_of, plane_of, thin
+from ancestral.networks.units import InDataUnits
 
 
 def section_of(dimension: int, *entries: ModelEntry) -> Section:
@@ -31,12 +37,20 @@ def log_normal(x: Tensor) -> Tensor:
     return -x.square().sum(dim=1) / 2 - math.log(2 * math.pi)
 
 
+def density(log_prob: Callable[[Tensor], Tensor], kind: Kind = "exact") -> Density:
+    return Density(log_prob(Box(-3, 3, -3, 3).grid(64)), kind)
+
+
 def test_real_data_come_first_and_dashes_stay_empty() -> None:
     section = section_of(
         2,
-        ModelEntry(name="kde", figures={}, samples=torch.randn(80, 2), log_density=log_normal),
-        ModelEntry(name="gan", figures={}, samples=torch.randn(80, 2)),
-        ModelEntry(name="broken", figures={}, error="loss is nan"),
+        ModelEntry(
+            name="kde",
+            evaluation=Evaluation(samples=torch.randn(80, 2)),
+            density=density(log_normal),
+        ),
+        ModelEntry(name="gan", evaluation=Evaluation(samples=torch.randn(80, 2))),
+        ModelEntry(name="broken", error="loss is nan"),
     )
     plane = plane_of(section, colors_of(section))
     assert plane is not None
@@ -54,30 +68,31 @@ def test_real_data_come_first_and_dashes_stay_empty() -> None:
         ("estimate", "log p(x), estimated"),
     ],
 )
-def test_a_density_says_what_it_is(kind: str, caption: str) -> None:
+def test_a_density_says_what_it_is(kind: Kind, caption: str) -> None:
     entry = ModelEntry(
         name="m",
-        figures={},
-        samples=torch.randn(9, 2),
-        log_density=log_normal,
-        log_density_kind=kind,  # type: ignore[arg-type]
+        evaluation=Evaluation(samples=torch.randn(9, 2)),
+        density=density(log_normal, kind),
     )
     plane = plane_of(section_of(2, entry), {"m": "red"})
     assert plane is not None
     assert plane.panels[1].density_caption == caption
 
 
-def test_samples_outside_the_frame_are_counted() -> None:
+def test_samples_outside_the_frame_are_counted_and_means_are_labelled() -> None:
     far = torch.full((7, 2), 1e3)
-    entry = ModelEntry(name="m", figures={}, samples=far, samples_are_means=True)
-    plane = plane_of(section_of(2, entry), {"m": "red"})
+    found = Evaluation(samples=far, means=torch.zeros(5, 2))
+    plane = plane_of(section_of(2, ModelEntry(name="m", evaluation=found)), {"m": "red"})
     assert plane is not None
-    assert plane.panels[1].caption == "7 means of p(x | z), not draws, 7 outside the frame"
+    _, samples, means = plane.panels
+    assert samples.caption == "7 samples, 7 outside the frame"
+    assert means.caption == "5 means of p(x | z), not draws"
+    assert (samples.means, means.means) == (False, True)
     assert not plane.bar
 
 
 def test_more_columns_are_projected_and_drawn_one_by_one() -> None:
-    entry = ModelEntry(name="m", figures={}, samples=torch.randn(40, 12), log_density=log_normal)
+    entry = ModelEntry(name="m", evaluation=Evaluation(samples=torch.randn(40, 12)))
     section = section_of(12, entry)
     plane = plane_of(section, {"m": "red"})
     assert plane is not None
@@ -100,30 +115,59 @@ def test_the_first_component_is_the_direction_of_most_variance() -> None:
 
 
 def test_a_single_column_has_a_histogram_only() -> None:
-    entry = ModelEntry(name="m", figures={}, samples=torch.randn(40, 1))
+    entry = ModelEntry(name="m", evaluation=Evaluation(samples=torch.randn(40, 1)))
     section = section_of(1, entry)
     assert plane_of(section, {"m": "red"}) is None
     assert len(marginals_of(section, {"m": "red"})) == 1
     assert marginals_of(section_of(2), {}) == []
 
 
-def test_the_density_is_asked_for_on_the_whole_frame() -> None:
-    asked: list[Tensor] = []
+class Asked(nn.Module):
+    """Keeps what it is asked for, and knows nothing."""
 
-    def log_density(x: Tensor) -> Tensor:
-        asked.append(x)
+    def __init__(self) -> None:
+        super().__init__()
+        self.points: list[Tensor] = []
+
+    def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
+        del given
+        self.points.append(x)
         return torch.full((len(x),), math.nan)
 
-    entry = ModelEntry(name="m", figures={}, samples=torch.randn(9, 2), log_density=log_density)
-    section = section_of(2, entry)
-    plane = plane_of(section, {"m": "red"})
+
+def test_the_density_is_asked_for_on_the_whole_frame_once() -> None:
+    model, data = Asked(), section_of(2).data
+    found = bench_of(data).density(InDataUnits(model, Affine(torch.zeros(2), torch.ones(2))))
+    assert found is not None
+    assert found.kind == "exact"
+    points = torch.cat(model.points)
+    assert len(points) == len(found.values) == 96 * 96
+    assert Box.around(data.train.x).holds(points).all()
+    assert max(map(len, model.points)) <= 1024
+    plane = plane_of(Section(data=data, entries=[ModelEntry(name="m", density=found)]), {})
+    assert plane is not None
+    entry = ModelEntry(name="m", evaluation=Evaluation(samples=torch.randn(9, 2)), density=found)
+    plane = plane_of(Section(data=data, entries=[entry]), {"m": "red"})
     assert plane is not None
     assert plane.panels[1].density  # No finite value: dark, but no failure.
-    points = torch.cat(asked)
-    box = Box.around(section.data.train.x)
-    assert len(points) == 96 * 96
-    assert box.holds(points).all()
-    assert max(map(len, asked)) <= 1024
+
+
+def test_columns_of_a_mixed_table_are_shown_as_they_are() -> None:
+    columns = (
+        *Vector.of_numbers("ab").columns,
+        Column(name="c", type="truth", states=("no", "yes")),
+    )
+    x = torch.cat((torch.randn(60, 2), torch.randint(2, (60, 1))), dim=1).double()
+    parts = {name: Examples(x) for name in ("train", "validation", "test")}
+    data = Dataset(name="m", source="m", fields={"x": Vector(columns=columns)}, **parts)
+    found = Evaluation(samples=x[:9], nearest=x[:9])
+    section = Section(data=data, entries=[ModelEntry(name="m", evaluation=found)])
+    assert [name for name, _ in marginals_of(section, {"m": "red"})] == ["a", "b"]
+    plane = plane_of(section, {"m": "red"})
+    assert plane is not None
+    assert "principal components" in plane.note
+    ((_, pairs),) = nearest_rows(section)
+    assert pairs[0][0][2] in ("no", "yes")
 
 
 def test_thin_spreads_over_all_rows() -> None:

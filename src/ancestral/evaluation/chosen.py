@@ -11,12 +11,12 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Batch, HasBound, Trains
+from ancestral.capabilities import Batch, Given, HasBound, Trains
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import LABEL
 from ancestral.errors import DivergenceError
-from ancestral.evaluation.figures import Figure, given_words
-from ancestral.evaluation.kinds import evaluation_of
+from ancestral.evaluation.figures import Figure, Kind, given_words
+from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.measures.estimate import ratio_of
 from ancestral.evaluation.measures.sliced_wasserstein import Projected
 from ancestral.networks.units import InDataUnits
@@ -30,23 +30,33 @@ _TOKENS, _TOKENS_AT_ONCE = 65_536, 4_096
 Measure: TypeAlias = Callable[[], Mapping[str, Figure]]
 """Figures by name, the one that chooses among them; DivergenceError where it is not finite."""
 
+Score: TypeAlias = Callable[[Examples, Generator], Tensor]
+"""Examples [B] and noise -> a number of each, [B]."""
+
 
 class Judge:
     """Measures the figure; every measurement uses the same noise, so that steps compare.
 
     Args:
         choice: Which figure.
-        measure: Takes it.
-        tolerance: Figures that differ by less cannot be told apart.
+        units: The model that is being trained, and its transform.
+        data: The validation split judges.
+        seed: Of the noise.
+        device: Where the model is.
 
     Attributes:
         figure: The last one measured.
+        tolerance: Figures that differ by less cannot be told apart.
     """
 
-    def __init__(self, choice: "Criterion", measure: Measure, tolerance: float) -> None:
-        self.choice, self.tolerance = choice, tolerance
+    def __init__(
+        self, choice: "Criterion", units: InDataUnits, data: Dataset, *, seed: int, device: str
+    ) -> None:
+        self.choice, self.units, self.data = choice, units, data
+        self.seed, self.device = seed, device
         self.figure: Figure | None = None
-        self._measure = measure
+        self.tolerance = 0.0
+        self._measure = choice.prepare(self)
 
     @torch.no_grad()
     def __call__(self) -> dict[str, float]:
@@ -58,25 +68,8 @@ class Judge:
         self.figure = figures[self.choice.name]
         return {name: figure.value for name, figure in figures.items()}
 
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A model that is being trained, before the validation split.
-
-    Args:
-        units: The model and its transform.
-        data: The data.
-        seed: Of the noise.
-        device: Where the model is.
-    """
-
-    units: InDataUnits
-    data: Dataset
-    seed: int
-    device: str
-
-    def generator(self) -> Generator:
-        """Return the source of the noise, the same for every measurement."""
+    def noise(self) -> Generator:
+        """Return the source of the noise of one measurement."""
         return Generator(self.device).manual_seed(self.seed)
 
     def parts(self) -> Iterator[Examples]:
@@ -84,18 +77,22 @@ class Trial:
         examples = self.data.validation[:_EXAMPLES]
         for start in range(0, len(examples), _CHUNK):
             part = examples[start : start + _CHUNK]
-            given = {name: value.to(self.device) for name, value in part.given.items()}
-            yield Examples(part.x.to(self.device), given)
+            yield Examples(part.x.to(self.device), self.placed(part.given))
 
-    def mean(self, score: Callable[[Examples], Tensor]) -> tuple[float, float | None]:
-        """Return the mean score and its standard error.
+    def placed(self, given: Given | None) -> dict[str, Tensor]:
+        """Return what is given, on the device."""
+        return {name: value.to(self.device) for name, value in (given or {}).items()}
 
-        Raises:
-            DivergenceError: If it is not finite.
-        """
-        values = torch.cat([score(part).double().cpu() for part in self.parts()])
-        se = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else None
-        return _finite(values.mean().item()), se
+    def mean(self, score: Score, kind: Kind, unit: str = "nats") -> Measure:
+        """Return what takes the mean of a score of each example and its standard error."""
+
+        def measure() -> dict[str, Figure]:
+            noise = self.noise()
+            values = torch.cat([score(part, noise).double().cpu() for part in self.parts()])
+            se = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else None
+            return {self.choice.name: Figure(_finite(values.mean().item()), se, unit, kind)}
+
+        return measure
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +102,7 @@ class Criterion:
     Args:
         name: Its fixed name.
         higher_is_better: Whether it is.
-        prepare: A model before the validation split -> what measures it, and the tolerance.
+        prepare: What takes it, made once for a judge, whose tolerance it may set.
         capability: What the model must have.
         otherwise: The figure that chooses where it does not.
 
@@ -116,7 +113,7 @@ class Criterion:
 
     name: str
     higher_is_better: bool
-    prepare: Callable[[Trial], tuple[Measure, float]]
+    prepare: Callable[[Judge], Measure]
     capability: type = object
     otherwise: "Criterion | None" = None
 
@@ -126,78 +123,59 @@ class Criterion:
     def judge(self, units: InDataUnits, data: Dataset, *, seed: int, device: str = "cpu") -> Judge:
         """Return what measures the figure of a model while it is trained.
 
-        Args:
-            units: The model and its transform.
-            data: The data.
-            seed: Of the noise.
-            device: Where the model is.
-
         Raises:
             ValueError: If there is no such figure of these data.
         """
         if self.otherwise is not None and not units.can(self.capability):
             return self.otherwise.judge(units, data, seed=seed, device=device)
-        measure, tolerance = self.prepare(Trial(units, data, seed, device))
-        return Judge(self, measure, tolerance)
+        return Judge(self, units, data, seed=seed, device=device)
 
 
-def _elbo(trial: Trial) -> tuple[Measure, float]:
-    units = trial.units
-    unit = f"nats{given_words(units.taken(trial.data.validation.given) or ())}"
-
-    def measure() -> dict[str, Figure]:
-        noise = trial.generator()
-        value, se = trial.mean(
-            lambda part: units.elbo(part.x, given=units.taken(part.given), generator=noise)
-        )
-        return {"elbo": Figure(value, se, unit, "bound")}
-
-    return measure, 0.0
+def _elbo(judge: Judge) -> Measure:
+    units = judge.units
+    return judge.mean(
+        lambda part, noise: units.elbo(part.x, given=units.taken(part.given), generator=noise),
+        "bound",
+        f"nats{given_words(units.taken(judge.data.validation.given) or ())}",
+    )
 
 
-def _log_prob(trial: Trial) -> tuple[Measure, float]:
-    units = trial.units
-
-    def measure() -> dict[str, Figure]:
-        noise = trial.generator()
-        value, se = trial.mean(
-            lambda part: units.log_prob(part.x, given=units.required(part.given), generator=noise)
-        )
-        unit = f"nats{given_words(units.needs)}"
-        return {"log_prob": Figure(value, se, unit, "exact" if units.exact else "bound")}
-
-    return measure, 0.0
+def _log_prob(judge: Judge) -> Measure:
+    units = judge.units
+    return judge.mean(
+        lambda part, noise: units.log_prob(
+            part.x, given=units.required(part.given), generator=noise
+        ),
+        "exact" if units.exact else "bound",
+        f"nats{given_words(units.needs)}",
+    )
 
 
-def _label_log_prob(trial: Trial) -> tuple[Measure, float]:
-    def measure() -> dict[str, Figure]:
-        noise = trial.generator()
-        value, se = trial.mean(
-            lambda part: trial.units.posterior(part.x, generator=noise).log_prob(part[LABEL])
-        )
-        return {"label_log_prob": Figure(value, se, "nats", "exact")}
-
-    return measure, 0.0
+def _label_log_prob(judge: Judge) -> Measure:
+    return judge.mean(
+        lambda part, noise: judge.units.posterior(part.x, generator=noise).log_prob(part[LABEL]),
+        "exact",
+    )
 
 
-def _loss(trial: Trial) -> tuple[Measure, float]:
-    units = trial.units
+def _loss(judge: Judge) -> Measure:
+    units = judge.units
     if not isinstance(units.model, Trains):
         raise ValueError(f"{type(units.model).__name__} has no loss: it is not trained")
     (player,) = units.model.players()
 
     def measure() -> dict[str, Figure]:
-        noise, total, weight = trial.generator(), 0.0, 0.0
-        for part in trial.parts():
-            y = units.transform(part.x, noise)
-            loss = player.loss(Batch(y, units.taken(part.given) or {}), noise)
+        noise, total, weight = judge.noise(), 0.0, 0.0
+        for part in judge.parts():
+            batch = Batch(units.transform(part.x, noise), units.taken(part.given) or {})
+            loss = player.loss(batch, noise)
             total, weight = total + loss.total.item(), weight + loss.weight
         return {"loss": Figure(_finite(total / weight), None, "nats", "loss")}
 
-    return measure, 0.0
+    return measure
 
 
-def _sliced_wasserstein(trial: Trial) -> tuple[Measure, float]:
+def _sliced_wasserstein(judge: Judge) -> Measure:
     """Measure samples against real examples.
 
     Near the floor of real data against real data the distance says no more, while samples still get
@@ -206,32 +184,31 @@ def _sliced_wasserstein(trial: Trial) -> tuple[Measure, float]:
     Source: the one-standard-error rule, Breiman et al. 1984, Classification and Regression Trees,
     sec. 3.4.3.
     """
-    data, space = trial.data, evaluation_of(trial.data).space(trial.data)
+    units, data, space = judge.units, judge.data, bench_of(judge.data).space
     held_out = data.validation[:_SAMPLES]
     real = Projected(space(held_out.x), projections=_PROJECTIONS)
     floor = real.distance(space(data.train.x[: len(held_out)]))
-    required = trial.units.required(held_out.given)
-    given = required and {name: value.to(trial.device) for name, value in required.items()}
+    judge.tolerance = floor.se
 
     def measure() -> dict[str, Figure]:
-        drawn = trial.units.sample(len(held_out), given=given, generator=trial.generator())
-        rows = space(drawn.cpu())
+        given = judge.placed(units.required(held_out.given)) or None
+        rows = space(units.sample(len(held_out), given=given, generator=judge.noise()).cpu())
         if not bool(rows.isfinite().all()):
             raise DivergenceError("samples are not finite")
         found = real.distance(rows)
         figure = Figure(found.value, found.se, space.unit, "estimate", floor=floor.value)
         return {"sliced_wasserstein": figure}
 
-    return measure, floor.se
+    return measure
 
 
-def _bits_per_char(trial: Trial) -> tuple[Measure, float]:
-    """Measure the code length of windows; the loss beside it, nats a token.
+def _bits_per_char(judge: Judge) -> Measure:
+    """Measure the code length of windows, of which every improvement counts; the loss beside it.
 
-    The loss is there to be held against the training's: where the one rises while the other falls,
-    the model has begun to memorise. Every improvement of the code length counts.
+    The loss, nats a token, is there to be held against the training's: where the one rises while
+    the other falls, the model has begun to memorise.
     """
-    corpus, windows = trial.data.text, trial.data.validation.x
+    corpus, windows = judge.data.text, judge.data.validation.x
     documents = corpus.validation
     # Of the whole split, each document with its end: what a token is worth in characters.
     tokens = len(documents.tokens) - len(documents)
@@ -241,17 +218,17 @@ def _bits_per_char(trial: Trial) -> tuple[Measure, float]:
 
     def measure() -> dict[str, Figure]:
         parts = windows.split(max(1, _TOKENS_AT_ONCE // windows.shape[1]))
-        scores = [trial.units.log_prob(x.to(trial.device)).double().cpu() for x in parts]
+        scores = [judge.units.log_prob(x.to(judge.device)).double().cpu() for x in parts]
         found = ratio_of(-torch.cat(scores), counts)
         value = _finite(found.value)
-        se = found.se / unit if len(counts) > 1 else None  # Of one window there is none.
+        se = found.se / unit if len(counts) > 1 else None  # Of one window there is no error.
         return {
             "bits_per_char": Figure(value / unit, se, "bits", "exact"),
             "perplexity": Figure(math.exp(min(value, 700.0)), None, "", "exact"),
             "loss": Figure(value, None, "nats", "loss"),
         }
 
-    return measure, 0.0
+    return measure
 
 
 def _finite(value: float) -> float:

@@ -6,7 +6,6 @@ from torch import Generator, Tensor
 from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.measures.neighbours import nearest
-from ancestral.evaluation.setting import WIDE
 from ancestral.evaluation.space import Space
 from ancestral.networks.units import InDataUnits
 
@@ -60,11 +59,6 @@ def draw(
     if bad:
         raise ArithmeticError(f"{bad:,} of {n:,} are not finite, so none was measured")
     return samples
-
-
-def is_wide(data: Dataset) -> bool:
-    """Return whether one example has so many values that fewer are taken at a time."""
-    return data.features > WIDE
 
 
 def nearest_training(samples: Tensor, data: Dataset, space: Space) -> Tensor:

@@ -7,22 +7,11 @@ import torch
 
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.attempts import Attempts
-from ancestral.evaluation.field_evaluation import Bench, Progress
-from ancestral.evaluation.kinds import evaluation_of
+from ancestral.evaluation.bench import Bench, Progress
+from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
 from ancestral.networks.units import InDataUnits
-
-
-def prepare(data: Dataset, setting: Setting | None = None) -> Bench:
-    """Return the real data made ready, for the evaluation of several models.
-
-    Args:
-        data: The test split judges; training and validation stand in for the generated
-            examples where a floor is measured, and training is the memorisation test's suspect.
-        setting: Sizes and seed; the defaults if None.
-    """
-    return evaluation_of(data).bench(data, setting or Setting())
 
 
 def evaluate(
@@ -47,16 +36,16 @@ def evaluate(
 
     Args:
         model: In the units of ``data``.
-        data: As in :func:`prepare`; text, images or rows.
+        data: Whose test split judges.
         setting: Sizes; the defaults if None.
-        bench: Of :func:`prepare` with the same data, in place of ``setting``; its own if None.
+        bench: Of :func:`bench_of` these data, in place of ``setting``, for several models.
         progress: Told what is being done.
 
     Raises:
         ValueError: If the bench is of other data.
     """
     began = time.perf_counter()
-    bench = bench or prepare(data, setting)
+    bench = bench or bench_of(data, setting)
     if bench.data is not data:
         raise ValueError(f"bench must be of {data.name}, got one of {bench.data.name}")
     attempts, training = Attempts(), model.model.training

@@ -1,14 +1,14 @@
 """How models of images are measured and shown."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ancestral.capabilities import Given
-from ancestral.data.dataset import Dataset
-from ancestral.data.fields import LABEL, Image
+from ancestral.data.fields import LABEL
 from ancestral.evaluation import galleries
 from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.points import Points
@@ -32,27 +32,26 @@ class Images(Points):
         "smaller is better."
     )
 
-    def space(self, data: Dataset) -> Space:
-        """Return grey levels from 0 to 1."""
-        assert isinstance(data.field, Image)
-        return Space.of_image(data.field)
+    @cached_property
+    def space(self) -> Space:
+        """Grey levels from 0 to 1."""
+        return Space.of_images(self.data.event_shape, self.data.levels)
 
-    def chosen(
-        self, units: InDataUnits, data: Dataset, drawn: Tensor, given: Given | None, *, seed: int
+    def first(
+        self, units: InDataUnits, drawn: Tensor, given: Given | None
     ) -> tuple[Tensor, Given | None]:
         """Return the first of those drawn, or of a model with labels as many of each in turn."""
-        if not data.labels or LABEL not in units.nodes or units.needs:
-            return super().chosen(units, data, drawn, given, seed=seed)
-        labels = torch.arange(self.most) % len(data.labels)
-        asked = {LABEL: labels.to(device_of(units))}
-        samples = units.sample(self.most, given=asked, generator=generator_of(units, seed))
-        return samples.cpu(), {LABEL: labels}
+        if not self.data.labels or LABEL not in units.nodes or units.needs:
+            return super().first(units, drawn, given)
+        labels = torch.arange(self.most) % len(self.data.labels)
+        asked, noise = {LABEL: labels.to(device_of(units))}, generator_of(units, self.setting.seed)
+        return units.sample(self.most, given=asked, generator=noise).cpu(), {LABEL: labels}
 
-    def facts(self, data: Dataset) -> list[tuple[str, str]]:
+    def facts(self) -> list[tuple[str, str]]:
         """Return shape and levels."""
-        levels = "grey levels" if data.event_shape[0] == 1 else "levels"
-        shape = " × ".join(map(str, data.event_shape))
-        return [("shape", shape), (levels, str(data.levels))]
+        shape = self.data.event_shape
+        levels = "grey levels" if shape[0] == 1 else "levels"
+        return [("shape", " × ".join(map(str, shape))), (levels, str(self.data.levels))]
 
     def view(self, section: "Section", colors: Mapping[str, str]) -> dict[str, Any]:
         """Return galleries of samples, and of their nearest training examples."""

@@ -2,25 +2,22 @@
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Field, Image, Tokens, Vector
-from ancestral.evaluation.field_evaluation import FieldEvaluation
+from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.images import Images
+from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.evaluate import Texts
 from ancestral.evaluation.vectors import Vectors
 
-EVALUATIONS: dict[type[Field], FieldEvaluation] = {
-    Vector: Vectors(),
-    Image: Images(),
-    Tokens: Texts(),
-}
-"""How a field is measured and shown, by its class."""
+BENCHES: dict[type[Field], type[Bench]] = {Vector: Vectors, Image: Images, Tokens: Texts}
+"""How models of a field are measured and shown, by its class."""
 
 
-def evaluation_of(data: Dataset) -> FieldEvaluation:
-    """Return how the data's ``x`` is measured and shown.
+def bench_of(data: Dataset, setting: Setting | None = None) -> Bench:
+    """Return the data ready to measure and show models of their ``x``.
 
     Raises:
         ValueError: If there is no way to.
     """
-    if type(data.field) not in EVALUATIONS:
+    if type(data.field) not in BENCHES:
         raise ValueError(f"{data.name}: models of {data.kind} are not measured")
-    return EVALUATIONS[type(data.field)]
+    return BENCHES[type(data.field)](data, setting or Setting())

@@ -10,10 +10,10 @@ from torch import Generator, Tensor
 from ancestral.capabilities import Given, HasBound, HasDensity
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.evaluation.attempts import Attempts
-from ancestral.evaluation.drawing import device_of, generator_of, is_wide
+from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.measures.estimate import mean_of
-from ancestral.evaluation.setting import Setting, Sizes
+from ancestral.evaluation.setting import WIDE, Setting, Sizes
 from ancestral.networks.units import InDataUnits
 
 ROWS = {False: 65_536, True: 2_000}
@@ -33,7 +33,7 @@ def likelihoods(
     """
     order = torch.randperm(len(data.test), generator=Generator().manual_seed(setting.seed))
     held_out = data.test[order[: sizes.scored]]
-    wide = is_wide(data)
+    wide = data.features > WIDE
 
     def mean(examples: Examples, draws: int, score: Score, kind: Kind) -> Figure:
         size = max(1, ROWS[wide] // draws)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ancestral.capabilities import HasBound, HasDensity
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Vector
+from ancestral.data.fields import Column, Vector
 from ancestral.evaluation import charts, pictures
 from ancestral.evaluation.charts import number
 from ancestral.evaluation.drawing import device_of, generator_of
@@ -163,11 +163,14 @@ def thin(x: Tensor, most: int = SHOWN) -> Tensor:
     return x[torch.linspace(0, len(x) - 1, most).long()]
 
 
+def columns_of(data: Dataset) -> tuple[Column, ...]:
+    """Return the columns of rows."""
+    return data.field.columns if isinstance(data.field, Vector) else ()
+
+
 def _numbers(data: Dataset) -> list[int]:
     """Return the places of the columns that are quantities."""
-    field = data.field
-    columns = field.columns if isinstance(field, Vector) else ()
-    return [i for i, column in enumerate(columns) if not column.discrete]
+    return [i for i, column in enumerate(columns_of(data)) if not column.discrete]
 
 
 def _text(cell: float | str) -> str:

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from ancestral.data.dataset import Dataset, Fresh
+from ancestral.data.dataset import Fresh
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures import (
@@ -22,8 +22,9 @@ from ancestral.evaluation.measures import (
 from ancestral.evaluation.measures.memorisation import Suspect
 from ancestral.evaluation.measures.neighbours import Index
 from ancestral.evaluation.measures.sliced_wasserstein import Projected
-from ancestral.evaluation.setting import Setting, Sizes
-from ancestral.evaluation.space import Space
+
+if TYPE_CHECKING:
+    from ancestral.evaluation.points import Points
 
 FRESH = 200_000
 """Fresh draws of a toy set that stand for its support."""
@@ -52,6 +53,15 @@ class Stage:
     definitions: Mapping[str, str]
     of_means: tuple[str, ...] = ()
     _floor: tuple[dict[str, Estimate] | None, list[str]] | None = field(default=None, init=False)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What each figure means, those of means too."""
+        means = {
+            f"{name}_means": f"Of means of p(x | z) instead of draws. {self.definitions[name]}"
+            for name in self.of_means
+        }
+        return {**self.definitions, **means}
 
     def figures(
         self, points: Tensor | None, attempts: Attempts, *, means: bool = False
@@ -100,53 +110,7 @@ class Stage:
         return Figure(found.value, found.se, self.units[name], "estimate", least, found.p_value)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Reals:
-    """Real data in the evaluation space, in an order fixed by the seed.
-
-    Args:
-        space: The evaluation space.
-        sizes: Of everything.
-        setting: As asked for.
-        train: All training points [T, D].
-        validation: All validation points [V, D].
-        reference: Held-out points [M, D].
-        order: Their places in the test split, [M].
-        fresh: Of a toy set, (n, seed) -> n new draws; None where there are none.
-    """
-
-    space: Space
-    sizes: Sizes
-    setting: Setting
-    train: Tensor
-    validation: Tensor
-    reference: Tensor
-    order: Tensor
-    fresh: Fresh | None
-
-    @classmethod
-    def of(cls, data: Dataset, space: Space, sizes: Sizes, setting: Setting) -> "Reals":
-        """Bring a data set into its space."""
-        generator = Generator().manual_seed(setting.seed)
-        splits = (data.train.x, data.validation.x, data.test.x)
-        orders = [torch.randperm(len(x), generator=generator) for x in splits]
-        orders[2] = orders[2][: sizes.references]
-        train, validation, reference = (
-            space(x[order]) for x, order in zip(splits, orders, strict=True)
-        )
-        return cls(
-            space=space,
-            sizes=sizes,
-            setting=setting,
-            train=train,
-            validation=validation,
-            reference=reference,
-            order=orders[2],
-            fresh=data.fresh,
-        )
-
-
-def stages(real: Reals) -> list[Stage]:
+def stages(real: "Points") -> list[Stage]:
     """Return the measures in the order in which they are taken."""
     made = [
         _sliced_wasserstein(real),
@@ -156,10 +120,10 @@ def stages(real: Reals) -> list[Stage]:
         _memorisation(real),
         _frechet(real),
     ]
-    return made if real.fresh is None else [*made, _off_manifold(real, real.fresh)]
+    return made if real.data.fresh is None else [*made, _off_manifold(real, real.data.fresh)]
 
 
-def _sliced_wasserstein(real: Reals) -> Stage:
+def _sliced_wasserstein(real: "Points") -> Stage:
     n, m = real.sizes.samples, real.sizes.references
     projected = Projected(real.reference, seed=real.setting.seed)
     return Stage(
@@ -175,7 +139,7 @@ def _sliced_wasserstein(real: Reals) -> Stage:
     )
 
 
-def _mmd(real: Reals) -> Stage:
+def _mmd(real: "Points") -> Stage:
     n = min(real.sizes.kernel, real.sizes.samples)
     m = min(real.sizes.kernel, real.sizes.references)
     return Stage(
@@ -193,7 +157,7 @@ def _mmd(real: Reals) -> Stage:
     )
 
 
-def _classifier(real: Reals) -> Stage:
+def _classifier(real: "Points") -> Stage:
     n = min(real.sizes.classifier, real.sizes.samples, len(real.reference))
     return Stage(
         title="classifier two-sample test",
@@ -211,7 +175,7 @@ def _classifier(real: Reals) -> Stage:
     )
 
 
-def _precision_recall(real: Reals) -> Stage:
+def _precision_recall(real: "Points") -> Stage:
     k, n, m = real.setting.k, real.sizes.samples, real.sizes.radii
 
     def measure(points: Tensor) -> dict[str, Estimate]:
@@ -235,7 +199,7 @@ def _precision_recall(real: Reals) -> Stage:
     )
 
 
-def _memorisation(real: Reals) -> Stage:
+def _memorisation(real: "Points") -> Stage:
     n = min(real.sizes.neighbours, real.sizes.samples)
     # An official test split may have another law (the writers of MNIST's did not write its
     # training digits), which would look like copying; validation is cut from training at random.
@@ -257,7 +221,7 @@ def _memorisation(real: Reals) -> Stage:
     )
 
 
-def _frechet(real: Reals) -> Stage:
+def _frechet(real: "Points") -> Stage:
     space, n, m = real.space, real.sizes.samples, real.sizes.references
     reference = space.coarse(real.reference)
     return Stage(
@@ -273,7 +237,7 @@ def _frechet(real: Reals) -> Stage:
     )
 
 
-def _off_manifold(real: Reals, fresh: Fresh) -> Stage:
+def _off_manifold(real: "Points", fresh: Fresh) -> Stage:
     seed = real.setting.seed
     support = Index(real.space(fresh(FRESH, seed + 1)))
     return Stage(

@@ -1,6 +1,7 @@
 """The space in which examples are compared: the same for every model of a data set."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, one_hot
 
 from ancestral.data.dataset import Examples
-from ancestral.data.fields import Image, Vector
+from ancestral.data.fields import Column
 from ancestral.data.transforms import standardise
 
 COARSE = 1024
@@ -27,9 +28,8 @@ class Space:
         sizes: Number of states of each column of a row, 0 for numbers; empty where there are none.
 
     Example:
-        >>> Space.of_image(Image(channels=1, height=2, width=2))(
-        ...     torch.zeros(5, 1, 2, 2, dtype=torch.uint8)
-        ... ).shape
+        >>> space = Space.of_images(torch.Size([1, 2, 2]), 256)
+        >>> space(torch.zeros(5, 1, 2, 2, dtype=torch.uint8)).shape
         torch.Size([5, 4])
     """
 
@@ -40,7 +40,7 @@ class Space:
     sizes: tuple[int, ...] = ()
 
     @classmethod
-    def of_vector(cls, field: Vector, train: Examples, *, standard: bool) -> "Space":
+    def of_columns(cls, columns: Sequence[Column], train: Examples, *, standard: bool) -> "Space":
         """Return the space of rows, column by column.
 
         Numbers: minus their mean, over their standard deviation, both of the training split (a
@@ -49,29 +49,28 @@ class Space:
         number of cells that differ (a missing cell is half a cell from every state, none from
         another missing one).
         """
-        sizes = tuple(len(column.states) if column.discrete else 0 for column in field.columns)
+        sizes = tuple(len(column.states) if column.discrete else 0 for column in columns)
         numbers = torch.tensor([size == 0 for size in sizes])
         ones = torch.ones(len(sizes), dtype=torch.float64)
         shift, scale = 0 * ones, torch.where(numbers, ones, math.sqrt(2))
         if not standard and bool(numbers.any()):
-            columns = standardise(Examples(train.x[:, numbers]))
-            shift[numbers], scale[numbers] = columns.mean, columns.std
+            fitted = standardise(Examples(train.x[:, numbers]))
+            shift[numbers], scale[numbers] = fitted.mean, fitted.std
         repeats = torch.tensor([max(1, size) for size in sizes])
         units = {"standardised units": numbers.any(), "root of differing cells": not numbers.all()}
         return cls(
             shift=shift.repeat_interleave(repeats),
             scale=scale.repeat_interleave(repeats),
-            event_shape=field.event_shape,
+            event_shape=torch.Size([len(sizes)]),
             unit=" and ".join(unit for unit, there in units.items() if there),
             sizes=sizes if any(sizes) else (),
         )
 
     @classmethod
-    def of_image(cls, field: Image) -> "Space":
+    def of_images(cls, event_shape: torch.Size, levels: int) -> "Space":
         """Return the space of images: grey levels over the highest, from 0 to 1, as a row."""
         zero = torch.zeros((), dtype=torch.float64)
-        scale = zero + (field.levels - 1)
-        return cls(shift=zero, scale=scale, event_shape=field.event_shape, unit="grey range")
+        return cls(shift=zero, scale=zero + levels - 1, event_shape=event_shape, unit="grey range")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return rows [N, D] for examples [N, *event] in user units."""

@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 from ancestral.data.dataset import Dataset
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError, RunError
-from ancestral.evaluation import Evaluation, Setting, evaluate, figures_to_json, prepare
-from ancestral.evaluation.field_evaluation import Bench
+from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
+from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
@@ -217,7 +217,7 @@ def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = 
     with disk_errors(what.folder):
         what.folder.mkdir(parents=True, exist_ok=True)
     _save(found)
-    bench = prepare(what.data, Setting(seed=what.seed))
+    bench = bench_of(what.data, Setting(seed=what.seed))
     for one in what.plans:
         model = Compared(name=one.recipe.name)
         found.models.append(model)
@@ -311,7 +311,7 @@ def _compare_one(
         bench=bench,
         progress=lambda title, share: progress(f"evaluate {name}", share, title),
     )
-    model.entry = model_entry(fitting.run, units, one.data, found)
+    model.entry = model_entry(fitting.run, units, bench, found)
     report_run(fitting.run, one.data, model.entry)
 
 

@@ -10,8 +10,8 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.discrete import relabel
 from ancestral.data.fields import Field, Tokens
 from ancestral.errors import RunError
-from ancestral.evaluation import Evaluation, Setting, evaluate, figures_to_json
-from ancestral.evaluation.field_evaluation import Progress
+from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
+from ancestral.evaluation.bench import Progress
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.recipes.other_text import other_text
 from ancestral.recipes.reporting import model_entry, report_run, section_of
@@ -90,10 +90,11 @@ def evaluate_run(
     loaded = run.data() if data is None else other(run, data)
     if units.can(Classifies):
         loaded = relabel(loaded, run.record.data.labels)
-    found = evaluate(units, loaded, setting=setting, progress=progress)
+    bench = bench_of(loaded, setting)
+    found = evaluate(units, loaded, bench=bench, progress=progress)
     if data is not None:  # How it was read, and what was left out.
         found = replace(found, notes=(*loaded.notes, *found.notes))
-    entry = model_entry(run, units, loaded, found)
+    entry = model_entry(run, units, bench, found)
     report, problem = None, None
     if data is None:
         try:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from ancestral.capabilities import CAPABILITIES, HasGraph
 from ancestral.data.dataset import Dataset, TextLoading
-from ancestral.evaluation.kinds import evaluation_of
+from ancestral.evaluation import Evaluation, Setting, bench_of
+from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
-from ancestral.evaluation.result import Evaluation
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.record import Record
@@ -35,9 +35,9 @@ def report_fit(fitting: "Fitting") -> Path:
     Raises:
         RunError: If it cannot be written.
     """
-    run, data, units = fitting.run, fitting.plan.data, fitting.kept
-    shown = evaluation_of(data).shown(units, data, seed=run.record.seed)
-    return report_run(run, data, model_entry(run, units, data, shown))
+    run, units = fitting.run, fitting.kept
+    bench = bench_of(fitting.plan.data, Setting(seed=run.record.seed))
+    return report_run(run, bench.data, model_entry(run, units, bench, bench.show(units)))
 
 
 def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
@@ -50,9 +50,9 @@ def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
     )
 
 
-def model_entry(run: Run, units: InDataUnits, data: Dataset, evaluation: Evaluation) -> ModelEntry:
+def model_entry(run: Run, units: InDataUnits, bench: Bench, evaluation: Evaluation) -> ModelEntry:
     """Return the entry of a run in a report."""
-    record, result, kind = run.record, run.record.result, evaluation_of(data)
+    record, result = run.record, run.record.result
     return ModelEntry(
         name=record.model,
         evaluation=evaluation,
@@ -63,8 +63,8 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, evaluation: Evaluat
         cpu_seconds=result.cpu_seconds,
         curves=_curves(run),
         graph=units.model.graph if isinstance(units.model, HasGraph) else {},
-        pictures=kind.pictures(units, data),
-        density=kind.density(units, data, seed=record.seed),
+        pictures=bench.pictures(units),
+        density=bench.density(units),
         repeat=repeat_command(record),
         capabilities=capabilities(units),
         notes=_remarks(run),

@@ -13,10 +13,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ancestral.errors import RunError
-from ancestral.evaluation import kinds
+from ancestral.evaluation.bench import few
 from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
-from ancestral.evaluation.field_evaluation import few
+from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.report import confusion, table
 from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.definitions import KINDS, definition_of
@@ -115,7 +115,7 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
         "overview": _overview(section, colors),
-        **kinds.evaluation_of(section.data).view(section, colors),
+        **bench_of(section.data).view(section, colors),
         "sampled": any(entry.evaluation.samples is not None for entry in section.entries),
         "confusions": _confusions(section, colors),
         "texts": [e for e in section.entries if e.evaluation.passages is not None],
@@ -146,7 +146,7 @@ def facts_of(data: "Dataset") -> list[tuple[str, str]]:
         ("training", parts[0]),
         ("validation", parts[1]),
         ("held out (test)", f"{parts[2]}, {held_out}"),
-        *kinds.evaluation_of(data).facts(data),
+        *bench_of(data).facts(),
     ]
     if data.labels:
         facts.append(("labels", few(data.labels)))
@@ -206,7 +206,7 @@ def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple
 def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, str]]:
     """Return the few charts that a reader looks at first: title, note, picture."""
     wanted = (
-        ("Held-out likelihood", kinds.evaluation_of(section.data).likelihoods),
+        ("Held-out likelihood", bench_of(section.data).likelihoods),
         ("Distance to held-out data", ("sliced_wasserstein",)),
         ("Coverage of held-out data", ("coverage",)),
         ("Copied from the training text", ("memorised_fraction",)),

@@ -1,7 +1,7 @@
 """Language models on held-out documents: code length, variety, and what was memorised."""
 
 from ancestral.evaluation.text.distinct import distinct_pairs
-from ancestral.evaluation.text.evaluate import TextBench, Texts
+from ancestral.evaluation.text.evaluate import Texts
 from ancestral.evaluation.text.likelihood import document_log_probs, token_log_probs
 from ancestral.evaluation.text.memorised import Match, Memory, memorised_fraction
 from ancestral.evaluation.text.passages import Passage, Passages
@@ -13,7 +13,6 @@ __all__ = [
     "Passage",
     "Passages",
     "SuffixArray",
-    "TextBench",
     "Texts",
     "distinct_pairs",
     "document_log_probs",

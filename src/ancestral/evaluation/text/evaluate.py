@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
-from ancestral.data.dataset import Dataset
 from ancestral.data.text import Corpus, Documents
 from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.bench import Bench, Progress
 from ancestral.evaluation.drawing import device_of, generator_of
-from ancestral.evaluation.field_evaluation import FieldEvaluation, Progress
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import Estimate, ratio_of
 from ancestral.evaluation.result import Evaluation
@@ -23,7 +22,7 @@ from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
 from ancestral.evaluation.text.likelihood import document_log_probs
 from ancestral.evaluation.text.memorised import LEAST, Memory, memorised_fraction
-from ancestral.evaluation.text.passages import Passages, most_copied, passage
+from ancestral.evaluation.text.passages import Passage, Passages, most_copied, passage
 from ancestral.evaluation.text.pictures import pictures_of
 from ancestral.networks.units import InDataUnits
 
@@ -36,81 +35,83 @@ TEXTS = 100
 SHOWN = 8
 
 
-class Texts(FieldEvaluation):
-    """Tokens: code lengths of held-out documents, and texts to read."""
+class Texts(Bench):
+    """Tokens: code lengths of held-out documents, and at most 100 texts to read."""
 
     likelihoods = ("bits_per_char",)
 
-    def bench(self, data: Dataset, setting: Setting) -> "TextBench":
-        """Prepare the documents."""
-        return TextBench(data, setting)
-
-    @torch.no_grad()
-    def shown(self, units: InDataUnits, data: Dataset, *, seed: int) -> Evaluation:
-        """Return a few generated texts, copies marked."""
-        attempts, bench = Attempts(), TextBench(data, Setting())
-
-        def passages() -> Passages:
-            drawn = _generate(units, SHOWN, seed)
-            made = tuple(passage(text, bench.memory, data.text.tokenizer) for text in drawn)
-            return Passages(made, most_copied(made), (), bench.memory.least)
-
-        found = attempts("no samples", passages) if units.can(Samples) else None
-        return Evaluation(passages=found, notes=tuple(attempts.notes))
-
-    def facts(self, data: Dataset) -> list[tuple[str, str]]:
-        """Return the tokenizer."""
-        tokenizer = data.text.tokenizer
-        return [("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")]
-
-    def held_out(self, data: Dataset) -> str:
-        """Return how many documents judge."""
-        return f"{len(data.text.test):,} texts"
-
-    def pictures(self, units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...]:
-        """Return what a model expects next, and what it looks at."""
-        return pictures_of(units, data)
-
-
-class TextBench:
-    """Documents that judge, and the training text as it is searched for copies.
-
-    Args:
-        data: Text.
-        setting: ``samples`` (at most 100 texts) and the seed count.
-    """
-
-    def __init__(self, data: Dataset, setting: Setting) -> None:
-        self.data, self.setting = data, setting
-
     @cached_property
     def memory(self) -> Memory:
-        """The training documents."""
+        """The training documents, as they are searched for copies."""
         return Memory(self.data.text.train.tokens.numpy())
 
     def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
         """Take every figure of a language model."""
         setting = self.setting
         tell("held-out likelihood", 0.0)
-        found, texts = _likelihoods(units, self.data.text, setting, attempts)
+        figures, texts = _likelihoods(units, self.data.text, setting, attempts)
+        figures |= {"distinct_2": None, "memorised_fraction": None}
         tell("generating", 0.4)
         n = min(TEXTS, setting.samples)
         drawn = attempts("samples", lambda: _generate(units, n, setting.seed))
         tell("memorisation", 0.8)
         passages = None
-        figures: dict[str, Figure | None] = {
-            **found,
-            "distinct_2": None,
-            "memorised_fraction": None,
-        }
-        if drawn:
-            measured = attempts("memorisation", lambda: _variety(drawn, self))
-            if measured is not None:
-                figures |= measured[0]
-                passages = measured[1]
-                texts |= _definitions(len(drawn))
+        if drawn and (measured := attempts("memorisation", lambda: self._variety(drawn))):
+            figures |= measured[0]
+            passages = measured[1]
+            texts |= _definitions(len(drawn))
         told = {name: texts[name] for name in figures if name in texts}
         return Evaluation(figures=figures, passages=passages, definitions=told)
+
+    @torch.no_grad()
+    def show(self, units: InDataUnits) -> Evaluation:
+        """Return a few generated texts, copies marked."""
+        attempts = Attempts()
+
+        def found() -> Passages:
+            made = self._passages(_generate(units, SHOWN, self.setting.seed))
+            return Passages(made, most_copied(made), (), self.memory.least)
+
+        passages = attempts("no samples", found) if units.can(Samples) else None
+        return Evaluation(passages=passages, notes=tuple(attempts.notes))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the tokenizer."""
+        tokenizer = self.data.text.tokenizer
+        return [("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")]
+
+    def held_out(self) -> str:
+        """Return how many documents judge."""
+        return f"{len(self.data.text.test):,} texts"
+
+    def pictures(self, units: InDataUnits) -> tuple[tuple[str, str], ...]:
+        """Return what a model expects next, and what it looks at."""
+        return pictures_of(units, self.data)
+
+    def _passages(self, texts: Sequence[NDArray[np.int64]]) -> tuple[Passage, ...]:
+        return tuple(passage(text, self.memory, self.data.text.tokenizer) for text in texts)
+
+    def _variety(
+        self, drawn: list[NDArray[np.int64]]
+    ) -> tuple[dict[str, Figure | None], Passages | None]:
+        """Return how varied and how copied the texts are, beside as much human text."""
+        corpus = self.data.text
+        human = _human(corpus, [len(text) for text in drawn])
+        decode = corpus.tokenizer.decode
+        pairs, real = (
+            distinct_pairs([decode(text.tolist()) for text in texts]) for texts in (drawn, human)
+        )
+        figures: dict[str, Figure | None] = {
+            "distinct_2": (
+                None if pairs is None else Figure(pairs, None, "share", "estimate", floor=real)
+            ),
+            "memorised_fraction": None,
+        }
+        if not len(corpus.train):  # It is not known what the model was trained on.
+            return figures, None
+        figures["memorised_fraction"] = _memorised(self.memory, drawn, human)
+        made, copied = self._passages(drawn), most_copied(self._passages(human))
+        return figures, Passages(made[:SHOWN], most_copied(made), copied, self.memory.least)
 
 
 def _likelihoods(
@@ -196,30 +197,6 @@ def _human(corpus: Corpus, lengths: Sequence[int]) -> list[NDArray[np.int64]]:
         found.append(text[int(at) : int(at) + length])
         at += length + gap
     return [one for one in found if len(one)]
-
-
-def _variety(
-    drawn: list[NDArray[np.int64]], bench: TextBench
-) -> tuple[dict[str, Figure | None], Passages | None]:
-    """Return how varied and how copied the texts are, beside as much human text."""
-    corpus = bench.data.text
-    human = _human(corpus, [len(text) for text in drawn])
-    decode = corpus.tokenizer.decode
-    pairs = distinct_pairs([decode(text.tolist()) for text in drawn])
-    real = distinct_pairs([decode(text.tolist()) for text in human])
-    figures: dict[str, Figure | None] = {
-        "distinct_2": (
-            None if pairs is None else Figure(pairs, None, "share", "estimate", floor=real)
-        ),
-        "memorised_fraction": None,
-    }
-    if not len(corpus.train):  # It is not known what the model was trained on.
-        return figures, None
-    memory = bench.memory
-    figures["memorised_fraction"] = _memorised(memory, drawn, human)
-    made = [passage(text, memory, corpus.tokenizer) for text in drawn]
-    copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
-    return figures, Passages(tuple(made[:SHOWN]), most_copied(made), copied, memory.least)
 
 
 def _memorised(

@@ -1,8 +1,9 @@
-"""What an evaluation must know of a kind of field: one object each, found in ``kinds``."""
+"""What an evaluation must know of a kind of field: one class each, found in ``kinds``."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.attempts import Attempts
@@ -19,59 +20,55 @@ Progress: TypeAlias = Callable[[str, float], None]
 """(what is being done, share done so far)."""
 
 
-class Bench(Protocol):
-    """Real data made ready once, to measure any number of models against.
+class Bench(ABC):
+    """Data of one kind of field, ready to measure any number of models and to show them.
 
-    What does not depend on a model (the floors, the neighbours among the real data, the training
-    text as a suffix array) is computed when it is first asked for, and kept.
+    What does not depend on a model (floors, neighbours among the real data, the training text as a
+    suffix array) is computed when it is first asked for, and kept.
+
+    Args:
+        data: The test split judges; training and validation stand in for the generated
+            examples where a floor is measured, and training is the memorisation test's suspect.
+        setting: Sizes and seed.
+
+    Attributes:
+        likelihoods: Figures, of which a chart shows the first that each model gives.
     """
 
-    data: Dataset
-
-    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
-        """Take every figure that the model can give; it is in evaluation mode."""
-        ...
-
-
-class FieldEvaluation(ABC):
-    """How models of one kind of field are measured and shown."""
-
     likelihoods: tuple[str, ...] = ("log_prob", "log_prob_iw", "elbo")
-    """Figures of likelihood, of which a chart shows the first that each model gives."""
+
+    def __init__(self, data: Dataset, setting: Setting) -> None:
+        self.data, self.setting = data, setting
 
     @abstractmethod
-    def bench(self, data: Dataset, setting: Setting) -> Bench:
-        """Prepare real data for the measuring."""
+    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+        """Take every figure that a model can give; it is in evaluation mode."""
 
     @abstractmethod
-    def shown(self, units: InDataUnits, data: Dataset, *, seed: int) -> Evaluation:
+    def show(self, units: InDataUnits) -> Evaluation:
         """Return samples to look at, where there are any, without measuring anything."""
 
     @abstractmethod
-    def facts(self, data: Dataset) -> list[tuple[str, str]]:
+    def facts(self) -> list[tuple[str, str]]:
         """Return what is to be known about the field: term and text."""
 
-    def space(self, data: Dataset) -> Space:
-        """Return the space in which examples are compared.
+    @cached_property
+    def space(self) -> Space:
+        """The space in which examples are compared; a ValueError if they have no distances."""
+        raise ValueError(f"{self.data.name}: {self.data.kind} have no distances")
 
-        Raises:
-            ValueError: If there is no distance between such examples.
-        """
-        raise ValueError(f"{data.name}: {data.kind} have no distances")
-
-    def held_out(self, data: Dataset) -> str:
+    def held_out(self) -> str:
         """Return how many examples judge, in words."""
-        return f"{len(data.test):,} examples"
+        return f"{len(self.data.test):,} examples"
 
-    def pictures(self, units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...]:
+    def pictures(self, units: InDataUnits) -> tuple[tuple[str, str], ...]:
         """Return captions and SVG texts of what only such models show."""
-        del units, data
+        del units
         return ()
 
-    def density(self, units: InDataUnits, data: Dataset, *, seed: int) -> "Density | None":
+    def density(self, units: InDataUnits) -> "Density | None":
         """Return log p(x) on the grid of a picture, where there is one."""
-        del units, data, seed
-        return None
+        del units
 
     def view(self, section: "Section", colors: Mapping[str, str]) -> dict[str, Any]:
         """Return the parts of a report that show examples, as its template names them."""
