@@ -18,14 +18,14 @@ def demo(
 ) -> int:
     """Compare four paradigms on two data sets; the last line is the path of the report."""
     from ancestral.evaluation.report import write_report
-    from ancestral.recipes.comparing import check_free, contest
+    from ancestral.recipes.comparing import check_folder, contest
     from ancestral.recipes.runs import free_name
 
     common.apply()
     begun, out = time.monotonic(), folder.out or free_name(Path("runs/demo"))
     end = ending.read() or "25s"
     for name in DATA:
-        check_free(out / Path(name).stem, overwrite=folder.overwrite)
+        check_folder(out / Path(name).stem, overwrite=folder.overwrite)
     found = []
     for name in DATA:
         what = contest(

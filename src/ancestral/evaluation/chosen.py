@@ -11,10 +11,11 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Batch, Given, HasBound, Trains
+from ancestral.capabilities import Batch, HasBound, Trains
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import LABEL
 from ancestral.errors import DivergenceError
+from ancestral.evaluation.drawing import placed
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.measures.estimate import ratio_of
@@ -77,11 +78,7 @@ class Judge:
         examples = self.data.validation[:_EXAMPLES]
         for start in range(0, len(examples), _CHUNK):
             part = examples[start : start + _CHUNK]
-            yield Examples(part.x.to(self.device), self.placed(part.given))
-
-    def placed(self, given: Given | None) -> dict[str, Tensor]:
-        """Return what is given, on the device."""
-        return {name: value.to(self.device) for name, value in (given or {}).items()}
+            yield Examples(part.x.to(self.device), placed(part.given, self.device) or {})
 
     def mean(self, score: Score, kind: Kind, unit: str = "nats") -> Measure:
         """Return what takes the mean of a score of each example and its standard error."""
@@ -191,11 +188,11 @@ def _sliced_wasserstein(judge: Judge) -> Measure:
     judge.tolerance = floor.se
 
     def measure() -> dict[str, Figure]:
-        given = judge.placed(units.required(held_out.given)) or None
-        rows = space(units.sample(len(held_out), given=given, generator=judge.noise()).cpu())
-        if not bool(rows.isfinite().all()):
+        given = placed(units.required(held_out.given), judge.device)
+        drawn = units.sample(len(held_out), given=given, generator=judge.noise()).cpu()
+        if not bool(drawn.isfinite().all()):
             raise DivergenceError("samples are not finite")
-        found = real.distance(rows)
+        found = real.distance(space(drawn))
         figure = Figure(found.value, found.se, space.unit, "estimate", floor=floor.value)
         return {"sliced_wasserstein": figure}
 

@@ -27,6 +27,11 @@ def generator_of(model: InDataUnits, seed: int) -> Generator:
     return Generator(device_of(model)).manual_seed(seed)
 
 
+def placed(given: Given | None, device: torch.device | str) -> Given | None:
+    """Return what is given on a device, None where nothing is."""
+    return given and {name: value.to(device) for name, value in given.items()}
+
+
 def draw(
     model: InDataUnits,
     n: int,
@@ -52,7 +57,7 @@ def draw(
     generator, device = generator_of(model, seed), device_of(model)
     parts = []
     for rows in torch.arange(n).split(BATCH[wide]):
-        some = {name: value[rows].to(device) for name, value in (given or {}).items()} or None
+        some = placed(given and {name: value[rows] for name, value in given.items()}, device)
         parts.append(model.sample(len(rows), given=some, generator=generator, means=means).cpu())
     samples = torch.cat(parts)
     bad = int((~samples.flatten(start_dim=1).isfinite()).any(dim=1).sum())

@@ -52,12 +52,8 @@ def evaluate(
     model.model.eval()
     try:
         with torch.no_grad():
-            found = bench.measure(model, attempts, progress or _silent)
+            found = bench.measure(model, attempts, progress or (lambda *_: None))
     finally:
         model.model.train(training)
     seconds = time.perf_counter() - began
     return replace(found, notes=tuple(attempts.notes), seconds=seconds)
-
-
-def _silent(_title: str, _share: float) -> None:
-    """Tell nobody."""

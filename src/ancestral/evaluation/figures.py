@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ancestral.evaluation.measures.estimate import Estimate
+
 Kind: TypeAlias = Literal["exact", "bound", "estimate", "loss"]
 """What a figure is: exact, a lower bound on quality (an ELBO), a Monte Carlo estimate, a loss."""
 
@@ -51,6 +53,13 @@ class Figure:
                 raise ValueError(f"{name} of a figure must be finite, got {number}")
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind must be one of {get_args(Kind)}, got {self.kind!r}")
+
+    @classmethod
+    def of(
+        cls, found: "Estimate", unit: str, kind: Kind = "estimate", floor: float | None = None
+    ) -> Self:
+        """Return an estimate as a figure."""
+        return cls(found.value, found.se, unit, kind, floor, found.p_value, found.deviations)
 
     def error_of_difference(self, other: "Figure") -> float:
         """Return the standard error of this value minus another's.

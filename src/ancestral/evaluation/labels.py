@@ -46,8 +46,7 @@ def evaluate_labels(
     kind: Kind = "exact" if model.exact else "estimate"
     figures["label_log_prob"] = attempts("label_log_prob", lambda: _log_prob(logits, label, kind))
     log_p, said = logits.max(dim=1)
-    right = share_of(said == label)
-    figures["accuracy"] = Figure(right.value, right.se, "share", kind)
+    figures["accuracy"] = Figure.of(share_of(said == label), "share", kind)
     figures["calibration_error"] = attempts(
         "calibration_error", lambda: _calibration(log_p.exp(), said == label, seed)
     )
@@ -70,13 +69,12 @@ def _log_prob(logits: Tensor, label: Tensor, kind: Kind) -> Figure:
     bad = int((~values.isfinite()).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(values):,} test labels have probability 0")
-    found = mean_of(values)
-    return Figure(found.value, found.se, "nats", kind, deviations=found.deviations)
+    return Figure.of(mean_of(values), "nats", kind)
 
 
 def _calibration(confidence: Tensor, right: Tensor, seed: int) -> Figure:
     found, floor = calibration_error(confidence, right, bins=_bins(len(right)), seed=seed)
-    return Figure(found.value, found.se, "share", "estimate", floor, found.p_value)
+    return Figure.of(found, "share", floor=floor)
 
 
 def _bins(examples: int) -> int:

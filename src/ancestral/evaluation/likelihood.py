@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import TypeAlias
 
 import torch
 from torch import Generator, Tensor
@@ -10,7 +12,7 @@ from torch import Generator, Tensor
 from ancestral.capabilities import Given, HasBound, HasDensity
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.evaluation.attempts import Attempts
-from ancestral.evaluation.drawing import device_of, generator_of
+from ancestral.evaluation.drawing import device_of, generator_of, placed
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.measures.estimate import mean_of
 from ancestral.evaluation.setting import WIDE, Setting, Sizes
@@ -19,7 +21,7 @@ from ancestral.networks.units import InDataUnits
 ROWS = {False: 65_536, True: 2_000}
 """Examples times draws in one call of the model, by whether examples are wide."""
 
-Score = Callable[[Tensor, Given | None], Tensor]
+Score: TypeAlias = Callable[..., Tensor]
 
 
 def likelihoods(
@@ -32,43 +34,34 @@ def likelihoods(
     models compare with others.
     """
     order = torch.randperm(len(data.test), generator=Generator().manual_seed(setting.seed))
-    held_out = data.test[order[: sizes.scored]]
-    wide = data.features > WIDE
+    held_out, bound, many = data.test[order[: sizes.scored]], sizes.bound_draws, setting.draws
 
-    def mean(examples: Examples, draws: int, score: Score, kind: Kind) -> Figure:
-        size = max(1, ROWS[wide] // draws)
+    def log_prob(x: Tensor, given: Given | None, noise: Generator) -> Tensor:
+        return model.log_prob(x, given=given, generator=noise)
+
+    def elbo(x: Tensor, given: Given | None, noise: Generator) -> Tensor:
+        return model.elbo(x, given=given, draws=bound, generator=noise)
+
+    def weighted(x: Tensor, given: Given | None, noise: Generator) -> Tensor:
+        return model.estimate_log_prob(x, given=given, draws=many, generator=noise)
+
+    steps: dict[str, tuple[type, Examples, int, Score, Kind]] = {
+        "log_prob": (HasDensity, held_out, 1, log_prob, "exact" if model.exact else "bound"),
+        "elbo": (HasBound, held_out, bound, elbo, "bound"),
+        "log_prob_iw": (HasBound, held_out[: sizes.weighted], many, weighted, "estimate"),
+    }
+
+    def mean(name: str) -> Figure:
+        _, examples, draws, score, kind = steps[name]
+        size = max(1, ROWS[data.features > WIDE] // draws)
         parts = [examples[i : i + size] for i in range(0, len(examples), size)]
-        return _mean(model, parts, score, kind)
-
-    def log_prob() -> Figure:
         noise = generator_of(model, setting.seed)
-        kind = "exact" if model.exact else "bound"
-        return mean(
-            held_out, 1, lambda x, given: model.log_prob(x, given=given, generator=noise), kind
-        )
+        return _mean(model, parts, partial(score, noise=noise), kind)
 
-    def elbo() -> Figure:
-        noise, n = generator_of(model, setting.seed), sizes.bound_draws
-        return mean(
-            held_out,
-            n,
-            lambda x, given: model.elbo(x, given=given, draws=n, generator=noise),
-            "bound",
-        )
-
-    def weighted() -> Figure:
-        noise, n = generator_of(model, setting.seed), setting.draws
-        return mean(
-            held_out[: sizes.weighted],
-            n,
-            lambda x, given: model.estimate_log_prob(x, given=given, draws=n, generator=noise),
-            "estimate",
-        )
-
-    steps = {"log_prob": log_prob} if model.can(HasDensity) else {}
-    steps |= {"elbo": elbo, "log_prob_iw": weighted} if model.can(HasBound) else {}
-    names = ("log_prob", "elbo", "log_prob_iw")
-    return {name: attempts(name, steps[name]) if name in steps else None for name in names}
+    return {
+        name: attempts(name, partial(mean, name)) if model.can(step[0]) else None
+        for name, step in steps.items()
+    }
 
 
 def bits_per_dim(nats: Figure, data: Dataset) -> Figure:
@@ -89,11 +82,9 @@ def definitions(model: InDataUnits, sizes: Sizes, draws: int) -> dict[str, str]:
     n = f"{sizes.scored:,} test examples{given_words(model.needs)}"
     noise = "" if model.exact else " (a bound: noise makes the grey levels continuous)"
     return {
-        "log_prob": f"Mean log-density of {n}, in the units of the data{noise}.",
-        "elbo": f"Mean lower bound on the log-density of {n}, draws for each: "
-        f"{sizes.bound_draws}. Labels are summed out.",
-        "log_prob_iw": f"Importance-weighted estimate of the log-density with {draws} draws for "
-        f"each of {sizes.weighted:,} test examples: too low in the mean, never too high.",
+        "log_prob": f"{n}, in the units of the data{noise}.",
+        "elbo": f"{n}, draws for each: {sizes.bound_draws}. Labels are summed out.",
+        "log_prob_iw": f"{sizes.weighted:,} test examples, draws for each: {draws}.",
     }
 
 
@@ -103,17 +94,12 @@ def _mean(model: InDataUnits, parts: list[Examples], score: Score, kind: Kind) -
     Raises:
         ArithmeticError: If the score of an example is not finite.
     """
-    device = device_of(model)
-    scores = []
+    device, scores = device_of(model), []
     for part in parts:
-        given = {
-            name: value.to(device) for name, value in (model.required(part.given) or {}).items()
-        }
-        scores.append(score(part.x.to(device), given or None).double().cpu())
+        given = placed(model.required(part.given), device)
+        scores.append(score(part.x.to(device), given).double().cpu())
     values = torch.cat(scores)
     bad = int((~values.isfinite()).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(values):,} test examples have no finite value")
-    found = mean_of(values)
-    unit = f"nats{given_words(model.needs)}"
-    return Figure(found.value, found.se, unit, kind, deviations=found.deviations)
+    return Figure.of(mean_of(values), f"nats{given_words(model.needs)}", kind)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -73,9 +74,10 @@ def plane_of(section: "Section", colors: Mapping[str, str]) -> Plane | None:
     if len(columns) < 2:
         return None
     flat = len(columns) == 2 == data.features
-    project, axes, note = _identity(data) if flat else _principal(data, columns)
-    real = project(thin(data.test.x))
-    box = charts.Box.around(project(data.train.x))
+    names = (data.columns[0], data.columns[1])
+    project, axes, note = (lambda x: x, names, "") if flat else _principal(data, columns)
+    real = project(thin(_whole(data.test.x, columns)))
+    box = charts.Box.around(project(_whole(data.train.x, columns)))
     label = f"scatter of held-out examples of {data.name}"
     picture = charts.scatter(None, real, box=box, color=REAL_COLOR, axes=axes, label=label)
     panels = [Panel("real data", REAL_COLOR, picture, f"{len(real):,} held-out examples")]
@@ -108,7 +110,7 @@ def marginals_of(section: "Section", colors: Mapping[str, str]) -> list[tuple[st
             if entry.evaluation.samples is not None
         ]
         label = f"histogram of {name}, real and generated"
-        found.append((name, charts.histogram(lines, data.test.x[:, i], label=label)))
+        found.append((name, charts.histogram(lines, _whole(data.test.x, [i])[:, i], label=label)))
     return found
 
 
@@ -136,22 +138,14 @@ def density_of(units: InDataUnits, data: Dataset, *, seed: int) -> Density | Non
     """
     if len(_numbers(data)) != 2 or data.features != 2 or units.needs:
         return None
-    noise = generator_of(units, seed)
-    if units.can(HasDensity):
-        kind, side = "exact" if units.exact else "bound", SIDE if units.exact else SIDE_OF_DRAWS
-    elif units.can(HasBound):
-        kind, side = "estimate", SIDE_OF_DRAWS
-    else:
+    if not (units.can(HasDensity) or units.can(HasBound)):
         return None
-    grid = charts.Box.around(data.train.x).grid(side).to(device_of(units))
-    values = torch.cat(
-        [
-            units.estimate_log_prob(piece, draws=DRAWS, generator=noise)
-            if kind == "estimate"
-            else units.log_prob(piece, generator=noise)
-            for piece in grid.split(1024)
-        ]
-    )
+    score, kind = units.log_prob, "exact" if units.exact else "bound"
+    if not units.can(HasDensity):
+        score, kind = partial(units.estimate_log_prob, draws=DRAWS), "estimate"
+    grid = charts.Box.around(data.train.x).grid(SIDE if kind == "exact" else SIDE_OF_DRAWS)
+    noise, device = generator_of(units, seed), device_of(units)
+    values = torch.cat([score(x.to(device), generator=noise) for x in grid.split(1024)])
     values = values.double().cpu()
     return Density(torch.where(values.isnan(), -math.inf, values), kind)
 
@@ -173,17 +167,18 @@ def _numbers(data: Dataset) -> list[int]:
     return [i for i, column in enumerate(columns_of(data)) if not column.discrete]
 
 
+def _whole(x: Tensor, columns: list[int]) -> Tensor:
+    """Return the rows that have all of these columns."""
+    return x[~x[:, columns].isnan().any(dim=1)]
+
+
 def _text(cell: float | str) -> str:
     return cell if isinstance(cell, str) else f"{cell:.4g}"
 
 
-def _identity(data: Dataset) -> View:
-    return (lambda x: x), (data.columns[0], data.columns[1]), ""
-
-
 def _principal(data: Dataset, columns: list[int]) -> View:
     """Return the projection to two principal components of the standardised training split."""
-    x = data.train.x[:, columns].double()
+    x = _whole(data.train.x, columns)[:, columns].double()
     mean, std = x.mean(dim=0), x.std(dim=0)
     std = torch.where(std > 0, std, 1.0)
     values, vectors = torch.linalg.eigh(((x - mean) / std).T.cov())
@@ -204,34 +199,29 @@ def _with_densities(
     plane: Plane, section: "Section", box: charts.Box, axes: tuple[str, str]
 ) -> Plane:
     """Add to each panel the log density on a grid, all on one scale of colours."""
-    maps = {e.name: e.density for e in section.entries if e.density is not None}
-    if not maps:
+    known = {e.name: e.density for e in section.entries if e.density is not None}
+    if not known:
         return plane
-    finite = [each.values[each.values.isfinite()] for each in maps.values()]
+    finite = [each.values[each.values.isfinite()] for each in known.values()]
     high = max((f.quantile(0.995).item() for f in finite if len(f)), default=0.0)
     low = high - RANGE
 
-    def drawn(values: Tensor, label: str) -> str:
+    def shaded(panel: Panel, values: Tensor, label: str, caption: str) -> Panel:
         picture = pictures.data_uri(pictures.density_map(values, low=low, high=high))
-        return charts.density(picture, box=box, axes=axes, label=label)
+        picture = charts.density(picture, box=box, axes=axes, label=label)
+        return replace(panel, density=picture, density_caption=caption)
 
     real, *panels = plane.panels
     caption = f"histogram of {len(section.data.train):,} training examples"
-    values = _log_histogram(section.data.train.x, box)
-    panels = [
-        replace(real, density=drawn(values, f"logarithm of the {caption}"), density_caption=caption)
-    ] + [
-        replace(
-            panel,
-            density=drawn(maps[panel.name].values, f"log density of {panel.name} on a grid"),
-            density_caption=DENSITIES[maps[panel.name].kind],
-        )
-        if panel.name in maps and not panel.means
-        else panel
-        for panel in panels
-    ]
+    histogram = _log_histogram(section.data.train.x, box)
+    shown = [shaded(real, histogram, f"logarithm of the {caption}", caption)]
+    for panel in panels:
+        if (density := known.get(panel.name)) is not None and not panel.means:
+            label = f"log density of {panel.name} on a grid"
+            panel = shaded(panel, density.values, label, DENSITIES[density.kind])
+        shown.append(panel)
     bar = pictures.data_uri(pictures.color_bar())
-    return replace(plane, panels=tuple(panels), bar=bar, low=number(low, 3), high=number(high, 3))
+    return replace(plane, panels=tuple(shown), bar=bar, low=number(low, 3), high=number(high, 3))
 
 
 def _log_histogram(x: Tensor, box: charts.Box, *, side: int = 48) -> Tensor:

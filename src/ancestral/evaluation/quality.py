@@ -82,7 +82,11 @@ class Stage:
         found = attempts(what, partial(self._finite, points))
         if found is None:
             return dict.fromkeys(names)
-        return {shown: self._figure(name, found, floor) for shown, name in names.items()}
+        least = {name: None if floor is None else floor[name].value for name in found}
+        return {
+            shown: Figure.of(found[name], self.units[name], floor=least[name])
+            for shown, name in names.items()
+        }
 
     def floor(self, attempts: Attempts) -> dict[str, Estimate] | None:
         """Return the estimates of real points; they are taken once, and so are their notes."""
@@ -100,15 +104,6 @@ class Stage:
                 raise ArithmeticError(f"{name} is {estimate.value} +- {estimate.se}")
         return estimates
 
-    def _figure(
-        self,
-        name: str,
-        estimates: Mapping[str, Estimate],
-        floor: Mapping[str, Estimate] | None,
-    ) -> Figure:
-        found, least = estimates[name], None if floor is None else floor[name].value
-        return Figure(found.value, found.se, self.units[name], "estimate", least, found.p_value)
-
 
 def stages(real: "Points") -> list[Stage]:
     """Return the measures in the order in which they are taken."""
@@ -123,78 +118,77 @@ def stages(real: "Points") -> list[Stage]:
     return made if real.data.fresh is None else [*made, _off_manifold(real, real.data.fresh)]
 
 
-def _sliced_wasserstein(real: "Points") -> Stage:
-    n, m = real.sizes.samples, real.sizes.references
-    projected = Projected(real.reference, seed=real.setting.seed)
+def _single(
+    name: str,
+    title: str,
+    measure: Callable[[Tensor], Estimate],
+    stand_in: Tensor,
+    how: tuple[str, str],
+    *,
+    of_means: bool = False,
+) -> Stage:
+    """Return the stage of one figure; ``how`` is its unit and definition."""
     return Stage(
-        title="sliced Wasserstein distance",
-        measure=lambda points: {"sliced_wasserstein": projected.distance(points)},
-        stand_in=real.train[:n],
-        units={"sliced_wasserstein": real.space.unit},
-        definitions={
-            "sliced_wasserstein": "Sliced Wasserstein-2 distance along 256 fixed directions, "
-            f"{n:,} generated against {m:,} test examples, in {real.space.unit}."
-        },
-        of_means=("sliced_wasserstein",),
+        title=title,
+        measure=lambda points: {name: measure(points)},
+        stand_in=stand_in,
+        units={name: how[0]},
+        definitions={name: how[1]},
+        of_means=(name,) * of_means,
+    )
+
+
+def _sliced_wasserstein(real: "Points") -> Stage:
+    n, m, unit = real.sizes.samples, real.sizes.references, real.space.unit
+    return _single(
+        "sliced_wasserstein",
+        "sliced Wasserstein distance",
+        Projected(real.reference, seed=real.setting.seed).distance,
+        real.train[:n],
+        (unit, f"256 fixed directions; {n:,} generated against {m:,} test examples, in {unit}."),
+        of_means=True,
     )
 
 
 def _mmd(real: "Points") -> Stage:
     n = min(real.sizes.kernel, real.sizes.samples)
     m = min(real.sizes.kernel, real.sizes.references)
-    return Stage(
-        title="kernel two-sample test",
-        measure=lambda points: {
-            "mmd": squared_mmd(points[:n], real.reference[:m], seed=real.setting.seed)
-        },
-        stand_in=real.train[:n],
-        units={"mmd": "squared MMD"},
-        definitions={
-            "mmd": "Unbiased squared maximum mean discrepancy, Gaussian kernels at 2, 1, 1/2 and "
-            "1/4 of the median distance, p-value of 200 permutations, "
-            f"{n:,} generated against {m:,} test examples."
-        },
+    how = (
+        "Kernels at 2, 1, 1/2 and 1/4 of the median distance; p-value of 200 permutations; "
+        f"{n:,} generated against {m:,} test examples."
+    )
+    return _single(
+        "mmd",
+        "kernel two-sample test",
+        lambda points: squared_mmd(points[:n], real.reference[:m], seed=real.setting.seed),
+        real.train[:n],
+        ("squared MMD", how),
     )
 
 
 def _classifier(real: "Points") -> Stage:
     n = min(real.sizes.classifier, real.sizes.samples, len(real.reference))
-    return Stage(
-        title="classifier two-sample test",
-        measure=lambda points: {
-            "classifier_accuracy": classifier_accuracy(
-                points[:n], real.reference[:n], seed=real.setting.seed
-            )
-        },
-        stand_in=real.train[:n],
-        units={"classifier_accuracy": "share"},
-        definitions={
-            "classifier_accuracy": "Accuracy of boosted trees at telling generated from test "
-            f"examples that they were not trained on, {n:,} of each; 0.5: they cannot."
-        },
+    seed, how = real.setting.seed, f"{n:,} generated and as many test examples."
+    return _single(
+        "classifier_accuracy",
+        "classifier two-sample test",
+        lambda points: classifier_accuracy(points[:n], real.reference[:n], seed=seed),
+        real.train[:n],
+        ("share", f"{how} Each is judged by trees that were not trained on it."),
     )
 
 
 def _precision_recall(real: "Points") -> Stage:
     k, n, m = real.setting.k, real.sizes.samples, real.sizes.radii
 
-    def measure(points: Tensor) -> dict[str, Estimate]:
-        four = precision_recall(real.reference[:m], points, k=k)
-        return {name: getattr(four, name) for name in definitions}
-
-    definitions = {
-        "precision": "Share of generated examples inside a ball around a test example",
-        "recall": "Share of test examples inside a ball around a generated example",
-        "density": "Mean number of test examples' balls around a generated example, over k",
-        "coverage": "Share of test examples with a generated example inside their ball",
-    }
-    sizes = f"; balls reach to the {k}th nearest of their kind; {m:,} test, {n:,} generated."
+    names = ("precision", "recall", "density", "coverage")
+    how = f"Balls reach to the {k}th nearest of their kind; {m:,} test, {n:,} generated."
     return Stage(
-        title="precision, recall, density, coverage",
-        measure=measure,
+        title=", ".join(names),
+        measure=lambda points: precision_recall(real.reference[:m], points, k=k),
         stand_in=real.train[:n],
-        units=dict.fromkeys(definitions, "share") | {"density": "ratio"},
-        definitions={name: sentence + sizes for name, sentence in definitions.items()},
+        units=dict.fromkeys(names, "share") | {"density": "ratio"},
+        definitions=dict.fromkeys(names, how),
         of_means=("coverage",),
     )
 
@@ -205,49 +199,40 @@ def _memorisation(real: "Points") -> Stage:
     # training digits), which would look like copying; validation is cut from training at random.
     control = real.validation[: real.sizes.neighbours]
     suspect = Suspect(real.train, control)
-    return Stage(
-        title="memorisation",
-        measure=lambda points: {"memorisation": suspect.memorisation(points[:n])},
-        # Training examples would be copies of themselves.
-        stand_in=real.reference[:n],
-        units={"memorisation": "probability"},
-        definitions={
-            "memorisation": "Probability that a generated example leans to its nearest of "
-            f"{len(real.train):,} training examples, relative to its nearest held-out example, "
-            f"more than a held-out example does ({n:,} generated, {len(control):,} of the "
-            "validation split, on which no weight was trained); 0.5: like fresh data, 1: copies. A "
-            "small p-value says that training examples are copied. Floor: test examples."
-        },
+    how = (
+        f"{n:,} generated, {len(real.train):,} training examples; as control {len(control):,} "
+        "of the validation split, on which no weight was trained. Floor: test examples."
+    )
+    return _single(
+        "memorisation",
+        "memorisation",
+        lambda points: suspect.memorisation(points[:n]),
+        real.reference[:n],  # Training examples would be copies of themselves.
+        ("probability", how),
     )
 
 
 def _frechet(real: "Points") -> Stage:
     space, n, m = real.space, real.sizes.samples, real.sizes.references
     reference = space.coarse(real.reference)
-    return Stage(
-        title="Frechet distance",
-        measure=lambda points: {"frechet": frechet(space.coarse(points), reference)},
-        stand_in=real.train[:n],
-        units={"frechet": f"squared {space.unit}"},
-        definitions={
-            "frechet": "Frechet distance between the Gaussian fits of "
-            f"{n:,} generated and {m:,} test examples, in the {reference.shape[1]:,} values of "
-            "the data themselves: not the FID, which takes the features of a network."
-        },
+    values = f"{reference.shape[1]:,} values of the data themselves"
+    return _single(
+        "frechet",
+        "Frechet distance",
+        lambda points: frechet(space.coarse(points), reference),
+        real.train[:n],
+        (f"squared {space.unit}", f"{n:,} generated against {m:,} test examples, in {values}."),
     )
 
 
 def _off_manifold(real: "Points", fresh: Fresh) -> Stage:
-    seed = real.setting.seed
+    n, seed = real.sizes.samples, real.setting.seed
     support = Index(real.space(fresh(FRESH, seed + 1)))
-    return Stage(
-        title="distance to fresh data",
-        measure=lambda points: {"off_manifold": off_manifold(points, support, distance=OFF)},
-        stand_in=real.space(fresh(real.sizes.samples, seed + 2)),
-        units={"off_manifold": "share"},
-        definitions={
-            "off_manifold": f"Share of {real.sizes.samples:,} generated examples further than "
-            f"{OFF} in standardised units from each of {FRESH:,} fresh real ones."
-        },
-        of_means=("off_manifold",),
+    return _single(
+        "off_manifold",
+        "distance to fresh data",
+        lambda points: off_manifold(points, support, distance=OFF),
+        real.space(fresh(n, seed + 2)),
+        ("share", f"{n:,} generated examples, further than {OFF} from {FRESH:,} fresh real ones."),
+        of_means=True,
     )

@@ -47,14 +47,15 @@ class Space:
         constant column is only centred); ``standard`` numbers stay as they are. States: an
         indicator for each, over the root of 2, so that the squared distance of two rows is the
         number of cells that differ (a missing cell is half a cell from every state, none from
-        another missing one).
+        another missing one). A missing number is at the mean.
         """
         sizes = tuple(len(column.states) if column.discrete else 0 for column in columns)
         numbers = torch.tensor([size == 0 for size in sizes])
         ones = torch.ones(len(sizes), dtype=torch.float64)
         shift, scale = 0 * ones, torch.where(numbers, ones, math.sqrt(2))
         if not standard and bool(numbers.any()):
-            fitted = standardise(Examples(train.x[:, numbers]))
+            x = train.x[:, numbers].double()
+            fitted = standardise(Examples(torch.where(x.isnan(), x.nanmean(dim=0), x)))
             shift[numbers], scale[numbers] = fitted.mean, fitted.std
         repeats = torch.tensor([max(1, size) for size in sizes])
         units = {"standardised units": numbers.any(), "root of differing cells": not numbers.all()}
@@ -81,7 +82,8 @@ class Space:
                 for cells, size in zip(x.T, self.sizes, strict=True)
             ]
             x = torch.cat(columns, dim=1)
-        return ((x.double() - self.shift) / self.scale).flatten(start_dim=1)
+        rows = ((x.double() - self.shift) / self.scale).flatten(start_dim=1)
+        return torch.where(rows.isnan(), 0.0, rows)
 
     def coarse(self, rows: Tensor) -> Tensor:
         """Return rows [N, D'] of images halved in height and width until D' <= 1024."""

@@ -259,7 +259,7 @@ def test_the_page_follows_the_umask(tmp_path: Path) -> None:
 
 def test_an_unwritable_path_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write the report .*file/r.html: ") as caught:
+    with pytest.raises(RunError, match=r"cannot write .*file/r.html: ") as caught:
         write_report(tmp_path / "file" / "r.html", title="t", sections=[])
     assert "\n" not in str(caught.value)
 
@@ -272,7 +272,7 @@ def test_a_full_disk_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match="No space left on device; free some space"):
+    with pytest.raises(RunError, match=r"cannot write .*: No space left on device"):
         write_report(path, title="new", sections=[])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -24,11 +24,6 @@ class Index:
     def __init__(self, points: Tensor) -> None:
         self.points = points.double()
 
-    @classmethod
-    def of(cls, points: "Tensor | Index") -> "Index":
-        """Return the index of points, or an index as it is."""
-        return points if isinstance(points, Index) else cls(points)
-
     @cached_property
     def tree(self) -> KDTree | None:
         """Their k-d tree; None of points with many columns."""
@@ -66,7 +61,7 @@ def nearest(
     Raises:
         ValueError: If there are fewer than k points to choose from.
     """
-    index = Index.of(points)
+    index = points if isinstance(points, Index) else Index(points)
     queries, points, tree = queries.double(), index.points, index.tree
     wanted = k + int(leave_one_out)
     if wanted > len(points):

@@ -23,6 +23,6 @@ def off_manifold(samples: Tensor, fresh: Tensor | Index, *, distance: float = 0.
     Raises:
         ValueError: If a set is empty, is not finite, or the columns differ.
     """
-    index = Index.of(fresh)
+    index = fresh if isinstance(fresh, Index) else Index(fresh)
     require_pair(samples, index.points, least=1)
     return share_of(nearest(samples, index)[0][:, 0] > distance)

@@ -1,7 +1,5 @@
 """One self-contained page: everything a comparison found, with its pictures inside."""
 
-import errno
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ancestral.errors import RunError
+from ancestral.data.files import atomic, make_above
 from ancestral.evaluation.bench import few
 from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
@@ -63,14 +61,9 @@ def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path
     Raises:
         RunError: If the page cannot be written.
     """
-    text = render_report(title=title, sections=sections)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text.encode())
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        hint = "; free some space and try again" if error.errno == errno.ENOSPC else ""
-        raise RunError(f"cannot write the report {path}: {reason}{hint}") from error
+    make_above(path)
+    with atomic(path) as draft:
+        draft.write_text(render_report(title=title, sections=sections), encoding="utf-8")
     return path
 
 
@@ -184,16 +177,10 @@ def _card(entry: ModelEntry, color: str, data: "Dataset") -> Card:
         label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
         last = curve.values[-1 if curve.best is None else curve.best]
         word = "last" if curve.best is None else "best"
-        curves.append(
-            (
-                curve.name,
-                f"{word} {tick_text(last)}",
-                line_chart(curve, color=color, label=label),
-            )
-        )
-    return Card(
-        entry, color, tuple(graphs), tuple(curves), losses and _losses(entry, losses, color)
-    )
+        picture = line_chart(curve, color=color, label=label)
+        curves.append((curve.name, f"{word} {tick_text(last)}", picture))
+    both = losses and _losses(entry, losses, color)
+    return Card(entry, color, tuple(graphs), tuple(curves), both)
 
 
 def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple[str, str]:
@@ -243,19 +230,3 @@ def _dots(
         se = None if figure.se is None else figure.se * scale
         dots.append(Dot(entry.name, figure.value * scale, se, text, colors[entry.name], arrow))
     return dots, floor, unit, better
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is seen whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # Not mkstemp, whose files are for their owner only: this one follows the umask.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

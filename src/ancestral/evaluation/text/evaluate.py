@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 from torch import Generator, Tensor
 
 from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
@@ -20,7 +21,7 @@ from ancestral.evaluation.measures.estimate import Estimate, ratio_of
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
-from ancestral.evaluation.text.likelihood import document_log_probs
+from ancestral.evaluation.text.likelihood import token_log_probs
 from ancestral.evaluation.text.memorised import LEAST, Memory, memorised_fraction
 from ancestral.evaluation.text.passages import Passage, Passages, most_copied, passage
 from ancestral.evaluation.text.pictures import pictures_of
@@ -128,14 +129,16 @@ def _likelihoods(
     bits = nats / math.log(2)
     tokens = ratio_of(nats, lengths)
     figures: dict[str, Figure | None] = {
-        "log_prob": _figure(ratio_of(scores, torch.ones_like(scores)), "nats"),
+        "log_prob": Figure.of(ratio_of(scores, torch.ones_like(scores)), "nats", "exact"),
         "perplexity": _exponential(tokens),
-        "bits_per_char": _figure(ratio_of(bits, corpus.test.characters[chosen].double()), "bits"),
-        "bits_per_byte": _figure(ratio_of(bits, corpus.test.bytes[chosen].double()), "bits"),
     }
+    sizes = {"bits_per_char": corpus.test.characters, "bits_per_byte": corpus.test.bytes}
+    for name, size in sizes.items():
+        figures[name] = Figure.of(ratio_of(bits, size[chosen].double()), "bits", "exact")
     if len(chosen) < 2:  # The error is that of documents: of one there is none.
         figures = {name: one and replace(one, se=None) for name, one in figures.items()}
-    n = f"{_many(len(chosen), 'held-out document')}, {int(lengths.sum()):,} tokens with their ends"
+    many = "" if len(chosen) == 1 else "s"
+    n = f"{len(chosen):,} held-out document{many}, {int(lengths.sum()):,} tokens with their ends"
     return figures, {
         "log_prob": f"Mean log-probability of a document; {n}.",
         "perplexity": f"Of a token; {n}.",
@@ -149,7 +152,7 @@ def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
     if not isinstance(network, LanguageModel):
         raise ValueError(f"{type(network).__name__} does not predict tokens")
     streams = [documents.ids(int(i)).to(device_of(model)) for i in chosen]
-    found = document_log_probs(network, streams).cpu()
+    found = torch.stack([token_log_probs(network, ids).sum() for ids in streams]).cpu()
     if not bool(found.isfinite().all()):
         bad = int((~found.isfinite()).sum())
         raise ArithmeticError(f"{bad:,} of {len(found):,} test documents have no finite value")
@@ -205,18 +208,12 @@ def _memorised(
     """Return the share that is copied, beside that of human text where there is enough."""
     mine = memorised_fraction(memory, drawn)
     if len(human) < 2:
-        return Figure(mine.value, mine.se, "share", "estimate")
+        return Figure.of(mine, "share")
     theirs = memorised_fraction(memory, human)
-    p_value = _p_value(mine, theirs)
-    return Figure(mine.value, mine.se, "share", "estimate", floor=theirs.value, p_value=p_value)
-
-
-def _p_value(mine: Estimate, theirs: Estimate) -> float:
-    """Return the one-sided p-value of "no more is copied than by humans", by a normal."""
-    se = math.hypot(mine.se, theirs.se)
-    if se == 0:
-        return 1.0 if mine.value <= theirs.value else 0.0
-    return 0.5 * math.erfc((mine.value - theirs.value) / (se * math.sqrt(2)))
+    # One-sided, of "no more is copied than by humans", by a normal.
+    gap, se = mine.value - theirs.value, math.hypot(mine.se, theirs.se)
+    p_value = float(norm.sf(gap / se)) if se else float(gap <= 0)
+    return Figure.of(replace(mine, p_value=p_value), "share", floor=theirs.value)
 
 
 def _definitions(texts: int) -> dict[str, str]:
@@ -228,17 +225,9 @@ def _definitions(texts: int) -> dict[str, str]:
     }
 
 
-def _figure(found: Estimate, unit: str) -> Figure:
-    return Figure(found.value, found.se, unit, "exact", deviations=found.deviations)
-
-
 def _exponential(nats: Estimate) -> Figure | None:
     if nats.value > 700:  # Its exponential is no number.
         return None
     value = math.exp(nats.value)
     each = None if nats.deviations is None else value * nats.deviations
     return Figure(value, value * nats.se, "", "exact", deviations=each)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
