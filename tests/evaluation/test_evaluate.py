@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given, NeedsGiven
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Image, Vector
+from ancestral.data.fields import Column, Image, Vector
 from ancestral.data.transforms import Affine, dequantise, unit_interval
 from ancestral.evaluation import Evaluation, Figure, Setting, bench_of, chosen, evaluate
 from ancestral.evaluation.report import ModelEntry, Section
@@ -424,3 +424,47 @@ def test_weights_of_an_image_from_an_image_are_chosen_given_it(
     assert math.isfinite(judge()[by.name])
     assert judge.figure is not None
     assert (judge.figure.unit == "nats given the image") == (by is chosen.LOG_PROB)
+
+
+class Cells(nn.Module):
+    """Rows of a number and a state, drawn from others."""
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return mixed_rows(n, generator)
+
+
+def mixed_rows(n: int, generator: Generator | None) -> Tensor:
+    state = torch.randint(2, (n,), generator=generator)
+    number = 100 * (state + 0.1 * torch.randn(n, generator=generator))
+    return torch.stack((number, state.float()), dim=1)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_mixed_table_is_measured_column_by_column(gaps: bool) -> None:
+    generator = Generator().manual_seed(4)
+    x = mixed_rows(900, generator).double()
+    if gaps:
+        x[5, 0], x[6, 1] = torch.nan, -1
+    columns = (Column(name="a"), Column(name="b", type="category", states=("no", "yes")))
+    parts = {"train": x[:500], "validation": x[500:700], "test": x[700:]}
+    data = Dataset(
+        name="mixed",
+        source="mixed",
+        fields={"x": Vector(columns=columns)},
+        **{name: Examples(part) for name, part in parts.items()},
+    )
+    found = evaluate(InDataUnits(Cells(), IDENTITY), data, setting=SETTING)
+    # Rows of the two states are two standard deviations and one cell apart.
+    rows = bench_of(data).space(torch.tensor([[0.0, 0.0], [100.0, 1.0]]))
+    apart = (rows[0] - rows[1]).square().sum().item()
+    assert apart == pytest.approx(1 + (100 / x[:500, 0].nan_to_num(50).std().item()) ** 2, rel=0.01)
+    assert (found.figures["sliced_wasserstein"] is None) == gaps
+    assert found.notes == (
+        ("sample quality: samples are whole rows, and cells are missing in 2 of 700 rows",) * gaps
+    )
+    if not gaps:
+        distance = figure(found, "sliced_wasserstein")
+        assert distance.unit == "standardised units and root of differing cells"
+        assert abs(distance.value - distance.floor) < 5 * distance.se  # pyright: ignore

@@ -53,7 +53,7 @@ def compare(
     if common.json:
         console.emit(found.to_json())
     else:
-        show(found)
+        console.section(found.section)
         console.write(f"report: {found.report}")
     return 0
 
@@ -74,11 +74,6 @@ def hold_with_bar(what: "Comparison", *, overwrite: bool) -> "Comparison":
         if model.error is not None:
             console.say(f"{model.name} failed: {model.error}")
     return found
-
-
-def show(found: "Comparison") -> None:
-    """Print the table of a comparison."""
-    console.section(found.section)
 
 
 def _names(models: str | None) -> list[str] | None:

@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from ancestral.cli import console
-from ancestral.cli.compare import hold_with_bar, show
+from ancestral.cli.compare import hold_with_bar
 from ancestral.cli.options import Common, Ending, Folder
 
 DATA = ("digits", "swiss-roll")
@@ -38,7 +38,7 @@ def demo(
         console.say(f"comparing {', '.join(p.recipe.name for p in what.plans)} on {name} ...")
         found.append(hold_with_bar(what, overwrite=folder.overwrite))
         if not common.json:
-            show(found[-1])
+            console.section(found[-1].section)
     title = "Generative models, compared"
     report = write_report(
         out / "report.html", title=title, sections=[each.section for each in found]

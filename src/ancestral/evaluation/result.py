@@ -27,10 +27,6 @@ class Evaluation:
         seconds: Wall-clock time.
         passages: Of text: samples to read, in place of ``samples``.
         confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].
-
-    Example:
-        >>> Evaluation(figures={"elbo": None}).samples is None
-        True
     """
 
     figures: Mapping[str, Figure | None] = field(default_factory=dict)
