@@ -75,7 +75,7 @@ class Stage:
         """
         names = {f"{name}_means": name for name in self.of_means}
         names = names if means else {name: name for name in self.units}
-        if points is None:
+        if points is None or not names:
             return dict.fromkeys(names)
         floor = self.floor(Attempts() if means else attempts)
         what = f"means: {self.title}" if means else self.title
