@@ -13,7 +13,7 @@ from torch import Generator, nn
 from ancestral.capabilities import Fits, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.errors import AncestralError, RunError
-from ancestral.evaluation import chosen as by
+from ancestral.evaluation.chosen import Judge
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.building import build_model
@@ -42,23 +42,13 @@ from ancestral.recipes.runs import (
     save_tokenizer,
     save_weights,
 )
+from ancestral.recipes.table import CRITERIA
 from ancestral.training.budget import Budget
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
-
-CRITERIA = {
-    criterion.name: criterion
-    for criterion in (
-        by.ELBO,
-        by.LOG_PROB,
-        by.LABEL_LOG_PROB,
-        by.SLICED_WASSERSTEIN,
-        by.BITS_PER_CHAR,
-    )
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +103,10 @@ class Fitting:
 
     @property
     def kept(self) -> InDataUnits:
-        """The model with the weights that are kept, in evaluation mode.
-
-        What a training keeps is not what it ends with, and is read from the folder; what was
-        fitted at once is at hand.
-        """
+        """The model with the weights that are kept; after a training they are in the folder."""
         if self.game is not None:
             return self.run.model(device=self.plan.device)
-        self.units.model.eval()
-        return self.units
+        return InDataUnits(self.units.model.eval(), self.units.transform)
 
     def share(self, report: Report) -> float:
         """Return how much of the budget is spent after a report, in [0, 1]."""
@@ -362,7 +347,7 @@ def _game(plan_: Plan, model: nn.Module) -> Game | None:
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
 
 
-def _judge(plan_: Plan, units: InDataUnits) -> by.Judge | None:
+def _judge(plan_: Plan, units: InDataUnits) -> Judge | None:
     choice = plan_.recipe.chosen_by
     if choice is None:
         return None
@@ -374,19 +359,17 @@ def _reports(
     plan_: Plan,
     units: InDataUnits,
     game: Game,
-    judge: by.Judge | None,
+    judge: Judge | None,
     progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:
         raise TypeError("training needs a budget")
-    validation = None
-    if judge is not None:
-        validation = Validation(
-            run=judge,
-            figure=judge.choice.name,
-            higher_is_better=judge.choice.higher_is_better,
-            tolerance=judge.tolerance,
-        )
+    validation = judge and Validation(
+        run=judge,
+        figure=judge.choice.name,
+        higher_is_better=judge.choice.higher_is_better,
+        tolerance=judge.tolerance,
+    )
     examples, prepare = examples_of(plan_, units)
     return train(
         game,

@@ -10,6 +10,7 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind, Shape
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
+from ancestral.evaluation import chosen as by
 from ancestral.recipes import configs, text_configs, text_wiring, wiring
 from ancestral.recipes.settings import nearest
 from ancestral.training.budget import Budget
@@ -19,6 +20,12 @@ Choice: TypeAlias = Literal[
     "elbo", "log_prob", "loss", "sliced_wasserstein", "bits_per_char", "label_log_prob"
 ]
 """Figures, on the validation split, by which weights can be chosen."""
+
+CRITERIA = {
+    str(each): each
+    for each in (by.ELBO, by.LOG_PROB, by.LABEL_LOG_PROB, by.SLICED_WASSERSTEIN, by.BITS_PER_CHAR)
+}
+"""The figures by these names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
