@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from ancestral.evaluation.setting import Setting
-from ancestral.evaluation.text import evaluate_text
+from ancestral.evaluation import Setting, evaluate
 from ancestral.evaluation.text.evaluate import SCORED
 from ancestral.recipes import Run
 
@@ -70,7 +69,7 @@ class Held:
         # The harness leaves two places of the window free.
         if int(test.sizes.max()) > window:
             raise SystemExit(f"a document of {run.folder} is longer than its window, {window}")
-        figure = evaluate_text(run.model(), data, setting=Setting(samples=20)).figures
+        figure = evaluate(run.model(), data, setting=Setting(samples=20)).figures
         found = figure["bits_per_byte"]
         assert found is not None
         return cls(list(test), [test.ids(i).tolist() for i in range(len(test))], found.value)

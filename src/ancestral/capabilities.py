@@ -158,6 +158,16 @@ class Classifies(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
+class NeedsGiven(Protocol, metaclass=_Checked):
+    """Models x given fields that have no law of their own in it, so that they are always given."""
+
+    @property
+    def needs(self) -> Sequence[str]:
+        """Return their names: ``("image",)`` of an image made from an image."""
+        ...
+
+
+@runtime_checkable
 class Fits(Protocol, metaclass=_Checked):
     """A closed-form or EM estimator; a second ``fit`` starts over."""
 
@@ -341,6 +351,15 @@ class LanguageModel(Protocol, metaclass=_Checked):
         Raises:
             ValueError: If a row would hold more tokens than the state has room for.
         """
+        ...
+
+
+@runtime_checkable
+class Attends(Protocol, metaclass=_Checked):
+    """Can show what its tokens look at."""
+
+    def attention_maps(self, tokens: Tensor) -> Sequence[Tensor]:
+        """Return every attention matrix for tokens [B, T]: for each layer [B, H, T, T]."""
         ...
 
 

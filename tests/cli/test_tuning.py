@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from ancestral import Budget
-from ancestral.evaluation.setting import Setting
+from ancestral.evaluation import Setting, evaluate
 from ancestral.recipes import Run
-from ancestral.recipes.evaluating import measure
 from ancestral.training.checkpoint import load_tensors
 
 MODEL = ["--set", "size=tiny", "--set", "tokenizer=word", "--set", "window=16"]
@@ -67,7 +66,7 @@ def test_tuned_on_new_text_it_knows_it_better(
     told = cli("evaluate", out, "--samples", 20, "--json").json["figures"]["bits_per_char"]
     held_out, setting = Run.open(out).data(), Setting(samples=20)
     old, tuned = (
-        measure(Run.open(run).model(), held_out, setting=setting).figures["bits_per_char"]
+        evaluate(Run.open(run).model(), held_out, setting=setting).figures["bits_per_char"]
         for run in (base, out)
     )
     assert told["value"] == pytest.approx(tuned.value)

@@ -2,16 +2,19 @@
 # ruff: noqa: ARG002 - the models here keep the whole signature of their capabilities.
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Generator, Tensor, nn
 
-from ancestral.capabilities import Given
+from ancestral.capabilities import Given, NeedsGiven
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Image, Vector
+from ancestral.data.fields import Column, Image, Vector
 from ancestral.data.transforms import Affine, dequantise, unit_interval
-from ancestral.evaluation import Evaluation, Figure, Setting, evaluate
+from ancestral.evaluation import Evaluation, Figure, Setting, bench_of, chosen, evaluate
+from ancestral.evaluation.report import ModelEntry, Section
+from ancestral.networks.dag import DAG
 from ancestral.networks.units import InDataUnits
 
 SETTING = Setting(samples=600, references=500, radii=250, draws=2)
@@ -100,19 +103,26 @@ class Latent(nn.Module):
         return log_law(x)
 
 
+IDENTITY = Affine(torch.zeros(2), torch.ones(2))
+
+
 def measure(model: nn.Module, data: Dataset, **options: object) -> Evaluation:
-    identity = Affine(torch.zeros(2), torch.ones(2))
-    return evaluate(InDataUnits(model, identity), data, setting=SETTING, **options)  # pyright: ignore
+    return evaluate(InDataUnits(model, IDENTITY), data, setting=SETTING, **options)  # pyright: ignore
 
 
 @pytest.fixture(scope="module")
-def of_truth(data: Dataset) -> Evaluation:
-    return measure(Truth(), data, fresh=fresh)
+def toy(data: Dataset) -> Dataset:
+    return replace(data, fresh=fresh)
 
 
 @pytest.fixture(scope="module")
-def of_latent(data: Dataset) -> Evaluation:
-    return measure(Latent(), data, fresh=fresh)
+def of_truth(toy: Dataset) -> Evaluation:
+    return measure(Truth(), toy)
+
+
+@pytest.fixture(scope="module")
+def of_latent(toy: Dataset) -> Evaluation:
+    return measure(Latent(), toy)
 
 
 def fresh(n: int, seed: int) -> Tensor:
@@ -206,10 +216,35 @@ def test_every_figure_is_defined_with_its_sizes(of_latent: Evaluation) -> None:
     assert found.definitions["off_manifold_means"].startswith("Of means")
 
 
-def test_the_same_seed_gives_the_same_figures(data: Dataset, of_truth: Evaluation) -> None:
-    first, second = of_truth, measure(Truth(), data, fresh=fresh)
-    assert first.figures == second.figures
-    assert torch.equal(first.samples, second.samples)
+def test_the_same_seed_gives_the_same_figures_on_a_shared_bench_too(
+    toy: Dataset, of_truth: Evaluation, of_latent: Evaluation
+) -> None:
+    bench = bench_of(toy, SETTING)
+    for model, alone in ((Latent(), of_latent), (Truth(), of_truth), (Truth(), of_truth)):
+        found = evaluate(InDataUnits(model, IDENTITY), toy, bench=bench)
+        assert found.figures == alone.figures  # To the bit.
+        assert found.definitions == alone.definitions
+        assert torch.equal(found.samples, alone.samples)  # pyright: ignore
+
+
+def test_floors_are_taken_once(toy: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, asked = bench_of(toy, SETTING), []
+    for stage in bench.stages:  # pyright: ignore
+        taken = stage.measure
+
+        def counting(points: Tensor, taken=taken, stage=stage) -> object:  # noqa: ANN001
+            asked.append(stage.title)
+            return taken(points)
+
+        monkeypatch.setattr(stage, "measure", counting)
+    for _ in range(3):
+        evaluate(InDataUnits(Truth(), IDENTITY), toy, bench=bench)
+    assert {title: asked.count(title) for title in asked} == dict.fromkeys(asked, 4)
+
+
+def test_a_bench_of_other_data_is_refused(data: Dataset, toy: Dataset) -> None:
+    with pytest.raises(ValueError, match="bench must be of"):
+        evaluate(InDataUnits(Truth(), IDENTITY), data, bench=bench_of(toy))
 
 
 def test_units_of_the_columns_do_not_matter(data: Dataset) -> None:
@@ -235,7 +270,7 @@ def test_samples_that_are_not_finite_are_said_aloud(data: Dataset) -> None:
     assert any("are not finite" in note for note in found.notes)
     assert found.figures["sliced_wasserstein"] is None
     assert found.figures["coverage"] is None
-    assert found.samples.shape == (0, 2)
+    assert found.samples is None
 
 
 def test_a_density_that_fails_costs_only_its_figure(data: Dataset) -> None:
@@ -317,3 +352,119 @@ def test_bits_per_dim_of_uniform_pixels(images: Dataset) -> None:
     assert found.samples.shape == (100, 1, 4, 4)
     assert found.nearest.shape == (10, 1, 4, 4)
     assert found.samples.dtype == found.nearest.dtype == torch.uint8
+
+
+class Negative(nn.Module):
+    """The negative of an image, by a fair coin of each pixel one level off: p(x | image)."""
+
+    @property
+    def graph(self) -> dict[str, DAG]:
+        return {"p": DAG({"image": [], "x": ["image"]})}
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ("image",)
+
+    def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
+        assert given is not None
+        off = (7 * x).round() - (7 - given["image"].double())
+        inside = ((off == 0) | (off == 1)).flatten(start_dim=1).all(dim=1)
+        return torch.where(inside, -16 * math.log(2), -math.inf)
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        assert given is not None
+        assert len(given["image"]) == n
+        coin = torch.randint(2, (n, 1, 4, 4), generator=generator)
+        return (7 - given["image"].double() + coin) / 7
+
+
+@pytest.fixture(scope="module")
+def pairs() -> Dataset:
+    generator = Generator().manual_seed(3)
+    image = torch.randint(1, 8, (400, 1, 4, 4), dtype=torch.uint8, generator=generator)
+    image[:, :, :2] = torch.where(torch.arange(400).reshape(-1, 1, 1, 1) % 2 == 0, 1, 7)
+    x = 7 - image + torch.randint(2, image.shape, dtype=torch.uint8, generator=generator)
+    part = Examples(x, {"image": image})
+    splits = {"train": part[:200], "validation": part[200:300], "test": part[300:]}
+    field = Image.of(x, levels=8)
+    return Dataset(name="pairs", source="pairs", fields={"x": field, "image": field}, **splits)
+
+
+def test_an_image_from_an_image_is_judged_given_it(pairs: Dataset) -> None:
+    model = Negative()
+    assert isinstance(model, NeedsGiven)
+    setting = Setting(samples=150, references=100, radii=50)
+    found = evaluate(InDataUnits(model, unit_interval(8)), pairs, setting=setting)
+    assert found.notes == ()
+    # Each of sixteen pixels is one of two levels, whatever the image is.
+    assert figure(found, "log_prob").value == pytest.approx(-16 * math.log(2))
+    assert figure(found, "log_prob").unit == "nats given the image"
+    assert figure(found, "bits_per_dim").value == pytest.approx(1.0)
+    assert figure(found, "bits_per_dim").unit == "bits/dim given the image"
+    assert "given the image" in found.definitions["log_prob"]
+    # As many of the test examples' images are bright as are dark, and so are the samples.
+    distance = figure(found, "sliced_wasserstein")
+    assert distance.value < 2 * distance.floor  # pyright: ignore
+    samples, image = found.samples, found.given["image"]
+    assert samples is not None
+    assert ((samples + image.int() - 7) >= 0).all()
+    assert ((samples + image.int() - 7) <= 1).all()
+    section = Section(data=pairs, entries=[ModelEntry(name="m", evaluation=found)])
+    (gallery,) = bench_of(pairs).view(section, {"m": "red"})["nearest"]
+    assert [strip.label for strip in gallery.strips] == ["image", "sample", "nearest"]
+
+
+@pytest.mark.parametrize("by", [chosen.LOG_PROB, chosen.SLICED_WASSERSTEIN])
+def test_weights_of_an_image_from_an_image_are_chosen_given_it(
+    pairs: Dataset, by: chosen.Criterion
+) -> None:
+    judge = by.judge(InDataUnits(Negative(), unit_interval(8)), pairs, seed=0)
+    assert math.isfinite(judge()[by.name])
+    assert judge.figure is not None
+    assert (judge.figure.unit == "nats given the image") == (by is chosen.LOG_PROB)
+
+
+class Cells(nn.Module):
+    """Rows of a number and a state, drawn from others."""
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        return mixed_rows(n, generator)
+
+
+def mixed_rows(n: int, generator: Generator | None) -> Tensor:
+    state = torch.randint(2, (n,), generator=generator)
+    number = 100 * (state + 0.1 * torch.randn(n, generator=generator))
+    return torch.stack((number, state.float()), dim=1)
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_a_mixed_table_is_measured_column_by_column(gaps: bool) -> None:
+    generator = Generator().manual_seed(4)
+    x = mixed_rows(900, generator).double()
+    if gaps:
+        x[5, 0], x[6, 1] = torch.nan, -1
+    columns = (Column(name="a"), Column(name="b", type="category", states=("no", "yes")))
+    parts = {"train": x[:500], "validation": x[500:700], "test": x[700:]}
+    data = Dataset(
+        name="mixed",
+        source="mixed",
+        fields={"x": Vector(columns=columns)},
+        **{name: Examples(part) for name, part in parts.items()},
+    )
+    found = evaluate(InDataUnits(Cells(), IDENTITY), data, setting=SETTING)
+    # Rows of the two states are two standard deviations and one cell apart.
+    rows = bench_of(data).space(torch.tensor([[0.0, 0.0], [100.0, 1.0]]))
+    apart = (rows[0] - rows[1]).square().sum().item()
+    assert apart == pytest.approx(1 + (100 / x[:500, 0].nan_to_num(50).std().item()) ** 2, rel=0.01)
+    assert (found.figures["sliced_wasserstein"] is None) == gaps
+    assert found.notes == (
+        ("sample quality: samples are whole rows, and cells are missing in 2 of 700 rows",) * gaps
+    )
+    if not gaps:
+        distance = figure(found, "sliced_wasserstein")
+        assert distance.unit == "standardised units and root of differing cells"
+        assert abs(distance.value - distance.floor) < 5 * distance.se  # pyright: ignore

@@ -91,6 +91,6 @@ def test_a_model_of_labels_alone_has_no_figure_of_x() -> None:
     found = evaluate(units(Fixed([0.75, 0.25], [0.1, 0.9])), labelled())
     given = {name for name, figure in found.figures.items() if figure is not None}
     assert given == set(NAMES)
-    assert len(found.samples) == 0
+    assert found.samples is None
     assert found.notes == ()
     assert found.confusion is not None

@@ -20,17 +20,15 @@ def test_a_data_uri_holds_the_bytes() -> None:
     assert base64.b64decode(body) == b"\x89PNG"
 
 
-def test_a_grid_keeps_every_pixel_and_leaves_clear_gaps() -> None:
+def test_a_strip_keeps_every_pixel_and_leaves_clear_gaps() -> None:
     images = torch.randint(0, 17, (5, 1, 8, 6)).to(torch.uint8)
-    grid = opened(pictures.image_grid(images, 17, columns=3))
-    assert grid.shape == (8 + 1 + 8, 3 * 6 + 2, 4)
+    strip = opened(pictures.image_strip(images, 17))
+    assert strip.shape == (8, 5 * 6 + 4, 4)
     for i, image in enumerate(images):
-        top, left = i // 3 * 9, i % 3 * 7
-        cell = grid[top : top + 8, left : left + 6]
+        cell = strip[:, i * 7 : i * 7 + 6]
         np.testing.assert_array_equal(cell[..., 0], np.round(image[0].numpy() * (255 / 16)))
         assert (cell[..., 3] == 255).all()
-    assert (grid[8, :, 3] == 0).all()
-    assert (grid[:, 6, 3] == 0).all()
+    assert (strip[:, 6, 3] == 0).all()
 
 
 def test_colours_are_kept() -> None:
@@ -45,7 +43,7 @@ def test_colours_are_kept() -> None:
 @pytest.mark.parametrize("shape", [(0, 1, 8, 8), (3, 2, 8, 8), (8, 8)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="images must be"):
-        pictures.image_grid(torch.zeros(shape, dtype=torch.uint8), 256)
+        pictures.image_strip(torch.zeros(shape, dtype=torch.uint8), 256)
 
 
 def test_a_density_map_is_brighter_where_the_density_is_higher() -> None:
@@ -58,24 +56,3 @@ def test_a_density_map_is_brighter_where_the_density_is_higher() -> None:
     bar = opened(pictures.color_bar())
     assert (bar[0, 0] == colors[0, 0]).all()
     assert (bar[0, -1] == colors[1, 1]).all()
-
-
-def test_an_interpolation_strip_is_enlarged_without_blur() -> None:
-    images = torch.tensor([0, 16]).to(torch.uint8).reshape(2, 1, 1, 1)
-    strip = opened(pictures.interpolation_strip(images, 17, scale=4))
-    assert strip.shape == (4, 12, 4)
-    assert set(strip[..., 0][strip[..., 3] == 255].tolist()) == {0, 255}
-
-
-def test_an_interpolation_path_is_drawn_the_same_every_time() -> None:
-    path = torch.linspace(0, 1, 8)[:, None].expand(8, 2)
-    reference = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
-    # A dollar would be read as the start of a formula.
-    first = pictures.interpolation_path(path, reference, columns=("$a", "b_{"))
-    assert first == pictures.interpolation_path(path, reference, columns=("$a", "b_{"))
-    assert opened(first).shape == (900, 900, 4)
-
-
-def test_an_interpolation_path_is_two_dimensional() -> None:
-    with pytest.raises(ValueError, match="path must be"):
-        pictures.interpolation_path(torch.rand(5, 3), torch.rand(5, 3))

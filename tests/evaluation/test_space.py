@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -5,7 +6,7 @@ import torch
 from ancestral.data import Loading, load
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Image, Vector
-from ancestral.evaluation.space import Space
+from ancestral.evaluation import bench_of
 
 
 def test_columns_are_standardised_by_the_training_split() -> None:
@@ -19,10 +20,11 @@ def test_columns_are_standardised_by_the_training_split() -> None:
         validation=rest,
         test=rest,
     )
-    rows = Space.of(data)(x)
+    rows = bench_of(data).space(x)
     torch.testing.assert_close(rows[:, :2].std(dim=0, correction=0), torch.ones(2).double())
     torch.testing.assert_close(rows.mean(dim=0), torch.zeros(3).double())
-    assert torch.equal(Space.of(data, standard=True)(x), x)
+    toy = replace(data, fresh=lambda n, _seed: x[:n])
+    assert torch.equal(bench_of(toy).space(x), x)
 
 
 def test_images_lie_between_zero_and_one_and_are_averaged_down() -> None:
@@ -36,7 +38,7 @@ def test_images_lie_between_zero_and_one_and_are_averaged_down() -> None:
         validation=split,
         test=split,
     )
-    space = Space.of(data)
+    space = bench_of(data).space
     rows = space(x)
     assert rows.shape == (5, 3072)
     assert (rows.min(), rows.max()) == (0.0, 1.0)
@@ -49,7 +51,7 @@ def test_the_squared_distance_of_states_is_the_number_of_cells_that_differ(
     states_csv: Path,
 ) -> None:
     data = load(str(states_csv), Loading(discrete=True))
-    space = Space.of(data)
+    space = bench_of(data).space
     rows = space(data.train.x[:40])
     assert rows.shape == (40, 2 + 2 + 3)
     found = (rows[:, None] - rows).square().sum(-1)

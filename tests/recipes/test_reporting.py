@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from ancestral.cli.app import run as command
-from ancestral.data import load
 from ancestral.recipes import Run, fit
-from ancestral.recipes.reporting import budget_text, is_toy, repeat_command
+from ancestral.recipes.reporting import budget_text, repeat_command
 from ancestral.training import Budget, load_tensors
 
 
@@ -31,8 +30,3 @@ def test_budgets_in_words() -> None:
     assert budget_text(Budget(seconds=30.0)) == "30s"
     assert budget_text(Budget(steps=5)) == "5 steps"
     assert budget_text(Budget(epochs=1.5)) == "1.5 epochs"
-
-
-def test_only_toy_sets_can_be_drawn_anew() -> None:
-    assert is_toy(load("ring"))
-    assert not is_toy(load("digits"))

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from ancestral.evaluation import bench_of
 from ancestral.recipes import fit
 from ancestral.recipes.runs import REPORT
-from ancestral.recipes.text_pictures import pictures_of
 from ancestral.training import Budget
 
 SMALL = {"tokenizer": "word", "window": 16}
@@ -17,7 +17,7 @@ def test_a_gpt_shows_what_it_expects_and_what_it_looks_at(verses_txt: Path, tmp_
     )
     data = run.data()
     assert data.corpus is not None
-    (expected, bars), (looked, maps) = pictures_of(run.model(), data)
+    (expected, bars), (looked, maps) = bench_of(data).pictures(run.model())
     assert expected.startswith("After «Verso ")
     said = expected[len("After «") :].split("»")[0]
     assert any(text.startswith(said) for text in data.corpus.validation)
@@ -37,10 +37,10 @@ def test_every_language_model_shows_what_it_expects(
     verses_txt: Path, tmp_path: Path, model: str
 ) -> None:
     run = fit(model, str(verses_txt), settings=SMALL, out=tmp_path / "a")
-    ((_, bars),) = pictures_of(run.model(), run.data())
+    ((_, bars),) = bench_of(run.data()).pictures(run.model())
     assert bars in (run.folder / REPORT).read_text("utf-8")
 
 
 def test_other_models_have_none(tmp_path: Path) -> None:
     run = fit("kde", "moons", out=tmp_path / "a")
-    assert pictures_of(run.model(), run.data()) == ()
+    assert bench_of(run.data()).pictures(run.model()) == ()

@@ -301,6 +301,10 @@ class GPT(TokenChain):
         state.commit(slots)
         return self.norm(x)
 
+    def attention_maps(self, tokens: Tensor) -> list[Tensor]:
+        """Return every attention matrix for tokens [B, T], as :func:`attention_maps` does."""
+        return attention_maps(self, tokens)
+
     def _at(self, tokens: Tensor, places: Tensor) -> Tensor:
         x = self.tokens(tokens)
         if self.positions is not None:

@@ -10,7 +10,6 @@ from ancestral.errors import ConfigError
 
 if TYPE_CHECKING:
     from ancestral.recipes import Comparison
-    from ancestral.recipes.comparing import Contest
 
 
 def compare(
@@ -34,13 +33,13 @@ def compare(
     set_
         Of the data: size=32, label=COLUMN, split_seed=1; of one model: MODEL.key=value.
     """
-    from ancestral.recipes.comparing import check_free, contest
+    from ancestral.recipes.comparing import check_folder, contest
     from ancestral.recipes.settings import parse_pairs
 
     common.apply()
     end = ending.read() or "30s"
     if folder.out is not None:
-        check_free(folder.out, overwrite=folder.overwrite)
+        check_folder(folder.out, overwrite=folder.overwrite)
     what = contest(
         data,
         models=_names(models),
@@ -54,12 +53,12 @@ def compare(
     if common.json:
         console.emit(found.to_json())
     else:
-        show(found)
+        console.section(found.section)
         console.write(f"report: {found.report}")
     return 0
 
 
-def hold_with_bar(what: "Contest", *, overwrite: bool) -> "Comparison":
+def hold_with_bar(what: "Comparison", *, overwrite: bool) -> "Comparison":
     """Fit and measure, with a bar for each piece of work; say aloud what failed."""
     from ancestral.recipes.comparing import hold
 
@@ -75,11 +74,6 @@ def hold_with_bar(what: "Contest", *, overwrite: bool) -> "Comparison":
         if model.error is not None:
             console.say(f"{model.name} failed: {model.error}")
     return found
-
-
-def show(found: "Comparison") -> None:
-    """Print the table of a comparison."""
-    console.section(found.section)
 
 
 def _names(models: str | None) -> list[str] | None:

@@ -186,10 +186,11 @@ def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 
 def section(what: "Section") -> None:
     """Show the table of an evaluation or a comparison."""
+    from ancestral.evaluation.kinds import bench_of
     from ancestral.evaluation.report import table_rows
 
     header, rows = table_rows(what)
     budget = f", {what.budget} of training each" if what.budget else ""
-    count = f"{len(what.data.held_out):,} {what.data.field.plural}"
+    count = bench_of(what.data).held_out()
     title = f"{what.data.name}{budget}; held-out data: {count}"
     table(header, rows, title=title)

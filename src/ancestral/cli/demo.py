@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 
 from ancestral.cli import console
-from ancestral.cli.compare import hold_with_bar, show
+from ancestral.cli.compare import hold_with_bar
 from ancestral.cli.options import Common, Ending, Folder
 
 DATA = ("digits", "swiss-roll")
@@ -18,14 +18,14 @@ def demo(
 ) -> int:
     """Compare four paradigms on two data sets; the last line is the path of the report."""
     from ancestral.evaluation.report import write_report
-    from ancestral.recipes.comparing import check_free, contest
+    from ancestral.recipes.comparing import check_folder, contest
     from ancestral.recipes.runs import free_name
 
     common.apply()
     begun, out = time.monotonic(), folder.out or free_name(Path("runs/demo"))
     end = ending.read() or "25s"
     for name in DATA:
-        check_free(out / Path(name).stem, overwrite=folder.overwrite)
+        check_folder(out / Path(name).stem, overwrite=folder.overwrite)
     found = []
     for name in DATA:
         what = contest(
@@ -38,7 +38,7 @@ def demo(
         console.say(f"comparing {', '.join(p.recipe.name for p in what.plans)} on {name} ...")
         found.append(hold_with_bar(what, overwrite=folder.overwrite))
         if not common.json:
-            show(found[-1])
+            console.section(found[-1].section)
     title = "Generative models, compared"
     report = write_report(
         out / "report.html", title=title, sections=[each.section for each in found]

@@ -169,7 +169,7 @@ def _drive(fitting: "Fitting", common: Common) -> int:
         console.say(f"stopped at once; go on with: ancestral fit --resume {folder}")
         return 128 + (fitting.interrupts.number or signal.SIGINT)
     if fitting.stopped != "interrupted":
-        report_fit(fitting.run, fitting.plan.data, device=fitting.plan.device)
+        report_fit(fitting)
         return _answer(fitting.run, common)
     _answer(fitting.run, common)
     console.say(how_to_resume(fitting.run))

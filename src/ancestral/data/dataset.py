@@ -10,7 +10,7 @@ from ancestral.data.fields import Field, WithFields, X
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from ancestral.data.text.corpus import Corpus, Documents
+    from ancestral.data.text.corpus import Corpus
 
 Fresh: TypeAlias = Callable[[int, int], Tensor]
 """(n, seed) -> n new draws [n, *event] from the distribution itself."""
@@ -93,11 +93,6 @@ class Dataset(WithFields):
         if self.corpus is None:
             raise ValueError(f"{self.name} holds no text")
         return self.corpus
-
-    @property
-    def held_out(self) -> "Examples | Documents":
-        """The examples of the test split; of text its documents."""
-        return self.test if self.corpus is None else self.corpus.test
 
 
 def as_field(mine: Field, other: Field, x: Tensor, *, who: str, source: str) -> Tensor:

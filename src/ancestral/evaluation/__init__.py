@@ -1,7 +1,9 @@
 """How good a model is, on data that it never saw, with units and standard errors."""
 
-from ancestral.evaluation.evaluate import Evaluation, evaluate
+from ancestral.evaluation.evaluate import evaluate
 from ancestral.evaluation.figures import Figure, figures_to_json
+from ancestral.evaluation.kinds import bench_of
+from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
 
-__all__ = ["Evaluation", "Figure", "Setting", "evaluate", "figures_to_json"]
+__all__ = ["Evaluation", "Figure", "Setting", "bench_of", "evaluate", "figures_to_json"]

@@ -15,6 +15,7 @@ from torch import Tensor
 
 SIDE, LEFT, TOP, BOTTOM, RIGHT = 230.0, 42.0, 6.0, 38.0, 6.0
 _SMALL, _WIDE = (300.0, 150.0), (620.0, 210.0)
+MINUS = "−"
 QUIET = 'fill="currentColor" fill-opacity=".72"'
 
 
@@ -215,7 +216,17 @@ def tick_text(value: float) -> str:
         text = f"{value / 1000:.4g}k"
     else:
         text = f"{value:.4g}"
-    return text.replace("-", "−")
+    return text.replace("-", MINUS)
+
+
+def number(value: float, digits: int = 4) -> str:
+    """Write a number with so many significant digits and a true minus sign."""
+    if value == 0:
+        return "0"
+    magnitude = math.floor(math.log10(abs(value)))
+    if not -5 <= magnitude <= 9:
+        return f"{value:.2e}".replace("-", MINUS)
+    return f"{value:,.{max(0, digits - 1 - magnitude)}f}".replace("-", MINUS)
 
 
 def shorten(text: str, most: int) -> str:

@@ -1,19 +1,244 @@
-"""Figures that choose the weights, on the validation split."""
+"""Figures by which weights are chosen, measured on the validation split in the user's units.
 
+A new one is a :class:`Criterion` here; a recipe names it as ``chosen_by``.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import torch
+from torch import Generator, Tensor
+
+from ancestral.capabilities import Batch, HasBound, Trains
+from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import LABEL
+from ancestral.errors import DivergenceError
+from ancestral.evaluation.drawing import placed
+from ancestral.evaluation.figures import Figure, Kind, given_words
+from ancestral.evaluation.kinds import bench_of
+from ancestral.evaluation.measures.estimate import ratio_of
+from ancestral.evaluation.measures.sliced_wasserstein import Projected
+from ancestral.networks.units import InDataUnits
+
+_EXAMPLES, _CHUNK, _SAMPLES, _PROJECTIONS = 4_000, 1_000, 4_000, 64
+"""Examples scored, of which so many in one call; samples of a distance; its lines."""
+
+_TOKENS, _TOKENS_AT_ONCE = 65_536, 4_096
+"""Tokens of the validation split that are scored, and those in one call of the model."""
+
+Measure: TypeAlias = Callable[[], Mapping[str, Figure]]
+"""Figures by name, the one that chooses among them; DivergenceError where it is not finite."""
+
+Score: TypeAlias = Callable[[Examples, Generator], Tensor]
+"""Examples [B] and noise -> a number of each, [B]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """A figure by which weights can be chosen."""
+class Judge:
+    """Measures the figure; every measurement uses the same noise, so that steps compare.
+
+    Args:
+        choice: Which figure.
+        units: The model that is being trained, and its transform.
+        data: The validation split judges.
+        seed: Of the noise.
+        device: Where the model is.
+
+    Attributes:
+        figure: The last one measured.
+        tolerance: Figures that differ by less cannot be told apart.
+    """
+
+    def __init__(
+        self, choice: "Criterion", units: InDataUnits, data: Dataset, *, seed: int, device: str
+    ) -> None:
+        self.choice, self.units, self.data = choice, units, data
+        self.seed, self.device = seed, device
+        self.figure: Figure | None = None
+        self.tolerance = 0.0
+        self._measure = choice.prepare(self)
+
+    @torch.no_grad()
+    def __call__(self) -> dict[str, float]:
+        """Measure; return the figures' values by name, nan where the model has diverged."""
+        try:
+            figures = self._measure()
+        except DivergenceError:
+            return {self.choice.name: math.nan}
+        self.figure = figures[self.choice.name]
+        return {name: figure.value for name, figure in figures.items()}
+
+    def noise(self) -> Generator:
+        """Return the source of the noise of one measurement."""
+        return Generator(self.device).manual_seed(self.seed)
+
+    def parts(self) -> Iterator[Examples]:
+        """Return the examples that are scored, on the device, a chunk at a time."""
+        examples = self.data.validation[:_EXAMPLES]
+        for start in range(0, len(examples), _CHUNK):
+            part = examples[start : start + _CHUNK]
+            yield Examples(part.x.to(self.device), placed(part.given, self.device) or {})
+
+    def mean(self, score: Score, kind: Kind, unit: str = "nats") -> Measure:
+        """Return what takes the mean of a score of each example and its standard error."""
+
+        def measure() -> dict[str, Figure]:
+            noise = self.noise()
+            values = torch.cat([score(part, noise).double().cpu() for part in self.parts()])
+            se = values.std().item() / math.sqrt(len(values)) if len(values) > 1 else None
+            return {self.choice.name: Figure(_finite(values.mean().item()), se, unit, kind)}
+
+        return measure
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Criterion:
+    """A figure by which weights are chosen.
+
+    Args:
+        name: Its fixed name.
+        higher_is_better: Whether it is.
+        prepare: What takes it, made once for a judge, whose tolerance it may set.
+        capability: What the model must have.
+        otherwise: The figure that chooses where it does not.
+
+    Example:
+        >>> str(ELBO), ELBO.higher_is_better, LOSS.higher_is_better
+        ('elbo', True, False)
+    """
 
     name: str
     higher_is_better: bool
+    prepare: Callable[[Judge], Measure]
+    capability: type = object
+    otherwise: "Criterion | None" = None
+
+    def __str__(self) -> str:
+        return self.name
+
+    def judge(self, units: InDataUnits, data: Dataset, *, seed: int, device: str = "cpu") -> Judge:
+        """Return what measures the figure of a model while it is trained.
+
+        Raises:
+            ValueError: If there is no such figure of these data.
+        """
+        if self.otherwise is not None and not units.can(self.capability):
+            return self.otherwise.judge(units, data, seed=seed, device=device)
+        return Judge(self, units, data, seed=seed, device=device)
 
 
-ELBO = Chosen("elbo", True)
-LOG_PROB = Chosen("log_prob", True)
-LOSS = Chosen("loss", False)
-SLICED_WASSERSTEIN = Chosen("sliced_wasserstein", False)
-BITS_PER_CHAR = Chosen("bits_per_char", False)
-LABEL_LOG_PROB = Chosen("label_log_prob", True)
+def _elbo(judge: Judge) -> Measure:
+    units = judge.units
+    return judge.mean(
+        lambda part, noise: units.elbo(part.x, given=units.taken(part.given), generator=noise),
+        "bound",
+        f"nats{given_words(units.taken(judge.data.validation.given) or ())}",
+    )
+
+
+def _log_prob(judge: Judge) -> Measure:
+    units = judge.units
+    return judge.mean(
+        lambda part, noise: units.log_prob(
+            part.x, given=units.required(part.given), generator=noise
+        ),
+        "exact" if units.exact else "bound",
+        f"nats{given_words(units.needs)}",
+    )
+
+
+def _label_log_prob(judge: Judge) -> Measure:
+    return judge.mean(
+        lambda part, noise: judge.units.posterior(part.x, generator=noise).log_prob(part[LABEL]),
+        "exact",
+    )
+
+
+def _loss(judge: Judge) -> Measure:
+    units = judge.units
+    if not isinstance(units.model, Trains):
+        raise ValueError(f"{type(units.model).__name__} has no loss: it is not trained")
+    (player,) = units.model.players()
+
+    def measure() -> dict[str, Figure]:
+        noise, total, weight = judge.noise(), 0.0, 0.0
+        for part in judge.parts():
+            batch = Batch(units.transform(part.x, noise), units.taken(part.given) or {})
+            loss = player.loss(batch, noise)
+            total, weight = total + loss.total.item(), weight + loss.weight
+        return {"loss": Figure(_finite(total / weight), None, "nats", "loss")}
+
+    return measure
+
+
+def _sliced_wasserstein(judge: Judge) -> Measure:
+    """Measure samples against real examples.
+
+    Near the floor of real data against real data the distance says no more, while samples still get
+    finer, and the first dip would win by chance: the tolerance is the standard error of the floor.
+
+    Source: the one-standard-error rule, Breiman et al. 1984, Classification and Regression Trees,
+    sec. 3.4.3.
+    """
+    units, data, space = judge.units, judge.data, bench_of(judge.data).space
+    held_out = data.validation[:_SAMPLES]
+    real = Projected(space(held_out.x), projections=_PROJECTIONS)
+    floor = real.distance(space(data.train.x[: len(held_out)]))
+    judge.tolerance = floor.se
+
+    def measure() -> dict[str, Figure]:
+        given = placed(units.required(held_out.given), judge.device)
+        drawn = units.sample(len(held_out), given=given, generator=judge.noise()).cpu()
+        if not bool(drawn.isfinite().all()):
+            raise DivergenceError("samples are not finite")
+        found = real.distance(space(drawn))
+        figure = Figure(found.value, found.se, space.unit, "estimate", floor=floor.value)
+        return {"sliced_wasserstein": figure}
+
+    return measure
+
+
+def _bits_per_char(judge: Judge) -> Measure:
+    """Measure the code length of windows, of which every improvement counts; the loss beside it.
+
+    The loss, nats a token, is there to be held against the training's: where the one rises while
+    the other falls, the model has begun to memorise.
+    """
+    corpus, windows = judge.data.text, judge.data.validation.x
+    documents = corpus.validation
+    # Of the whole split, each document with its end: what a token is worth in characters.
+    tokens = len(documents.tokens) - len(documents)
+    unit = math.log(2) * (int(documents.characters.sum()) / tokens)
+    windows = windows[: max(2, _TOKENS // windows.shape[1])]
+    counts = corpus.tokenizer.special.predicted(windows[:, 1:]).sum(dim=1)
+
+    def measure() -> dict[str, Figure]:
+        parts = windows.split(max(1, _TOKENS_AT_ONCE // windows.shape[1]))
+        scores = [judge.units.log_prob(x.to(judge.device)).double().cpu() for x in parts]
+        found = ratio_of(-torch.cat(scores), counts)
+        value = _finite(found.value)
+        se = found.se / unit if len(counts) > 1 else None  # Of one window there is no error.
+        return {
+            "bits_per_char": Figure(value / unit, se, "bits", "exact"),
+            "perplexity": Figure(math.exp(min(value, 700.0)), None, "", "exact"),
+            "loss": Figure(value, None, "nats", "loss"),
+        }
+
+    return measure
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise DivergenceError(f"the figure is {value}")
+    return value
+
+
+LOSS = Criterion("loss", False, _loss)
+ELBO = Criterion("elbo", True, _elbo, HasBound, LOSS)
+"""Of a likelihood that is none there is no bound: what is lowered is all there is."""
+
+LOG_PROB = Criterion("log_prob", True, _log_prob)
+LABEL_LOG_PROB = Criterion("label_log_prob", True, _label_log_prob)
+SLICED_WASSERSTEIN = Criterion("sliced_wasserstein", False, _sliced_wasserstein)
+BITS_PER_CHAR = Criterion("bits_per_char", False, _bits_per_char)

@@ -1,19 +1,13 @@
-"""Samples of a model for an evaluation: many to measure, a few to show."""
-
-from collections.abc import Mapping
+"""Samples of a model for an evaluation."""
 
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import HasGraph
+from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.measures.neighbours import nearest
-from ancestral.evaluation.setting import WIDE
 from ancestral.evaluation.space import Space
 from ancestral.networks.units import InDataUnits
-
-SHOWN = {"vectors": 10_000, "images": 100, "tables": 10_000}
-"""Samples kept for pictures."""
 
 NEIGHBOURS = 10
 """Of the samples kept, so many are shown beside their nearest training example."""
@@ -33,49 +27,46 @@ def generator_of(model: InDataUnits, seed: int) -> Generator:
     return Generator(device_of(model)).manual_seed(seed)
 
 
-def draw(model: InDataUnits, data: Dataset, n: int, *, seed: int, means: bool = False) -> Tensor:
+def placed(given: Given | None, device: torch.device | str) -> Given | None:
+    """Return what is given on a device, None where nothing is."""
+    return given and {name: value.to(device) for name, value in given.items()}
+
+
+def draw(
+    model: InDataUnits,
+    n: int,
+    *,
+    seed: int,
+    wide: bool,
+    given: Given | None = None,
+    means: bool = False,
+) -> Tensor:
     """Return n samples on the CPU, [n, *event] in user units.
 
-    Nothing is given, so a conditional model draws its labels from its own p(label).
+    Args:
+        model: It draws what is not given, its labels too.
+        n: How many.
+        seed: Of the draws.
+        wide: Whether examples are, so that fewer are drawn at a time.
+        given: Of each sample, [n, *event].
+        means: Take means of p(x | z) instead.
 
     Raises:
         ArithmeticError: If samples are not finite; it says how many.
     """
-    generator = generator_of(model, seed)
-    size = BATCH[data.event_shape.numel() > WIDE]
-    counts = [min(size, n - start) for start in range(0, n, size)]
-    samples = torch.cat([model.sample(m, generator=generator, means=means).cpu() for m in counts])
+    generator, device = generator_of(model, seed), device_of(model)
+    parts = []
+    for rows in torch.arange(n).split(BATCH[wide]):
+        some = placed(given and {name: value[rows] for name, value in given.items()}, device)
+        parts.append(model.sample(len(rows), given=some, generator=generator, means=means).cpu())
+    samples = torch.cat(parts)
     bad = int((~samples.flatten(start_dim=1).isfinite()).any(dim=1).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {n:,} are not finite, so none was measured")
     return samples
 
 
-def show(
-    model: InDataUnits, data: Dataset, drawn: Tensor, *, seed: int
-) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """Return samples to look at [N, *event] and what is given of them.
-
-    Vectors: the first of those drawn. Images: a hundred, of a model with a node ``label`` an equal
-    number of each label in turn.
-    """
-    n = SHOWN[data.kind]
-    if data.kind != "images" or not data.labels or not _has_label(model):
-        return drawn[:n], {}
-    labels = torch.arange(n) % len(data.labels)
-    given = {"label": labels.to(device_of(model))}
-    samples = model.sample(n, given=given, generator=generator_of(model, seed))
-    return samples.cpu(), {"label": labels}
-
-
 def nearest_training(samples: Tensor, data: Dataset, space: Space) -> Tensor:
     """Return the training examples [10, *event] nearest to the first 10 samples."""
     _, indices = nearest(space(samples[:NEIGHBOURS]), space(data.train.x))
     return data.train.x[indices[:, 0]]
-
-
-def _has_label(model: InDataUnits) -> bool:
-    network = model.model
-    return isinstance(network, HasGraph) and any(
-        "label" in dag.names for dag in network.graph.values()
-    )

@@ -1,12 +1,14 @@
 """A number that says what it is: its unit, its standard error, and how far it can be trusted."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from ancestral.evaluation.measures.estimate import Estimate
 
 Kind: TypeAlias = Literal["exact", "bound", "estimate", "loss"]
 """What a figure is: exact, a lower bound on quality (an ELBO), a Monte Carlo estimate, a loss."""
@@ -52,6 +54,13 @@ class Figure:
         if self.kind not in get_args(Kind):
             raise ValueError(f"kind must be one of {get_args(Kind)}, got {self.kind!r}")
 
+    @classmethod
+    def of(
+        cls, found: "Estimate", unit: str, kind: Kind = "estimate", floor: float | None = None
+    ) -> Self:
+        """Return an estimate as a figure."""
+        return cls(found.value, found.se, unit, kind, floor, found.p_value, found.deviations)
+
     def error_of_difference(self, other: "Figure") -> float:
         """Return the standard error of this value minus another's.
 
@@ -92,3 +101,14 @@ class Figure:
 def figures_to_json(figures: Mapping[str, Figure | None]) -> dict[str, dict[str, Any] | None]:
     """Return figures by name as JSON objects; a figure that the model cannot give is null."""
     return {name: figure and figure.to_json() for name, figure in figures.items()}
+
+
+def given_words(names: Iterable[str]) -> str:
+    """Return what a likelihood is conditional on, to be added to its unit.
+
+    Example:
+        >>> given_words(()), given_words(["image", "label"])
+        ('', ' given the image and the label')
+    """
+    words = " and ".join(f"the {name}" for name in names)
+    return words and f" given {words}"

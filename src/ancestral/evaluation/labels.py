@@ -1,8 +1,5 @@
 """Held-out labels under p(label | x): their probability, accuracy, calibration and confusion."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 import torch
 from torch import Tensor
 
@@ -13,6 +10,7 @@ from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.figures import Figure, Kind
 from ancestral.evaluation.measures.calibration import BINS, calibration_error
 from ancestral.evaluation.measures.estimate import mean_of, share_of
+from ancestral.evaluation.result import Evaluation
 from ancestral.networks.units import InDataUnits
 
 CHUNK = 1_000
@@ -24,26 +22,12 @@ PER_BIN = 20
 NAMES = ("label_log_prob", "accuracy", "calibration_error")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
-    """What was found.
-
-    Args:
-        figures: ``label_log_prob``, ``accuracy`` and ``calibration_error``; empty if the model
-            gives no labels or the data have none.
-        definitions: What each is, with the sizes used.
-        confusion: How often each label, by row, is taken for each, by column, int64 [K, K].
-    """
-
-    figures: Mapping[str, Figure | None] = field(default_factory=dict)
-    definitions: Mapping[str, str] = field(default_factory=dict)
-    confusion: Tensor | None = None
-
-
 def evaluate_labels(
     model: InDataUnits, data: Dataset, attempts: Attempts, *, seed: int = 0
-) -> Labelled:
-    """Judge p(label | x) by the labels of the test split.
+) -> Evaluation:
+    """Judge p(label | x) by the labels of the test split: three figures, and the confusion.
+
+    There are none where the model gives no labels or the data have none.
 
     Args:
         model: In the units of ``data``.
@@ -52,24 +36,23 @@ def evaluate_labels(
         seed: Of the noise of a transform that adds some.
     """
     if not model.can(Classifies) or len(data.labels) < 2:
-        return Labelled()
+        return Evaluation()
     logits = attempts("labels", lambda: label_log_probs(model, data.test, seed=seed))
     figures: dict[str, Figure | None] = dict.fromkeys(NAMES)
     if logits is None:
-        return Labelled(figures=figures)
+        return Evaluation(figures=figures)
     label = data.test.given["label"]
     # Where noise makes grey levels continuous, it is p(label | x + noise) of one draw.
     kind: Kind = "exact" if model.exact else "estimate"
     figures["label_log_prob"] = attempts("label_log_prob", lambda: _log_prob(logits, label, kind))
     log_p, said = logits.max(dim=1)
-    right = share_of(said == label)
-    figures["accuracy"] = Figure(right.value, right.se, "share", kind)
+    figures["accuracy"] = Figure.of(share_of(said == label), "share", kind)
     figures["calibration_error"] = attempts(
         "calibration_error", lambda: _calibration(log_p.exp(), said == label, seed)
     )
     k = len(data.labels)
     confusion = torch.bincount(label * k + said, minlength=k * k).reshape(k, k)
-    return Labelled(figures=figures, definitions=_definitions(data), confusion=confusion)
+    return Evaluation(figures=figures, definitions=_definitions(data), confusion=confusion)
 
 
 @torch.no_grad()
@@ -86,13 +69,12 @@ def _log_prob(logits: Tensor, label: Tensor, kind: Kind) -> Figure:
     bad = int((~values.isfinite()).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(values):,} test labels have probability 0")
-    found = mean_of(values)
-    return Figure(found.value, found.se, "nats", kind, deviations=found.deviations)
+    return Figure.of(mean_of(values), "nats", kind)
 
 
 def _calibration(confidence: Tensor, right: Tensor, seed: int) -> Figure:
     found, floor = calibration_error(confidence, right, bins=_bins(len(right)), seed=seed)
-    return Figure(found.value, found.se, "share", "estimate", floor, found.p_value)
+    return Figure.of(found, "share", floor=floor)
 
 
 def _bins(examples: int) -> int:

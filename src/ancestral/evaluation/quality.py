@@ -1,37 +1,39 @@
 """Which measures of sample quality are taken, of which sizes, and what each one means."""
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from ancestral.data.dataset import Dataset
+from ancestral.data.dataset import Fresh
+from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures import (
     Estimate,
     classifier_accuracy,
     frechet,
-    memorisation,
     off_manifold,
     precision_recall,
-    sliced_wasserstein,
     squared_mmd,
 )
-from ancestral.evaluation.setting import Setting, Sizes
-from ancestral.evaluation.space import Space
+from ancestral.evaluation.measures.memorisation import Suspect
+from ancestral.evaluation.measures.neighbours import Index
+from ancestral.evaluation.measures.sliced_wasserstein import Projected
+
+if TYPE_CHECKING:
+    from ancestral.evaluation.points import Points
 
 FRESH = 200_000
 """Fresh draws of a toy set that stand for its support."""
-
-Fresh: TypeAlias = Callable[[int, int], Tensor]
-"""(n, seed) -> n new draws of a toy set in its standardised units [n, 2]."""
 
 OFF = 0.05
 """Further than this from all of them, in standardised units, is off the support."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Stage:
     """One or more figures that are computed together.
 
@@ -50,191 +52,187 @@ class Stage:
     units: Mapping[str, str]
     definitions: Mapping[str, str]
     of_means: tuple[str, ...] = ()
+    _floor: tuple[dict[str, Estimate] | None, list[str]] | None = field(default=None, init=False)
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What each figure means, those of means too."""
+        means = {
+            f"{name}_means": f"Of means of p(x | z) instead of draws. {self.definitions[name]}"
+            for name in self.of_means
+        }
+        return {**self.definitions, **means}
+
+    def figures(
+        self, points: Tensor | None, attempts: Attempts, *, means: bool = False
+    ) -> dict[str, Figure | None]:
+        """Return the figures of some points beside their floors, None with a note where it fails.
+
+        Args:
+            points: Generated ones; None if there are none.
+            attempts: Takes the notes.
+            means: The points are means: of figures that are taken of these.
+        """
+        names = {f"{name}_means": name for name in self.of_means}
+        names = names if means else {name: name for name in self.units}
+        if points is None or not names:
+            return dict.fromkeys(names)
+        floor = self.floor(Attempts() if means else attempts)
+        what = f"means: {self.title}" if means else self.title
+        found = attempts(what, partial(self._finite, points))
+        if found is None:
+            return dict.fromkeys(names)
+        least = {name: None if floor is None else floor[name].value for name in found}
+        return {
+            shown: Figure.of(found[name], self.units[name], floor=least[name])
+            for shown, name in names.items()
+        }
+
+    def floor(self, attempts: Attempts) -> dict[str, Estimate] | None:
+        """Return the estimates of real points; they are taken once, and so are their notes."""
+        if self._floor is None:
+            once = Attempts()
+            found = once(f"floor of {self.title}", partial(self._finite, self.stand_in))
+            self._floor = found, once.notes
+        attempts.notes += self._floor[1]
+        return self._floor[0]
+
+    def _finite(self, points: Tensor) -> dict[str, Estimate]:
+        estimates = self.measure(points)
+        for name, estimate in estimates.items():
+            if not (math.isfinite(estimate.value) and math.isfinite(estimate.se)):
+                raise ArithmeticError(f"{name} is {estimate.value} +- {estimate.se}")
+        return estimates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bench:
-    """Real data in the evaluation space, in an order fixed by the seed.
-
-    Args:
-        space: The evaluation space.
-        sizes: Of everything.
-        setting: As asked for.
-        train: All training points [T, D].
-        validation: All validation points [V, D].
-        reference: Held-out points [M, D].
-        fresh: Of a toy set; None where there are no new draws.
-    """
-
-    space: Space
-    sizes: Sizes
-    setting: Setting
-    train: Tensor
-    validation: Tensor
-    reference: Tensor
-    fresh: Fresh | None
-
-    @classmethod
-    def of(cls, data: Dataset, setting: Setting, fresh: Fresh | None) -> "Bench":
-        """Prepare a data set; a toy set, which has fresh draws, is in standard units already."""
-        space = Space.of(data, standard=fresh is not None)
-        sizes = Sizes.of(setting, data)
-        generator = Generator().manual_seed(setting.seed)
-
-        def shuffled(x: Tensor) -> Tensor:
-            return space(x)[torch.randperm(len(x), generator=generator)]
-
-        return cls(
-            space=space,
-            sizes=sizes,
-            setting=setting,
-            train=shuffled(data.train.x),
-            validation=shuffled(data.validation.x),
-            reference=shuffled(data.test.x)[: sizes.references],
-            fresh=fresh,
-        )
-
-
-def stages(bench: Bench) -> list[Stage]:
+def stages(real: "Points") -> list[Stage]:
     """Return the measures in the order in which they are taken."""
-    found = [
-        _sliced_wasserstein(bench),
-        _mmd(bench),
-        _classifier(bench),
-        _precision_recall(bench),
-        _memorisation(bench),
-        _frechet(bench),
+    made = [
+        _sliced_wasserstein(real),
+        _mmd(real),
+        _classifier(real),
+        _precision_recall(real),
+        _memorisation(real),
+        _frechet(real),
     ]
-    return found if bench.fresh is None else [*found, _off_manifold(bench, bench.fresh)]
+    return made if real.data.fresh is None else [*made, _off_manifold(real, real.data.fresh)]
 
 
-def _sliced_wasserstein(bench: Bench) -> Stage:
-    n, m = bench.sizes.samples, bench.sizes.references
+def _single(
+    name: str,
+    title: str,
+    measure: Callable[[Tensor], Estimate],
+    stand_in: Tensor,
+    how: tuple[str, str],
+    *,
+    of_means: bool = False,
+) -> Stage:
+    """Return the stage of one figure; ``how`` is its unit and definition."""
     return Stage(
-        title="sliced Wasserstein distance",
-        measure=lambda points: {
-            "sliced_wasserstein": sliced_wasserstein(
-                points, bench.reference, seed=bench.setting.seed
-            )
-        },
-        stand_in=bench.train[:n],
-        units={"sliced_wasserstein": bench.space.unit},
-        definitions={
-            "sliced_wasserstein": "Sliced Wasserstein-2 distance along 256 fixed directions, "
-            f"{n:,} generated against {m:,} test examples, in {bench.space.unit}."
-        },
-        of_means=("sliced_wasserstein",),
+        title=title,
+        measure=lambda points: {name: measure(points)},
+        stand_in=stand_in,
+        units={name: how[0]},
+        definitions={name: how[1]},
+        of_means=(name,) * of_means,
     )
 
 
-def _mmd(bench: Bench) -> Stage:
-    n = min(bench.sizes.kernel, bench.sizes.samples)
-    m = min(bench.sizes.kernel, bench.sizes.references)
-    return Stage(
-        title="kernel two-sample test",
-        measure=lambda points: {
-            "mmd": squared_mmd(points[:n], bench.reference[:m], seed=bench.setting.seed)
-        },
-        stand_in=bench.train[:n],
-        units={"mmd": "squared MMD"},
-        definitions={
-            "mmd": "Unbiased squared maximum mean discrepancy, Gaussian kernels at 2, 1, 1/2 and "
-            "1/4 of the median distance, p-value of 200 permutations, "
-            f"{n:,} generated against {m:,} test examples."
-        },
+def _sliced_wasserstein(real: "Points") -> Stage:
+    n, m, unit = real.sizes.samples, real.sizes.references, real.space.unit
+    return _single(
+        "sliced_wasserstein",
+        "sliced Wasserstein distance",
+        Projected(real.reference, seed=real.setting.seed).distance,
+        real.train[:n],
+        (unit, f"256 fixed directions; {n:,} generated against {m:,} test examples, in {unit}."),
+        of_means=True,
     )
 
 
-def _classifier(bench: Bench) -> Stage:
-    n = min(bench.sizes.classifier, bench.sizes.samples, len(bench.reference))
-    return Stage(
-        title="classifier two-sample test",
-        measure=lambda points: {
-            "classifier_accuracy": classifier_accuracy(
-                points[:n], bench.reference[:n], seed=bench.setting.seed
-            )
-        },
-        stand_in=bench.train[:n],
-        units={"classifier_accuracy": "share"},
-        definitions={
-            "classifier_accuracy": "Accuracy of boosted trees at telling generated from test "
-            f"examples that they were not trained on, {n:,} of each; 0.5: they cannot."
-        },
+def _mmd(real: "Points") -> Stage:
+    n = min(real.sizes.kernel, real.sizes.samples)
+    m = min(real.sizes.kernel, real.sizes.references)
+    how = (
+        "Kernels at 2, 1, 1/2 and 1/4 of the median distance; p-value of 200 permutations; "
+        f"{n:,} generated against {m:,} test examples."
+    )
+    return _single(
+        "mmd",
+        "kernel two-sample test",
+        lambda points: squared_mmd(points[:n], real.reference[:m], seed=real.setting.seed),
+        real.train[:n],
+        ("squared MMD", how),
     )
 
 
-def _precision_recall(bench: Bench) -> Stage:
-    k, n, m = bench.setting.k, bench.sizes.samples, bench.sizes.radii
+def _classifier(real: "Points") -> Stage:
+    n = min(real.sizes.classifier, real.sizes.samples, len(real.reference))
+    seed, how = real.setting.seed, f"{n:,} generated and as many test examples."
+    return _single(
+        "classifier_accuracy",
+        "classifier two-sample test",
+        lambda points: classifier_accuracy(points[:n], real.reference[:n], seed=seed),
+        real.train[:n],
+        ("share", f"{how} Each is judged by trees that were not trained on it."),
+    )
 
-    def measure(points: Tensor) -> dict[str, Estimate]:
-        found = precision_recall(bench.reference[:m], points, k=k)
-        return {name: getattr(found, name) for name in definitions}
 
-    definitions = {
-        "precision": "Share of generated examples inside a ball around a test example",
-        "recall": "Share of test examples inside a ball around a generated example",
-        "density": "Mean number of test examples' balls around a generated example, over k",
-        "coverage": "Share of test examples with a generated example inside their ball",
-    }
-    sizes = f"; balls reach to the {k}th nearest of their kind; {m:,} test, {n:,} generated."
+def _precision_recall(real: "Points") -> Stage:
+    k, n, m = real.setting.k, real.sizes.samples, real.sizes.radii
+
+    names = ("precision", "recall", "density", "coverage")
+    how = f"Balls reach to the {k}th nearest of their kind; {m:,} test, {n:,} generated."
     return Stage(
-        title="precision, recall, density, coverage",
-        measure=measure,
-        stand_in=bench.train[:n],
-        units=dict.fromkeys(definitions, "share") | {"density": "ratio"},
-        definitions={name: sentence + sizes for name, sentence in definitions.items()},
+        title=", ".join(names),
+        measure=lambda points: precision_recall(real.reference[:m], points, k=k),
+        stand_in=real.train[:n],
+        units=dict.fromkeys(names, "share") | {"density": "ratio"},
+        definitions=dict.fromkeys(names, how),
         of_means=("coverage",),
     )
 
 
-def _memorisation(bench: Bench) -> Stage:
-    n = min(bench.sizes.neighbours, bench.sizes.samples)
+def _memorisation(real: "Points") -> Stage:
+    n = min(real.sizes.neighbours, real.sizes.samples)
     # An official test split may have another law (the writers of MNIST's did not write its
     # training digits), which would look like copying; validation is cut from training at random.
-    control = bench.validation[: bench.sizes.neighbours]
-    return Stage(
-        title="memorisation",
-        measure=lambda points: {"memorisation": memorisation(points[:n], bench.train, control)},
-        # Training examples would be copies of themselves.
-        stand_in=bench.reference[:n],
-        units={"memorisation": "probability"},
-        definitions={
-            "memorisation": "Probability that a generated example leans to its nearest of "
-            f"{len(bench.train):,} training examples, relative to its nearest held-out example, "
-            f"more than a held-out example does ({n:,} generated, {len(control):,} of the "
-            "validation split, on which no weight was trained); 0.5: like fresh data, 1: copies. A "
-            "small p-value says that training examples are copied. Floor: test examples."
-        },
+    control = real.validation[: real.sizes.neighbours]
+    suspect = Suspect(real.train, control)
+    how = (
+        f"{n:,} generated, {len(real.train):,} training examples; as control {len(control):,} "
+        "of the validation split, on which no weight was trained. Floor: test examples."
+    )
+    return _single(
+        "memorisation",
+        "memorisation",
+        lambda points: suspect.memorisation(points[:n]),
+        real.reference[:n],  # Training examples would be copies of themselves.
+        ("probability", how),
     )
 
 
-def _frechet(bench: Bench) -> Stage:
-    space, n, m = bench.space, bench.sizes.samples, bench.sizes.references
-    reference = space.coarse(bench.reference)
-    return Stage(
-        title="Frechet distance",
-        measure=lambda points: {"frechet": frechet(space.coarse(points), reference)},
-        stand_in=bench.train[:n],
-        units={"frechet": f"squared {space.unit}"},
-        definitions={
-            "frechet": "Frechet distance between the Gaussian fits of "
-            f"{n:,} generated and {m:,} test examples, in the {reference.shape[1]:,} values of "
-            "the data themselves: not the FID, which takes the features of a network."
-        },
+def _frechet(real: "Points") -> Stage:
+    space, n, m = real.space, real.sizes.samples, real.sizes.references
+    reference = space.coarse(real.reference)
+    values = f"{reference.shape[1]:,} values of the data themselves"
+    return _single(
+        "frechet",
+        "Frechet distance",
+        lambda points: frechet(space.coarse(points), reference),
+        real.train[:n],
+        (f"squared {space.unit}", f"{n:,} generated against {m:,} test examples, in {values}."),
     )
 
 
-def _off_manifold(bench: Bench, fresh: Fresh) -> Stage:
-    seed = bench.setting.seed
-    support = bench.space(fresh(FRESH, seed + 1))
-    return Stage(
-        title="distance to fresh data",
-        measure=lambda points: {"off_manifold": off_manifold(points, support, distance=OFF)},
-        stand_in=bench.space(fresh(bench.sizes.samples, seed + 2)),
-        units={"off_manifold": "share"},
-        definitions={
-            "off_manifold": f"Share of {bench.sizes.samples:,} generated examples further than "
-            f"{OFF} in standardised units from each of {FRESH:,} fresh real ones."
-        },
-        of_means=("off_manifold",),
+def _off_manifold(real: "Points", fresh: Fresh) -> Stage:
+    n, seed = real.sizes.samples, real.setting.seed
+    support = Index(real.space(fresh(FRESH, seed + 1)))
+    return _single(
+        "off_manifold",
+        "distance to fresh data",
+        lambda points: off_manifold(points, support, distance=OFF),
+        real.space(fresh(n, seed + 2)),
+        ("share", f"{n:,} generated examples, further than {OFF} from {FRESH:,} fresh real ones."),
+        of_means=True,
     )

@@ -13,6 +13,7 @@ from ancestral.capabilities import (
     HasBound,
     HasDensity,
     HasGraph,
+    NeedsGiven,
     Samples,
     SamplesMeans,
     Tightens,
@@ -67,6 +68,15 @@ class InDataUnits:
         """Return those of the given fields that are nodes of the model, None where none is."""
         nodes = self.nodes
         return {name: value for name, value in given.items() if name in nodes} or None
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Names of the fields that must always be given: they have no law of their own."""
+        return tuple(self.model.needs) if isinstance(self.model, NeedsGiven) else ()
+
+    def required(self, given: Given) -> Given | None:
+        """Return those of the given fields that the model needs, None where it needs none."""
+        return {name: given[name] for name in self.needs} or None
 
     def sample(
         self,

@@ -4,30 +4,32 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.sources import load
-from ancestral.errors import ConfigError, RunError
-from ancestral.evaluation.evaluate import Evaluation
-from ancestral.evaluation.figures import figures_to_json
+from ancestral.errors import ConfigError
+from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
+from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
-from ancestral.evaluation.setting import Setting
-from ancestral.recipes.evaluating import measure
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.record import FORMAT
-from ancestral.recipes.reporting import Shown, budget_text, model_entry, report_run
-from ancestral.recipes.runs import REPORT, Run, free_name
+from ancestral.recipes.reporting import budget_text, model_entry, report_run
+from ancestral.recipes.runs import REPORT, Run, check_free, free_name
 from ancestral.recipes.settings import build, hints
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
 from ancestral.training.budget import Budget
 
 COMPARISON = "comparison.json"
 """What marks a folder as a comparison's: the answer of ``--json``."""
+
+check_folder = partial(check_free, what="comparison", mark=COMPARISON)
+"""Check, writing nothing, that a comparison may be put there."""
 
 Progress: TypeAlias = Callable[[str, float, str], None]
 """(what is being done, share of it done, remark)."""
@@ -40,16 +42,19 @@ class Compared:
     Args:
         name: Of the recipe.
         run: Its run; None if it failed before there was one.
-        evaluation: What was found; None if it failed.
-        entry: What the report shows.
+        entry: What the report shows; None if it failed.
         error: The one line of its failure.
     """
 
     name: str
     run: Run | None = None
-    evaluation: Evaluation | None = None
     entry: ModelEntry | None = None
     error: str | None = None
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """What was found; None if it failed."""
+        return self.entry and self.entry.evaluation
 
     def to_json(self) -> dict[str, Any]:
         """Return the model's object in ``compare --json``."""
@@ -69,21 +74,30 @@ class Compared:
 
 @dataclass(slots=True, kw_only=True)
 class Comparison:
-    """What :func:`compare` found.
+    """What is to be compared, and what :func:`hold` has found of it.
 
     Args:
-        data: The data.
-        budget: In words.
+        plans: One for each model.
+        data: The data of all.
+        seed: Of everything random.
+        end: Of the training of each model that trains.
         folder: Where the runs and the report are.
-        models: In the order asked for.
         repeat: The command that repeats it.
+        models: Those measured so far, in the order asked for.
     """
 
+    plans: Sequence[Plan]
     data: Dataset
-    budget: str
+    seed: int
+    end: Budget
     folder: Path
+    repeat: str
     models: list[Compared] = field(default_factory=list)
-    repeat: str = ""
+
+    @property
+    def budget(self) -> str:
+        """The end of each training in words."""
+        return budget_text(self.end)
 
     @property
     def report(self) -> Path:
@@ -94,8 +108,7 @@ class Comparison:
     def section(self) -> Section:
         """The section of the report."""
         entries = [
-            model.entry or ModelEntry(name=model.name, figures={}, error=model.error)
-            for model in self.models
+            model.entry or ModelEntry(name=model.name, error=model.error) for model in self.models
         ]
         return Section(data=self.data, entries=entries, budget=self.budget, repeat=self.repeat)
 
@@ -109,25 +122,6 @@ class Comparison:
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
-    """What is to be compared, all checked before anything is written; see :func:`contest`.
-
-    Args:
-        plans: One for each model.
-        data: The data of all.
-        budget: Of each model that trains.
-        folder: Where the runs and the report go.
-        repeat: The command that repeats it.
-    """
-
-    plans: Sequence[Plan]
-    data: Dataset
-    budget: Budget
-    folder: Path
-    repeat: str
-
-
 def contest(
     data: str,
     *,
@@ -137,7 +131,7 @@ def contest(
     seed: int = 0,
     device: str = "cpu",
     out: str | Path | None = None,
-) -> Contest:
+) -> Comparison:
     """Check what is to be compared and load the data; :func:`hold` does the work.
 
     Args:
@@ -182,14 +176,23 @@ def contest(
     words += ["--seed", str(seed)]
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
-    return Contest(plans=plans, data=loaded, budget=end, folder=folder, repeat=shlex.join(words))
+    return Comparison(
+        plans=plans,
+        data=loaded,
+        seed=seed,
+        end=end,
+        folder=folder,
+        repeat=shlex.join(words),
+    )
 
 
-def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = None) -> Comparison:
+def hold(
+    what: Comparison, *, overwrite: bool = False, progress: Progress | None = None
+) -> Comparison:
     """Fit and measure every model, and write the report; a model that fails stops no other.
 
     Args:
-        what: To compare.
+        what: To compare; what is found is put into it.
         overwrite: Replace the comparison that is there.
         progress: Told what is being done.
 
@@ -197,28 +200,23 @@ def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = 
         RunError: If the folder exists and may not be replaced, or cannot be written.
         KeyboardInterrupt: After Ctrl-C, when the model under way is saved.
     """
-    check_free(what.folder, overwrite=overwrite)
-    found = Comparison(
-        data=what.data,
-        budget=budget_text(what.budget),
-        folder=what.folder,
-        repeat=what.repeat,
-    )
+    check_folder(what.folder, overwrite=overwrite)
     with disk_errors(what.folder):
         what.folder.mkdir(parents=True, exist_ok=True)
-    _save(found)
+    _save(what)
+    bench = bench_of(what.data, Setting(seed=what.seed))
     for one in what.plans:
         model = Compared(name=one.recipe.name)
-        found.models.append(model)
+        what.models.append(model)
         try:
-            _compare_one(one, model, what.folder, progress or _silent)
+            _compare_one(one, bench, model, what.folder, progress or (lambda *_: None))
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
             model.error = " ".join(str(error).split()) or type(error).__name__
             model.entry = None
-        _save(found)
-    title = f"{len(found.models)} models on {what.data.name}"
-    write_report(found.report, title=title, sections=[found.section])
-    return found
+        _save(what)
+    title = f"{len(what.models)} models on {what.data.name}"
+    write_report(what.report, title=title, sections=[what.section])
+    return what
 
 
 def compare(
@@ -240,32 +238,9 @@ def compare(
     """
     return hold(
         contest(
-            data,
-            models=models,
-            budget=budget,
-            settings=settings,
-            seed=seed,
-            device=device,
-            out=out,
+            data, models=models, budget=budget, settings=settings, seed=seed, device=device, out=out
         )
     )
-
-
-def check_free(folder: Path, *, overwrite: bool) -> None:
-    """Check, writing nothing, that a comparison may be put there.
-
-    Raises:
-        RunError: If it exists and ``overwrite`` is false, or holds something else.
-    """
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise RunError(f"{folder} exists; choose another --out, or give --overwrite")
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / COMPARISON).is_file()):
-        raise RunError(
-            f"{folder} holds something that is not a comparison; "
-            "--overwrite replaces comparisons only"
-        )
 
 
 def _refuse_mixed(names: Sequence[str]) -> None:
@@ -294,7 +269,9 @@ def _reads(names: Sequence[str], own: Mapping[str, Mapping[str, object]]) -> dic
     return {key: any(one[key] for one in needs) for key in needs[0]}
 
 
-def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -> None:
+def _compare_one(
+    one: Plan, bench: Bench, model: Compared, folder: Path, progress: Progress
+) -> None:
     name = one.recipe.name
     progress(f"fit {name}", 0.0, "")
     fitting = start(one, folder / name, overwrite=(folder / name).exists())
@@ -303,15 +280,14 @@ def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -
     model.run = fitting.run
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt
-    units = fitting.run.model(device=one.device)
-    model.evaluation = measure(
+    units = fitting.kept
+    found = evaluate(
         units,
         one.data,
-        setting=Setting(seed=one.seed),
+        bench=bench,
         progress=lambda title, share: progress(f"evaluate {name}", share, title),
     )
-    shown = Shown.of(model.evaluation)
-    model.entry = model_entry(fitting.run, units, one.data, shown)
+    model.entry = model_entry(fitting.run, units, bench, found)
     report_run(fitting.run, one.data, model.entry)
 
 
@@ -342,7 +318,3 @@ def _sort(
 def _save(found: Comparison) -> None:
     text = json.dumps({"format": FORMAT, **found.to_json()}, indent=1)
     write_text(found.folder / COMPARISON, text + "\n")
-
-
-def _silent(_title: str, _share: float, _note: str) -> None:
-    """Tell nobody."""

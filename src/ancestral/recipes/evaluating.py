@@ -4,21 +4,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ancestral.capabilities import Classifies
 from ancestral.data.dataset import Dataset, adopt
 from ancestral.data.fields import LABEL
-from ancestral.data.sources import fresh
 from ancestral.errors import RunError
-from ancestral.evaluation.evaluate import Evaluation, Progress, evaluate
-from ancestral.evaluation.figures import figures_to_json
+from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
+from ancestral.evaluation.bench import Progress
 from ancestral.evaluation.report import ModelEntry, Section
-from ancestral.evaluation.setting import Setting
-from ancestral.evaluation.text import evaluate_text
-from ancestral.networks.units import InDataUnits
 from ancestral.recipes.kinds import ways_of
-from ancestral.recipes.reporting import Shown, is_toy, model_entry, report_run, section_of
+from ancestral.recipes.reporting import model_entry, report_run, section_of
 from ancestral.recipes.runs import Run
 
 
@@ -29,18 +23,21 @@ class Evaluated:
     Args:
         run: The run.
         data: On whose test split it was measured.
-        evaluation: The figures, and samples to look at.
-        entry: What a report shows.
+        entry: What a report shows: what was found, and the facts of the run.
         report: The page; None where it was measured on data that are not its own.
         problem: Why the page could not be written.
     """
 
     run: Run
     data: Dataset
-    evaluation: Evaluation
     entry: ModelEntry
     report: Path | None
     problem: str | None = None
+
+    @property
+    def evaluation(self) -> Evaluation:
+        """The figures, and samples to look at."""
+        return self.entry.evaluation
 
     @property
     def section(self) -> Section:
@@ -89,37 +86,15 @@ def evaluate_run(
     if units.can(Classifies) and LABEL in fields:
         words = {"who": f"{run.folder} models", "source": data or loaded.source}
         loaded = adopt(loaded, {LABEL: fields[LABEL]}, **words)
-    found = measure(units, loaded, setting=setting, progress=progress)
-    if data is not None and loaded.corpus is not None:  # How it was read, and what was left out.
+    bench = bench_of(loaded, setting)
+    found = evaluate(units, loaded, bench=bench, progress=progress)
+    if data is not None:  # How it was read, and what was left out.
         found = replace(found, notes=(*loaded.notes, *found.notes))
-    entry = model_entry(run, units, loaded, Shown.of(found))
+    entry = model_entry(run, units, bench, found)
     report, problem = None, None
     if data is None:
         try:
             report = report_run(run, loaded, entry)
         except RunError as error:  # The figures cost more than the page: they are not lost.
             problem = str(error)
-    return Evaluated(
-        run=run, data=loaded, evaluation=found, entry=entry, report=report, problem=problem
-    )
-
-
-def measure(
-    units: InDataUnits,
-    data: Dataset,
-    *,
-    setting: Setting | None = None,
-    progress: Progress | None = None,
-) -> Evaluation:
-    """Measure a model; toy sets are told from which source fresh points come."""
-    if data.kind == "text":
-        return evaluate_text(units, data, setting=setting, progress=progress)
-
-    def draw(n: int, seed: int) -> Tensor:
-        points = fresh(data.source, n, seed=seed)
-        if points is None:
-            raise ValueError(f"{data.source} is not a toy set")
-        return points
-
-    again = draw if is_toy(data) else None
-    return evaluate(units, data, setting=setting, fresh=again, progress=progress)
+    return Evaluated(run=run, data=loaded, entry=entry, report=report, problem=problem)

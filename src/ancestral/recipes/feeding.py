@@ -7,14 +7,13 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.plan import Plan
-from ancestral.recipes.validation import conditions
 from ancestral.training.loop import Prepare
 
 
 def examples_of(plan_: Plan, units: InDataUnits) -> tuple[Batch, Prepare | None]:
     """Return the training split, and what makes a batch of it for the model."""
     examples = on_device(plan_.data, plan_.device)
-    given = dict(examples.given) if conditions(units) else {}
+    given = units.taken(examples.given) or {}
     transform, pad = units.transform, _pad(plan_)
     if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
         return Batch(transform(examples.x), given), None

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 from torch import Generator, nn
@@ -14,6 +13,7 @@ from ancestral.capabilities import Fits, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, RunError
+from ancestral.evaluation.chosen import Judge
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.feeding import examples_of, lengths_of, on_device
@@ -42,16 +42,12 @@ from ancestral.recipes.runs import (
     save_tokenizer,
     save_weights,
 )
-from ancestral.recipes.text_validation import TextJudge
-from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge
 from ancestral.training.budget import Budget
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
-
-AnyJudge: TypeAlias = Judge | TextJudge
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +101,14 @@ class Fitting:
     def stopped(self) -> Stopped | None:
         """Why the fit ended; None before."""
         return self.run.record.result.stopped
+
+    @property
+    def kept(self) -> InDataUnits:
+        """The model with the weights that are kept; after a training they are in the folder."""
+        if self.game is not None or self.units is None:
+            return self.run.model(device=self.plan.device)
+        self.units.model.eval()
+        return self.units
 
     def share(self, report: Report) -> float:
         """Return how much of the budget is spent after a report, in [0, 1]."""
@@ -329,7 +333,7 @@ def fit(
         pass
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt(how_to_resume(fitting.run))
-    report_fit(fitting.run, chosen.data, device=device)
+    report_fit(fitting)
     return fitting.run
 
 
@@ -356,30 +360,29 @@ def _game(plan_: Plan, model: nn.Module) -> Game:
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
 
 
-def _judge(plan_: Plan, units: InDataUnits) -> AnyJudge | None:
+def _judge(plan_: Plan, units: InDataUnits) -> Judge | None:
     choice = plan_.recipe.chosen_by
     if choice is None:
         return None
-    if choice.name == "bits_per_char":
-        return TextJudge(units, plan_.data, device=plan_.device)
-    return Judge(choice.name, units, plan_.data, seed=plan_.seed, device=plan_.device)
+    seed = seed_of(plan_.seed, "validation noise")
+    return choice.judge(units, plan_.data, seed=seed, device=plan_.device)
 
 
 def _reports(
     plan_: Plan,
     units: InDataUnits,
     game: Game,
-    judge: AnyJudge | None,
+    judge: Judge | None,
     progress: Progress | None,
 ) -> Iterator[Report]:
     if plan_.budget is None:
         raise TypeError("training needs a budget")
-    validation = None
-    if judge is not None:
-        higher = HIGHER_IS_BETTER[judge.choice]
-        validation = Validation(
-            run=judge, figure=judge.choice, higher_is_better=higher, tolerance=judge.tolerance
-        )
+    validation = judge and Validation(
+        run=judge,
+        figure=judge.choice.name,
+        higher_is_better=judge.choice.higher_is_better,
+        tolerance=judge.tolerance,
+    )
     examples, prepare = examples_of(plan_, units)
     return train(
         game,

@@ -19,7 +19,7 @@ from ancestral.data.transforms import (
     unit_interval,
 )
 from ancestral.errors import ConfigError
-from ancestral.evaluation.chosen import Chosen
+from ancestral.evaluation.chosen import Criterion
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.settings import may_be_none
@@ -161,7 +161,7 @@ class Recipe:
     listed: Mapping[str, object] = field(default_factory=dict)
     count: Callable[[Any, Dataset], None] | None = None
     check: Callable[[Config, Dataset], None] | None = None
-    chosen_by: Chosen | None = None
+    chosen_by: Criterion | None = None
     options: Mapping[Kind, Options] = field(default_factory=dict)
     budget: Mapping[Kind, Budget] = field(default_factory=dict)
     every_epoch: bool = False

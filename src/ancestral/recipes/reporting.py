@@ -1,93 +1,23 @@
 """``report.html`` of a run: its curves, samples, neighbours, networks and how to repeat it."""
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from ancestral.capabilities import CAPABILITIES, HasDensity, HasGraph, Samples, Tightens
+from ancestral.capabilities import CAPABILITIES, HasGraph
 from ancestral.data.dataset import Dataset, TextLoading
-from ancestral.data.sources import fresh
-from ancestral.evaluation import drawing
-from ancestral.evaluation.evaluate import Evaluation
-from ancestral.evaluation.figures import Figure
+from ancestral.evaluation import Evaluation, Setting, bench_of
+from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
-from ancestral.evaluation.space import Space
-from ancestral.evaluation.text import Passages, show_text
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import settings
 from ancestral.recipes.recipe import resolve
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run
-from ancestral.recipes.text_pictures import pictures_of
 from ancestral.training.budget import Budget
 
-DensityKind: TypeAlias = Literal["exact", "bound", "estimate"]
-
-_DENSITY_CHUNK = 10_000
-_DENSITY_DRAWS = 32
-
-
-def is_toy(data: Dataset) -> bool:
-    """Return whether the data can be drawn anew, in fixed standardised units."""
-    return fresh(data.source, 1, seed=0) is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What a report shows of a model beside its record.
-
-    Args:
-        figures: By name.
-        samples: Draws, [N, *event].
-        given: What they were conditioned on.
-        nearest: Training examples nearest to the first of them.
-        notes: Remarks.
-        passages: Generated texts.
-        confusion: How often each label is taken for each, [K, K].
-    """
-
-    figures: Mapping[str, Figure | None] = field(default_factory=dict)
-    samples: Tensor | None = None
-    given: Mapping[str, Tensor] = field(default_factory=dict)
-    nearest: Tensor | None = None
-    notes: Sequence[str] = ()
-    passages: Passages | None = None
-    confusion: Tensor | None = None
-
-    @classmethod
-    def of(cls, evaluation: Evaluation) -> "Shown":
-        """Return what an evaluation found."""
-        some = len(evaluation.samples) > 0
-        return cls(
-            figures=evaluation.figures,
-            samples=evaluation.samples if some else None,
-            given=evaluation.given,
-            nearest=evaluation.nearest if some else None,
-            notes=evaluation.notes,
-            passages=evaluation.passages,
-            confusion=evaluation.confusion,
-        )
-
-    @classmethod
-    @torch.no_grad()
-    def draw(cls, units: InDataUnits, data: Dataset, *, seed: int) -> "Shown":
-        """Return samples only, where there are any, without measuring anything."""
-        if not units.can(Samples):
-            return cls()
-        try:
-            if data.kind == "text":
-                return cls(passages=show_text(units, data, seed=seed))
-            drawn = drawing.draw(units, data, drawing.SHOWN[data.kind], seed=seed)
-            samples, given = drawing.show(units, data, drawn, seed=seed)
-        except (ArithmeticError, ValueError) as error:
-            return cls(notes=(f"no samples: {error}",))
-        nearest = drawing.nearest_training(samples, data, Space.of(data, standard=is_toy(data)))
-        return cls(samples=samples, given=given, nearest=nearest)
+if TYPE_CHECKING:
+    from ancestral.recipes.fitting import Fitting
 
 
 def report_run(run: Run, data: Dataset, entry: ModelEntry) -> Path:
@@ -100,15 +30,15 @@ def report_run(run: Run, data: Dataset, entry: ModelEntry) -> Path:
     return write_report(run.folder / REPORT, title=title, sections=[section_of(run, data, entry)])
 
 
-def report_fit(run: Run, data: Dataset, *, device: str = "cpu") -> Path:
-    """Write the report of a run that was fitted and not measured yet.
+def report_fit(fitting: "Fitting") -> Path:
+    """Write the report of a fit that has ended and was not measured yet.
 
     Raises:
         RunError: If it cannot be written.
     """
-    units = run.model(device=device)
-    shown = Shown.draw(units, data, seed=run.record.seed)
-    return report_run(run, data, model_entry(run, units, data, shown))
+    run, units = fitting.run, fitting.kept
+    bench = bench_of(fitting.plan.data, Setting(seed=run.record.seed))
+    return report_run(run, bench.data, model_entry(run, units, bench, bench.show(units)))
 
 
 def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
@@ -121,13 +51,12 @@ def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
     )
 
 
-def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> ModelEntry:
+def model_entry(run: Run, units: InDataUnits, bench: Bench, evaluation: Evaluation) -> ModelEntry:
     """Return the entry of a run in a report."""
     record, result = run.record, run.record.result
-    density, kind = _density(units, data)
     return ModelEntry(
         name=record.model,
-        figures=shown.figures,
+        evaluation=evaluation,
         run=str(run.folder),
         steps=result.steps if record.options is not None else None,
         parameters=result.parameters,
@@ -135,17 +64,11 @@ def model_entry(run: Run, units: InDataUnits, data: Dataset, shown: Shown) -> Mo
         cpu_seconds=result.cpu_seconds,
         curves=_curves(run),
         graph=units.model.graph if isinstance(units.model, HasGraph) else {},
-        samples=shown.samples,
-        sample_labels=shown.given.get("label"),
-        nearest=shown.nearest,
-        passages=shown.passages,
-        confusion=shown.confusion,
-        pictures=pictures_of(units, data),
-        log_density=density,
-        log_density_kind=kind,
+        pictures=bench.pictures(units),
+        density=bench.density(units),
         repeat=repeat_command(record),
         capabilities=capabilities(units),
-        notes=(*_remarks(run), *shown.notes),
+        notes=_remarks(run),
     )
 
 
@@ -239,24 +162,3 @@ def _remarks(run: Run) -> list[str]:
     if result.stopped == "interrupted":
         notes.append(f"interrupted at step {result.steps:,}; more training may change it")
     return notes
-
-
-def _density(
-    units: InDataUnits, data: Dataset
-) -> tuple[Callable[[Tensor], Tensor] | None, DensityKind]:
-    """Return log p(x) of two-dimensional data for a picture, and what it is."""
-    if tuple(data.event_shape) != (2,):
-        return None, "exact"
-    if units.can(HasDensity):
-        return _in_chunks(lambda x: units.log_prob(x)), "exact" if units.exact else "bound"
-    if units.can(Tightens):
-        return _in_chunks(lambda x: units.estimate_log_prob(x, draws=_DENSITY_DRAWS)), "estimate"
-    return None, "exact"
-
-
-def _in_chunks(score: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    @torch.no_grad()
-    def density(x: Tensor) -> Tensor:
-        return torch.cat([score(part).double().cpu() for part in x.split(_DENSITY_CHUNK)])
-
-    return density

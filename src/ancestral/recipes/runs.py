@@ -269,8 +269,8 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(folder / name)
 
 
-def check_free(folder: Path, *, overwrite: bool) -> None:
-    """Check, writing nothing, that a run may be put there.
+def check_free(folder: Path, *, overwrite: bool, what: str = "run", mark: str = RECORD) -> None:
+    """Check, writing nothing, that a run may be put there, or what else has such a mark.
 
     Raises:
         RunError: As :func:`make_folder`.
@@ -280,10 +280,10 @@ def check_free(folder: Path, *, overwrite: bool) -> None:
     if not overwrite:
         raise RunError(f"{folder} exists; choose another --out, or give --overwrite")
     if not folder.is_dir():
-        raise RunError(f"{folder} is not a folder; --overwrite replaces runs only")
-    if any(folder.iterdir()) and not (folder / RECORD).is_file():
+        raise RunError(f"{folder} is not a folder; --overwrite replaces {what}s only")
+    if any(folder.iterdir()) and not (folder / mark).is_file():
         raise RunError(
-            f"{folder} holds something that is not a run; --overwrite replaces runs only"
+            f"{folder} holds something that is not a {what}; --overwrite replaces {what}s only"
         )
 
 

@@ -12,7 +12,9 @@ from torch import Tensor
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Image, Vector, labelled
 from ancestral.errors import RunError
-from ancestral.evaluation.figures import Figure
+from ancestral.evaluation import Evaluation, Figure
+from ancestral.evaluation.charts import Box
+from ancestral.evaluation.plane import Density
 from ancestral.evaluation.report import ModelEntry, Section, render_report, write_report
 from ancestral.networks.dag import DAG
 
@@ -73,35 +75,39 @@ def plane_section(name: str = "roll", columns: tuple[str, ...] = ("a", "b")) -> 
     floor = {"floor": 0.1, "unit": "", "kind": "estimate"}
     vae = ModelEntry(
         name="vae",
+        evaluation=Evaluation(
+            figures={
+                "log_prob": None,
+                "elbo": Figure(-1.5, 0.01, "nats", "bound"),
+                "sliced_wasserstein": Figure(0.2, 0.01, **floor),  # type: ignore[arg-type]
+            },
+            samples=x,
+            nearest=x[:3],
+        ),
         run="runs/vae",
-        figures={
-            "log_prob": None,
-            "elbo": Figure(-1.5, 0.01, "nats", "bound"),
-            "sliced_wasserstein": Figure(0.2, 0.01, **floor),  # type: ignore[arg-type]
-        },
         steps=1200,
         parameters=4321,
         seconds=30.0,
         cpu_seconds=59.0,
         curves=[{"step": i, "metrics": {"vae/loss": 1 / i}} for i in range(1, 50)],
         graph={"p": DAG({"x": ["z"]}), "q": DAG({"z": ["x"]})},
-        samples=x,
-        nearest=x[:3],
         repeat="ancestral fit vae roll --steps 1200",
         capabilities=("samples", "bound"),
         notes=("The decoder's deviation is learned.",),
     )
     kde = ModelEntry(
         name="kde",
-        figures={
-            "log_prob": Figure(-1.25, 0.01, "nats", "exact"),
-            "elbo": None,
-            "sliced_wasserstein": Figure(0.11, 0.01, **floor),  # type: ignore[arg-type]
-        },
-        samples=x,
-        log_density=log_normal if len(columns) == 2 else None,
+        evaluation=Evaluation(
+            figures={
+                "log_prob": Figure(-1.25, 0.01, "nats", "exact"),
+                "elbo": None,
+                "sliced_wasserstein": Figure(0.11, 0.01, **floor),  # type: ignore[arg-type]
+            },
+            samples=x,
+        ),
+        density=Density(log_normal(Box.around(x).grid(8)), "exact") if len(columns) == 2 else None,
     )
-    gan = ModelEntry(name="gan", figures={}, error="loss is nan; lower the learning rate")
+    gan = ModelEntry(name="gan", error="loss is nan; lower the learning rate")
     return Section(
         data=vectors(name, columns),
         entries=[vae, kde, gan],
@@ -128,10 +134,9 @@ def image_section() -> Section:
     entries = [
         ModelEntry(
             name=name,
-            figures={"bits_per_dim": figure},
-            samples=x,
-            sample_labels=y,
-            nearest=x[:5],
+            evaluation=Evaluation(
+                figures={"bits_per_dim": figure}, samples=x, given={"label": y}, nearest=x[:5]
+            ),
         )
         for name, figure in zip(("image-vae", "gmm"), bits, strict=True)
     ]
@@ -215,7 +220,7 @@ def test_one_model_is_no_comparison() -> None:
 
 
 def test_an_entry_with_nothing_is_shown() -> None:
-    section = Section(data=vectors(), entries=[ModelEntry(name="m", figures={}, seconds=3.0)])
+    section = Section(data=vectors(), entries=[ModelEntry(name="m", seconds=3.0)])
     text = render_report(title="t", sections=[section])
     Page(text)
     assert "Not measured on held-out data yet" in text
@@ -226,7 +231,8 @@ def test_how_figures_were_measured_is_told_in_the_words_of_the_first() -> None:
     figures = {"log_prob": Figure(-1.0, 0.1, "nats", "exact")}
     told = [{"log_prob": "Of 30 examples.", "mmd": "Unused."}, {"log_prob": "Of 40 examples."}]
     entries = [
-        ModelEntry(name=f"m{i}", figures=figures, definitions=words) for i, words in enumerate(told)
+        ModelEntry(name=f"m{i}", evaluation=Evaluation(figures=figures, definitions=words))
+        for i, words in enumerate(told)
     ]
     text = render_report(title="t", sections=[Section(data=vectors(), entries=entries)])
     assert "Of 30 examples." in text
@@ -253,7 +259,7 @@ def test_the_page_follows_the_umask(tmp_path: Path) -> None:
 
 def test_an_unwritable_path_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(RunError, match=r"cannot write the report .*file/r.html: ") as caught:
+    with pytest.raises(RunError, match=r"cannot write .*file/r.html: ") as caught:
         write_report(tmp_path / "file" / "r.html", title="t", sections=[])
     assert "\n" not in str(caught.value)
 
@@ -266,7 +272,7 @@ def test_a_full_disk_leaves_the_old_page(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(RunError, match="No space left on device; free some space"):
+    with pytest.raises(RunError, match=r"cannot write .*: No space left on device"):
         write_report(path, title="new", sections=[])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]

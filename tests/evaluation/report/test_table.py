@@ -3,6 +3,7 @@ import torch
 
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Vector
+from ancestral.evaluation import Evaluation
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import mean_of
 from ancestral.evaluation.report import ModelEntry, Section, table_rows
@@ -62,13 +63,19 @@ def test_small_values_are_given_in_thousandths() -> None:
     assert value_text(distance(0.0031, 0.0005), tiny=True) == ("3.10 ± 0.50", "×10⁻³")
     rows = figure_rows(
         section_of(
-            ModelEntry(name="a", figures={"mmd": distance(0.0031, 0.0005, 1e-5)}),
-            ModelEntry(name="b", figures={"mmd": distance(-0.0002, 0.0003, 1e-5)}),
+            ModelEntry(
+                name="a", evaluation=Evaluation(figures={"mmd": distance(0.0031, 0.0005, 1e-5)})
+            ),
+            ModelEntry(
+                name="b", evaluation=Evaluation(figures={"mmd": distance(-0.0002, 0.0003, 1e-5)})
+            ),
         )
     )
     assert [cell.text for cell in rows[0].cells] == ["3.10 ± 0.50", "−0.20 ± 0.30"]
     assert rows[0].floor == "0.01"
-    far = ModelEntry(name="a", figures={"density": distance(0.001, 0.0005, 1.01)})
+    far = ModelEntry(
+        name="a", evaluation=Evaluation(figures={"density": distance(0.001, 0.0005, 1.01)})
+    )
     (row,) = figure_rows(section_of(far))
     assert (row.unit, row.floor) == ("", "1.01")  # The floor is not small.
 
@@ -134,11 +141,17 @@ def test_rows_for_the_terminal() -> None:
     copies = Figure(0.99, 0.01, "share", "estimate", 0.5, 1e-9)
     first = ModelEntry(
         name="kde",
-        figures={"elbo": None, "log_prob": exact(-1.0), "memorisation": copies, "mmd": None},
+        evaluation=Evaluation(
+            figures={"elbo": None, "log_prob": exact(-1.0), "memorisation": copies, "mmd": None}
+        ),
         parameters=1234,
         seconds=2.0,
     )
-    second = ModelEntry(name="vae", figures={"elbo": bound(-1.5), "log_prob": None}, steps=500)
+    second = ModelEntry(
+        name="vae",
+        evaluation=Evaluation(figures={"elbo": bound(-1.5), "log_prob": None}),
+        steps=500,
+    )
     header, rows = table_rows(section_of(first, second))
     assert header == ["figure", "kde", "vae", "real vs real"]
     assert rows == [
@@ -158,7 +171,7 @@ def test_signs_say_what_a_figure_is() -> None:
         "own_loss": Figure(2.0, 0.1, "", "loss"),
         "coverage": Figure(0.9, 0.1, "share", "estimate", 0.95),
     }
-    rows = figure_rows(section_of(ModelEntry(name="a", figures=figures)))
+    rows = figure_rows(section_of(ModelEntry(name="a", evaluation=Evaluation(figures=figures))))
     plain = {row.name: row.cells[0].plain for row in rows}
     assert plain["log_prob_iw"] == "≈ −1.00 ± 0.10"
     assert plain["bits_per_dim"] == "≤ 2.00 ± 0.10"
@@ -169,14 +182,20 @@ def test_signs_say_what_a_figure_is() -> None:
 def test_a_copier_is_warned_of_and_an_honest_model_is_not() -> None:
     for p_value, warned in ((1e-5, True), (0.3, False)):
         figure = Figure(0.6, 0.01, "share", "estimate", 0.5, p_value)
-        entry = ModelEntry(name="a", figures={"memorisation": figure, "mmd": figure})
+        entry = ModelEntry(
+            name="a", evaluation=Evaluation(figures={"memorisation": figure, "mmd": figure})
+        )
         cells = {row.name: row.cells[0] for row in figure_rows(section_of(entry))}
         assert bool(cells["memorisation"].warning) is warned
         assert not cells["mmd"].warning
 
 
 def test_that_no_model_has_a_likelihood_is_shown() -> None:
-    rows = figure_rows(section_of(ModelEntry(name="gan", figures={"log_prob": None, "elbo": None})))
+    rows = figure_rows(
+        section_of(
+            ModelEntry(name="gan", evaluation=Evaluation(figures={"log_prob": None, "elbo": None}))
+        )
+    )
     assert [row.name for row in rows] == ["log_prob"]
 
 
@@ -197,6 +216,6 @@ def test_every_definition_is_a_sentence() -> None:
 
 
 def test_names_of_a_section_differ() -> None:
-    entry = ModelEntry(name="a", figures={})
+    entry = ModelEntry(name="a")
     with pytest.raises(ValueError, match="different names"):
         section_of(entry, entry)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ancestral.evaluation.text.memorised import Match, Memory, memorised_fraction
+from ancestral.evaluation.text.memorised import Match, Memory, covered, memorised_fraction
 
 CORPUS = np.random.default_rng(0).integers(0, 50, 5_000)
 
@@ -11,7 +11,7 @@ def test_a_copy_is_found_where_it_stands() -> None:
     text = np.concatenate((fresh, CORPUS[100:140], fresh))
     memory = Memory(CORPUS, least=20)
     assert memory.matches(text) == [Match(10, 50)]
-    assert memory.covered(text).sum() == 40
+    assert covered(memory.matches(text), len(text)).sum() == 40
 
 
 def test_short_matches_do_not_count() -> None:
@@ -24,7 +24,7 @@ def test_overlapping_matches_cover_each_token_once() -> None:
     memory = Memory(corpus, least=3)
     text = np.array([1, 2, 3, 4, 5, 6])
     assert memory.matches(text) == [Match(0, 4), Match(2, 6)]
-    assert memory.covered(text).all()
+    assert covered(memory.matches(text), len(text)).all()
 
 
 def test_copies_are_told_from_fresh_text() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ancestral.evaluation.text.likelihood import document_log_probs, token_log_probs
+from ancestral.evaluation.text.likelihood import token_log_probs
 
 V = 11
 
@@ -71,9 +71,5 @@ def test_long_documents_are_read_in_windows_that_share_half(window: int, length:
         assert any(math.isclose(found[t - 1], value, abs_tol=1e-12) for value in possible)
 
 
-def test_a_document_is_the_sum_of_its_tokens() -> None:
-    model = MeanModel(6)
-    texts = [document(n) for n in (2, 7, 30)]
-    found = document_log_probs(model, texts)
-    assert found.tolist() == pytest.approx([token_log_probs(model, x).sum().item() for x in texts])
-    assert token_log_probs(model, texts[0][:1]).shape == (0,)
+def test_of_one_token_nothing_is_predicted() -> None:
+    assert token_log_probs(MeanModel(6), document(2)[:1]).shape == (0,)

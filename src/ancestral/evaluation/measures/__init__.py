@@ -7,12 +7,11 @@ from ancestral.evaluation.measures.frechet import frechet
 from ancestral.evaluation.measures.memorisation import memorisation
 from ancestral.evaluation.measures.mmd import squared_mmd
 from ancestral.evaluation.measures.off_manifold import off_manifold
-from ancestral.evaluation.measures.precision_recall import PrecisionRecall, precision_recall
+from ancestral.evaluation.measures.precision_recall import precision_recall
 from ancestral.evaluation.measures.sliced_wasserstein import sliced_wasserstein
 
 __all__ = [
     "Estimate",
-    "PrecisionRecall",
     "calibration_error",
     "classifier_accuracy",
     "frechet",

@@ -1,13 +1,14 @@
 """Memorisation: do samples lean to the training set more than fresh data would?"""
 
 import math
+from functools import cached_property
 
 import torch
 from scipy.stats import norm, rankdata
 from torch import Tensor
 
 from ancestral.evaluation.measures.estimate import Estimate, require_pair, require_rows
-from ancestral.evaluation.measures.neighbours import nearest
+from ancestral.evaluation.measures.neighbours import Index, nearest
 
 
 def memorisation(samples: Tensor, train: Tensor, held_out: Tensor) -> Estimate:
@@ -39,19 +40,37 @@ def memorisation(samples: Tensor, train: Tensor, held_out: Tensor) -> Estimate:
         ValueError: If ``samples`` or ``held_out`` has fewer than 2 rows, something is not
             finite, or the columns differ.
     """
-    require_pair(samples, held_out, least=2)
-    require_rows("train", train, 1)
-    samples, train, held_out = samples.double(), train.double(), held_out.double()
-    to_train, by_train = nearest(samples, train)
-    to_held_out, by_held_out = nearest(samples, held_out)
-    among, _ = nearest(held_out, held_out, leave_one_out=True)
-    control = _lean(nearest(held_out, train)[0], among)
-    above, below = _placements(_lean(to_train, to_held_out), control)
-    value, of_control = above.mean().item(), below.var().item() / len(below)
-    groups = (by_train[:, 0], by_held_out[:, 0])
-    error = math.sqrt(_clustered_variance(above - value, *groups) + of_control)
-    null_error = math.sqrt(_clustered_variance(above - 0.5, *groups) + 1 / (12 * len(below)))
-    return Estimate(value, error, float(norm.sf((value - 0.5) / null_error)))
+    return Suspect(train, held_out).memorisation(samples)
+
+
+class Suspect:
+    """A training set [T, D] and held-out points [M, D], to hold many samples against."""
+
+    def __init__(self, train: Tensor, held_out: Tensor) -> None:
+        self._train, self._held_out = Index(train), Index(held_out)
+
+    def memorisation(self, samples: Tensor) -> Estimate:
+        """Return the probability for samples [N, D], as :func:`memorisation` does.
+
+        Raises:
+            ValueError: As there.
+        """
+        require_pair(samples, self._held_out.points, least=2)
+        require_rows("train", self._train.points, 1)
+        to_train, by_train = nearest(samples, self._train)
+        to_held_out, by_held_out = nearest(samples, self._held_out)
+        above, below = _placements(_lean(to_train, to_held_out), self._control)
+        value, of_control = above.mean().item(), below.var().item() / len(below)
+        groups = (by_train[:, 0], by_held_out[:, 0])
+        error = math.sqrt(_clustered_variance(above - value, *groups) + of_control)
+        null_error = math.sqrt(_clustered_variance(above - 0.5, *groups) + 1 / (12 * len(below)))
+        return Estimate(value, error, float(norm.sf((value - 0.5) / null_error)))
+
+    @cached_property
+    def _control(self) -> Tensor:
+        held_out = self._held_out.points
+        among, _ = nearest(held_out, self._held_out, leave_one_out=True)
+        return _lean(nearest(held_out, self._train)[0], among)
 
 
 def _lean(to_train: Tensor, to_held_out: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """Nearest neighbours and pairwise distances, in float64, within bounded memory."""
 
 import math
+from functools import cached_property
 
+import numpy as np
 import torch
 from scipy.spatial import KDTree
 from torch import Tensor
@@ -11,6 +13,24 @@ TREE_DIMENSIONS = 8
 
 TILE = 16_000_000
 """Entries of one tile of the distance matrix: 128 MB."""
+
+BALLS = 1_000
+"""Balls whose points are listed at a time."""
+
+
+class Index:
+    """Points [M, D] among which neighbours are looked up again and again; kept in float64."""
+
+    def __init__(self, points: Tensor) -> None:
+        self.points = points.double()
+
+    @cached_property
+    def tree(self) -> KDTree | None:
+        """Their k-d tree; None of points with many columns."""
+        # A balanced tree splits at the float after the median: where denormals are flushed that is
+        # 0 again if many values are 0, and SciPy recurses until the stack overflows.
+        few = self.points.shape[1] <= TREE_DIMENSIONS
+        return KDTree(self.points.numpy(), balanced_tree=False) if few else None
 
 
 def squared_distances(x: Tensor, y: Tensor) -> Tensor:
@@ -26,28 +46,27 @@ def squared_distances(x: Tensor, y: Tensor) -> Tensor:
 
 
 def nearest(
-    queries: Tensor, points: Tensor, k: int = 1, *, leave_one_out: bool = False
+    queries: Tensor, points: Tensor | Index, k: int = 1, *, leave_one_out: bool = False
 ) -> tuple[Tensor, Tensor]:
     """Return distances and indices [N, k] of the k points nearest to each query, nearest first.
 
     Distances of the chosen points are computed again as differences, so copies are at exactly 0.
 
     Args:
-        queries: [N, D], in float64.
-        points: [M, D], in float64.
+        queries: [N, D].
+        points: [M, D], or their index where it is used again.
         k: Neighbours wanted.
         leave_one_out: The queries ARE the points, and none is its own neighbour.
 
     Raises:
         ValueError: If there are fewer than k points to choose from.
     """
+    index = points if isinstance(points, Index) else Index(points)
+    queries, points, tree = queries.double(), index.points, index.tree
     wanted = k + int(leave_one_out)
     if wanted > len(points):
         raise ValueError(f"k must be at most {len(points) - int(leave_one_out)}, got {k}")
-    if points.shape[1] <= TREE_DIMENSIONS:
-        # A balanced tree splits at the float after the median: where denormals are flushed that is
-        # 0 again if many values are 0, and SciPy recurses until the stack overflows.
-        tree = KDTree(points.numpy(), balanced_tree=False)
+    if tree is not None:
         found = tree.query(queries.numpy(), k=wanted)[1]
         indices = torch.as_tensor(found).reshape(len(queries), wanted)
     else:
@@ -76,6 +95,16 @@ def counts_within(centres: Tensor, radius: Tensor, points: Tensor) -> tuple[Tens
     """
     in_ball = torch.zeros(len(centres), dtype=torch.int64)
     around = torch.zeros(len(points), dtype=torch.int64)
+    if (tree := Index(points).tree) is not None:
+        # A little wider: the square of a rounded root may fall short of what it is the root of.
+        reach = (radius * (1 + 1e-15)).numpy()
+        for start in range(0, len(centres), BALLS):
+            some = slice(start, start + BALLS)
+            balls = tree.query_ball_point(centres[some].numpy(), reach[some], return_sorted=False)
+            in_ball[some] = torch.tensor([len(ball) for ball in balls])
+            inside = torch.from_numpy(np.concatenate(balls).astype(np.int64))
+            around += inside.bincount(minlength=len(points))
+        return in_ball, around
     limit = radius.square()[:, None]
     size = max(1, TILE // len(centres))
     for start in range(0, len(points), size):

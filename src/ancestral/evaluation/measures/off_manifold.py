@@ -3,10 +3,10 @@
 from torch import Tensor
 
 from ancestral.evaluation.measures.estimate import Estimate, require_pair, share_of
-from ancestral.evaluation.measures.neighbours import nearest
+from ancestral.evaluation.measures.neighbours import Index, nearest
 
 
-def off_manifold(samples: Tensor, fresh: Tensor, *, distance: float = 0.05) -> Estimate:
+def off_manifold(samples: Tensor, fresh: Tensor | Index, *, distance: float = 0.05) -> Estimate:
     """Share of samples further than ``distance`` from every one of many fresh real points.
 
     Source: this project; the measure by which the book's GAN and VAE on the swiss roll were
@@ -14,7 +14,7 @@ def off_manifold(samples: Tensor, fresh: Tensor, *, distance: float = 0.05) -> E
 
     Args:
         samples: Points [N, D].
-        fresh: Draws from the true distribution [M, D], M large.
+        fresh: Draws from the true distribution [M, D], M large, or their index.
         distance: In the units of the points.
 
     Returns:
@@ -23,5 +23,6 @@ def off_manifold(samples: Tensor, fresh: Tensor, *, distance: float = 0.05) -> E
     Raises:
         ValueError: If a set is empty, is not finite, or the columns differ.
     """
-    require_pair(samples, fresh, least=1)
-    return share_of(nearest(samples.double(), fresh.double())[0][:, 0] > distance)
+    index = fresh if isinstance(fresh, Index) else Index(fresh)
+    require_pair(samples, index.points, least=1)
+    return share_of(nearest(samples, index)[0][:, 0] > distance)

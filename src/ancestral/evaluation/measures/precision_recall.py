@@ -1,7 +1,6 @@
 """Precision, recall, density and coverage: quality and variety by nearest neighbours."""
 
 import math
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -9,17 +8,7 @@ from ancestral.evaluation.measures.estimate import Estimate, mean_of, require_pa
 from ancestral.evaluation.measures.neighbours import counts_within, nearest, radii
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrecisionRecall:
-    """The four figures; precision and density speak of quality, recall and coverage of variety."""
-
-    precision: Estimate
-    recall: Estimate
-    density: Estimate
-    coverage: Estimate
-
-
-def precision_recall(real: Tensor, generated: Tensor, *, k: int = 5) -> PrecisionRecall:
+def precision_recall(real: Tensor, generated: Tensor, *, k: int = 5) -> dict[str, Estimate]:
     """Compare supports through balls that reach to each point's k-th nearest neighbour.
 
     - precision: share of GENERATED points inside a ball around a REAL point.
@@ -42,6 +31,9 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 5) -> Precisio
         generated: Points [M, D], M > k.
         k: The neighbour that fixes a ball's radius.
 
+    Returns:
+        The four by name; precision and density speak of quality, recall and coverage of variety.
+
     Raises:
         ValueError: If a sample has at most k rows, is not finite, or the columns differ.
     """
@@ -50,13 +42,13 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 5) -> Precisio
     real_radius = radii(real, k)
     in_ball, around = counts_within(real, real_radius, generated)
     _, generated_around = counts_within(generated, radii(generated, k), real)
-    return PrecisionRecall(
-        precision=share_of(around > 0),
-        recall=share_of(generated_around > 0),
-        density=_density(in_ball, around, k),
+    return {
+        "precision": share_of(around > 0),
+        "recall": share_of(generated_around > 0),
+        "density": _density(in_ball, around, k),
         # The nearest sample itself, not a squared comparison: a copy on the boundary counts.
-        coverage=share_of(nearest(real, generated)[0][:, 0] <= real_radius),
-    )
+        "coverage": share_of(nearest(real, generated)[0][:, 0] <= real_radius),
+    }
 
 
 def _density(in_ball: Tensor, around: Tensor, k: int) -> Estimate:

@@ -37,25 +37,43 @@ def sliced_wasserstein(x: Tensor, y: Tensor, *, projections: int = 256, seed: in
         ValueError: If a sample has fewer than 2 rows, is not finite, or the columns differ.
     """
     require_pair(x, y, least=2)
-    x, y = x.to(torch.float64), y.to(torch.float64)
-    lines = directions(x.shape[1], projections, seed=seed)
-    first, second, weight = _steps(len(x), len(y))
-    cost = torch.zeros((), dtype=torch.float64)
-    potential_x, potential_y = torch.zeros(len(x)).double(), torch.zeros(len(y)).double()
-    for block in lines.split(64, dim=1):  # Blocks bound the memory at about 64 (N + M) numbers.
-        u, order_u = (block.T @ x.T).sort(dim=1)
-        v, order_v = (block.T @ y.T).sort(dim=1)
-        gap = u[:, first] - v[:, second]
-        cost += gap.square().sum(dim=0) @ weight
-        _add_potential(potential_x, u, order_u, gap * weight, first)
-        _add_potential(potential_y, v, order_v, -gap * weight, second)
-    squared = cost.item() / projections
-    variance = sum((p / projections).var().item() / len(p) for p in (potential_x, potential_y))
-    value, squared_error = math.sqrt(squared), math.sqrt(variance)
-    # The delta method divides by the value; near 0, where it fails, the root is no further off
-    # than the root of the square's error.
-    error = min(squared_error / (2 * value), math.sqrt(squared_error)) if value > 0 else 0.0
-    return Estimate(value, error)
+    return Projected(y, projections=projections, seed=seed).distance(x)
+
+
+class Projected:
+    """Points [M, D] sorted along fixed lines, to measure many samples against."""
+
+    def __init__(self, points: Tensor, *, projections: int = 256, seed: int = 0) -> None:
+        self.points = points.to(torch.float64)
+        # Blocks bound the memory at about 64 (N + M) numbers for a sample of N.
+        self._lines = directions(points.shape[1], projections, seed=seed).split(64, dim=1)
+        self._sorted = [(block.T @ self.points.T).sort(dim=1) for block in self._lines]
+
+    def distance(self, x: Tensor) -> Estimate:
+        """Return the distance of points x [N, D], as :func:`sliced_wasserstein` does.
+
+        Raises:
+            ValueError: As there.
+        """
+        require_pair(x, self.points, least=2)
+        x, y = x.to(torch.float64), self.points
+        first, second, weight = _steps(len(x), len(y))
+        cost = torch.zeros((), dtype=torch.float64)
+        potential_x, potential_y = torch.zeros(len(x)).double(), torch.zeros(len(y)).double()
+        for block, (v, order_v) in zip(self._lines, self._sorted, strict=True):
+            u, order_u = (block.T @ x.T).sort(dim=1)
+            gap = u[:, first] - v[:, second]
+            cost += gap.square().sum(dim=0) @ weight
+            _add_potential(potential_x, u, order_u, gap * weight, first)
+            _add_potential(potential_y, v, order_v, -gap * weight, second)
+        projections = sum(block.shape[1] for block in self._lines)
+        squared = cost.item() / projections
+        variance = sum((p / projections).var().item() / len(p) for p in (potential_x, potential_y))
+        value, squared_error = math.sqrt(squared), math.sqrt(variance)
+        # The delta method divides by the value; near 0, where it fails, the root is no further off
+        # than the root of the square's error.
+        error = min(squared_error / (2 * value), math.sqrt(squared_error)) if value > 0 else 0.0
+        return Estimate(value, error)
 
 
 def directions(dimension: int, count: int, *, seed: int) -> Tensor:

@@ -1,28 +1,29 @@
 """What a report shows: one entry a model, one section a data set. Filled in by the caller."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from ancestral.evaluation.result import Evaluation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from ancestral.data.dataset import Dataset
-    from ancestral.evaluation.figures import Figure
-    from ancestral.evaluation.text.passages import Passages
+    from ancestral.evaluation.plane import Density
     from ancestral.networks.dag import DAG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """One model of a section, with everything about it that a reader may want to see.
+    """One model of a section: what an evaluation found, and the facts of its run.
 
-    Only ``name`` and ``figures`` are needed; what is absent is not shown.
+    Only ``name`` is needed; what is absent is not shown.
 
     Args:
         name: The model's name, unique in its section.
+        evaluation: Figures, samples and how they were measured.
         run: Path of the run folder, as the user would write it.
-        figures: By the fixed names of figures; None is a dash: the model cannot give it.
         steps: Updates made; None for closed-form estimators.
         parameters: Numbers learned from the data.
         seconds: Wall-clock training time.
@@ -32,29 +33,19 @@ class ModelEntry:
             ``metrics`` and ``validation``, scalars by name; scalars beside ``step`` count as
             metrics. Rows without ``step`` are passed over.
         graph: The DAGs by name, ``p`` and ``q``.
-        observed: Names of the nodes that the data observe, shaded in the DAGs.
-        deterministic: Names of the nodes that are functions of their parents, drawn double in p.
-        samples: Draws in the user's units, [N, D] or uint8 [N, C, H, W].
-        sample_labels: Value of ``label`` each sample was drawn for, int64 [N].
-        samples_are_means: The samples are means of p(x | z), and are labelled so.
-        nearest: Nearest training example of each of the first samples, same units, [M, *event].
-        passages: Generated texts, with copies of the training marked.
-        confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].
         pictures: Further pictures of the model: caption and SVG text.
-        log_density: For 2-D data: maps points [M, 2] in the user's units to log p(x) in nats [M].
-        log_density_kind: What ``log_density`` is; a bound or an estimate is labelled so.
+        density: For two numbers: log p(x) on a grid.
         repeat: The command that repeats this run.
         capabilities: Names out of :data:`ancestral.capabilities.CAPABILITIES`.
-        notes: Further remarks, one sentence each.
-        definitions: How each figure was measured, one sentence with the sizes used.
+        notes: Remarks on the run, one sentence each.
 
     Example:
-        >>> ModelEntry(name="kde", figures={"elbo": None}).figures["elbo"] is None
-        True
+        >>> ModelEntry(name="kde").evaluation.figures
+        {}
     """
 
     name: str
-    figures: "Mapping[str, Figure | None]"
+    evaluation: Evaluation = field(default_factory=Evaluation)
     run: str = ""
     steps: int | None = None
     parameters: int | None = None
@@ -63,21 +54,19 @@ class ModelEntry:
     error: str | None = None
     curves: Sequence[Mapping[str, Any]] = ()
     graph: "Mapping[str, DAG]" = field(default_factory=dict)
-    observed: Sequence[str] = ("x", "label")
-    deterministic: Sequence[str] = ()
-    samples: "Tensor | None" = None
-    sample_labels: "Tensor | None" = None
-    samples_are_means: bool = False
-    nearest: "Tensor | None" = None
-    passages: "Passages | None" = None
-    confusion: "Tensor | None" = None
     pictures: Sequence[tuple[str, str]] = ()
-    log_density: "Callable[[Tensor], Tensor] | None" = None
-    log_density_kind: Literal["exact", "bound", "estimate"] = "exact"
+    density: "Density | None" = None
     repeat: str = ""
     capabilities: Sequence[str] = ()
     notes: Sequence[str] = ()
-    definitions: Mapping[str, str] = field(default_factory=dict)
+
+    def pair(self, most: int) -> "tuple[Tensor, Tensor] | None":
+        """Return the first samples and their nearest training examples, None if there are none."""
+        samples, nearest = self.evaluation.samples, self.evaluation.nearest
+        if samples is None or nearest is None:
+            return None
+        n = min(most, len(samples), len(nearest))
+        return samples[:n], nearest[:n]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,5 @@
 """One self-contained page: everything a comparison found, with its pictures inside."""
 
-import errno
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +10,12 @@ from typing import TYPE_CHECKING
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ancestral.errors import RunError
+from ancestral.data.files import atomic, make_above
+from ancestral.evaluation.bench import few
 from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.dot_plot import Dot, dot_plot
-from ancestral.evaluation.report import confusion, galleries, plane, table
+from ancestral.evaluation.kinds import bench_of
+from ancestral.evaluation.report import confusion, table
 from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.definitions import KINDS, definition_of
 from ancestral.evaluation.report.entries import ModelEntry, Section
@@ -31,7 +31,6 @@ SENSES = {
     "lower": "left is better",
     "floor": "the nearer to the dashed line, the better",
 }
-LIKELIHOODS = ("log_prob", "log_prob_iw", "elbo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,9 @@ def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path
     Raises:
         RunError: If the page cannot be written.
     """
-    text = render_report(title=title, sections=sections)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text.encode())
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        hint = "; free some space and try again" if error.errno == errno.ENOSPC else ""
-        raise RunError(f"cannot write the report {path}: {reason}{hint}") from error
+    make_above(path)
+    with atomic(path) as draft:
+        draft.write_text(render_report(title=title, sections=sections), encoding="utf-8")
     return path
 
 
@@ -114,16 +108,11 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
         "overview": _overview(section, colors),
-        "plane": plane.plane_of(section, colors),
-        "marginals": plane.marginals_of(section, colors),
-        "galleries": galleries.galleries_of(section),
-        "sampled": any(entry.samples is not None for entry in section.entries),
+        **bench_of(section.data).view(section, colors),
+        "sampled": any(entry.evaluation.samples is not None for entry in section.entries),
         "confusions": _confusions(section, colors),
-        "texts": [entry for entry in section.entries if entry.passages is not None],
-        "large": max(section.data.event_shape) > galleries.LARGE,
-        "nearest": galleries.nearest_of(section),
-        "nearest_rows": galleries.nearest_rows(section),
-        "cards": [_card(entry, colors[entry.name]) for entry in section.entries],
+        "texts": [e for e in section.entries if e.evaluation.passages is not None],
+        "cards": [_card(entry, colors[entry.name], section.data) for entry in section.entries],
     }
 
 
@@ -133,11 +122,11 @@ def _confusions(
     """Return the confusion matrix of each model that has one: a picture, and mistakes in words."""
     found, labels = [], section.data.labels
     for entry in section.entries:
-        if entry.confusion is not None:
+        if (counts := entry.evaluation.confusion) is not None:
             label = f"{entry.name}: how often each label is taken for each"
             color = colors[entry.name]
-            picture = confusion.heat_map(entry.confusion, labels, color=color, label=label)
-            found.append((entry, picture, confusion.mistakes(entry.confusion, labels)))
+            picture = confusion.heat_map(counts, labels, color=color, label=label)
+            found.append((entry, picture, confusion.mistakes(counts, labels)))
     return found
 
 
@@ -150,46 +139,29 @@ def facts_of(data: "Dataset") -> list[tuple[str, str]]:
         ("training", parts[0]),
         ("validation", parts[1]),
         ("held out (test)", f"{parts[2]}, {held_out}"),
-        _size(data),
+        *bench_of(data).facts(),
     ]
-    if data.levels:
-        facts.append(("grey levels" if data.event_shape[0] == 1 else "levels", str(data.levels)))
-    if data.columns:
-        facts.append(("columns", _few(data.columns)))
     if data.labels:
-        facts.append(("labels", _few(data.labels)))
+        facts.append(("labels", few(data.labels)))
     facts.append(("duplicates removed", f"{data.duplicates_removed:,} across splits"))
     facts.append(("fingerprint", data.fingerprint))
     return facts
-
-
-def _size(data: "Dataset") -> tuple[str, str]:
-    if data.corpus is None:
-        return ("shape", " × ".join(str(n) for n in data.event_shape))
-    tokenizer = data.corpus.tokenizer
-    return ("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")
 
 
 def _measured(section: Section, rows: list[table.Row]) -> list[tuple[str, str]]:
     """Return how each figure in the table was measured, in the words of the first model."""
     told: dict[str, str] = {}
     for entry in section.entries:
-        told = {**entry.definitions, **told}
+        told = {**entry.evaluation.definitions, **told}
     return [(row.name, told[row.name]) for row in rows if row.name in told]
 
 
-def _few(names: Sequence[str], most: int = 12) -> str:
-    shown = ", ".join(names[:most])
-    return f"{shown} and {len(names) - most} more" if len(names) > most else shown
-
-
-def _card(entry: ModelEntry, color: str) -> Card:
+def _card(entry: ModelEntry, color: str, data: "Dataset") -> Card:
     graphs = []
     for name, dag in entry.graph.items():
         picture = draw_dag(
             dag.as_mapping,
-            observed=[node for node in entry.observed if node in dag],
-            deterministic=[n for n in entry.deterministic if n in dag and name == "p"],
+            observed=[node for node in data.fields if node in dag],
             title=f"{entry.name}: {GRAPHS.get(name, name)}",
         )
         caption = GRAPHS.get(name, name)
@@ -205,16 +177,10 @@ def _card(entry: ModelEntry, color: str) -> Card:
         label = f"{entry.name}: {curve.name} over {len(curve.steps)} reports"
         last = curve.values[-1 if curve.best is None else curve.best]
         word = "last" if curve.best is None else "best"
-        curves.append(
-            (
-                curve.name,
-                f"{word} {tick_text(last)}",
-                line_chart(curve, color=color, label=label),
-            )
-        )
-    return Card(
-        entry, color, tuple(graphs), tuple(curves), losses and _losses(entry, losses, color)
-    )
+        picture = line_chart(curve, color=color, label=label)
+        curves.append((curve.name, f"{word} {tick_text(last)}", picture))
+    both = losses and _losses(entry, losses, color)
+    return Card(entry, color, tuple(graphs), tuple(curves), both)
 
 
 def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple[str, str]:
@@ -226,12 +192,8 @@ def _losses(entry: ModelEntry, losses: tuple[Curve, Curve], color: str) -> tuple
 
 def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, str]]:
     """Return the few charts that a reader looks at first: title, note, picture."""
-    coded = sum(entry.figures.get("bits_per_dim") is not None for entry in section.entries)
-    likelihood = ("bits_per_dim",) if section.data.kind == "images" and coded else LIKELIHOODS
-    if section.data.kind == "text":
-        likelihood = ("bits_per_char",)
     wanted = (
-        ("Held-out likelihood", likelihood),
+        ("Held-out likelihood", bench_of(section.data).likelihoods),
         ("Distance to held-out data", ("sliced_wasserstein",)),
         ("Coverage of held-out data", ("coverage",)),
         ("Copied from the training text", ("memorised_fraction",)),
@@ -256,7 +218,8 @@ def _dots(
     dots, floor, unit = [], None, ""
     better = definition_of(names[0]).better
     for entry in section.entries:
-        figure = next((f for f in map(entry.figures.get, names) if f is not None), None)
+        figures = map(entry.evaluation.figures.get, names)
+        figure = next((f for f in figures if f is not None), None)
         if figure is None or figure.kind == "loss":
             continue
         scale, unit = table.scale_of(figure, tiny=False)
@@ -267,19 +230,3 @@ def _dots(
         se = None if figure.se is None else figure.se * scale
         dots.append(Dot(entry.name, figure.value * scale, se, text, colors[entry.name], arrow))
     return dots, floor, unit, better
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is seen whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    # Not mkstemp, whose files are for their owner only: this one follows the umask.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ancestral.evaluation.charts import MINUS, number
 from ancestral.evaluation.report.definitions import DEFINITIONS, Definition, definition_of
 from ancestral.evaluation.report.entries import Section
 
 if TYPE_CHECKING:
     from ancestral.evaluation.figures import Figure
 
-DASH, MINUS = "–", "−"
+DASH = "–"
 SUSPICIOUS, TINY = 0.01, 0.02
 PER_CENT = frozenset({"share", "probability"})
 
@@ -52,12 +53,12 @@ def figure_rows(section: Section) -> list[Row]:
     Figures that every model answers with a dash are left out, except the likelihoods: that no
     model has one is worth knowing.
     """
-    asked = {name: None for entry in section.entries for name in entry.figures}
+    asked = {name: None for entry in section.entries for name in entry.evaluation.figures}
     order = [name for name in DEFINITIONS if name in asked]
     order += [name for name in asked if name not in DEFINITIONS]
     rows = []
     for name in order:
-        figures = [entry.figures.get(name) for entry in section.entries]
+        figures = [entry.evaluation.figures.get(name) for entry in section.entries]
         if name == "log_prob" or any(figure is not None for figure in figures):
             rows.append(_row(name, figures))
     return rows
@@ -123,16 +124,6 @@ def scale_of(figure: "Figure", *, tiny: bool) -> tuple[int, str]:
     if figure.unit in PER_CENT:
         return 100, "%"
     return (1000, f"{figure.unit} ×10⁻³".strip()) if tiny else (1, figure.unit)
-
-
-def number(value: float, digits: int = 4) -> str:
-    """Write a number with so many significant digits and a true minus sign."""
-    if value == 0:
-        return "0"
-    magnitude = math.floor(math.log10(abs(value)))
-    if not -5 <= magnitude <= 9:
-        return f"{value:.2e}".replace("-", MINUS)
-    return f"{value:,.{max(0, digits - 1 - magnitude)}f}".replace("-", MINUS)
 
 
 def count(value: int | None) -> str:

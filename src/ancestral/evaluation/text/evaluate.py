@@ -1,28 +1,30 @@
 """Evaluate a language model on held-out documents."""
 
 import math
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import norm
 from torch import Generator, Tensor
 
 from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
-from ancestral.data.dataset import Dataset
 from ancestral.data.text import Corpus, Documents
 from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.bench import Bench, Progress
 from ancestral.evaluation.drawing import device_of, generator_of
-from ancestral.evaluation.evaluate import Evaluation
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import Estimate, ratio_of
+from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
-from ancestral.evaluation.text.likelihood import document_log_probs
+from ancestral.evaluation.text.likelihood import token_log_probs
 from ancestral.evaluation.text.memorised import LEAST, Memory, memorised_fraction
-from ancestral.evaluation.text.passages import Passages, most_copied, passage
+from ancestral.evaluation.text.passages import Passage, Passages, most_copied, passage
+from ancestral.evaluation.text.pictures import pictures_of
 from ancestral.networks.units import InDataUnits
 
 SCORED = 200_000
@@ -34,75 +36,83 @@ TEXTS = 100
 SHOWN = 8
 
 
-def evaluate_text(
-    model: InDataUnits,
-    data: Dataset,
-    *,
-    setting: Setting | None = None,
-    progress: Callable[[str, float], None] | None = None,
-) -> Evaluation:
-    """Measure a language model against the test documents, which training never saw.
+class Texts(Bench):
+    """Tokens: code lengths of held-out documents, and at most 100 texts to read."""
 
-    Args:
-        model: Of tokens.
-        data: Text.
-        setting: ``samples`` (at most 100 texts) and the seed count.
-        progress: Told what is being done.
+    likelihoods = ("bits_per_char",)
 
-    Raises:
-        ValueError: If the data are not text.
-    """
-    corpus = data.corpus
-    if corpus is None:
-        raise ValueError(f"{data.name} holds no text")
-    began, attempts = time.perf_counter(), Attempts()
-    setting, tell = setting or Setting(), progress or (lambda _title, _share: None)
-    training = model.model.training
-    model.model.eval()
-    try:
-        with torch.no_grad():
-            tell("held-out likelihood", 0.0)
-            found, texts = _likelihoods(model, corpus, setting, attempts)
-            tell("generating", 0.4)
-            n = min(TEXTS, setting.samples)
-            drawn = attempts("samples", lambda: _generate(model, n, setting.seed))
-    finally:
-        model.model.train(training)
-    tell("memorisation", 0.8)
-    passages = None
-    figures: dict[str, Figure | None] = {**found, "distinct_2": None, "memorised_fraction": None}
-    if drawn:
-        measured = attempts("memorisation", lambda: _variety(drawn, corpus))
-        if measured is not None:
+    @cached_property
+    def memory(self) -> Memory:
+        """The training documents, as they are searched for copies."""
+        return Memory(self.data.text.train.tokens.numpy())
+
+    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+        """Take every figure of a language model."""
+        setting = self.setting
+        tell("held-out likelihood", 0.0)
+        figures, texts = _likelihoods(units, self.data.text, setting, attempts)
+        figures |= {"distinct_2": None, "memorised_fraction": None}
+        tell("generating", 0.4)
+        n = min(TEXTS, setting.samples)
+        drawn = attempts("samples", lambda: _generate(units, n, setting.seed))
+        tell("memorisation", 0.8)
+        passages = None
+        if drawn and (measured := attempts("memorisation", lambda: self._variety(drawn))):
             figures |= measured[0]
             passages = measured[1]
             texts |= _definitions(len(drawn))
-    return Evaluation(
-        figures=figures,
-        samples=data.train.x[:0],
-        given={},
-        means=None,
-        nearest=data.train.x[:0],
-        passages=passages,
-        definitions={name: texts[name] for name in figures if name in texts},
-        notes=tuple(attempts.notes),
-        seconds=time.perf_counter() - began,
-    )
+        told = {name: texts[name] for name in figures if name in texts}
+        return Evaluation(figures=figures, passages=passages, definitions=told)
 
+    @torch.no_grad()
+    def show(self, units: InDataUnits) -> Evaluation:
+        """Return a few generated texts, copies marked."""
+        attempts = Attempts()
 
-@torch.no_grad()
-def show_text(model: InDataUnits, data: Dataset, *, seed: int) -> Passages:
-    """Return a few generated texts, copies marked, without measuring anything else.
+        def found() -> Passages:
+            made = self._passages(_generate(units, SHOWN, self.setting.seed))
+            return Passages(made, most_copied(made), (), self.memory.least)
 
-    Raises:
-        ValueError: If the data are not text or the model generates none.
-    """
-    if data.corpus is None:
-        raise ValueError(f"{data.name} holds no text")
-    memory = Memory(data.corpus.train.tokens.numpy())
-    drawn = _generate(model, SHOWN, seed)
-    made = tuple(passage(text, memory, data.corpus.tokenizer) for text in drawn)
-    return Passages(made, most_copied(made), (), memory.least)
+        passages = attempts("no samples", found) if units.can(Samples) else None
+        return Evaluation(passages=passages, notes=tuple(attempts.notes))
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return the tokenizer."""
+        tokenizer = self.data.text.tokenizer
+        return [("tokenizer", f"{tokenizer.kind}, {tokenizer.vocabulary:,} tokens")]
+
+    def held_out(self) -> str:
+        """Return how many documents judge."""
+        return f"{len(self.data.text.test):,} texts"
+
+    def pictures(self, units: InDataUnits) -> tuple[tuple[str, str], ...]:
+        """Return what a model expects next, and what it looks at."""
+        return pictures_of(units, self.data)
+
+    def _passages(self, texts: Sequence[NDArray[np.int64]]) -> tuple[Passage, ...]:
+        return tuple(passage(text, self.memory, self.data.text.tokenizer) for text in texts)
+
+    def _variety(
+        self, drawn: list[NDArray[np.int64]]
+    ) -> tuple[dict[str, Figure | None], Passages | None]:
+        """Return how varied and how copied the texts are, beside as much human text."""
+        corpus = self.data.text
+        human = _human(corpus, [len(text) for text in drawn])
+        decode = corpus.tokenizer.decode
+        pairs, real = (
+            distinct_pairs([decode(text.tolist()) for text in texts]) for texts in (drawn, human)
+        )
+        figures: dict[str, Figure | None] = {
+            "distinct_2": (
+                None if pairs is None else Figure(pairs, None, "share", "estimate", floor=real)
+            ),
+            "memorised_fraction": None,
+        }
+        if not len(corpus.train):  # It is not known what the model was trained on.
+            return figures, None
+        figures["memorised_fraction"] = _memorised(self.memory, drawn, human)
+        made, copied = self._passages(drawn), most_copied(self._passages(human))
+        return figures, Passages(made[:SHOWN], most_copied(made), copied, self.memory.least)
 
 
 def _likelihoods(
@@ -119,14 +129,16 @@ def _likelihoods(
     bits = nats / math.log(2)
     tokens = ratio_of(nats, lengths)
     figures: dict[str, Figure | None] = {
-        "log_prob": _figure(ratio_of(scores, torch.ones_like(scores)), "nats"),
+        "log_prob": Figure.of(ratio_of(scores, torch.ones_like(scores)), "nats", "exact"),
         "perplexity": _exponential(tokens),
-        "bits_per_char": _figure(ratio_of(bits, corpus.test.characters[chosen].double()), "bits"),
-        "bits_per_byte": _figure(ratio_of(bits, corpus.test.bytes[chosen].double()), "bits"),
     }
+    sizes = {"bits_per_char": corpus.test.characters, "bits_per_byte": corpus.test.bytes}
+    for name, size in sizes.items():
+        figures[name] = Figure.of(ratio_of(bits, size[chosen].double()), "bits", "exact")
     if len(chosen) < 2:  # The error is that of documents: of one there is none.
         figures = {name: one and replace(one, se=None) for name, one in figures.items()}
-    n = f"{_many(len(chosen), 'held-out document')}, {int(lengths.sum()):,} tokens with their ends"
+    many = "" if len(chosen) == 1 else "s"
+    n = f"{len(chosen):,} held-out document{many}, {int(lengths.sum()):,} tokens with their ends"
     return figures, {
         "log_prob": f"Mean log-probability of a document; {n}.",
         "perplexity": f"Of a token; {n}.",
@@ -140,7 +152,7 @@ def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
     if not isinstance(network, LanguageModel):
         raise ValueError(f"{type(network).__name__} does not predict tokens")
     streams = [documents.ids(int(i)).to(device_of(model)) for i in chosen]
-    found = document_log_probs(network, streams).cpu()
+    found = torch.stack([token_log_probs(network, ids).sum() for ids in streams]).cpu()
     if not bool(found.isfinite().all()):
         bad = int((~found.isfinite()).sum())
         raise ArithmeticError(f"{bad:,} of {len(found):,} test documents have no finite value")
@@ -190,47 +202,18 @@ def _human(corpus: Corpus, lengths: Sequence[int]) -> list[NDArray[np.int64]]:
     return [one for one in found if len(one)]
 
 
-def _variety(
-    drawn: list[NDArray[np.int64]], corpus: Corpus
-) -> tuple[dict[str, Figure | None], Passages | None]:
-    """Return how varied and how copied the texts are, beside as much human text."""
-    human = _human(corpus, [len(text) for text in drawn])
-    decode = corpus.tokenizer.decode
-    pairs = distinct_pairs([decode(text.tolist()) for text in drawn])
-    real = distinct_pairs([decode(text.tolist()) for text in human])
-    figures: dict[str, Figure | None] = {
-        "distinct_2": (
-            None if pairs is None else Figure(pairs, None, "share", "estimate", floor=real)
-        ),
-        "memorised_fraction": None,
-    }
-    if not len(corpus.train):  # It is not known what the model was trained on.
-        return figures, None
-    memory = Memory(corpus.train.tokens.numpy())
-    figures["memorised_fraction"] = _memorised(memory, drawn, human)
-    made = [passage(text, memory, corpus.tokenizer) for text in drawn]
-    copied = most_copied([passage(text, memory, corpus.tokenizer) for text in human])
-    return figures, Passages(tuple(made[:SHOWN]), most_copied(made), copied, memory.least)
-
-
 def _memorised(
     memory: Memory, drawn: list[NDArray[np.int64]], human: list[NDArray[np.int64]]
 ) -> Figure:
     """Return the share that is copied, beside that of human text where there is enough."""
     mine = memorised_fraction(memory, drawn)
     if len(human) < 2:
-        return Figure(mine.value, mine.se, "share", "estimate")
+        return Figure.of(mine, "share")
     theirs = memorised_fraction(memory, human)
-    p_value = _p_value(mine, theirs)
-    return Figure(mine.value, mine.se, "share", "estimate", floor=theirs.value, p_value=p_value)
-
-
-def _p_value(mine: Estimate, theirs: Estimate) -> float:
-    """Return the one-sided p-value of "no more is copied than by humans", by a normal."""
-    se = math.hypot(mine.se, theirs.se)
-    if se == 0:
-        return 1.0 if mine.value <= theirs.value else 0.0
-    return 0.5 * math.erfc((mine.value - theirs.value) / (se * math.sqrt(2)))
+    # One-sided, of "no more is copied than by humans", by a normal.
+    gap, se = mine.value - theirs.value, math.hypot(mine.se, theirs.se)
+    p_value = float(norm.sf(gap / se)) if se else float(gap <= 0)
+    return Figure.of(replace(mine, p_value=p_value), "share", floor=theirs.value)
 
 
 def _definitions(texts: int) -> dict[str, str]:
@@ -242,17 +225,9 @@ def _definitions(texts: int) -> dict[str, str]:
     }
 
 
-def _figure(found: Estimate, unit: str) -> Figure:
-    return Figure(found.value, found.se, unit, "exact", deviations=found.deviations)
-
-
 def _exponential(nats: Estimate) -> Figure | None:
     if nats.value > 700:  # Its exponential is no number.
         return None
     value = math.exp(nats.value)
     each = None if nats.deviations is None else value * nats.deviations
     return Figure(value, value * nats.se, "", "exact", deviations=each)
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -1,7 +1,5 @@
 """Log-likelihood of whole documents, token by token, under a model with a window or without."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
 
@@ -43,16 +41,6 @@ def token_log_probs(model: LanguageModel, document: Tensor) -> Tensor:
     if rest:
         parts.append(_scores(model, document[None, -window - 1 :])[0, window - rest :])
     return torch.cat(parts)
-
-
-def document_log_probs(model: LanguageModel, documents: Sequence[Tensor]) -> Tensor:
-    """Return log p of each document, EOS included, in nats, float64 [M].
-
-    Args:
-        model: In evaluation mode.
-        documents: Each BOS, tokens, EOS.
-    """
-    return torch.stack([token_log_probs(model, document).sum() for document in documents])
 
 
 def _in_one_piece(model: LanguageModel, document: Tensor) -> Tensor:

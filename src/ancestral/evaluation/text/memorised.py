@@ -62,10 +62,6 @@ class Memory:
         found = np.flatnonzero((lengths >= self.least) & (stops > before))
         return [Match(int(start), int(stops[start])) for start in found]
 
-    def covered(self, text: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Return which tokens of a text [T] lie inside a match, bool [T]."""
-        return covered(self.matches(text), len(text))
-
 
 def covered(matches: Sequence[Match], length: int) -> NDArray[np.bool_]:
     """Return which of so many tokens lie inside one of the matches, bool [length]."""
@@ -88,5 +84,5 @@ def memorised_fraction(memory: Memory, texts: Sequence[NDArray[np.integer]]) -> 
     counts = torch.tensor([len(text) for text in texts])
     if len(texts) < 2 or not counts.any():
         raise ValueError(f"need at least 2 texts with tokens, got {len(texts)}")
-    inside = torch.tensor([int(memory.covered(text).sum()) for text in texts])
+    inside = torch.tensor([int(covered(memory.matches(text), len(text)).sum()) for text in texts])
     return ratio_of(inside, counts)

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from ancestral.autoregressive import GPT, attention_maps
-from ancestral.capabilities import LanguageModel
+from ancestral.capabilities import Attends, LanguageModel
 from ancestral.data.dataset import Dataset
 from ancestral.data.text import Tokenizer
 from ancestral.evaluation.drawing import device_of
@@ -28,17 +27,15 @@ def pictures_of(units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...
 
     Args:
         units: The model; one that is no language model has none.
-        data: Text, else there is none.
+        data: Text.
 
     Returns:
-        What it expects next at several temperatures (as figure 42 of the book) and, of a GPT, the
-        attention maps of a block (as figure 51).
+        What it expects next at several temperatures (as figure 42 of the book) and, of one
+        that attends, the attention maps of a block (as figure 51).
     """
     model, device = units.model, device_of(units)
-    if data.corpus is None or not isinstance(model, LanguageModel):
-        return ()
-    tokenizer, documents = data.corpus.tokenizer, data.corpus.validation
-    if not len(documents):  # The run's own text is gone.
+    tokenizer, documents = data.text.tokenizer, data.text.validation
+    if not isinstance(model, LanguageModel) or not len(documents):  # The run's own text is gone.
         return ()
     # The longest of the first few: a title says little.
     index = max(range(min(5, len(documents))), key=lambda i: int(documents.sizes[i]))
@@ -67,10 +64,10 @@ def _expected(model: LanguageModel, document: Tensor, tokenizer: Tokenizer) -> t
 def _looked_at(
     model: LanguageModel, document: Tensor, tokenizer: Tokenizer
 ) -> tuple[tuple[str, str], ...]:
-    if not isinstance(model, GPT):
+    if not isinstance(model, Attends):
         return ()
     read = document[: min(LOOKED, len(document), model.window or LOOKED)]
-    maps = attention_maps(model, read[None])
+    maps = model.attention_maps(read[None])
     block = min(BLOCK, len(maps) - 1)
     caption = (
         f"Attention of block {block + 1} of {len(maps)}: how much the token of a row takes from "

@@ -5,20 +5,19 @@ import pytest
 import torch
 
 from ancestral.data import load
+from ancestral.evaluation import chosen
+from ancestral.evaluation.chosen import Criterion, Judge
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import plan
-from ancestral.recipes.text_validation import TextJudge
-from ancestral.recipes.validation import Judge, conditions
 
 
-def judged(name: str, data: str, **settings: object) -> Judge:
+def judged(by: Criterion, name: str, data: str | Path, **settings: object) -> Judge:
     made = plan(name, data, settings=settings)
-    model, transform = made.build(), made.transform()
-    return Judge(made.recipe.chosen_by.name, InDataUnits(model, transform), made.data, seed=0)
+    return by.judge(InDataUnits(made.build(), made.transform()), made.data, seed=0)
 
 
 def test_the_same_weights_get_the_same_figure() -> None:
-    judge = judged("vae", "moons", size="tiny")
+    judge = judged(chosen.ELBO, "vae", "moons", size="tiny")
     first = judge()
     assert judge() == first
     assert judge.figure is not None
@@ -27,14 +26,14 @@ def test_the_same_weights_get_the_same_figure() -> None:
 
 
 def test_a_gan_is_judged_by_distance_beside_its_floor() -> None:
-    judge = judged("gan", "moons", size="tiny")
+    judge = judged(chosen.SLICED_WASSERSTEIN, "gan", "moons", size="tiny")
     judge()
     assert judge.figure is not None
     assert 0 < judge.figure.floor < judge.figure.value
 
 
 def test_samples_that_are_not_finite_are_no_figure() -> None:
-    judge = judged("gan", "digits", size="tiny")
+    judge = judged(chosen.SLICED_WASSERSTEIN, "gan", "digits", size="tiny")
     with torch.no_grad():
         for parameter in judge.units.model.parameters():
             parameter.fill_(math.nan)
@@ -43,8 +42,8 @@ def test_samples_that_are_not_finite_are_no_figure() -> None:
 
 
 def test_a_likelihood_that_is_none_is_judged_by_its_loss() -> None:
-    judge = judged("image-vae", "digits", size="tiny", likelihood="cross-entropy")
-    assert judge.choice == "loss"
+    judge = judged(chosen.ELBO, "image-vae", "digits", size="tiny", likelihood="cross-entropy")
+    assert judge.choice is chosen.LOSS
     assert judge()["loss"] > 0
     assert judge.figure is not None
     assert judge.figure.kind == "loss"
@@ -52,17 +51,17 @@ def test_a_likelihood_that_is_none_is_judged_by_its_loss() -> None:
 
 @pytest.mark.parametrize(("conditional", "unit"), [(True, "nats given the label"), (False, "nats")])
 def test_a_bound_given_the_label_says_so(conditional: bool, unit: str) -> None:
-    judge = judged("image-vae", "digits", size="tiny", conditional=conditional)
+    judge = judged(chosen.ELBO, "image-vae", "digits", size="tiny", conditional=conditional)
     judge()
-    assert conditions(judge.units) == conditional
+    assert ("label" in judge.units.nodes) == conditional
     assert judge.figure is not None
     assert judge.figure.unit == unit
 
 
 def test_a_density_is_judged_without_the_label() -> None:
-    judge = judged("naive-bayes", "digits")
+    judge = judged(chosen.LOG_PROB, "naive-bayes", "digits")
     judge()
-    assert conditions(judge.units)
+    assert "label" in judge.units.nodes
     assert judge.figure is not None
     assert judge.figure.unit == "nats"
 
@@ -77,9 +76,8 @@ def test_labels_are_counted() -> None:
 @pytest.mark.parametrize(("window", "known"), [(512, False), (16, True)])
 def test_one_window_alone_has_no_standard_error(verses_txt: Path, window: int, known: bool) -> None:
     settings = {"size": "tiny", "tokenizer": "word", "window": window}
-    made = plan("gpt", verses_txt, settings=settings)
-    assert (len(made.data.validation.x) > 1) == known
-    judge = TextJudge(InDataUnits(made.build(), made.transform()), made.data)
-    judge()
+    judge = judged(chosen.BITS_PER_CHAR, "gpt", verses_txt, **settings)
+    assert (len(judge.data.validation.x) > 1) == known
+    assert list(judge()) == ["bits_per_char", "perplexity", "loss"]
     assert judge.figure is not None
     assert (judge.figure.se is not None) == known

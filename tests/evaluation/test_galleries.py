@@ -8,13 +8,9 @@ from PIL import Image
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Image as Grey
 from ancestral.data.fields import Vector, labelled
+from ancestral.evaluation import Evaluation, bench_of
+from ancestral.evaluation.galleries import columns_for, galleries_of, nearest_of
 from ancestral.evaluation.report import ModelEntry, Section
-from ancestral.evaluation.report.galleries import (
-    columns_for,
-    galleries_of,
-    nearest_of,
-    nearest_rows,
-)
 
 
 def images_of(labels: torch.Tensor, side: int = 8) -> torch.Tensor:
@@ -43,7 +39,7 @@ def pixels(uri: str) -> np.ndarray:
 
 def test_rows_hold_the_images_of_their_label() -> None:
     y = torch.arange(60).flip(0) % 3
-    entry = ModelEntry(name="m", figures={}, samples=images_of(y), sample_labels=y)
+    entry = ModelEntry(name="m", evaluation=Evaluation(samples=images_of(y), given={"label": y}))
     real, made = galleries_of(section_of(entry))
     assert (real.model, made.model) == ("", "m")
     for gallery in (real, made):
@@ -55,24 +51,21 @@ def test_rows_hold_the_images_of_their_label() -> None:
 
 
 def test_samples_without_labels_come_in_plain_rows() -> None:
-    entry = ModelEntry(
-        name="m", figures={}, samples=images_of(torch.arange(50) % 3), samples_are_means=True
-    )
+    entry = ModelEntry(name="m", evaluation=Evaluation(means=images_of(torch.arange(50) % 3)))
     _, made = galleries_of(section_of(entry, labels=4))
     assert [strip.images for strip in made.strips] == [10, 10, 10, 10]
     assert made.caption == "means of p(x | z), not draws"
 
 
 def test_models_without_samples_are_passed_over() -> None:
-    none = ModelEntry(name="a", figures={}, error="failed")
-    empty = ModelEntry(name="b", figures={}, samples=images_of(torch.arange(0)))
-    assert [gallery.model for gallery in galleries_of(section_of(none, empty))] == [""]
-    assert nearest_of(section_of(none, empty)) == []
+    section = section_of(ModelEntry(name="a", error="failed"))
+    assert [gallery.model for gallery in galleries_of(section)] == [""]
+    assert nearest_of(section) == []
 
 
 def test_nearest_stand_under_their_samples() -> None:
     samples, nearest = images_of(torch.tensor([1, 2, 3])), images_of(torch.tensor([4, 5]))
-    entry = ModelEntry(name="m", figures={}, samples=samples, nearest=nearest)
+    entry = ModelEntry(name="m", evaluation=Evaluation(samples=samples, nearest=nearest))
     (gallery,) = nearest_of(section_of(entry))
     assert [strip.label for strip in gallery.strips] == ["sample", "nearest"]
     assert [strip.images for strip in gallery.strips] == [2, 2]
@@ -93,14 +86,11 @@ def test_nearest_rows_of_vectors() -> None:
         test=part,
     )
     x = torch.arange(80.0).reshape(10, 8)
-    entry = ModelEntry(name="m", figures={}, samples=x, nearest=x + 0.5)
+    entry = ModelEntry(name="m", evaluation=Evaluation(samples=x, nearest=x + 0.5))
     section = Section(data=data, entries=[entry])
-    ((name, pairs),) = nearest_rows(section, most=2, columns=3)
+    view = bench_of(data).view(section, {"m": "red"})
+    ((name, pairs),) = view["nearest_rows"]
     assert name == "m"
-    assert pairs == [
-        (["0", "1", "2"], ["0.5", "1.5", "2.5"]),
-        (["8", "9", "10"], ["8.5", "9.5", "10.5"]),
-    ]
-    assert galleries_of(section) == []
-    assert nearest_of(section) == []
-    assert nearest_rows(section_of()) == []
+    assert pairs[1] == ([f"{i}" for i in range(8, 14)], [f"{i}.5" for i in range(8, 14)])
+    assert view["galleries"] == view["nearest"] == []
+    assert bench_of(section_of().data).view(section_of(), {})["nearest_rows"] == []

@@ -1,0 +1,83 @@
+"""What an evaluation must know of a kind of field: one class each, found in ``kinds``."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ancestral.data.dataset import Dataset
+from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.result import Evaluation
+from ancestral.evaluation.setting import Setting
+from ancestral.evaluation.space import Space
+from ancestral.networks.units import InDataUnits
+
+if TYPE_CHECKING:
+    from ancestral.evaluation.plane import Density
+    from ancestral.evaluation.report.entries import Section
+
+Progress: TypeAlias = Callable[[str, float], None]
+"""(what is being done, share done so far)."""
+
+
+class Bench(ABC):
+    """Data of one kind of field, ready to measure any number of models and to show them.
+
+    What does not depend on a model (floors, neighbours among the real data, the training text as a
+    suffix array) is computed when it is first asked for, and kept.
+
+    Args:
+        data: The test split judges; training and validation stand in for the generated
+            examples where a floor is measured, and training is the memorisation test's suspect.
+        setting: Sizes and seed.
+
+    Attributes:
+        likelihoods: Figures, of which a chart shows the first that each model gives.
+    """
+
+    likelihoods: tuple[str, ...] = ("log_prob", "log_prob_iw", "elbo")
+
+    def __init__(self, data: Dataset, setting: Setting) -> None:
+        self.data, self.setting = data, setting
+
+    @abstractmethod
+    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+        """Take every figure that a model can give; it is in evaluation mode."""
+
+    @abstractmethod
+    def show(self, units: InDataUnits) -> Evaluation:
+        """Return samples to look at, where there are any, without measuring anything."""
+
+    @abstractmethod
+    def facts(self) -> list[tuple[str, str]]:
+        """Return what is to be known about the field: term and text."""
+
+    @cached_property
+    def space(self) -> Space:
+        """The space in which examples are compared; a ValueError if they have no distances."""
+        raise ValueError(f"{self.data.name}: {self.data.kind} have no distances")
+
+    def held_out(self) -> str:
+        """Return how many examples judge, in words."""
+        return f"{len(self.data.test):,} examples"
+
+    def pictures(self, units: InDataUnits) -> tuple[tuple[str, str], ...]:
+        """Return captions and SVG texts of what only such models show."""
+        del units
+        return ()
+
+    def density(self, units: InDataUnits) -> "Density | None":
+        """Return log p(x) on the grid of a picture, where there is one."""
+        del units
+
+    def view(self, section: "Section", colors: Mapping[str, str]) -> dict[str, Any]:
+        """Return the parts of a report that show examples, as its template names them."""
+        del section, colors
+        names = ("marginals", "galleries", "nearest", "nearest_rows")
+        return {"plane": None, "large": False, **{name: [] for name in names}}
+
+
+def few(names: Sequence[str], most: int = 12) -> str:
+    """Return the first of some names, and how many more there are."""
+    shown = ", ".join(names[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown

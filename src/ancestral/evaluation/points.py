@@ -1,0 +1,172 @@
+"""Models of examples that have distances: rows and images."""
+
+from dataclasses import replace
+from functools import cached_property, partial
+
+import torch
+from torch import Generator, Tensor
+
+from ancestral.capabilities import Given, Samples, SamplesMeans
+from ancestral.data.dataset import Dataset
+from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.bench import Bench, Progress
+from ancestral.evaluation.drawing import draw, nearest_training
+from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.labels import evaluate_labels
+from ancestral.evaluation.likelihood import bits_per_dim, definitions, likelihoods
+from ancestral.evaluation.quality import Stage, stages
+from ancestral.evaluation.result import Evaluation
+from ancestral.evaluation.setting import LEAST, WIDE, Setting, Sizes
+from ancestral.networks.units import InDataUnits
+
+
+class Points(Bench):
+    """What is common to them: real points in the evaluation space, in an order fixed by the seed.
+
+    Attributes:
+        most: Samples kept for pictures.
+        coding: What ``bits_per_dim`` is; empty where examples are no code.
+        sizes: Of everything that is measured.
+    """
+
+    most: int = 10_000
+    coding: str = ""
+
+    def __init__(self, data: Dataset, setting: Setting) -> None:
+        super().__init__(data, setting)
+        self.sizes = Sizes.of(setting, data)
+
+    @cached_property
+    def orders(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Places in the training, validation and test split, of the last as many as compared."""
+        generator, data = Generator().manual_seed(self.setting.seed), self.data
+        sizes = map(len, (data.train, data.validation, data.test))
+        train, validation, test = (torch.randperm(n, generator=generator) for n in sizes)
+        return train, validation, test[: self.sizes.references]
+
+    @cached_property
+    def train(self) -> Tensor:
+        """All training points, [T, D]."""
+        return self.space(self.data.train.x[self.orders[0]])
+
+    @cached_property
+    def validation(self) -> Tensor:
+        """All validation points, [V, D]."""
+        return self.space(self.data.validation.x[self.orders[1]])
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """Held-out points, [M, D]."""
+        return self.space(self.data.test.x[self.orders[2]])
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """The measures; their floors are taken when they are first asked for."""
+        return stages(self)
+
+    @torch.no_grad()
+    def show(self, units: InDataUnits) -> Evaluation:
+        """Return samples to look at, made from the first test examples' fields if need be."""
+        attempts, order = Attempts(), torch.arange(len(self.data.test))
+
+        def found() -> Evaluation:
+            given = self._given(units, self.most, order)
+            return self._look(units, self._draw(units, self.most, given), given)
+
+        shown = attempts("no samples", found) if units.can(Samples) else None
+        return replace(shown or Evaluation(), notes=tuple(attempts.notes))
+
+    def first(
+        self, units: InDataUnits, drawn: Tensor, given: Given | None
+    ) -> tuple[Tensor, Given | None]:
+        """Return the samples to look at and what is given of them."""
+        del units
+        return drawn[: self.most], given and {k: v[: self.most] for k, v in given.items()}
+
+    def gaps(self, x: Tensor) -> int:
+        """Return how many examples are not whole."""
+        del x
+        return 0
+
+    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+        """Take every figure that the model can give."""
+        data, sizes, setting = self.data, self.sizes, self.setting
+        tell("held-out likelihood", 0.0)
+        figures = likelihoods(units, data, sizes, setting, attempts)
+        best = figures["log_prob"] or figures["elbo"]
+        figures["bits_per_dim"] = bits_per_dim(best, data) if best and self.coding else None
+        texts = definitions(units, sizes, setting.draws)
+        texts |= {"bits_per_dim": self.coding} if self.coding else {}
+        labelled = evaluate_labels(units, data, attempts, seed=setting.seed)
+        figures |= labelled.figures
+        shown = means = None
+        if units.can(Samples):
+            tell("sampling", 0.3)
+            given = self._given(units, sizes.samples, self.orders[2])
+            drawing = partial(self._draw, units, sizes.samples, given)
+            drawn = attempts("samples", drawing)
+            if setting.means and units.can(SamplesMeans):
+                means = attempts("means", partial(drawing, means=True))
+            if drawn is not None:
+                look = partial(self._look, units, drawn, given)
+                shown = attempts("samples to show", look)
+            figures |= self._qualities(drawn, means, attempts, tell)
+            texts |= {name: text for stage in self.stages for name, text in stage.texts.items()}
+        texts |= labelled.definitions
+        return replace(
+            shown or Evaluation(),
+            figures=figures,
+            means=None if means is None else means[: self.most],
+            definitions={name: texts[name] for name in figures if name in texts},
+            confusion=labelled.confusion,
+        )
+
+    def _given(self, units: InDataUnits, n: int, order: Tensor) -> Given | None:
+        """Return what n samples are made from: the fields of test examples, again and again."""
+        given, rows = units.required(self.data.test.given), order[torch.arange(n) % len(order)]
+        return given and {name: value[rows] for name, value in given.items()}
+
+    def _draw(
+        self, units: InDataUnits, n: int, given: Given | None, *, means: bool = False
+    ) -> Tensor:
+        wide = self.data.features > WIDE
+        return draw(units, n, seed=self.setting.seed, wide=wide, given=given, means=means)
+
+    def _look(self, units: InDataUnits, drawn: Tensor, given: Given | None) -> Evaluation:
+        samples, given = self.first(units, drawn, given)
+        nearest = nearest_training(samples, self.data, self.space)
+        return Evaluation(samples=samples, given=given or {}, nearest=nearest)
+
+    def _qualities(
+        self, drawn: Tensor | None, means: Tensor | None, attempts: Attempts, tell: Progress
+    ) -> dict[str, Figure | None]:
+        """Take every measure of samples and means, with its floor."""
+        figures: dict[str, Figure | None] = {}
+        enough = self._enough(attempts)
+        points, mean_points = (
+            self.space(x) if enough and x is not None else None for x in (drawn, means)
+        )
+        for number, stage in enumerate(self.stages):
+            tell(stage.title, 0.4 + 0.6 * number / len(self.stages))
+            figures |= stage.figures(points, attempts)
+            if means is not None:
+                figures |= stage.figures(mean_points, attempts, means=True)
+        return figures
+
+    def _enough(self, attempts: Attempts) -> bool:
+        """Return whether samples can be measured, with a note if not."""
+        train, test = self.sizes.samples, self.sizes.references
+        if min(train, test) < LEAST:
+            problem = (
+                f"needs at least {LEAST} training and {LEAST} test examples, "
+                f"got {train:,} and {test:,}"
+            )
+        elif rows := sum(self.gaps(part.x) for part in (self.data.train, self.data.test)):
+            problem = (
+                "samples are whole rows, and cells are missing in "
+                f"{rows:,} of {len(self.data.train) + len(self.data.test):,} rows"
+            )
+        else:
+            return True
+        attempts.notes.append(f"sample quality: {problem}")
+        return False
