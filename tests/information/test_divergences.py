@@ -80,7 +80,7 @@ def test_the_conjugate_is_the_supremum(divergence: FDivergence) -> None:
     u = torch.logspace(-8, 8, 400_001, dtype=torch.float64)
     critics = divergence.slope(torch.tensor([0.1, 0.5, 0.9, 1.5, 4.0], dtype=torch.float64))
     for t in critics:
-        supremum = (t * u - divergence.generator(u)).max()
+        supremum = (t * u - divergence.f(u)).max()
         assert divergence.conjugate(t).item() == pytest.approx(supremum.item(), abs=1e-7)
 
 

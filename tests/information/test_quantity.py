@@ -5,7 +5,8 @@ import torch
 from torch.distributions import Exponential, MultivariateNormal, Normal, Uniform
 
 from ancestral.information import Quantity, entropy
-from ancestral.information.quantity import draw, exact, log_prob, mean_of
+from ancestral.information.laws import log_prob
+from ancestral.information.quantity import draw, exact, mean_of
 
 
 def test_a_mean_has_its_standard_error() -> None:
@@ -34,8 +35,21 @@ def test_a_base_below_one_is_refused(base: float) -> None:
 
 def test_its_words_say_what_it_is() -> None:
     assert repr(exact(torch.tensor(0.25))) == "0.25 (exact)"
-    assert repr(Quantity(torch.tensor(1.0), torch.tensor(0.5), "estimate")) == "1 (± 0.5)"
+    assert repr(Quantity(torch.tensor(1.0), torch.tensor(0.5), "estimate")) == "1 (estimate, ± 0.5)"
     assert repr(exact(torch.zeros(3))) == "Quantity(exact, shape [3])"
+
+
+def test_what_is_not_a_number_is_not_exact() -> None:
+    broken = exact(torch.tensor([1.0, math.nan]))
+    assert broken.kind == "estimate"
+    assert bool(broken.se.isnan().all())
+
+
+def test_a_sum_is_as_sure_as_its_parts() -> None:
+    parts = [Quantity(torch.tensor(1.0), torch.tensor(0.1), k) for k in ("quadrature", "exact")]
+    total = parts[0] + parts[1]
+    assert (float(total), total.kind) == (2.0, "quadrature")
+    assert float(total.se) == pytest.approx(0.2)
 
 
 def test_draws_repeat_and_leave_the_global_state_alone() -> None:

@@ -1,25 +1,14 @@
 """Estimation: from data to laws, and from densities without a normaliser to draws."""
 
 from ancestral.estimation.chains import Chains, effective_size, r_hat
-from ancestral.estimation.conjugate import (
-    NormalInverseGamma,
-    log_evidence,
-    update_beta,
-    update_dirichlet,
-    update_gamma,
-    update_normal,
-)
 from ancestral.estimation.likelihood import (
     fit_bernoulli,
     fit_categorical,
-    fit_exponential,
     fit_multivariate_normal,
     fit_normal,
-    fit_poisson,
     log_likelihood,
 )
 from ancestral.estimation.markov import (
-    independent_proposal,
     langevin,
     metropolis_hastings,
     random_walk,
@@ -31,28 +20,28 @@ from ancestral.estimation.mixture_prior import (
     TwoGaussians,
     learning_rate_study,
 )
-from ancestral.estimation.priors import (
+from ancestral.estimation.posteriors import (
     gaussian_penalty,
     laplace_penalty,
+    log_evidence,
     map_laplace_mean,
     map_normal_mean,
+    update_beta,
+    update_dirichlet,
+    update_normal,
     weight_decay,
 )
 
 __all__ = [
     "Chains",
     "LearningRateStudy",
-    "NormalInverseGamma",
     "TwoGaussians",
     "effective_size",
     "fit_bernoulli",
     "fit_categorical",
-    "fit_exponential",
     "fit_multivariate_normal",
     "fit_normal",
-    "fit_poisson",
     "gaussian_penalty",
-    "independent_proposal",
     "langevin",
     "laplace_penalty",
     "learning_rate_study",
@@ -67,7 +56,6 @@ __all__ = [
     "unadjusted_langevin",
     "update_beta",
     "update_dirichlet",
-    "update_gamma",
     "update_normal",
     "weight_decay",
 ]

@@ -5,15 +5,7 @@ Every function takes data [K, ...] and returns a torch distribution.
 
 import torch
 from torch import Tensor
-from torch.distributions import (
-    Bernoulli,
-    Categorical,
-    Distribution,
-    Exponential,
-    MultivariateNormal,
-    Normal,
-    Poisson,
-)
+from torch.distributions import Bernoulli, Categorical, Distribution, MultivariateNormal, Normal
 
 from ancestral.errors import DataError
 from ancestral.information.quantity import real
@@ -35,45 +27,35 @@ def fit_normal(x: Tensor) -> Normal:
     """
     check_data(x)
     x = real(x)
-    scale = x.std(dim=0, correction=0)
     if bool((x == x[:1]).all(dim=0).any()):
         raise DataError("a normal law needs values that differ: the likelihood has no maximum")
-    return Normal(x.mean(dim=0), scale)
+    return Normal(x.mean(dim=0), x.std(dim=0, correction=0))
 
 
 def fit_multivariate_normal(x: Tensor) -> MultivariateNormal:
-    """Return the most likely multivariate normal law, covariance with divisor K.
-
-    Args:
-        x: Rows, [K, D].
+    """Return the most likely multivariate normal law of rows [K, D], covariance with divisor K.
 
     Raises:
         ValueError: If x is not [K, D].
         DataError: If there is no row, a value is not finite, or the rows lie in a hyperplane.
-
-    Example:
-        >>> fit_multivariate_normal(torch.randn(10, 3)).event_shape
-        torch.Size([3])
     """
     check_data(x)
     if x.ndim != 2:
         raise ValueError(f"x must be [K, D], got shape {list(x.shape)}")
     x = real(x)
     centred = x - x.mean(dim=0)
-    covariance = centred.mT @ centred / len(x)
-    # A Cholesky factor of a singular matrix may pass by rounding; the rank does not.
-    if _rank(centred) < x.shape[1]:
+    # A Cholesky factor of a singular matrix may pass by rounding; the rank does not, and no unit
+    # makes a column count less.
+    units = centred.abs().amax(dim=0).clamp(min=torch.finfo(x.dtype).tiny)
+    if int(torch.linalg.matrix_rank(centred / units)) < x.shape[1]:
         raise DataError(
             f"{x.shape[1]} columns need rows that span them: the likelihood has no maximum"
         )
-    return MultivariateNormal(x.mean(dim=0), covariance)
+    return MultivariateNormal(x.mean(dim=0), centred.mT @ centred / len(x))
 
 
 def fit_bernoulli(x: Tensor) -> Bernoulli:
-    """Return the most likely Bernoulli law: the share of ones, which may be 0 or 1.
-
-    Args:
-        x: Values 0 or 1, [K, *B].
+    """Return the most likely Bernoulli law of values 0 or 1, [K, *B]: the share of ones.
 
     Raises:
         DataError: If there is no row or a value is neither 0 nor 1.
@@ -83,8 +65,7 @@ def fit_bernoulli(x: Tensor) -> Bernoulli:
         0.75
     """
     check_data(x)
-    if not bool(((x == 0) | (x == 1)).all()):
-        raise DataError(f"a Bernoulli law needs values 0 or 1, got {_first_other(x)}")
+    check_binary(x)
     return Bernoulli(real(x).mean(dim=0))
 
 
@@ -104,37 +85,8 @@ def fit_categorical(x: Tensor, states: int) -> Categorical:
         [0.25, 0.25, 0.5, 0.0]
     """
     check_data(x)
-    if x.ndim != 1 or x.is_floating_point():
-        raise ValueError(f"x must be integers [K], got {x.dtype} {list(x.shape)}")
-    if int(x.min()) < 0 or int(x.max()) >= states:
-        raise DataError(f"states must be in [0, {states}), got {int(x.min())} to {int(x.max())}")
+    check_states(x, states)
     return Categorical(real(x.bincount(minlength=states)) / len(x))
-
-
-def fit_exponential(x: Tensor) -> Exponential:
-    """Return the most likely exponential law: rate 1 / mean, of values >= 0, [K, *B].
-
-    Raises:
-        DataError: If there is no row, a value is negative or not finite, or all are 0.
-    """
-    check_data(x)
-    x = real(x)
-    mean = x.mean(dim=0)
-    if bool((x < 0).any()) or bool((mean == 0).any()):
-        raise DataError("an exponential law needs values of at least 0, not all of them 0")
-    return Exponential(1 / mean)
-
-
-def fit_poisson(x: Tensor) -> Poisson:
-    """Return the most likely Poisson law: the mean of counts, [K, *B].
-
-    Raises:
-        DataError: If there is no row or a value is negative or not whole.
-    """
-    check_data(x)
-    check_counts("a Poisson law", x)
-    x = real(x)
-    return Poisson(x.mean(dim=0))
 
 
 def log_likelihood(law: Distribution, x: Tensor) -> Tensor:
@@ -158,23 +110,25 @@ def check_data(x: Tensor) -> None:
         raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
 
 
-def check_counts(law: str, x: Tensor) -> None:
-    """Check values that a law takes as counts or states.
+def check_binary(x: Tensor) -> None:
+    """Check values of a Bernoulli law.
 
     Raises:
-        DataError: If a value is negative, NaN, infinite or not whole.
+        DataError: If a value is neither 0 nor 1.
     """
-    wrong = (x < 0) | (x != x.round()) | ~x.isfinite() if x.is_floating_point() else x < 0
-    if bool(wrong.any()):
-        raise DataError(
-            f"{law} needs counts: whole numbers of at least 0, got {x[wrong][0].item():g}"
-        )
+    others = x[(x != 0) & (x != 1)]
+    if len(others):
+        raise DataError(f"a Bernoulli law needs values 0 or 1, got {others[0].item():g}")
 
 
-def _rank(centred: Tensor) -> int:
-    scale = centred.abs().amax(dim=0).clamp(min=torch.finfo(centred.dtype).tiny)
-    return int(torch.linalg.matrix_rank(centred / scale))  # No unit makes a column count less.
+def check_states(x: Tensor, states: int) -> None:
+    """Check states [K] of a categorical law.
 
-
-def _first_other(x: Tensor) -> float:
-    return float(x[(x != 0) & (x != 1)].flatten()[0])
+    Raises:
+        ValueError: If x is not integers [K].
+        DataError: If a state is not in [0, states).
+    """
+    if x.ndim != 1 or x.is_floating_point():
+        raise ValueError(f"x must be integers [K], got {x.dtype} {list(x.shape)}")
+    if len(x) and (int(x.min()) < 0 or int(x.max()) >= states):
+        raise DataError(f"states must be in [0, {states}), got {int(x.min())} to {int(x.max())}")

@@ -49,7 +49,8 @@ class TwoGaussians:
             raise ValueError(f"weight must be in [0, 1], got {weight}")
         z = torch.rand(n, generator=generator, dtype=torch.float64) < weight
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        mean, scale = (torch.tensor(pair, dtype=torch.float64)[z.long()] for pair in self._pairs())
+        pairs = (self.means, self.scales)
+        mean, scale = (torch.tensor(pair, dtype=torch.float64)[z.long()] for pair in pairs)
         return mean + scale * noise
 
     def log_prob(self, x: Tensor, logit: Tensor | float) -> Tensor:
@@ -149,11 +150,9 @@ class TwoGaussians:
         return 1 / math.sqrt(examples * information.item())
 
     def _component_logs(self, x: Tensor) -> Tensor:
-        mean, scale = (torch.tensor(pair, dtype=x.dtype)[:, None] for pair in self._pairs())
+        pairs = (self.means, self.scales)
+        mean, scale = (torch.tensor(pair, dtype=x.dtype)[:, None] for pair in pairs)
         return Normal(mean, scale).log_prob(x)
-
-    def _pairs(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        return self.means, self.scales
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,10 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from ancestral.information.count_tails import count_sum
-from ancestral.information.line_means import line_integral
-from ancestral.information.overlaps import log_overlap
-from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
-from ancestral.information.shannon import Law, comparable, expected, known_kl, log_tables
+from ancestral.information.integrals import integral
+from ancestral.information.laws import log_prob
+from ancestral.information.quantity import Quantity, draw, exact, log_base, mean_of
+from ancestral.information.shannon import Law, comparable, expected, kl_terms, known_kl, log_tables
 from ancestral.information.tables import check_joint
 
 
@@ -28,14 +27,11 @@ class FDivergence:
 
     Args:
         name: Its name.
-        generator: f(u) of the ratio u = p / q >= 0, with f(1) = 0.
+        terms: q f(p / q) of log p and log q, both finite.
         conjugate: f*(t) = sup_u (t u - f(u)), of a critic's output t; +inf outside its domain.
         slope: f'(u), the best critic at the ratio u.
         at_zero: f(0), the price of a point of q where p is 0.
         slope_at_infinity: lim f(u) / u, the price of a point of p where q is 0.
-        of_log: f(u) / max(1, u) of t = log u, for any t: it stays right where u is beyond the
-            dtype. From ``generator`` if None.
-        closed_form: The divergence of two distributions where it is known, else None.
 
     Example:
         >>> CHI_SQUARE(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))
@@ -43,23 +39,25 @@ class FDivergence:
     """
 
     name: str
-    generator: Callable[[Tensor], Tensor]
+    terms: Callable[[Tensor, Tensor], Tensor]
     conjugate: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor], Tensor]
     at_zero: float
     slope_at_infinity: float
-    of_log: Callable[[Tensor], Tensor] | None = None
-    closed_form: Callable[[Distribution, Distribution], Quantity | None] | None = None
+
+    def f(self, u: Tensor) -> Tensor:
+        """Return the convex function of the ratio u = p / q >= 0; f(1) = 0."""
+        return self._terms(u.log(), torch.zeros_like(u))
 
     def __call__(
         self, p: Law, q: Law, *, draws: int = 10_000, generator: Generator | None = None
     ) -> Quantity:
         """Return D_f(p || q), [*B], in nats where f has logarithms.
 
-        Exact between finite laws and where there is a closed form; a sum between laws of counts, an
-        integral between univariate densities. Otherwise the mean over ``draws`` from each of p and
-        q, which see a region that only one of them covers; where f is unbounded the ratios may have
-        so heavy a tail that the mean has no standard error: ``se`` is then infinite.
+        Exact between finite laws; a sum between laws of counts, an integral between univariate
+        densities. Otherwise the mean over ``draws`` from each of p and q, which see a region that
+        only one of them covers; where f is unbounded the ratios may have so heavy a tail that the
+        mean has no standard error: ``se`` is then infinite.
 
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
@@ -86,36 +84,24 @@ class FDivergence:
         """
         return critic_p.mean() - self.conjugate(critic_q).mean()
 
-    @torch.no_grad()
     def _known(self, p: Distribution, q: Distribution) -> Quantity | None:
         """Return what needs no draws, or None."""
-        closed = self.closed_form(p, q) if self.closed_form is not None else None
-        if closed is not None:
-            return closed
-        for integral in (count_sum, line_integral):
-            try:
-                return integral(p, q, self._terms)
-            except NotImplementedError:
-                continue
-        return None
+        if self is KL or self is REVERSE_KL:
+            return known_kl(p, q) if self is KL else known_kl(q, p)
+        try:
+            return integral(p, q, self._terms)
+        except NotImplementedError:
+            return None
 
     def _terms(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """Return q f(p / q) at each state, with its limits where p or q is 0."""
         log_p, log_q = torch.broadcast_tensors(log_p, log_q)
         no_p, no_q = log_p == -math.inf, log_q == -math.inf
-        gap = (log_p - log_q).masked_fill(no_p | no_q, 0)
-        terms = torch.maximum(log_p, log_q).exp() * self._share(gap)
+        # Filled before: where a limit holds, the terms and their gradients may be NaN.
+        terms = self.terms(log_p.masked_fill(no_p | no_q, 0), log_q.masked_fill(no_p | no_q, 0))
         terms = torch.where(no_p & ~no_q, log_q.exp() * self.at_zero, terms)
         terms = torch.where(no_q & ~no_p, log_p.exp() * self.slope_at_infinity, terms)
         return terms.masked_fill(no_p & no_q, 0)
-
-    def _share(self, t: Tensor) -> Tensor:
-        """Return f(u) / max(1, u) at u = exp t."""
-        if self.of_log is not None:
-            return self.of_log(t)
-        far = t > 0.9 * math.log(torch.finfo(t.dtype).max)
-        u = t.masked_fill(far, 0).exp()
-        return torch.where(far, self.slope_at_infinity, self.generator(u) / u.clamp(min=1))
 
     def _over_middle(self, p: Distribution, q: Distribution, x: Tensor) -> Tensor:
         """Return q f(p / q) / m at draws x, with m = (p + q) / 2."""
@@ -124,37 +110,35 @@ class FDivergence:
         return self._terms(log_p - middle, log_q - middle)
 
 
-def _by_overlap(p: Distribution, q: Distribution, a: float) -> Quantity | None:
-    """Return |integral of p^a q^(1 - a) - 1|, or None."""
-    try:
-        return exact(log_overlap(p, q, a).expm1().abs())
-    except NotImplementedError:
-        return None
+def _jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
+    middle = torch.logaddexp(log_p, log_q) - math.log(2)
+    return (kl_terms(log_p, middle) + kl_terms(log_q, middle)) / 2
+
+
+def _chi_square(log_p: Tensor, log_q: Tensor) -> Tensor:
+    t = log_p - log_q
+    return (log_q + 2 * t.clamp(min=0)).exp() * torch.expm1(-t.abs()).square()
 
 
 KL = FDivergence(
     "KL",
-    generator=lambda u: torch.xlogy(u, u),
+    terms=kl_terms,
     conjugate=lambda t: (t - 1).exp(),
     slope=lambda u: 1 + u.log(),
     at_zero=0.0,
     slope_at_infinity=math.inf,
-    of_log=lambda t: t * t.clamp(max=0).exp(),
-    closed_form=known_kl,
 )
 REVERSE_KL = FDivergence(
     "reverse KL",
-    generator=lambda u: -u.log(),
+    terms=lambda log_p, log_q: kl_terms(log_q, log_p),
     conjugate=lambda t: torch.where(t < 0, -1 - (-t).log(), math.inf),
     slope=lambda u: -1 / u,
     at_zero=math.inf,
     slope_at_infinity=0.0,
-    of_log=lambda t: -t * (-t.clamp(min=0)).exp(),
-    closed_form=lambda p, q: known_kl(q, p),
 )
 JENSEN_SHANNON = FDivergence(
     "Jensen-Shannon",
-    generator=lambda u: (torch.xlogy(u, u) - torch.xlogy(u + 1, (u + 1) / 2)) / 2,
+    terms=_jensen_shannon,
     conjugate=lambda t: torch.where(2 * t < math.log(2), -(2 - (2 * t).exp()).log() / 2, math.inf),
     slope=lambda u: (math.log(2) + u.log() - torch.log1p(u)) / 2,
     at_zero=math.log(2) / 2,
@@ -162,32 +146,27 @@ JENSEN_SHANNON = FDivergence(
 )
 CHI_SQUARE = FDivergence(
     "chi-square",
-    generator=lambda u: (u - 1).square(),
+    terms=_chi_square,
     conjugate=lambda t: torch.where(t > -2, t + t.square() / 4, -1.0),
     slope=lambda u: 2 * (u - 1),
     at_zero=1.0,
     slope_at_infinity=math.inf,
-    of_log=lambda t: torch.expm1(-t.abs()).square() * t.clamp(min=0).exp(),
-    closed_form=lambda p, q: _by_overlap(p, q, 2.0),
 )
 HELLINGER = FDivergence(
     "squared Hellinger",
-    generator=lambda u: (u.sqrt() - 1).square() / 2,
+    terms=lambda log_p, log_q: ((log_p / 2).exp() - (log_q / 2).exp()).square() / 2,
     conjugate=lambda t: torch.where(t < 0.5, t / (1 - 2 * t), math.inf),
     slope=lambda u: (1 - u.rsqrt()) / 2,
     at_zero=0.5,
     slope_at_infinity=0.5,
-    of_log=lambda t: torch.expm1(-t.abs() / 2).square() / 2,
-    closed_form=lambda p, q: _by_overlap(p, q, 0.5),
 )
 TOTAL_VARIATION = FDivergence(
     "total variation",
-    generator=lambda u: (u - 1).abs() / 2,
+    terms=lambda log_p, log_q: (log_p.exp() - log_q.exp()).abs() / 2,
     conjugate=lambda t: torch.where(t <= 0.5, t.clamp(min=-0.5), math.inf),
     slope=lambda u: (u - 1).sign() / 2,
     at_zero=0.5,
     slope_at_infinity=0.5,
-    of_log=lambda t: -torch.expm1(-t.abs()) / 2,
 )
 
 

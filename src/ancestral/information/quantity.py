@@ -2,32 +2,28 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import (
-    Cauchy,
-    Distribution,
-    HalfCauchy,
-    HalfNormal,
-    MixtureSameFamily,
-    Normal,
-    StudentT,
-)
+from torch.distributions import Distribution
 
 from ancestral.information.heavy_tails import has_error
+
+Kind: TypeAlias = Literal["exact", "quadrature", "estimate"]
+"""From the surest to the least sure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value that says whether it is exact.
+    """A value that says how it was found.
 
     Args:
         value: The value, [*B].
-        se: Its standard error, [*B], same unit; 0 where the value is exact.
-        kind: ``"exact"`` (a closed form or a finite sum) or ``"estimate"`` (Monte Carlo, or a
-            numerical integral, whose ``se`` is then the estimated error).
+        se: Its error, [*B], same unit: 0 where exact, the error of an integral or of an endless
+            sum, the standard error of a mean over draws.
+        kind: ``"exact"`` (a closed form or a finite sum), ``"quadrature"`` (an integral or an
+            endless sum, computed) or ``"estimate"`` (Monte Carlo).
 
     Example:
         >>> from ancestral.information import entropy
@@ -37,7 +33,7 @@ class Quantity:
 
     value: Tensor
     se: Tensor
-    kind: Literal["exact", "estimate"]
+    kind: Kind
 
     def __float__(self) -> float:
         """Return the value; only where it is a single number."""
@@ -46,8 +42,14 @@ class Quantity:
     def __repr__(self) -> str:
         if self.value.ndim:
             return f"Quantity({self.kind}, shape {list(self.value.shape)})"
-        error = "exact" if self.kind == "exact" else f"± {float(self.se):.2g}"
-        return f"{float(self.value):.6g} ({error})"
+        error = "" if self.kind == "exact" else f", ± {float(self.se):.2g}"
+        return f"{float(self.value):.6g} ({self.kind}{error})"
+
+    def __add__(self, other: "Quantity") -> "Quantity":
+        """Return the sum, as sure as the less sure of the two; the errors add up at worst."""
+        kinds: tuple[Kind, ...] = ("exact", "quadrature", "estimate")
+        kind = max(self.kind, other.kind, key=kinds.index)
+        return Quantity(self.value + other.value, self.se + other.se, kind)
 
     def scaled(self, factor: float) -> "Quantity":
         """Return the quantity times a positive factor."""
@@ -74,7 +76,9 @@ def log_base(base: float) -> float:
 
 
 def exact(value: Tensor) -> Quantity:
-    """Return a quantity without error."""
+    """Return a quantity without error; what is NaN is not exact, and its error is NaN too."""
+    if bool(value.isnan().any()):
+        return Quantity(value, torch.full_like(value, math.nan), "estimate")
     return Quantity(value, torch.zeros_like(value), "exact")
 
 
@@ -101,7 +105,7 @@ def mean_of(values: Tensor) -> Quantity:
     # From the median: the mean of heavy tails follows their largest value.
     spread = (values - values.median(dim=0).values).abs()
     se = se.masked_fill(~has_error(spread), math.inf)
-    return Quantity(value, se.masked_fill(~value.isfinite(), 0), "estimate")
+    return Quantity(value, se.masked_fill(value.isinf(), 0), "estimate")
 
 
 @torch.no_grad()
@@ -121,44 +125,3 @@ def draw(p: Distribution, draws: int, generator: Generator | None) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return p.sample(torch.Size([draws]))
-
-
-@torch.no_grad()
-def log_prob(p: Distribution, x: Tensor) -> Tensor:
-    """Return log p(x) in nats with -inf outside the support, where torch would refuse x."""
-    try:
-        inside = p.support.check(x) if p.support is not None else None
-    except NotImplementedError:
-        inside = None
-    if inside is None or bool(inside.all()):
-        return _log_prob(p, x)
-    lead = x.shape[: x.ndim - len(p.batch_shape) - len(p.event_shape)]
-    # Any point inside will do: its density is thrown away.
-    mask = inside.reshape(*inside.shape, *[1] * (x.ndim - inside.ndim))
-    density = _log_prob(p, torch.where(mask, x, p.sample(lead).to(x.dtype)))
-    return density.masked_fill(~inside, -math.inf)
-
-
-def _log_prob(p: Distribution, x: Tensor) -> Tensor:
-    """Return torch's density, but by z and not its square where that may overflow in torch."""
-    if isinstance(p, Normal):
-        z = (x - p.loc) / p.scale
-        return -z.square() / 2 - p.scale.log() - math.log(2 * math.pi) / 2
-    if isinstance(p, HalfNormal):
-        z = x / p.scale
-        return -z.square() / 2 - p.scale.log() - math.log(math.pi / 2) / 2
-    if isinstance(p, Cauchy | StudentT):
-        df = p.df if isinstance(p, StudentT) else torch.ones_like(p.scale)
-        return p.log_prob(p.loc) - (df + 1) * _log_heavy(x - p.loc, p.scale * df.sqrt())
-    if isinstance(p, HalfCauchy):
-        return math.log(2 / math.pi) - p.scale.log() - 2 * _log_heavy(x, p.scale)
-    if isinstance(p, MixtureSameFamily) and not p.event_shape:
-        weights = p.mixture_distribution.logits.log_softmax(dim=-1)
-        return (weights + _log_prob(p.component_distribution, x[..., None])).logsumexp(dim=-1)
-    return p.log_prob(x)
-
-
-def _log_heavy(x: Tensor, scale: Tensor) -> Tensor:
-    """Return log(1 + (x / scale)^2) / 2, where the ratio itself may overflow."""
-    x, scale = torch.broadcast_tensors(x, scale)
-    return torch.hypot(x, scale).log() - scale.log()

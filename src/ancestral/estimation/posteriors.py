@@ -1,0 +1,207 @@
+"""Parameters as random: conjugate posteriors, and priors as penalties on the likelihood.
+
+An update takes the prior as a torch distribution and data [K, ...] and returns the posterior, of the
+same family: more data update the posterior, none leave the prior. ``argmax log p(D | theta) + log
+p(theta)`` is maximum likelihood with a penalty: a prior Normal(0, 1 / lambda) subtracts
+``(lambda / 2) |theta|^2``, a Laplace prior ``lambda |theta|_1``.
+
+Source: Gelman et al. 2013, Bayesian Data Analysis, ch. 2-3.
+"""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+from torch.distributions import Beta, Dirichlet, Distribution, Normal
+
+from ancestral.estimation.likelihood import check_binary, check_data, check_states
+from ancestral.information.quantity import real
+
+
+def update_beta(prior: Beta, x: Tensor) -> Beta:
+    """Return the posterior of the rate of a Bernoulli law: the ones and zeros are added.
+
+    Args:
+        prior: Beta(a, b), batch shape [*B].
+        x: Values 0 or 1, [K, *B].
+
+    Raises:
+        DataError: If a value is neither 0 nor 1.
+
+    Example:
+        >>> posterior = update_beta(Beta(1.0, 1.0), torch.tensor([1, 1, 0]))
+        >>> (posterior.concentration1.item(), posterior.concentration0.item())
+        (3.0, 2.0)
+    """
+    check_binary(x)
+    ones = x.sum(dim=0).to(prior.concentration1.dtype)
+    return Beta(prior.concentration1 + ones, prior.concentration0 + len(x) - ones)
+
+
+def update_dirichlet(prior: Dirichlet, x: Tensor) -> Dirichlet:
+    """Return the posterior of the vector of a categorical law: the counts are added.
+
+    Args:
+        prior: Dirichlet over N states.
+        x: States, integers in [0, N), [K].
+
+    Raises:
+        ValueError: If x is not integers [K].
+        DataError: If a state is out of range.
+
+    Example:
+        >>> update_dirichlet(Dirichlet(torch.ones(3)), torch.tensor([0, 2, 2])).concentration
+        tensor([2., 1., 3.])
+    """
+    states = prior.event_shape[0]
+    check_states(x, states)
+    return Dirichlet(prior.concentration + x.bincount(minlength=states))
+
+
+def update_normal(prior: Normal, x: Tensor, *, scale: float | Tensor) -> Normal:
+    """Return the posterior of the mean of Normal(mean, scale^2): precisions are added.
+
+    Args:
+        prior: Normal law of the mean, batch shape [*B].
+        x: Data, [K, *B].
+        scale: Known standard deviation of the data, > 0, [*B].
+
+    Raises:
+        ValueError: If scale is not above 0.
+
+    Example:
+        >>> posterior = update_normal(Normal(0.0, 1.0), torch.tensor([2.0]), scale=1.0)
+        >>> round(posterior.loc.item(), 4), round(posterior.variance.item(), 4)
+        (1.0, 0.5)
+    """
+    scale = torch.as_tensor(scale, dtype=prior.loc.dtype)  # A float would become float32.
+    if not bool((scale > 0).all()):
+        raise ValueError(f"scale must be above 0, got {scale.tolist()}")
+    precision = 1 / prior.variance + len(x) / scale.square()
+    mean = (prior.loc / prior.variance + x.sum(dim=0) / scale.square()) / precision
+    return Normal(mean, precision.rsqrt())
+
+
+def log_evidence(
+    prior: Distribution, posterior: Distribution, log_likelihood: Tensor, at: Tensor
+) -> Tensor:
+    """Return log p(x) by Bayes' rule, p(x) = p(x | theta) p(theta) / p(theta | x), any theta.
+
+    Args:
+        prior: Law of theta.
+        posterior: Its conjugate update.
+        log_likelihood: log p(x | theta) at ``at``, in nats, [].
+        at: Any theta inside the support of both.
+    """
+    return log_likelihood + prior.log_prob(at) - posterior.log_prob(at)
+
+
+def map_normal_mean(x: Tensor, *, scale: float, prior: Normal) -> Tensor:
+    """Return the most probable mean of Normal(mean, scale^2) under a normal prior, [*B].
+
+    A normal posterior has its mode at its mean; the flat prior gives the mean of the data.
+
+    Args:
+        x: Data, [K, *B].
+        scale: Known standard deviation of the data, > 0.
+        prior: Normal law of the mean.
+
+    Raises:
+        ValueError: If scale is not above 0.
+        DataError: If there is no row or a value is not finite.
+    """
+    check_data(x)
+    return update_normal(prior, real(x), scale=scale).loc
+
+
+def map_laplace_mean(x: Tensor, *, scale: float, rate: float) -> Tensor:
+    """Return the most probable mean of Normal(mean, scale^2) under Laplace(0, 1 / rate), [*B].
+
+    The mean of the data moved towards 0 by rate scale^2 / K, and set to 0 where that passes it:
+    the one-parameter LASSO.
+
+    Source: Tibshirani 1996, Regression shrinkage and selection via the lasso.
+
+    Args:
+        x: Data, [K, *B].
+        scale: Known standard deviation of the data, > 0.
+        rate: Inverse scale of the prior, >= 0.
+
+    Raises:
+        ValueError: If scale is not above 0 or rate < 0.
+        DataError: If there is no row or a value is not finite.
+
+    Example:
+        >>> map_laplace_mean(torch.tensor([2.0, 0.5]).reshape(1, 2), scale=1.0, rate=1.0).tolist()
+        [1.0, 0.0]
+    """
+    check_data(x)
+    if not scale > 0:
+        raise ValueError(f"scale must be above 0, got {scale}")
+    _check_strength("rate", rate)
+    return torch.nn.functional.softshrink(real(x).mean(dim=0), rate * scale**2 / len(x))
+
+
+def gaussian_penalty(parameters: Iterable[Tensor], precision: float) -> Tensor:
+    """Return (lambda / 2) |theta|^2, minus the log of Normal(0, 1 / lambda) but for a constant, [].
+
+    Its gradient is lambda theta: that of ``SGD(weight_decay=lambda)`` where the loss is minus the
+    log-likelihood of all K examples, and of :func:`weight_decay` where it is their mean.
+
+    Args:
+        parameters: theta.
+        precision: lambda, the inverse variance of the prior, >= 0; 0 is the flat prior.
+
+    Raises:
+        ValueError: If precision < 0.
+
+    Example:
+        >>> gaussian_penalty([torch.tensor([1.0, 2.0])], precision=2.0).item()
+        5.0
+    """
+    _check_strength("precision", precision)
+    return precision / 2 * sum((part.square().sum() for part in parameters), torch.zeros(()))
+
+
+def laplace_penalty(parameters: Iterable[Tensor], rate: float) -> Tensor:
+    """Return lambda |theta|_1, minus the log of Laplace(0, 1 / lambda) but for a constant, [].
+
+    Args:
+        parameters: theta.
+        rate: lambda, the inverse scale of the prior, >= 0.
+
+    Raises:
+        ValueError: If rate < 0.
+    """
+    _check_strength("rate", rate)
+    return rate * sum((part.abs().sum() for part in parameters), torch.zeros(()))
+
+
+def weight_decay(precision: float, examples: int) -> float:
+    """Return the ``weight_decay`` of SGD or Adam that is a prior Normal(0, 1 / precision).
+
+    The loss being the MEAN over K examples, log-likelihood and prior are both divided by K: lambda
+    / K (E-M13). Not for AdamW, whose decay acts beside a gradient that is divided by its own size:
+    no amount of data changes the balance of the two, as it changes that of likelihood and prior.
+
+    Args:
+        precision: lambda, inverse variance of the prior, >= 0.
+        examples: K, in the whole data set and not in the batch, at least 1.
+
+    Raises:
+        ValueError: If precision < 0 or examples < 1.
+
+    Example:
+        >>> weight_decay(precision=10.0, examples=1000)
+        0.01
+    """
+    _check_strength("precision", precision)
+    if examples < 1:
+        raise ValueError(f"examples must be at least 1, got {examples}")
+    return precision / examples
+
+
+def _check_strength(name: str, value: float) -> None:
+    if not 0 <= value < math.inf:
+        raise ValueError(f"{name} must be at least 0 and finite, got {value}")

@@ -1,0 +1,234 @@
+"""Integrals and sums over two laws of one number, with an error.
+
+Densities: the line is bent so that tails and poles at the ends fall off exponentially, cut where
+draws say that the laws are, and integrated adaptively (:func:`scipy.integrate.cubature`). Counts:
+summed from the lowest, twice as many each time, until nothing is added.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.integrate import cubature
+from torch import Generator, Tensor
+from torch.distributions import Distribution
+
+from ancestral.information.laws import bounds, is_discrete, log_prob
+from ancestral.information.quantity import Quantity, draw, exact
+
+Terms: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""Maps log p and log q at points, [K, *B], to what is summed, 0 where both laws are."""
+
+_REACH = 200.0  # e^200 in units of the spread, and as near to an end.
+_BATCH = 64
+_COUNTS = 1 << 22
+_DRAWS = 1001
+_SHARES = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
+_PIECES = 200
+_WORST = 1e-4
+"""Error, of the size, above which draws are the better answer."""
+
+
+@torch.no_grad()
+def integral(p: Distribution, q: Distribution | None, terms: Terms) -> Quantity:
+    """Return the integral of t(p(x), q(x)) dx, or the sum over counts, [*B].
+
+    Args:
+        p: A law of one number.
+        q: Another, of the same batch shape [*B]; None for a density of 1 everywhere.
+        terms: t, given the logarithms; t(a p, a q) = a t(p, q).
+
+    Returns:
+        A quadrature; exact where it is infinite, or a sum over finitely many counts.
+
+    Raises:
+        NotImplementedError: If a law is not of one number, or the integral is not found: draws
+            must do.
+    """
+    laws = [p] if q is None else [p, q]
+    discrete = {is_discrete(law) for law in laws}
+    if discrete == {True}:
+        return _sum(laws, terms)
+    if discrete == {False}:
+        return _Line(laws).integral(terms)
+    raise NotImplementedError
+
+
+def integrate(
+    f: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    cuts: NDArray[np.float64],
+    tolerance: float,
+) -> tuple[Tensor, Tensor]:
+    """Return an integral and its error, [*F], of a function that is smooth between cuts.
+
+    Args:
+        f: Maps points [K] to values [K, *F].
+        cuts: Ascending, [M + 1].
+        tolerance: Relative.
+    """
+    low, width = cuts[:-1], np.diff(cuts)
+
+    def sides(u: NDArray[np.float64]) -> NDArray[np.float64]:
+        # All pieces side by side: one call is worth many, and each is halved where one must be.
+        values = f((low + width * u).ravel()).reshape(len(u), len(low), -1)
+        return (values * width[:, None]).sum(axis=1)
+
+    with np.errstate(all="ignore"):
+        shape = f(cuts[:1]).shape[1:]
+        found = cubature(
+            sides, [0.0], [1.0], rtol=tolerance, atol=tolerance / 100, max_subdivisions=_PIECES
+        )
+    estimate, error = (torch.from_numpy(x).reshape(shape) for x in (found.estimate, found.error))
+    return estimate, error
+
+
+def count_table(p: Distribution) -> tuple[Tensor, Tensor, float]:
+    """Return counts of a law, [K], their probabilities, [K], and how much all others weigh.
+
+    Raises:
+        NotImplementedError: If the law is not one of counts, or they are too many.
+    """
+    if is_discrete(p):
+        for x, whole in _windows([p]):
+            masses = log_prob(p, x).exp()
+            missing = 0.0 if whole else abs(1 - masses.sum().item())
+            if missing < 1e-12:
+                return x, masses, missing
+    raise NotImplementedError
+
+
+def _sum(laws: list[Distribution], terms: Terms) -> Quantity:
+    for x, whole in _windows(laws):
+        logs = [log_prob(law, x.reshape(-1, *[1] * len(law.batch_shape))) for law in laws]
+        values = terms(logs[0], logs[-1] if len(logs) > 1 else torch.zeros_like(logs[0]))
+        total, size = values.sum(dim=0), values.abs().sum(dim=0)
+        if whole or bool(total.isinf().all()):
+            return exact(total)
+        last = values[len(x) // 2 :].abs().sum(dim=0)  # What the last doubling added.
+        seen = all(bool((log.exp().sum(dim=0) > 1 - 1e-9).all()) for log in logs)
+        if seen and bool((last <= 1e-12 * size + 1e-15).all()):
+            return Quantity(total, last + 1e-13 * (1 + size), "quadrature")
+    raise NotImplementedError
+
+
+def _windows(laws: list[Distribution]) -> Iterator[tuple[Tensor, bool]]:
+    """Give the counts that laws may have, [K], twice as many each time, and whether they are all."""
+    ends = [bounds(law) for law in laws]
+    low, high = min(float(end[0].min()) for end in ends), max(float(end[1].max()) for end in ends)
+    size = 64
+    while size * max(1, laws[0].batch_shape.numel()) <= _COUNTS and math.isfinite(low):
+        x = torch.arange(low, min(low + size, high + 1), dtype=torch.float64)
+        yield x, low + size > high
+        if low + size > high:
+            return
+        size *= 2
+
+
+class _Line:
+    """The real line as both laws see it, bent by a coordinate v in [-200, 200].
+
+    ``low + s e^v`` on a half-line, ``low + (high - low) / (1 + e^-v)`` on an interval and
+    ``c + s sinh v`` on the whole line.
+    """
+
+    def __init__(self, laws: list[Distribution]) -> None:
+        if laws[0].batch_shape.numel() > _BATCH:
+            raise NotImplementedError
+        self.laws = laws
+        lows, highs = zip(*(bounds(law) for law in laws), strict=True)
+        self.low, self.high = torch.minimum(lows[0], lows[-1]), torch.maximum(highs[0], highs[-1])
+        drawn = [draw(law, _DRAWS, Generator().manual_seed(0)) for law in laws]
+        self.tolerance = 1e-6 if any(x.dtype != torch.float64 for x in drawn) else 1e-11
+        x = torch.cat(drawn).double()
+        self.sorted = [part.sort(dim=0).values for part in x.split(_DRAWS)]
+        self.centre = x.median(dim=0).values
+        spread = (x - self.centre).abs().mean(dim=0)
+        middle = (x - self.centre).abs().median(dim=0).values  # Where there is no mean, a measure.
+        self.scale = torch.where(middle > 0, middle, spread).clamp(min=1e-290)
+        kinds = self.low.isfinite().unique().tolist(), self.high.isfinite().unique().tolist()
+        if len(kinds[0]) + len(kinds[1]) > 2 or not bool(x.isfinite().all()):
+            raise NotImplementedError
+        self.kind = kinds[0][0], kinds[1][0]
+        self.edges = [*lows, *highs]
+
+    def points(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Return x and log dx / dv at v, [K, 1...], as [K, *B]."""
+        if self.kind == (False, False):
+            return self.centre + self.scale * v.sinh(), v.cosh().log() + self.scale.log()
+        if self.kind == (True, True):
+            width, far = self.high - self.low, torch.sigmoid(-v.abs())
+            x = torch.where(v < 0, self.low + width * far, self.high - width * far)
+            x = x.clamp(self.low.nextafter(self.high), self.high.nextafter(self.low))
+            return x, width.log() + far.log() + torch.log1p(-far)
+        sign, end = (1, self.low) if self.kind[0] else (-1, self.high)
+        return end + sign * self.scale * v.exp(), v + self.scale.log()
+
+    def cuts(self) -> list[float]:
+        """Return where the laws lie and where their supports end, in v, ascending."""
+        rows = [part[[int(share * (_DRAWS - 1)) for share in _SHARES]] for part in self.sorted]
+        rows += [torch.broadcast_to(end, self.centre.shape)[None] for end in self.edges]
+        x = torch.cat(rows)
+        if self.kind == (False, False):
+            v = ((x - self.centre) / self.scale).asinh()
+        elif self.kind == (True, True):
+            v = ((x - self.low) / (self.high - x)).log()
+        else:
+            v = ((x - self.low if self.kind[0] else self.high - x) / self.scale).log()
+        inside = v[v.abs() < _REACH]
+        return [-60.0, -20.0, -5.0, *inside.flatten().tolist(), 5.0, 20.0, 60.0]
+
+    def integral(self, terms: Terms) -> Quantity:
+        """Return the integral of the terms, [*B].
+
+        Raises:
+            NotImplementedError: If it is not found.
+        """
+
+        def f(v: NDArray[np.float64]) -> NDArray[np.float64]:
+            x, log_step = self.points(torch.from_numpy(v.reshape(-1, *[1] * self.centre.ndim)))
+            # The step goes in before exp does: near a pole or in a tail one is huge, one tiny.
+            logs = [log_prob(law, x).double() + log_step for law in self.laws]
+            values = terms(logs[0], logs[1] if len(logs) > 1 else log_step.expand(logs[0].shape))
+            return torch.stack((values, *(log.exp() for log in logs)), dim=1).numpy()
+
+        values = torch.from_numpy(f(np.linspace(-_REACH, _REACH, 401)))[:, 0]
+        endless, tails = _ends(values.abs())
+        if bool(endless.all()):
+            return exact(torch.full(endless.shape, math.inf, dtype=torch.float64))
+        cuts = np.array([-_REACH, *np.unique(self.cuts()), _REACH])
+        estimate, error = integrate(
+            lambda v: np.nan_to_num(f(v), posinf=0, neginf=0), cuts, self.tolerance
+        )
+        value, *masses = estimate
+        size = values.nan_to_num(0, 0, 0).abs().sum(dim=0)
+        missing = sum((1 - mass).abs() for mass in masses) + tails
+        error = error[0] + missing * (1 + size) + 2e-14 * (1 + size)
+        if bool((~error.isfinite() | (error > _WORST * (1 + size)) & ~endless).any()):
+            raise NotImplementedError
+        value, error = value.masked_fill(endless, math.inf), error.masked_fill(endless, 0)
+        return Quantity(value, error, "quadrature")
+
+
+def _ends(sizes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where an integral has no bound, and what else is left in its tails, [*B].
+
+    It has none where it is infinite somewhere, where it does not fall off at an end, or where it
+    grows until it is too large or too small a product for a number (NaN).
+
+    Args:
+        sizes: Absolute values over the whole reach of v, evenly spaced, [K, *B].
+    """
+    endless, tails = sizes.isinf().any(dim=0), torch.zeros(sizes.shape[1:]).double()
+    peak = sizes.nan_to_num(0).amax(dim=0)
+    quarter = len(sizes) // 4
+    for side in (sizes, sizes.flip(0)):
+        far, near = side[0].nan_to_num(0), side[quarter].nan_to_num(0)
+        endless |= (far > 0) & (far >= 0.999 * near)
+        tails += torch.where(far > 0, far * _REACH / 2 / (near / far).log(), 0.0)
+        edge = (side[:-1].isnan() & ~side[1:].isnan())[: len(sizes) // 2]
+        inner = side[1 : len(edge) + 1].nan_to_num(0)
+        endless |= (edge & (inner > 1e-6 * peak)).any(dim=0)
+    return endless, tails
