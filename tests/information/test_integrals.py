@@ -257,7 +257,10 @@ def test_full_and_diagonal_gaussians() -> None:
     full = laws.MultivariateNormal(t(-1.0, 2.0), t(3.0, 1.0, 1.0, 1.0).reshape(2, 2))
     diagonal = laws.Independent(laws.Normal(torch.zeros(2).double(), t(1.3, 0.6)), 1)
     dense = laws.MultivariateNormal(diagonal.mean, scale_tril=torch.diag(t(1.3, 0.6)))
-    for got, wanted in ((kl(full, diagonal), kl(full, dense)), (kl(diagonal, full), kl(dense, full))):
+    for got, wanted in (
+        (kl(full, diagonal), kl(full, dense)),
+        (kl(diagonal, full), kl(dense, full)),
+    ):
         assert got.kind == "exact"
         assert float(got) == pytest.approx(float(wanted), abs=1e-12)
 

@@ -1,9 +1,9 @@
 """Parameters as random: conjugate posteriors, and priors as penalties on the likelihood.
 
-An update takes the prior as a torch distribution and data [K, ...] and returns the posterior, of the
-same family: more data update the posterior, none leave the prior. ``argmax log p(D | theta) + log
-p(theta)`` is maximum likelihood with a penalty: a prior Normal(0, 1 / lambda) subtracts
-``(lambda / 2) |theta|^2``, a Laplace prior ``lambda |theta|_1``.
+An update takes the prior as a torch distribution and data [K, ...], and returns the posterior, of
+the same family. ``argmax log p(D | theta) + log p(theta)`` is maximum likelihood with a penalty: a
+prior Normal(0, 1 / lambda) subtracts ``(lambda / 2) |theta|^2``, a Laplace prior ``lambda
+|theta|_1``.
 
 Source: Gelman et al. 2013, Bayesian Data Analysis, ch. 2-3.
 """

@@ -46,7 +46,7 @@ class FDivergence:
     slope_at_infinity: float
 
     def f(self, u: Tensor) -> Tensor:
-        """Return the convex function of the ratio u = p / q >= 0; f(1) = 0."""
+        """Return the convex function at a ratio u = p / q >= 0; it is 0 at 1."""
         return self._terms(u.log(), torch.zeros_like(u))
 
     def __call__(

@@ -15,8 +15,8 @@ from ancestral.information.laws import bounds
 from ancestral.information.quantity import Quantity, exact
 from ancestral.information.tables import check_simplex
 
-_REACH = 36.0
-"""Log odds of the last quantiles: nearer to 1 float64 has no numbers."""
+_REACH = 30.0
+"""Log odds of the last quantiles: nearer to 1 float64 has few numbers."""
 
 
 def wasserstein_of_samples(
@@ -121,9 +121,7 @@ class _Steps:
     missing: float = 0.0
 
     @classmethod
-    def read(
-        cls, name: str, x: Tensor, weights: Tensor | None, missing: float = 0.0
-    ) -> "_Steps":
+    def read(cls, name: str, x: Tensor, weights: Tensor | None, missing: float = 0.0) -> "_Steps":
         if x.ndim != 1 or len(x) == 0 or not bool(x.isfinite().all()):
             raise ValueError(f"{name} must be finite points [N], N >= 1, got {list(x.shape)}")
         x, order = x.to(torch.float64).sort()
@@ -239,11 +237,10 @@ def _integral(
     ends = f(np.array([-1.0, -0.5, 0.5, 1.0]) * _REACH).tolist()
     for far, near in (ends[:2], ends[:1:-1]):
         # Beyond the last quantile what does not fall off has no bound.
-        if far > 0.9 * near and far > 1e-14:
+        if far > 0.9 * near and far > 1e-12:
             return math.inf, 0.0
-        if far > 0:
-            tails += far * _REACH / 2 / math.log(near / far)
+        tails += far * _REACH / 2 / math.log(max(near / far, 1.1)) if far else 0.0
     middle = torch.tensor([-_REACH, -20, -8, -3, 0, 3, 8, 20, _REACH], dtype=torch.float64)
     cuts = torch.cat((*jumps, middle)).unique()
-    value, error = integrate(f, cuts[cuts.abs() <= _REACH].numpy(), 1e-10)
+    value, error = integrate(f, cuts[cuts.abs() <= _REACH].numpy(), 1e-9)
     return float(value) + tails, float(error) + tails
