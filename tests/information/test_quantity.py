@@ -16,6 +16,16 @@ def test_a_mean_has_its_standard_error() -> None:
     assert float(mean.se) == pytest.approx(values.std().item() / 2)
 
 
+def test_which_means_have_an_error() -> None:
+    u = torch.rand(10_000, 300, dtype=torch.float64)
+    for light in (u, -u.log(), u.log().square(), u**-0.25, (u < 0.01).double(), u * 0):
+        assert mean_of(light).se.isfinite().double().mean() > 0.98
+    # From x^-0.5 on the variance is infinite; further on it is seen nearly always.
+    assert mean_of(u**-0.8).se.isinf().double().mean() > 0.75
+    assert mean_of(1e100 * u**-2.0).se.isinf().all()
+    assert mean_of(u[:20] ** -2.0).se.isfinite().all()  # Few draws say nothing.
+
+
 def test_an_infinite_mean_has_no_error() -> None:
     mean = mean_of(torch.tensor([1.0, math.inf]))
     assert (float(mean), float(mean.se)) == (math.inf, 0.0)

@@ -17,11 +17,6 @@ class Chains:
     Args:
         draws: [S, C, *event]: S steps of C chains.
         acceptance: Share of proposals that each chain accepted, [C].
-
-    Example:
-        >>> chains = Chains(torch.randn(200, 4, 2), torch.ones(4))
-        >>> chains.effective_size().shape
-        torch.Size([2])
     """
 
     draws: Tensor
@@ -34,10 +29,6 @@ class Chains:
     def effective_size(self) -> Tensor:
         """Return :func:`effective_size` of the draws, [*event]."""
         return effective_size(self.draws)
-
-    def flat(self) -> Tensor:
-        """Return the draws of all chains, [S * C, *event]."""
-        return self.draws.flatten(0, 1)
 
     def mean(self, f: Callable[[Tensor], Tensor] | None = None) -> Quantity:
         """Return the mean of f(x), x itself if None, with its error sd / sqrt(effective size).

@@ -12,10 +12,7 @@ from ancestral.information.quantity import real
 
 
 def fit_normal(x: Tensor) -> Normal:
-    """Return the most likely normal law: the mean, and the variance with divisor K, not K - 1.
-
-    Args:
-        x: Values, [K, *B]; the batch is fitted entry by entry.
+    """Return the most likely normal law of values [K, *B]; its variance has divisor K, not K - 1.
 
     Raises:
         DataError: If there is no row, a value is not finite, or all values are equal.
@@ -70,11 +67,7 @@ def fit_bernoulli(x: Tensor) -> Bernoulli:
 
 
 def fit_categorical(x: Tensor, states: int) -> Categorical:
-    """Return the most likely categorical law: the share of each state.
-
-    Args:
-        x: States, integers in [0, states), [K].
-        states: Number of states N.
+    """Return the most likely categorical law of states [K], integers: the share of each.
 
     Raises:
         ValueError: If x is not integers [K].

@@ -56,8 +56,7 @@ def metropolis_hastings(
 
     Example:
         >>> chains = metropolis_hastings(
-        ...     lambda x: -x.square() / 2, torch.zeros(4), random_walk(2.4), steps=500,
-        ...     generator=torch.Generator().manual_seed(0))
+        ...     lambda x: -x.square() / 2, torch.zeros(4), random_walk(2.4), steps=500)
         >>> chains.draws.shape
         torch.Size([500, 4])
     """
@@ -86,10 +85,7 @@ def random_walk(scale: float | Tensor) -> Proposal:
     """Return the symmetric proposal x' = x + scale * Normal(0, 1).
 
     About 0.44 accepted in one dimension and 0.234 in many is best (Roberts, Gelman & Gilks 1997):
-    scale 2.4 / sqrt(D) times the target's own.
-
-    Args:
-        scale: > 0, one or one for each coordinate.
+    scale 2.4 / sqrt(D) times the target's own, one or one for each coordinate.
 
     Raises:
         ValueError: If scale is not above 0.
@@ -109,10 +105,6 @@ def langevin(log_density: LogDensity, step_size: float) -> Proposal:
 
     Source: Roberts & Tweedie 1996, Exponential convergence of Langevin distributions and their
     discrete approximations.
-
-    Args:
-        log_density: Of the target, differentiable.
-        step_size: eta > 0.
 
     Raises:
         ValueError: If step_size is not above 0.

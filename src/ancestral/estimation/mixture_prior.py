@@ -77,7 +77,6 @@ class TwoGaussians:
             DataError: If there is no row or a value is not finite.
             ValueError: If a learning rate is not above 0 or epochs < 1.
         """
-        check_data(x)
         rate = torch.as_tensor(learning_rate, dtype=torch.float64)
         if not bool((rate > 0).all()) or epochs < 1:
             raise ValueError(
@@ -85,8 +84,7 @@ class TwoGaussians:
                 f"got {learning_rate} and {epochs}"
             )
         # d log p / d logit = p(z = 1 | x) - r: responsibility less prior.
-        difference = self._component_logs(x.double()).diff(dim=0)[0]
-        difference = difference.reshape(len(x), *[1] * rate.ndim)
+        difference = self._log_ratio(x).reshape(-1, *[1] * rate.ndim)
         logit = torch.full_like(rate, start)
         path = [logit]
         for _ in range(epochs):
@@ -108,8 +106,7 @@ class TwoGaussians:
         Raises:
             DataError: If there is no row or a value is not finite.
         """
-        check_data(x)
-        difference = self._component_logs(x.double()).diff(dim=0)[0]
+        difference = self._log_ratio(x)
         r = torch.tensor(start, dtype=torch.float64).sigmoid()
         path = [r]
         for _ in range(iterations):
@@ -125,15 +122,12 @@ class TwoGaussians:
         Raises:
             DataError: If there is no row or a value is not finite.
         """
-        check_data(x)
-        ratio = self._component_logs(x.double()).diff(dim=0)[0].exp() - 1
+        ratio = self._log_ratio(x).exp() - 1
         low, high = 0.0, 1.0
         for _ in range(60):
             middle = (low + high) / 2
-            if bool((ratio / (1 + middle * ratio)).mean() > 0):
-                low = middle
-            else:
-                high = middle
+            rises = bool((ratio / (1 + middle * ratio)).mean() > 0)
+            low, high = (middle, high) if rises else (low, middle)
         return torch.tensor((low + high) / 2, dtype=torch.float64)
 
     def standard_error(self, weight: float, examples: int) -> float:
@@ -148,6 +142,10 @@ class TwoGaussians:
         density = (1 - weight) * first + weight * second
         information = torch.trapezoid((second - first).square() / density, x)
         return 1 / math.sqrt(examples * information.item())
+
+    def _log_ratio(self, x: Tensor) -> Tensor:
+        check_data(x)
+        return self._component_logs(x.double()).diff(dim=0)[0]
 
     def _component_logs(self, x: Tensor) -> Tensor:
         pairs = (self.means, self.scales)
@@ -174,14 +172,10 @@ class LearningRateStudy:
     def verdicts(self, *, tolerance: float = 1e-3, window: int = 100) -> tuple[str, ...]:
         """Return for each rate ``"converged"``, ``"slow"``, ``"oscillates"`` or ``"stuck"``.
 
-        Args:
-            tolerance: Largest distance from the optimum of the last ``window`` values.
-            window: Steps looked at.
-
-        Returns:
-            A path that is not at the optimum is slow if it never passed it, oscillates if it turns
-            back in every second of the last steps, and is stuck otherwise: one step so long that
-            the sigmoid has saturated, where there is no slope to come back by.
+        A path whose last ``window`` values are not all within ``tolerance`` of the optimum is slow
+        if it never passed it, oscillates if it turns back in every second of these steps, and is
+        stuck otherwise: one step so long that the sigmoid has saturated, where there is no slope
+        to come back by.
         """
         last = self.paths[-window:]
         close = ((last - self.optimum).abs() <= tolerance).all(dim=0)
@@ -189,13 +183,10 @@ class LearningRateStudy:
         turning = (steps[1:] * steps[:-1] < 0).double().mean(dim=0) >= 0.5
         sides = (self.paths > self.optimum).double()
         passed = sides.amin(dim=0) != sides.amax(dim=0)
-        names = []
-        for near, turns, beyond in zip(
-            *(t.tolist() for t in (close, turning, passed)), strict=True
-        ):
-            far = "oscillates" if turns else "stuck" if beyond else "slow"
-            names.append("converged" if near else far)
-        return tuple(names)
+        return tuple(
+            "converged" if near else "oscillates" if turns else "stuck" if beyond else "slow"
+            for near, turns, beyond in zip(close, turning, passed, strict=True)
+        )
 
 
 def learning_rate_study(
@@ -207,15 +198,7 @@ def learning_rate_study(
 ) -> LearningRateStudy:
     """Run gradient descent under each learning rate side by side.
 
-    Args:
-        x: Data, [K].
-        learning_rates: Each > 0.
-        epochs: Steps of each.
-        mixture: The known components; the book's if None.
-
-    Raises:
-        DataError: If there is no row or a value is not finite.
-        ValueError: If a learning rate is not above 0 or epochs < 1.
+    Args and errors are those of :meth:`TwoGaussians.descend`; the mixture is the book's if None.
 
     Example:
         >>> x = TwoGaussians().sample(1000, WEIGHT, generator=torch.Generator().manual_seed(0))

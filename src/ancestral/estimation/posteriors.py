@@ -20,11 +20,7 @@ from ancestral.information.quantity import real
 
 
 def update_beta(prior: Beta, x: Tensor) -> Beta:
-    """Return the posterior of the rate of a Bernoulli law: the ones and zeros are added.
-
-    Args:
-        prior: Beta(a, b), batch shape [*B].
-        x: Values 0 or 1, [K, *B].
+    """Return the posterior of the rate of a Bernoulli law, ones and zeros [K, *B] added.
 
     Raises:
         DataError: If a value is neither 0 nor 1.
@@ -40,11 +36,7 @@ def update_beta(prior: Beta, x: Tensor) -> Beta:
 
 
 def update_dirichlet(prior: Dirichlet, x: Tensor) -> Dirichlet:
-    """Return the posterior of the vector of a categorical law: the counts are added.
-
-    Args:
-        prior: Dirichlet over N states.
-        x: States, integers in [0, N), [K].
+    """Return the posterior of the vector of a categorical law, the counts of states [K] added.
 
     Raises:
         ValueError: If x is not integers [K].
@@ -86,26 +78,21 @@ def update_normal(prior: Normal, x: Tensor, *, scale: float | Tensor) -> Normal:
 def log_evidence(
     prior: Distribution, posterior: Distribution, log_likelihood: Tensor, at: Tensor
 ) -> Tensor:
-    """Return log p(x) by Bayes' rule, p(x) = p(x | theta) p(theta) / p(theta | x), any theta.
+    """Return log p(x) by Bayes' rule, p(x) = p(x | theta) p(theta) / p(theta | x).
 
     Args:
         prior: Law of theta.
         posterior: Its conjugate update.
-        log_likelihood: log p(x | theta) at ``at``, in nats, [].
+        log_likelihood: log p(x | theta), in nats, [], at the same theta.
         at: Any theta inside the support of both.
     """
     return log_likelihood + prior.log_prob(at) - posterior.log_prob(at)
 
 
 def map_normal_mean(x: Tensor, *, scale: float, prior: Normal) -> Tensor:
-    """Return the most probable mean of Normal(mean, scale^2) under a normal prior, [*B].
+    """Return the most probable mean of Normal(mean, scale^2), data [K, *B], under a normal prior.
 
     A normal posterior has its mode at its mean; the flat prior gives the mean of the data.
-
-    Args:
-        x: Data, [K, *B].
-        scale: Known standard deviation of the data, > 0.
-        prior: Normal law of the mean.
 
     Raises:
         ValueError: If scale is not above 0.
@@ -149,12 +136,8 @@ def gaussian_penalty(parameters: Iterable[Tensor], precision: float) -> Tensor:
     Its gradient is lambda theta: that of ``SGD(weight_decay=lambda)`` where the loss is minus the
     log-likelihood of all K examples, and of :func:`weight_decay` where it is their mean.
 
-    Args:
-        parameters: theta.
-        precision: lambda, the inverse variance of the prior, >= 0; 0 is the flat prior.
-
     Raises:
-        ValueError: If precision < 0.
+        ValueError: If the precision lambda is below 0; at 0 the prior is flat.
 
     Example:
         >>> gaussian_penalty([torch.tensor([1.0, 2.0])], precision=2.0).item()
@@ -167,12 +150,8 @@ def gaussian_penalty(parameters: Iterable[Tensor], precision: float) -> Tensor:
 def laplace_penalty(parameters: Iterable[Tensor], rate: float) -> Tensor:
     """Return lambda |theta|_1, minus the log of Laplace(0, 1 / lambda) but for a constant, [].
 
-    Args:
-        parameters: theta.
-        rate: lambda, the inverse scale of the prior, >= 0.
-
     Raises:
-        ValueError: If rate < 0.
+        ValueError: If the rate lambda is below 0.
     """
     _check_strength("rate", rate)
     return rate * sum((part.abs().sum() for part in parameters), torch.zeros(()))

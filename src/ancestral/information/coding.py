@@ -16,10 +16,7 @@ def huffman_lengths(p: Tensor) -> Tensor:
     Source: Huffman 1952, A method for the construction of minimum-redundancy codes.
 
     Args:
-        p: Probabilities, [N]; symbols of probability 0 get a word too, last.
-
-    Returns:
-        Lengths, [N], int64; a single symbol needs no bit.
+        p: Probabilities, [N]; symbols of probability 0 get a word too, a single one needs no bit.
 
     Raises:
         ValueError: If p is not [N] on the simplex.

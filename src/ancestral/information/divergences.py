@@ -14,7 +14,7 @@ from torch.distributions import Distribution
 
 from ancestral.information.integrals import integral
 from ancestral.information.laws import log_prob
-from ancestral.information.quantity import Quantity, draw, exact, log_base, mean_of
+from ancestral.information.quantity import Quantity, draw, exact, mean_of
 from ancestral.information.shannon import Law, comparable, expected, kl_terms, known_kl, log_tables
 from ancestral.information.tables import check_joint
 
@@ -76,11 +76,11 @@ class FDivergence:
         return Quantity((means[0].value + means[1].value) / 2, se, "estimate")
 
     def bound(self, critic_p: Tensor, critic_q: Tensor) -> Tensor:
-        """Return E_p T - E_q f*(T), a lower bound on D_f(p || q), over draws of each, [].
+        """Return E_p T - E_q f*(T), a lower bound on D_f(p || q), of T at draws of each, [].
 
         Args:
-            critic_p: The critic T at draws of p, [N].
-            critic_q: The critic at draws of q, [M].
+            critic_p: T at draws of p, [N].
+            critic_q: T at draws of q, [M].
         """
         return critic_p.mean() - self.conjugate(critic_q).mean()
 
@@ -182,15 +182,7 @@ def jensen_shannon(
 
     Source: Lin 1991, Divergence measures based on the Shannon entropy.
 
-    Args:
-        p: A law.
-        q: Another over the same space.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: From each, where a law is not finite; at least 2.
-        generator: Their source; torch's global one if None.
-
-    Raises:
-        ValueError: As :class:`FDivergence`, or if base <= 1.
+    Args and errors are those of :class:`FDivergence`; base=2 gives bits.
 
     Example:
         >>> jensen_shannon(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), base=2)
@@ -207,28 +199,10 @@ def jensen_shannon_distance(
     The error is that of the square, carried through the root.
 
     Source: Endres & Schindelin 2003, A new metric for probability distributions.
-
-    Raises:
-        ValueError: As :class:`FDivergence`.
     """
     squared = jensen_shannon(p, q, draws=draws, generator=generator)
     square = squared.value.clamp(min=0)  # Rounding may leave equal laws at -1e-17.
     return Quantity(square.sqrt(), (square + squared.se).sqrt() - square.sqrt(), squared.kind)
-
-
-def total_variation(
-    p: Law, q: Law, *, draws: int = 10_000, generator: Generator | None = None
-) -> Quantity:
-    """Return sup_A |p(A) - q(A)|, half the L1 distance, in [0, 1].
-
-    Raises:
-        ValueError: As :class:`FDivergence`.
-
-    Example:
-        >>> total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))
-        0.25 (exact)
-    """
-    return TOTAL_VARIATION(p, q, draws=draws, generator=generator)
 
 
 def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:
@@ -252,53 +226,3 @@ def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:
     log_product = joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
     value = expected(log_joint.flatten(), (log_joint - log_product).flatten())
     return exact(value.clamp(min=0)).in_base(base)
-
-
-def mutual_information_of_samples(
-    x: Tensor, y: Tensor, *, bins: int | None = None, base: float | None = None
-) -> Quantity:
-    """Return the plug-in estimate of the mutual information: that of the table of counts.
-
-    It is biased up by about (N_x - 1)(N_y - 1) / 2N nats, N_x and N_y the states that occur.
-
-    Args:
-        x: States (integers, any dtype) or, with ``bins``, real values, [N].
-        y: The same, [N].
-        bins: Cut real values at their quantiles into this many cells of equal counts.
-        base: Of the logarithm; nats if None, bits if 2.
-
-    Returns:
-        The estimate and its asymptotic standard error, sd of log p(x, y) / p(x) p(y) over sqrt(N).
-
-    Raises:
-        ValueError: If x and y are not [N] with N >= 2, one is NaN, bins < 2, or base <= 1.
-    """
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
-        raise ValueError(
-            f"x and y must both be [N], N >= 2, got {list(x.shape)} and {list(y.shape)}"
-        )
-    if bins is not None and bins < 2:
-        raise ValueError(f"bins must be at least 2, got {bins}")
-    for name, values in (("x", x), ("y", y)):
-        if bool(values.isnan().any()):
-            raise ValueError(
-                f"{name} must hold no NaN, got one in row {int(values.isnan().nonzero()[0])}"
-            )
-    rows, columns = (_states(values, bins) for values in (x, y))
-    cells = (rows * (columns.max() + 1) + columns).unique(return_inverse=True)[1]
-    # Counts at each example: the table itself may be far larger than the data.
-    both, first, second = (
-        states.bincount()[states].to(torch.float64) for states in (cells, rows, columns)
-    )
-    ratio = (both / first * (len(x) / second)).log()
-    value = Quantity(ratio.mean().clamp(min=0), ratio.std() / math.sqrt(len(x)), "estimate")
-    return value if base is None else value.scaled(1 / log_base(base))
-
-
-def _states(values: Tensor, bins: int | None) -> Tensor:
-    if bins is None:
-        return values.unique(return_inverse=True)[1]
-    inner = torch.linspace(0, 1, bins + 1, dtype=torch.float64)[1:-1]
-    values = values.to(torch.float64)
-    cuts = values.sort().values[(inner * len(values)).long()]
-    return torch.bucketize(values, cuts, right=True)

@@ -22,19 +22,11 @@ def monte_carlo(
     Args:
         f: Maps draws [N, *B, *event] to values [N, *F].
         p: The law of x.
-        draws: N, at least 2.
+        draws: N.
         generator: Their source; torch's global one if None.
 
     Raises:
         ValueError: If draws < 2.
-
-    Example:
-        >>> import torch
-        >>> from torch.distributions import Normal
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> second = monte_carlo(torch.square, Normal(0.0, 1.0), generator=generator)
-        >>> abs(second.value - 1) < 4 * second.se
-        tensor(True)
     """
     return mean_of(f(draw(p, draws, generator)))
 
@@ -66,11 +58,6 @@ def variance(x: Tensor, *, correction: int = 0) -> Tensor:
 def covariance(x: Tensor, y: Tensor, *, correction: int = 0) -> Tensor:
     """Return E (x - mean_x)(y - mean_y) over the first axis; 0 does not mean independent.
 
-    Args:
-        x: Values, [N, *B].
-        y: Values, [N, *B].
-        correction: 0 for the divisor N, 1 for N - 1.
-
     Raises:
         ValueError: If N <= correction or the lengths differ.
     """
@@ -87,10 +74,6 @@ def covariance(x: Tensor, y: Tensor, *, correction: int = 0) -> Tensor:
 
 def pearson(x: Tensor, y: Tensor) -> Tensor:
     """Return the correlation Cov / sqrt(V V) over the first axis, in [-1, 1].
-
-    Args:
-        x: Values, [N, *B].
-        y: Values, [N, *B].
 
     Raises:
         ValueError: If a variable is constant, when there is no correlation.

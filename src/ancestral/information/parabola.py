@@ -15,15 +15,10 @@ class ParabolicDensity(Distribution):
     Its primitive is (10 x - x^3 / 3) / 42. Drawing inverts the distribution function: the middle
     root of a cubic.
 
-    Args:
-        dtype: Of draws; torch's default if None.
-
     Example:
         >>> p = ParabolicDensity(dtype=torch.float64)
         >>> round((p.cdf(torch.tensor(-1.0)) - p.cdf(torch.tensor(-2.0))).item(), 5)  # 23/126
         0.18254
-        >>> p.sample(torch.Size([3])).shape
-        torch.Size([3])
     """
 
     has_rsample = False

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal
 
 from ancestral.errors import CapabilityError
+from ancestral.information.laws import bounds
 
 _NODES = 200
 
@@ -31,22 +32,13 @@ def closest_normal(
         p: A law of one real number, batch shape [].
         direction: Which of the two.
         start: Where the search for ``"seek"`` begins, which decides between minima; the moments of
-            p if None. A search from a mode finds that mode.
+            p if None.
 
     Raises:
         ValueError: If p is batched or multivariate, or the direction is unknown.
         CapabilityError: If p has no finite mean and variance, and a start is needed; or if normal
             laws are to seek a density that is 0 on a part of the line.
 
-    Example:
-        >>> from torch.distributions import Categorical, MixtureSameFamily
-        >>> modes = Normal(torch.tensor([-3.0, 3.0]).double(), 0.7)
-        >>> p = MixtureSameFamily(Categorical(torch.ones(2).double()), modes)
-        >>> round(closest_normal(p, "cover").scale.item(), 2)
-        3.08
-        >>> q = closest_normal(p, "seek", start=Normal(2.0, 1.0))
-        >>> round(q.loc.item(), 2), round(q.scale.item(), 2)
-        (3.0, 0.7)
     """
     if p.batch_shape or p.event_shape:
         shape = [*p.batch_shape, *p.event_shape]
@@ -55,17 +47,11 @@ def closest_normal(
         raise ValueError(f"direction must be 'cover' or 'seek', got {direction!r}")
     if direction == "cover":
         return _moments(p)
-    if not _whole_line(p):
+    if any(bool(end.isfinite()) for end in bounds(p)):
         raise CapabilityError(
             f"{type(p).__name__} has density 0 somewhere: no normal law is near it"
         )
     return _seek(p, start or _moments(p))
-
-
-def _whole_line(p: Distribution) -> bool:
-    if p.support is None:
-        return True
-    return bool(p.support.check(torch.tensor([-1e30, 1e30]).to(p.sample().dtype)).all())
 
 
 def _moments(p: Distribution) -> Normal:

@@ -8,8 +8,6 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from ancestral.information.heavy_tails import has_error
-
 Kind: TypeAlias = Literal["exact", "quadrature", "estimate"]
 """From the surest to the least sure."""
 
@@ -24,11 +22,6 @@ class Quantity:
             sum, the standard error of a mean over draws.
         kind: ``"exact"`` (a closed form or a finite sum), ``"quadrature"`` (an integral or an
             endless sum, computed) or ``"estimate"`` (Monte Carlo).
-
-    Example:
-        >>> from ancestral.information import entropy
-        >>> entropy(torch.tensor([0.5, 0.5]), base=2)
-        1 (exact)
     """
 
     value: Tensor
@@ -56,20 +49,12 @@ class Quantity:
         return Quantity(self.value * factor, self.se * factor, self.kind)
 
     def in_base(self, base: float | None) -> "Quantity":
-        """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats.
-
-        Raises:
-            ValueError: If base <= 1.
-        """
+        """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats."""
         return self if base is None else self.scaled(1 / log_base(base))
 
 
 def log_base(base: float) -> float:
-    """Return the nats in one unit of this base.
-
-    Raises:
-        ValueError: If base <= 1.
-    """
+    """Return the nats in one unit of this base, which must be above 1."""
     if not base > 1:
         raise ValueError(f"base must be greater than 1, got {base}")
     return math.log(base)
@@ -92,7 +77,7 @@ def mean_of(values: Tensor) -> Quantity:
 
     An infinite mean has no error: one infinite term among the draws makes it so. Where the tail of
     the values is so heavy that their variance has no bound, the error is infinite: sd / sqrt(N)
-    would understate it (:func:`ancestral.information.heavy_tails.has_error`).
+    would understate it.
 
     Raises:
         ValueError: If N < 2, when there is no standard error.
@@ -103,9 +88,31 @@ def mean_of(values: Tensor) -> Quantity:
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
     # From the median: the mean of heavy tails follows their largest value.
-    spread = (values - values.median(dim=0).values).abs()
-    se = se.masked_fill(~has_error(spread), math.inf)
-    return Quantity(value, se.masked_fill(value.isinf(), 0), "estimate")
+    heavy = _heavy((values - values.median(dim=0).values).abs().detach().double())
+    return Quantity(
+        value, se.masked_fill(heavy, math.inf).masked_fill(value.isinf(), 0), "estimate"
+    )
+
+
+def _heavy(sizes: Tensor) -> Tensor:
+    """Return whether the variance has no bound, as far as the largest sizes tell, [N, *B] to [*B].
+
+    Their tail index k is that of the generalised Pareto law with the probability-weighted moments
+    of the largest min(N / 5, 3 sqrt N). From k = 1/2 on the variance is infinite; the limit leaves
+    room for the error of k. Largest sizes that are equal are a bound.
+
+    Source: Hosking & Wallis 1987, Parameter and quantile estimation for the generalized Pareto
+    distribution; Vehtari et al. 2024, arXiv:1507.02646, sec. 2.4 (how many).
+    """
+    count = int(min(len(sizes) / 5, 3 * math.sqrt(len(sizes))))
+    if count < 5:  # Few draws say nothing.
+        return torch.zeros(sizes.shape[1:], dtype=torch.bool)
+    top = sizes.topk(count + 1, dim=0).values
+    excess = (top[:-1] - top[-1]) / top[0]
+    shares = (torch.arange(count) + 0.65).to(top).reshape(-1, *[1] * (top.ndim - 1)) / count
+    first, second = excess.mean(dim=0), (shares * excess).mean(dim=0)
+    k = 2 - first / (first - 2 * second)
+    return (top[0] > top[1]) & (k > min(0.7, 0.5 + 1.5 / math.sqrt(count)))
 
 
 @torch.no_grad()

@@ -40,11 +40,7 @@ def check_simplex(p: Tensor, *, tolerance: float | None = None) -> Tensor:
 
 
 def check_joint(joint: Tensor) -> Tensor:
-    """Return a joint table if all its entries together lie on the simplex.
-
-    Raises:
-        ValueError: As :func:`check_simplex`.
-    """
+    """Return a joint table if it is on the simplex; errors are those of :func:`check_simplex`."""
     check_simplex(joint.flatten())
     return joint
 
@@ -53,7 +49,7 @@ def marginal(joint: Tensor, keep: Sequence[int]) -> Tensor:
     """Return the table of some variables, the others summed out: p(x) = sum_y p(x, y).
 
     Args:
-        joint: Joint table, one axis for each variable.
+        joint: Joint table.
         keep: Axes to keep; the result has them in this order.
 
     Raises:
@@ -70,10 +66,6 @@ def marginal(joint: Tensor, keep: Sequence[int]) -> Tensor:
 
 def conditional(joint: Tensor, given: Mapping[int, int]) -> Tensor:
     """Return the table of the other variables given some: the slice, over its own sum.
-
-    Args:
-        joint: Joint table.
-        given: State of each observed axis.
 
     Raises:
         ValueError: If the table is off the simplex, or an axis or state is unknown.
@@ -119,12 +111,7 @@ def posterior(prior: Tensor, likelihood: Tensor) -> Tensor:
 
 
 def independent(joint: Tensor, *, tolerance: float = 1e-12) -> bool:
-    """Whether all variables of a joint table are independent: p(x, y) = p(x) p(y) everywhere.
-
-    Args:
-        joint: Joint table.
-        tolerance: Largest difference of an entry that counts as rounding.
-    """
+    """Whether the variables of a joint table are independent: p(x, y) = p(x) p(y)."""
     product = torch.ones((), dtype=joint.dtype)
     for axis in range(joint.ndim):
         product = product[..., None] * marginal(joint, [axis])
@@ -139,8 +126,7 @@ def chain_factors(joint: Tensor, order: Sequence[int]) -> list[Tensor]:
         order: Every axis once.
 
     Returns:
-        Factor n has n axes, in the given order, the last one the variable itself. Rows whose
-        condition has probability 0 are 0.
+        Factors; n has n axes, in the given order. Rows whose condition has probability 0 are 0.
 
     Raises:
         ValueError: If the table is off the simplex or ``order`` is not a permutation.
@@ -164,12 +150,9 @@ def chain_product(factors: Sequence[Tensor], order: Sequence[int]) -> Tensor:
 
 
 def expectation(table: Tensor, values: Tensor) -> Tensor:
-    """Return E[f] = sum_x f(x) p(x) of values that may be infinite where p is 0, [].
+    """Return E[f] = sum_x f(x) p(x), []; the values may be infinite where p is 0.
 
-    Args:
-        table: Joint table.
-        values: f at each entry, broadcast to the table: a function that leaves a variable out
-            has size 1 there.
+    They are broadcast to the table: a function that leaves a variable out has size 1 there.
     """
     check_joint(table)
     return torch.where(table > 0, table * values, 0).sum()
