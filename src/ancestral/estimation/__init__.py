@@ -1,13 +1,6 @@
 """Estimation: from data to laws, and from densities without a normaliser to draws."""
 
 from ancestral.estimation.chains import Chains, effective_size, r_hat
-from ancestral.estimation.likelihood import (
-    fit_bernoulli,
-    fit_categorical,
-    fit_multivariate_normal,
-    fit_normal,
-    log_likelihood,
-)
 from ancestral.estimation.markov import (
     langevin,
     metropolis_hastings,
@@ -20,14 +13,16 @@ from ancestral.estimation.mixture_prior import (
     TwoGaussians,
     learning_rate_study,
 )
-from ancestral.estimation.posteriors import (
+from ancestral.estimation.parameters import (
+    fit_bernoulli,
+    fit_normal,
     gaussian_penalty,
     laplace_penalty,
     log_evidence,
+    log_likelihood,
     map_laplace_mean,
     map_normal_mean,
     update_beta,
-    update_dirichlet,
     update_normal,
     weight_decay,
 )
@@ -38,8 +33,6 @@ __all__ = [
     "TwoGaussians",
     "effective_size",
     "fit_bernoulli",
-    "fit_categorical",
-    "fit_multivariate_normal",
     "fit_normal",
     "gaussian_penalty",
     "langevin",
@@ -55,7 +48,6 @@ __all__ = [
     "transition_matrix",
     "unadjusted_langevin",
     "update_beta",
-    "update_dirichlet",
     "update_normal",
     "weight_decay",
 ]

@@ -49,12 +49,9 @@ def r_hat(draws: Tensor) -> Tensor:
     Source: Gelman et al. 2013, Bayesian Data Analysis, sec. 11.4; Vehtari et al. 2021,
     arXiv:1903.08008, eq. 3 (without ranks).
 
-    Args:
-        draws: [S, C, *event], S >= 4.
-
     Returns:
-        For each coordinate, [*event]; NaN where all draws are equal, +inf where every half stands
-        still at its own value.
+        For each coordinate of draws [S, C, *event], [*event]; NaN where all draws are equal, +inf
+        where every half stands still at its own value.
 
     Raises:
         ValueError: If S < 4.
@@ -80,11 +77,9 @@ def effective_size(draws: Tensor) -> Tensor:
     Source: Geyer 1992, Practical Markov chain Monte Carlo; Vehtari et al. 2021, arXiv:1903.08008,
     eq. 10-13.
 
-    Args:
-        draws: [S, C, *event], S >= 4.
-
     Returns:
-        For each coordinate, [*event], at most S C log10(S C); NaN where all draws are equal.
+        For each coordinate of draws [S, C, *event], [*event], at most S C log10(S C); NaN where
+        all draws are equal.
 
     Raises:
         ValueError: If S < 4.

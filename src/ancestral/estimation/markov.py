@@ -138,13 +138,8 @@ def unadjusted_langevin(
     Only the gradient is needed, but the stationary law is p up to an error of order eta: for
     Normal(0, 1) its variance is 1 / (1 - eta / 4).
 
-    Args:
-        gradient: Maps states [C, *event] to grad log p, the same shape.
-        start: First states, [C, *event].
-        step_size: eta > 0.
-        steps: Draws kept of each chain, at least 1.
-        warmup: Steps made before, and thrown away.
-        generator: Source of the noise; torch's global one if None.
+    The gradient maps states [C, *event] to grad log p; the rest is as in
+    :func:`metropolis_hastings`.
 
     Raises:
         ValueError: If step_size is not above 0, steps < 1, or warmup < 0.
@@ -174,12 +169,11 @@ def score(log_density: LogDensity, x: Tensor) -> Tensor:
 def transition_matrix(p: Tensor, proposal: Tensor) -> Tensor:
     """Return the Metropolis-Hastings kernel of a chain with finitely many states, [N, N].
 
+    Row i holds the law of the next state after i; p_i K_ij = p_j K_ji.
+
     Args:
         p: Target, [N], on the simplex.
         proposal: q(j | i) in row i, [N, N], each row on the simplex.
-
-    Returns:
-        Row i holds the law of the next state after i; p_i K_ij = p_j K_ji.
 
     Raises:
         ValueError: If p or a row is off the simplex, or the shapes differ.

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.distributions import Normal
 from torch.nn.functional import logsigmoid
 
-from ancestral.estimation.likelihood import check_data
+from ancestral.estimation.parameters import check_data
 
 MEANS, SCALES, WEIGHT = (-1.0, 3.0), (1.0, 2.0), 0.8
 
@@ -22,10 +22,6 @@ MEANS, SCALES, WEIGHT = (-1.0, 3.0), (1.0, 2.0), 0.8
 @dataclass(frozen=True, slots=True)
 class TwoGaussians:
     """A mixture (1 - r) N(m_0, s_0^2) + r N(m_1, s_1^2) of which only r is unknown.
-
-    Args:
-        means: Of the two components.
-        scales: Standard deviations of the two components, > 0.
 
     Example:
         >>> x = TwoGaussians().sample(1000, WEIGHT, generator=torch.Generator().manual_seed(0))
@@ -66,12 +62,12 @@ class TwoGaussians:
 
         Args:
             x: Data, [K].
-            learning_rate: Of plain gradient descent on the logit; several are run side by side.
+            learning_rate: Of plain gradient descent on the logit; several, T, run side by side.
             epochs: Number of steps.
             start: First logit; 0.5 is the book's, so that r starts at 0.6225.
 
         Returns:
-            The estimates, [epochs + 1, *T], T the number of learning rates if several.
+            The estimates, [epochs + 1], or [epochs + 1, T].
 
         Raises:
             DataError: If there is no row or a value is not finite.
@@ -157,11 +153,8 @@ class TwoGaussians:
 class LearningRateStudy:
     """The data of the book's figure 40: how r moves under each learning rate.
 
-    Args:
-        learning_rates: The grid.
-        paths: Estimates, [epochs + 1, rates].
-        losses: Minus the mean log-likelihood at each, nats, [epochs + 1, rates].
-        optimum: The maximum-likelihood r.
+    Estimates r and losses (minus the mean log-likelihood, nats) are [epochs + 1, rates]; the
+    optimum is the maximum-likelihood r.
     """
 
     learning_rates: tuple[float, ...]

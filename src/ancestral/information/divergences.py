@@ -56,8 +56,7 @@ class FDivergence:
 
         Exact between finite laws; a sum between laws of counts, an integral between univariate
         densities. Otherwise the mean over ``draws`` from each of p and q, which see a region that
-        only one of them covers; where f is unbounded the ratios may have so heavy a tail that the
-        mean has no standard error: ``se`` is then infinite.
+        only one of them covers; ``se`` is infinite where the tail of the ratios is too heavy.
 
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
@@ -76,12 +75,7 @@ class FDivergence:
         return Quantity((means[0].value + means[1].value) / 2, se, "estimate")
 
     def bound(self, critic_p: Tensor, critic_q: Tensor) -> Tensor:
-        """Return E_p T - E_q f*(T), a lower bound on D_f(p || q), of T at draws of each, [].
-
-        Args:
-            critic_p: T at draws of p, [N].
-            critic_q: T at draws of q, [M].
-        """
+        """Return E_p T - E_q f*(T), a lower bound on D_f(p || q), of T at draws, []."""
         return critic_p.mean() - self.conjugate(critic_q).mean()
 
     def _known(self, p: Distribution, q: Distribution) -> Quantity | None:
@@ -206,11 +200,7 @@ def jensen_shannon_distance(
 
 
 def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:
-    """Return I(x; y) = KL(p(x, y) || p(x) p(y)) of a joint table, 0 only if independent.
-
-    Args:
-        joint: Joint table, [N, M].
-        base: Of the logarithm; nats if None, bits if 2.
+    """Return I(x; y) = KL(p(x, y) || p(x) p(y)) of a table [N, M], 0 only if independent.
 
     Raises:
         ValueError: If the table is not [N, M] or off the simplex, or base <= 1.

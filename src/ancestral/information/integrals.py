@@ -41,9 +41,6 @@ def integral(p: Distribution, q: Distribution | None, terms: Terms) -> Quantity:
         q: Another, of the same batch shape [*B]; None for a density of 1 everywhere.
         terms: t, given the logarithms; t(a p, a q) = a t(p, q).
 
-    Returns:
-        A quadrature; exact where it is infinite, or a sum over finitely many counts.
-
     Raises:
         NotImplementedError: If a law is not of one number, or the integral is not found: draws
             must do.
@@ -62,13 +59,7 @@ def integrate(
     cuts: NDArray[np.float64],
     tolerance: float,
 ) -> tuple[Tensor, Tensor]:
-    """Return an integral and its error, [*F], of a function that is smooth between cuts.
-
-    Args:
-        f: Maps points [K] to values [K, *F].
-        cuts: Ascending, [M + 1].
-        tolerance: Relative.
-    """
+    """Return the integral and its error, [*F], of f: [K] -> [K, *F], smooth between the cuts."""
     low, width = cuts[:-1], np.diff(cuts)
 
     def sides(u: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -78,9 +69,8 @@ def integrate(
 
     with np.errstate(all="ignore"):
         shape = f(cuts[:1]).shape[1:]
-        found = cubature(
-            sides, [0.0], [1.0], rtol=tolerance, atol=tolerance / 100, max_subdivisions=_PIECES
-        )
+        within = {"rtol": tolerance, "atol": tolerance / 100, "max_subdivisions": _PIECES}
+        found = cubature(sides, [0.0], [1.0], **within)
     estimate, error = (torch.from_numpy(x).reshape(shape) for x in (found.estimate, found.error))
     return estimate, error
 
@@ -89,7 +79,7 @@ def count_table(p: Distribution) -> tuple[Tensor, Tensor, float]:
     """Return counts of a law, [K], their probabilities, [K], and what all others weigh at most.
 
     Raises:
-        NotImplementedError: If the law is not one of counts, or they are too many.
+        NotImplementedError: If the law is not one of counts, or has too many.
     """
     if is_discrete(p):
         for x, whole in _windows([p]):
@@ -144,9 +134,8 @@ class _Line:
         x = torch.cat(drawn).double()
         self.sorted = [part.sort(dim=0).values for part in x.split(_DRAWS)]
         self.centre = x.median(dim=0).values
-        spread = (x - self.centre).abs().mean(dim=0)
-        middle = (x - self.centre).abs().median(dim=0).values  # Where there is no mean, a measure.
-        self.scale = torch.where(middle > 0, middle, spread).clamp(min=1e-290)
+        # Where there is no mean the median is still a measure.
+        self.scale = (x - self.centre).abs().median(dim=0).values.clamp(min=1e-290)
         kinds = self.low.isfinite().unique().tolist(), self.high.isfinite().unique().tolist()
         if len(kinds[0]) + len(kinds[1]) > 2 or not bool(x.isfinite().all()):
             raise NotImplementedError
@@ -211,10 +200,7 @@ def _ends(sizes: Tensor) -> tuple[Tensor, Tensor]:
     """Return where an integral has no bound, and what else is left in its tails, [*B].
 
     It has none where it is infinite somewhere, where it does not fall off at an end, or where it
-    grows until it is too large or too small a product for a number (NaN).
-
-    Args:
-        sizes: Absolute values over the whole reach of v, evenly spaced, [K, *B].
+    grows until it is no number (NaN), of absolute values evenly spaced over all v, [K, *B].
     """
     endless, tails = sizes.isinf().any(dim=0), torch.zeros(sizes.shape[1:]).double()
     peak = sizes.nan_to_num(0).amax(dim=0)

@@ -38,8 +38,8 @@ def bounds(p: Distribution) -> tuple[Tensor, Tensor]:
         for transform in p.transforms:
             if not transform.bijective:
                 raise NotImplementedError
-            ends = transform(low), transform(high)
-            low, high = torch.minimum(*ends), torch.maximum(*ends)
+            ends = torch.stack([torch.as_tensor(transform(end)) for end in (low, high)])
+            low, high = ends.amin(dim=0), ends.amax(dim=0)
         return low, high
     if isinstance(p, Bernoulli):
         return torch.tensor(0.0).double(), torch.tensor(1.0).double()

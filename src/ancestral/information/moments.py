@@ -40,9 +40,7 @@ def variance(x: Tensor, *, correction: int = 0) -> Tensor:
     Source: Chan, Golub & LeVeque 1983, Algorithms for computing the sample variance (the corrected
     two-pass algorithm).
 
-    Args:
-        x: Values, [N, *B].
-        correction: 0 for the divisor N (maximum likelihood), 1 for N - 1 (unbiased).
+    The divisor is N (maximum likelihood), or N - 1 (unbiased) with a correction of 1.
 
     Raises:
         ValueError: If N <= correction.

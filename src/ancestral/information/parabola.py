@@ -21,13 +21,9 @@ class ParabolicDensity(Distribution):
         0.18254
     """
 
-    has_rsample = False
-
-    def __init__(
-        self, *, dtype: torch.dtype | None = None, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, *, dtype: torch.dtype | None = None) -> None:
         self.dtype = dtype or torch.get_default_dtype()
-        super().__init__(validate_args=validate_args)
+        super().__init__()
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:

@@ -7,7 +7,8 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from torch.distributions import Distribution, Normal
 
 from ancestral.errors import CapabilityError
@@ -38,7 +39,6 @@ def closest_normal(
         ValueError: If p is batched or multivariate, or the direction is unknown.
         CapabilityError: If p has no finite mean and variance, and a start is needed; or if normal
             laws are to seek a density that is 0 on a part of the line.
-
     """
     if p.batch_shape or p.event_shape:
         shape = [*p.batch_shape, *p.event_shape]
@@ -67,19 +67,15 @@ def _seek(p: Distribution, start: Normal) -> Normal:
         torch.from_numpy(values) for values in np.polynomial.hermite_e.hermegauss(_NODES)
     )
     weights = weights / weights.sum()
-    loc = start.loc.detach().double().clone().requires_grad_()
-    log_scale = start.scale.detach().double().log().requires_grad_()
-    optimizer = torch.optim.LBFGS(
-        [loc, log_scale], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe"
-    )
 
-    def divergence() -> Tensor:
-        optimizer.zero_grad()
+    @torch.enable_grad()
+    def divergence(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        theta = torch.from_numpy(at).requires_grad_()
+        loc, log_scale = theta
         # Minus the entropy of q is minus log scale, and a constant.
         loss = -log_scale - (weights * p.log_prob(loc + log_scale.exp() * nodes)).sum()
-        loss.backward()
-        return loss
+        return loss.item(), torch.autograd.grad(loss, theta)[0].numpy()
 
-    with torch.enable_grad():
-        optimizer.step(divergence)
-    return Normal(loc.detach(), log_scale.detach().exp())
+    first = [start.loc.item(), start.scale.log().item()]
+    loc, log_scale = minimize(divergence, first, jac=True, options={"gtol": 1e-10}).x
+    return Normal(torch.tensor(loc).double(), torch.tensor(log_scale).double().exp())

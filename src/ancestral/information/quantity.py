@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Generator, Tensor
@@ -40,17 +40,13 @@ class Quantity:
 
     def __add__(self, other: "Quantity") -> "Quantity":
         """Return the sum, as sure as the less sure of the two; the errors add up at worst."""
-        kinds: tuple[Kind, ...] = ("exact", "quadrature", "estimate")
-        kind = max(self.kind, other.kind, key=kinds.index)
-        return Quantity(self.value + other.value, self.se + other.se, kind)
-
-    def scaled(self, factor: float) -> "Quantity":
-        """Return the quantity times a positive factor."""
-        return Quantity(self.value * factor, self.se * factor, self.kind)
+        _, less = sorted((self, other), key=lambda part: get_args(Kind).index(part.kind))
+        return Quantity(self.value + other.value, self.se + other.se, less.kind)
 
     def in_base(self, base: float | None) -> "Quantity":
         """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats."""
-        return self if base is None else self.scaled(1 / log_base(base))
+        unit = 1.0 if base is None else log_base(base)
+        return Quantity(self.value / unit, self.se / unit, self.kind)
 
 
 def log_base(base: float) -> float:

@@ -2,7 +2,8 @@
 
 Laws are torch distributions, or tensors of probabilities over the last axis. A closed form of
 torch's or a finite sum is ``exact``; between laws of one number follows a ``quadrature`` with its
-error, and otherwise the mean over draws, an ``estimate`` with its standard error.
+error, and otherwise the mean over ``draws`` (from p, at least 2, by ``generator`` or torch's global
+one), an ``estimate`` with its standard error. Values are in nats; ``base=2`` gives bits.
 """
 
 import math
@@ -16,8 +17,6 @@ from torch.distributions import (
     Distribution,
     Geometric,
     Independent,
-    MultivariateNormal,
-    Normal,
     Poisson,
     TransformedDistribution,
     Uniform,
@@ -70,16 +69,7 @@ def self_information(
 def entropy(
     p: Law, *, base: float | None = None, draws: int = 10_000, generator: Generator | None = None
 ) -> Quantity:
-    """Return E_p[-log p(x)]; the differential entropy of a density, which may be negative.
-
-    Args:
-        p: A law.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: Number of draws where nothing better is known, at least 2.
-        generator: Their source; torch's global one if None.
-
-    Returns:
-        The entropy, [*B]; 0 log 0 is 0.
+    """Return E_p[-log p(x)], [*B]; the differential entropy of a density may be negative.
 
     Raises:
         ValueError: If base <= 1, draws < 2, or probabilities are off the simplex.
@@ -103,12 +93,9 @@ def cross_entropy(
     draws: int = 10_000,
     generator: Generator | None = None,
 ) -> Quantity:
-    """Return E_p[-log q(x)] = H(p) + KL(p || q): symbols of p coded with the code made for q.
+    """Return E_p[-log q(x)] = H(p) + KL(p || q), [*B]: what p costs with the code made for q.
 
-    Args and errors are those of :func:`kl`.
-
-    Returns:
-        The cross-entropy, [*B]; +inf where q is 0 and p is not.
+    It is +inf where q is 0 and p is not. Errors are those of :func:`kl`.
 
     Example:
         >>> cross_entropy(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]), base=4).value.item()
@@ -132,22 +119,11 @@ def kl(
     draws: int = 10_000,
     generator: Generator | None = None,
 ) -> Quantity:
-    """Return the Kullback-Leibler divergence E_p[log p(x) - log q(x)] >= 0; 0 only if p = q.
+    """Return the Kullback-Leibler divergence E_p[log p(x) - log q(x)] >= 0, [*B]; 0 only if p = q.
 
-    Not symmetric, and no triangle inequality (E-M12). Closed forms are torch's, but for those of
-    its registry that are wrong.
+    It is +inf where q is 0 and p is not, not symmetric, and has no triangle inequality (E-M12).
 
     Source: Kullback & Leibler 1951, On information and sufficiency.
-
-    Args:
-        p: The law that is averaged over.
-        q: The other one, over the same space.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: From p, where nothing better is known; at least 2.
-        generator: Their source; torch's global one if None.
-
-    Returns:
-        The divergence, [*B]; +inf where q is 0 and p is not.
 
     Raises:
         ValueError: If the tables differ in size or are off the simplex, a law is a table and the
@@ -173,11 +149,7 @@ def expected(log_p: Tensor, values: Tensor) -> Tensor:
 
 
 def comparable(p: Law, q: Law) -> tuple[Distribution, Distribution]:
-    """Return two laws of one space with one batch shape, so that draws of one suit the other.
-
-    Raises:
-        ValueError: If one is a table, or their event shapes differ.
-    """
+    """Return two laws of one space with one batch shape, so that draws of one suit the other."""
     p, q = _sampled(p), _sampled(q)
     if p.event_shape != q.event_shape:
         shapes = f"{list(p.event_shape)} and {list(q.event_shape)}"
@@ -188,11 +160,7 @@ def comparable(p: Law, q: Law) -> tuple[Distribution, Distribution]:
 
 
 def log_tables(p: Law, q: Law) -> tuple[Tensor | None, Tensor | None]:
-    """Return the log-probabilities of both laws' states, [*B, N], None for one without a table.
-
-    Raises:
-        ValueError: If they have a different number of states, or one is off the simplex.
-    """
+    """Return the log-probabilities of both laws' states, [*B, N], None for one without a table."""
     log_p, log_q = _log_table(p), _log_table(q)
     if log_p is not None and log_q is not None and log_p.shape[-1] != log_q.shape[-1]:
         raise ValueError(
@@ -211,10 +179,7 @@ def known_kl(p: Law, q: Law) -> Quantity | None:
     if log_p is not None and log_q is not None:
         return exact(expected(log_p, log_p - log_q).clamp(min=0))
     p, q = comparable(p, q)
-    try:
-        apart = _outside(p, q)
-    except NotImplementedError:  # Of several numbers, or of no known support.
-        apart = torch.zeros(p.batch_shape, dtype=torch.bool)
+    apart = _outside(p, q)
     if apart.numel() and bool(apart.all()):
         return exact(torch.full(apart.shape, math.inf))
     for form in (_registered, lambda p, q: integral(p, q, kl_terms)):
@@ -233,24 +198,22 @@ def kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
 
 
 def _outside(p: Distribution, q: Distribution) -> Tensor:
-    """Return where a law of one number has a support that the other does not cover, [*B].
-
-    Raises:
-        NotImplementedError: If a support is not known.
-    """
-    (low, high), (floor, ceiling) = bounds(p), bounds(q)
-    # A single point weighs nothing under a density, and a density nothing under single points.
-    apart = (low < floor) | (high > ceiling) | torch.tensor(is_discrete(p) != is_discrete(q))
+    """Return where a law of one number has a support that the other is known not to cover, [*B]."""
+    try:
+        (low, high), (floor, ceiling) = bounds(p), bounds(q)
+        # A point weighs nothing under a density, and a density nothing under points.
+        apart = (low < floor) | (high > ceiling) | torch.tensor(is_discrete(p) != is_discrete(q))
+    except NotImplementedError:
+        apart = torch.tensor(False)
     return apart.expand(p.batch_shape)
 
 
 def _registered(p: Distribution, q: Distribution) -> Quantity:
-    """Return torch's closed form.
+    """Return torch's closed form, or raise NotImplementedError where there is none or it is wrong.
 
-    Raises:
-        NotImplementedError: If there is none, or it is wrong: of counts torch clamps probabilities
-            away from 0 and 1, two of its pairs call nested intervals apart, a transform that folds
-            the line loses information, and differences of large terms may have no digits left.
+    Of counts torch clamps probabilities away from 0 and 1; two of its pairs call nested intervals
+    apart; a transform that folds the line loses information; differences of large terms may have
+    no digits left.
     """
     discrete = not p.event_shape and is_discrete(p)
     if discrete and (type(p) is not type(q) or not isinstance(p, Geometric | Poisson)):
@@ -259,20 +222,10 @@ def _registered(p: Distribution, q: Distribution) -> Quantity:
         raise NotImplementedError
     if type(p) is TransformedDistribution and not all(part.bijective for part in p.transforms):
         raise NotImplementedError
-    value = kl_divergence(_dense(p), _dense(q))
+    value = kl_divergence(p, q)
     if bool((value.isnan() | (value < -(torch.finfo(value.dtype).eps ** 0.5))).any()):
         raise NotImplementedError
     return exact(value)
-
-
-def _dense(p: Distribution) -> Distribution:
-    """Return independent normal coordinates as a multivariate normal law, which torch compares."""
-    if not isinstance(p, Independent) or not isinstance(p.base_dist, Normal):
-        return p
-    if p.reinterpreted_batch_ndims != 1:
-        return p
-    tril = torch.diag_embed(p.base_dist.scale)
-    return MultivariateNormal(p.base_dist.loc, scale_tril=tril, validate_args=False)
 
 
 def _known_entropy(p: Law) -> Quantity | None:

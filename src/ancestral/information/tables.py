@@ -48,9 +48,7 @@ def check_joint(joint: Tensor) -> Tensor:
 def marginal(joint: Tensor, keep: Sequence[int]) -> Tensor:
     """Return the table of some variables, the others summed out: p(x) = sum_y p(x, y).
 
-    Args:
-        joint: Joint table.
-        keep: Axes to keep; the result has them in this order.
+    The axes of the result are those kept, in the order given.
 
     Raises:
         ValueError: If the table is off the simplex, or an axis is unknown or repeated.
@@ -121,12 +119,7 @@ def independent(joint: Tensor, *, tolerance: float = 1e-12) -> bool:
 def chain_factors(joint: Tensor, order: Sequence[int]) -> list[Tensor]:
     """Return p(x_1), p(x_2 | x_1), ..., p(x_N | x_1..x_{N-1}) in any order of the variables.
 
-    Args:
-        joint: Joint table of N variables.
-        order: Every axis once.
-
-    Returns:
-        Factors; n has n axes, in the given order. Rows whose condition has probability 0 are 0.
+    Factor n has n axes, in the given order. Rows whose condition has probability 0 are 0.
 
     Raises:
         ValueError: If the table is off the simplex or ``order`` is not a permutation.

@@ -41,9 +41,6 @@ def wasserstein_of_samples(
         x_weights: Probabilities of the points, [N]; equal if None.
         y_weights: The same for y, [M].
 
-    Returns:
-        The distance, in the data's unit, [].
-
     Raises:
         ValueError: If a set is empty or not finite [N], weights are off the simplex, or order < 1.
 
@@ -51,6 +48,8 @@ def wasserstein_of_samples(
         >>> wasserstein_of_samples(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 1.0, 2.0])).item()
         0.5
     """
+    if not order >= 1:
+        raise ValueError(f"order must be at least 1, got {order}")
     return _between_steps(_Steps("x", x, x_weights), _Steps("y", y, y_weights), order)
 
 
@@ -82,6 +81,8 @@ def wasserstein(
         >>> wasserstein(Normal(0.0, 1.0), Cauchy(0.0, 1.0))
         inf (exact)
     """
+    if not order >= 1:
+        raise ValueError(f"order must be at least 1, got {order}")
     first, second = _quantiles("p", p), _quantiles("q", q)
     if not (isinstance(first, _Steps) and isinstance(second, _Steps)):
         return _between(first, second, order)
@@ -159,13 +160,7 @@ def _quantiles(name: str, law: Distribution | Tensor) -> _Steps | _Smooth:
         return _Smooth(name, law)
 
 
-def _check_order(order: float) -> None:
-    if not order >= 1:
-        raise ValueError(f"order must be at least 1, got {order}")
-
-
 def _between_steps(p: _Steps, q: _Steps, order: float) -> Tensor:
-    _check_order(order)
     ends = torch.cat((p.ends, q.ends)).sort().values
     widths = ends.diff(prepend=ends.new_zeros(1))
     # The middle of each interval: rounding cannot push it past a jump.
@@ -177,8 +172,6 @@ def _between_steps(p: _Steps, q: _Steps, order: float) -> Tensor:
 
 @torch.no_grad()
 def _between(p: _Steps | _Smooth, q: _Steps | _Smooth, order: float) -> Quantity:
-    _check_order(order)
-
     def gap(v: Tensor) -> Tensor:
         return (p.quantile(torch.sigmoid(v)) - q.quantile(torch.sigmoid(v))).abs()
 
@@ -219,5 +212,5 @@ def _integral(
         tails += far * _REACH / 2 / math.log(max(near / far, 1.1)) if far else 0.0
     middle = torch.tensor([-_REACH, -20, -8, -3, 0, 3, 8, 20, _REACH], dtype=torch.float64)
     cuts = torch.cat((*jumps, middle)).unique()
-    value, error = integrate(f, cuts[cuts.abs() <= _REACH].numpy(), 1e-9)
+    value, error = integrate(f, cuts[cuts.abs() <= _REACH].numpy(), 1e-8)
     return float(value) + tails, float(error) + tails

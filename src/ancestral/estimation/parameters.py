@@ -1,8 +1,8 @@
-"""Parameters as random: conjugate posteriors, and priors as penalties on the likelihood.
+"""Parameters from data [K, ...]: the most likely, the most probable, and how probable each is.
 
-An update takes the prior as a torch distribution and data [K, ...], and returns the posterior, of
-the same family. ``argmax log p(D | theta) + log p(theta)`` is maximum likelihood with a penalty: a
-prior Normal(0, 1 / lambda) subtracts ``(lambda / 2) |theta|^2``, a Laplace prior ``lambda
+Maximum likelihood returns a torch distribution. An update takes a prior and returns the posterior,
+of the same family. ``argmax log p(D | theta) + log p(theta)`` is maximum likelihood with a penalty:
+a prior Normal(0, 1 / lambda) subtracts ``(lambda / 2) |theta|^2``, a Laplace prior ``lambda
 |theta|_1``.
 
 Source: Gelman et al. 2013, Bayesian Data Analysis, ch. 2-3.
@@ -13,10 +13,51 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.distributions import Beta, Dirichlet, Distribution, Normal
+from torch.distributions import Bernoulli, Beta, Distribution, Normal
 
-from ancestral.estimation.likelihood import check_binary, check_data, check_states
+from ancestral.errors import DataError
 from ancestral.information.quantity import real
+
+
+def fit_normal(x: Tensor) -> Normal:
+    """Return the most likely normal law of values [K, *B]; its variance has divisor K, not K - 1.
+
+    Raises:
+        DataError: If there is no row, a value is not finite, or all values are equal.
+
+    Example:
+        >>> law = fit_normal(torch.tensor([1.0, 3.0]))
+        >>> (law.loc.item(), law.scale.item())
+        (2.0, 1.0)
+    """
+    check_data(x)
+    x = real(x)
+    if bool((x == x[:1]).all(dim=0).any()):
+        raise DataError("a normal law needs values that differ: the likelihood has no maximum")
+    return Normal(x.mean(dim=0), x.std(dim=0, correction=0))
+
+
+def fit_bernoulli(x: Tensor) -> Bernoulli:
+    """Return the most likely Bernoulli law of values 0 or 1, [K, *B]: the share of ones.
+
+    Raises:
+        DataError: If there is no row or a value is neither 0 nor 1.
+
+    Example:
+        >>> fit_bernoulli(torch.tensor([1, 1, 0, 1])).probs.item()
+        0.75
+    """
+    check_data(x)
+    _check_binary(x)
+    return Bernoulli(real(x).mean(dim=0))
+
+
+def log_likelihood(law: Distribution, x: Tensor) -> Tensor:
+    """Return sum_k log p(x^k) of independent examples [K, *B, *event], in nats, [*B].
+
+    May exceed 0 for densities (E-M28).
+    """
+    return law.log_prob(x).sum(dim=0)
 
 
 def update_beta(prior: Beta, x: Tensor) -> Beta:
@@ -30,25 +71,9 @@ def update_beta(prior: Beta, x: Tensor) -> Beta:
         >>> (posterior.concentration1.item(), posterior.concentration0.item())
         (3.0, 2.0)
     """
-    check_binary(x)
+    _check_binary(x)
     ones = x.sum(dim=0).to(prior.concentration1.dtype)
     return Beta(prior.concentration1 + ones, prior.concentration0 + len(x) - ones)
-
-
-def update_dirichlet(prior: Dirichlet, x: Tensor) -> Dirichlet:
-    """Return the posterior of the vector of a categorical law, the counts of states [K] added.
-
-    Raises:
-        ValueError: If x is not integers [K].
-        DataError: If a state is out of range.
-
-    Example:
-        >>> update_dirichlet(Dirichlet(torch.ones(3)), torch.tensor([0, 2, 2])).concentration
-        tensor([2., 1., 3.])
-    """
-    states = prior.event_shape[0]
-    check_states(x, states)
-    return Dirichlet(prior.concentration + x.bincount(minlength=states))
 
 
 def update_normal(prior: Normal, x: Tensor, *, scale: float | Tensor) -> Normal:
@@ -184,3 +209,22 @@ def weight_decay(precision: float, examples: int) -> float:
 def _check_strength(name: str, value: float) -> None:
     if not 0 <= value < math.inf:
         raise ValueError(f"{name} must be at least 0 and finite, got {value}")
+
+
+def check_data(x: Tensor) -> None:
+    """Check data [K, ...] for an estimate.
+
+    Raises:
+        DataError: If there is no row or a value is not finite.
+    """
+    if x.ndim == 0 or len(x) == 0:
+        raise DataError(f"an estimate needs at least 1 row, got shape {list(x.shape)}")
+    if x.is_floating_point() and not bool(x.isfinite().all()):
+        row = int((~x.isfinite()).reshape(len(x), -1).any(dim=1).nonzero()[0])
+        raise DataError(f"every value must be finite, got NaN or infinity in row {row}")
+
+
+def _check_binary(x: Tensor) -> None:
+    others = x[(x != 0) & (x != 1)]
+    if len(others):
+        raise DataError(f"a Bernoulli law needs values 0 or 1, got {others[0].item():g}")
