@@ -55,10 +55,6 @@ def r_hat(draws: Tensor) -> Tensor:
 
     Raises:
         ValueError: If S < 4.
-
-    Example:
-        >>> bool(r_hat(torch.randn(1000, 4)) < 1.02)
-        True
     """
     halves = _halves(draws)
     n = len(halves)

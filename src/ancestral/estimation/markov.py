@@ -167,13 +167,10 @@ def score(log_density: LogDensity, x: Tensor) -> Tensor:
 
 
 def transition_matrix(p: Tensor, proposal: Tensor) -> Tensor:
-    """Return the Metropolis-Hastings kernel of a chain with finitely many states, [N, N].
+    """Return the Metropolis-Hastings kernel K of a chain with finitely many states, [N, N].
 
-    Row i holds the law of the next state after i; p_i K_ij = p_j K_ji.
-
-    Args:
-        p: Target, [N], on the simplex.
-        proposal: q(j | i) in row i, [N, N], each row on the simplex.
+    Row i holds the law of the next state after i, as row i of the proposal [N, N] does before any
+    is refused; p_i K_ij = p_j K_ji.
 
     Raises:
         ValueError: If p or a row is off the simplex, or the shapes differ.

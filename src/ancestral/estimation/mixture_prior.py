@@ -58,16 +58,10 @@ class TwoGaussians:
     def descend(
         self, x: Tensor, *, learning_rate: float | Sequence[float], epochs: int, start: float = 0.5
     ) -> Tensor:
-        """Return r after 0, 1, ..., epochs full-batch gradient steps on -(1/K) log p(D).
+        """Return r after 0, 1, ..., epochs gradient steps on -(1/K) log p(D), [epochs + 1, *T].
 
-        Args:
-            x: Data, [K].
-            learning_rate: Of plain gradient descent on the logit; several, T, run side by side.
-            epochs: Number of steps.
-            start: First logit; 0.5 is the book's, so that r starts at 0.6225.
-
-        Returns:
-            The estimates, [epochs + 1], or [epochs + 1, T].
+        Plain descent on the logit with all data x [K] in each step; T learning rates run side by
+        side. The first logit, 0.5, is the book's, so that r starts at 0.6225.
 
         Raises:
             DataError: If there is no row or a value is not finite.

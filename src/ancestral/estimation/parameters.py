@@ -77,12 +77,9 @@ def update_beta(prior: Beta, x: Tensor) -> Beta:
 
 
 def update_normal(prior: Normal, x: Tensor, *, scale: float | Tensor) -> Normal:
-    """Return the posterior of the mean of Normal(mean, scale^2): precisions are added.
+    """Return the posterior of the mean of Normal(mean, scale^2), given data [K, *B].
 
-    Args:
-        prior: Normal law of the mean, batch shape [*B].
-        x: Data, [K, *B].
-        scale: Known standard deviation of the data, > 0, [*B].
+    The precisions are added: the inverse variances of prior and data.
 
     Raises:
         ValueError: If scale is not above 0.
@@ -103,13 +100,9 @@ def update_normal(prior: Normal, x: Tensor, *, scale: float | Tensor) -> Normal:
 def log_evidence(
     prior: Distribution, posterior: Distribution, log_likelihood: Tensor, at: Tensor
 ) -> Tensor:
-    """Return log p(x) by Bayes' rule, p(x) = p(x | theta) p(theta) / p(theta | x).
+    """Return log p(x), nats, by Bayes' rule: p(x) = p(x | theta) p(theta) / p(theta | x).
 
-    Args:
-        prior: Law of theta.
-        posterior: Its conjugate update.
-        log_likelihood: log p(x | theta), in nats, [], at the same theta.
-        at: Any theta inside the support of both.
+    The log-likelihood is that of any theta, ``at``, inside the support of prior and posterior.
     """
     return log_likelihood + prior.log_prob(at) - posterior.log_prob(at)
 
@@ -130,15 +123,10 @@ def map_normal_mean(x: Tensor, *, scale: float, prior: Normal) -> Tensor:
 def map_laplace_mean(x: Tensor, *, scale: float, rate: float) -> Tensor:
     """Return the most probable mean of Normal(mean, scale^2) under Laplace(0, 1 / rate), [*B].
 
-    The mean of the data moved towards 0 by rate scale^2 / K, and set to 0 where that passes it:
-    the one-parameter LASSO.
+    The mean of the data [K, *B] moved towards 0 by rate scale^2 / K, and set to 0 where that passes
+    it: the one-parameter LASSO.
 
     Source: Tibshirani 1996, Regression shrinkage and selection via the lasso.
-
-    Args:
-        x: Data, [K, *B].
-        scale: Known standard deviation of the data, > 0.
-        rate: Inverse scale of the prior, >= 0.
 
     Raises:
         ValueError: If scale is not above 0 or rate < 0.
@@ -189,12 +177,10 @@ def weight_decay(precision: float, examples: int) -> float:
     / K (E-M13). Not for AdamW, whose decay acts beside a gradient that is divided by its own size:
     no amount of data changes the balance of the two, as it changes that of likelihood and prior.
 
-    Args:
-        precision: lambda, inverse variance of the prior, >= 0.
-        examples: K, in the whole data set and not in the batch, at least 1.
+    K are the examples of the whole data set, not of a batch.
 
     Raises:
-        ValueError: If precision < 0 or examples < 1.
+        ValueError: If the precision lambda is below 0 or examples < 1.
 
     Example:
         >>> weight_decay(precision=10.0, examples=1000)

@@ -11,12 +11,9 @@ from ancestral.information.tables import check_simplex
 def huffman_lengths(p: Tensor) -> Tensor:
     """Return the length in bits of each symbol's word in the best prefix code for ``p``.
 
-    The mean length lies in [H, H + 1) bits, H the entropy.
+    The mean length lies in [H, H + 1) bits, H the entropy. Symbols of probability 0 get a word too.
 
     Source: Huffman 1952, A method for the construction of minimum-redundancy codes.
-
-    Args:
-        p: Probabilities, [N]; symbols of probability 0 get a word too, a single one needs no bit.
 
     Raises:
         ValueError: If p is not [N] on the simplex.

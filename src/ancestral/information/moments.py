@@ -17,13 +17,8 @@ def monte_carlo(
 ) -> Quantity:
     """Return the estimate of E_p[f(x)], (1/N) sum f(x^n), with its standard error.
 
-    Unbiased; the error falls as 1 / sqrt(N) in any dimension.
-
-    Args:
-        f: Maps draws [N, *B, *event] to values [N, *F].
-        p: The law of x.
-        draws: N.
-        generator: Their source; torch's global one if None.
+    f maps draws [N, *B, *event] to values [N, *F]. Unbiased; the error falls as 1 / sqrt(N) in any
+    dimension.
 
     Raises:
         ValueError: If draws < 2.

@@ -21,16 +21,11 @@ def marginal_normal(p: MultivariateNormal, keep: Sequence[int]) -> MultivariateN
 def conditional_normal(
     p: MultivariateNormal, given: Sequence[int], values: Tensor
 ) -> MultivariateNormal:
-    """Return the law of the other coordinates, in order, given the values of some.
+    """Return the law of the other coordinates, in order, given the values [*B, G] of some.
 
     ``mean_a + S_ab S_bb^-1 (x_b - mean_b)`` with covariance ``S_aa - S_ab S_bb^-1 S_ba``.
 
     Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 2.81-2.82.
-
-    Args:
-        p: The joint law.
-        given: The G observed coordinates.
-        values: Their values, [*B, G].
 
     Raises:
         ValueError: If ``given`` is not a choice of different coordinates, or all or none of them.

@@ -29,11 +29,8 @@ def closest_normal(
 
     Source: Bishop 2006, Pattern Recognition and Machine Learning, sec. 10.1.2.
 
-    Args:
-        p: A law of one real number, batch shape [].
-        direction: Which of the two.
-        start: Where the search for ``"seek"`` begins, which decides between minima; the moments of
-            p if None.
+    The search for ``"seek"`` begins at ``start``, or at the moments of p; from there it finds one
+    of several minima.
 
     Raises:
         ValueError: If p is batched or multivariate, or the direction is unknown.

@@ -45,12 +45,14 @@ class Quantity:
 
     def in_base(self, base: float | None) -> "Quantity":
         """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats."""
-        unit = 1.0 if base is None else log_base(base)
+        unit = log_base(base)
         return Quantity(self.value / unit, self.se / unit, self.kind)
 
 
-def log_base(base: float) -> float:
-    """Return the nats in one unit of this base, which must be above 1."""
+def log_base(base: float | None) -> float:
+    """Return the nats in one unit of this base, which must be above 1; 1 if None."""
+    if base is None:
+        return 1.0
     if not base > 1:
         raise ValueError(f"base must be greater than 1, got {base}")
     return math.log(base)

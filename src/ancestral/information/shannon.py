@@ -37,14 +37,10 @@ def self_information(
 ) -> Tensor:
     """Return -log p(x), or -log of a bare probability: the surprise of an event.
 
-    At probability 1 it is 0, at probability 0 it is +inf (E-M14); independent events add up.
+    At probability 1 it is 0, at probability 0 it is +inf (E-M14); independent events add up. The
+    values x are [*S, *B, *event], of a table states; a bare probability needs none.
 
     Source: Shannon 1948, A mathematical theory of communication.
-
-    Args:
-        p: A law, or a probability in [0, 1].
-        x: Values, [*S, *B, *event]; states where p has a table. None for a bare probability.
-        base: Of the logarithm; nats if None, bits if 2.
 
     Raises:
         ValueError: If a bare probability is outside [0, 1], or base <= 1.
@@ -53,7 +49,7 @@ def self_information(
         >>> self_information(0.25, base=2).item()
         2.0
     """
-    unit = 1.0 if base is None else log_base(base)
+    unit = log_base(base)
     if x is None:
         # A float would become float32.
         probability = p if isinstance(p, Tensor) else torch.tensor(p, dtype=torch.float64)

@@ -22,10 +22,6 @@ def check_simplex(p: Tensor, *, tolerance: float | None = None) -> Tensor:
 
     Raises:
         ValueError: If an entry is negative or not finite, or a sum is not 1.
-
-    Example:
-        >>> check_simplex(torch.tensor([0.25, 0.75])).shape
-        torch.Size([2])
     """
     if not p.is_floating_point() or p.ndim == 0:
         raise ValueError(f"probabilities must be real numbers [*B, N], got {p.dtype} {p.ndim}-d")
@@ -89,11 +85,9 @@ def conditional(joint: Tensor, given: Mapping[int, int]) -> Tensor:
 
 
 def posterior(prior: Tensor, likelihood: Tensor) -> Tensor:
-    """Return Bayes' rule, p(y | x) = p(y) p(x | y) / p(x), for one observation x.
+    """Return Bayes' rule, p(y | x) = p(y) p(x | y) / p(x), [*B, N], for one observation x.
 
-    Args:
-        prior: p(y), [*B, N].
-        likelihood: p(x | y) at the observed x for every y, >= 0, [*B, N]; a density will do.
+    The likelihood is p(x | y) at the observed x for every y, [*B, N]; a density will do.
 
     Raises:
         ValueError: If the prior is off the simplex or a likelihood is negative.

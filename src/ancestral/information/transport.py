@@ -1,18 +1,18 @@
 """The Wasserstein distance on the line, where optimal transport is to sort."""
 
+import contextlib
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import elementwise
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.distributions import Distribution
 
 from ancestral.information.integrals import count_table, integrate
 from ancestral.information.laws import bounds
-from ancestral.information.quantity import Quantity, exact
+from ancestral.information.quantity import Quantity, draw, exact
 from ancestral.information.tables import check_simplex
 
 _REACH = 30.0
@@ -30,16 +30,10 @@ def wasserstein_of_samples(
     """Return the exact Wasserstein distance between two weighted sets of points on the line.
 
     ``W = (integral_0^1 |F^-1(u) - G^-1(u)|^order du)^(1/order)``; the quantile functions are steps,
-    so the integral is a sum over the N + M places where one of them jumps. The sizes may differ.
+    so the integral is a sum over the N + M places where one of them jumps, x [N] or y [M]. Weights
+    are probabilities of the points, equal if None.
 
     Source: Peyré & Cuturi 2019, Computational Optimal Transport, arXiv:1803.00567, rem. 2.30.
-
-    Args:
-        x: Points, [N].
-        y: Points, [M].
-        order: At least 1.
-        x_weights: Probabilities of the points, [N]; equal if None.
-        y_weights: The same for y, [M].
 
     Raises:
         ValueError: If a set is empty or not finite [N], weights are off the simplex, or order < 1.
@@ -132,18 +126,17 @@ class _Smooth:
             ) from None
 
     def quantile(self, u: Tensor) -> Tensor:
-        try:
+        with contextlib.suppress(NotImplementedError):
             return self.law.icdf(u).double()
-        except NotImplementedError:
-            pass
 
         def gap(x: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np.float64]:
             return self.cdf(torch.from_numpy(x)).numpy() - u
 
         low, high = (end.item() for end in bounds(self.law))
-        inside = self.law.sample(torch.Size([2])).double().sort().values.tolist()
-        found = elementwise.bracket_root(gap, *inside, xmin=low, xmax=high, args=(u.numpy(),))
-        return torch.from_numpy(elementwise.find_root(gap, found.bracket, args=(u.numpy(),)).x)
+        inside = draw(self.law, 100, Generator().manual_seed(0)).double().aminmax()
+        given = {"xmin": low, "xmax": high, "args": (u.numpy(),)}
+        around = elementwise.bracket_root(gap, inside.min.item(), inside.max.item(), **given)
+        return torch.from_numpy(elementwise.find_root(gap, around.bracket, args=(u.numpy(),)).x)
 
     def cdf(self, x: Tensor) -> Tensor:
         low, high = bounds(self.law)
@@ -175,42 +168,30 @@ def _between(p: _Steps | _Smooth, q: _Steps | _Smooth, order: float) -> Quantity
     def gap(v: Tensor) -> Tensor:
         return (p.quantile(torch.sigmoid(v)) - q.quantile(torch.sigmoid(v))).abs()
 
-    unit = gap(torch.linspace(-3, 3, 25, dtype=torch.float64)).max().item() or 1.0
+    unit = gap(torch.linspace(-3, 3, 25, dtype=torch.float64)).max() or 1.0
 
     def f(v: NDArray[np.float64]) -> NDArray[np.float64]:
         at = torch.from_numpy(v)
         return ((gap(at) / unit) ** order * (torch.sigmoid(at) * torch.sigmoid(-at))).numpy()
 
-    value, error = _integral(f, [*_jumps(p, q), *_jumps(q, p)])
-    root = unit * value ** (1 / order)
-    error = unit * (value + error) ** (1 / order) - root + 1e-13 * root if value < math.inf else 0.0
-    value, error = torch.tensor([root, error], dtype=torch.float64)
-    return exact(value) if value == math.inf else Quantity(value, error, "quadrature")
+    far, near = torch.from_numpy(f(np.array([-1.0, 1.0, -0.5, 0.5]) * _REACH)).split(2)
+    # Beyond the last quantile what does not fall off has no bound, and what does leaves a tail.
+    if bool(((far > 0.9 * near) & (far > 1e-12)).any()):
+        return exact(torch.tensor(math.inf, dtype=torch.float64))
+    tails = (far * _REACH / 2 / (near / far).clamp(min=1.1).log()).nan_to_num(0).sum()
+    middle = torch.tensor([-_REACH, -20, -8, -3, 0, 3, 8, 20, _REACH], dtype=torch.float64)
+    cuts = torch.cat((*_jumps(p, q), *_jumps(q, p), middle)).unique()
+    value, error = integrate(f, cuts[cuts.abs() <= _REACH].numpy(), 1e-8)
+    root = unit * (value + tails) ** (1 / order)
+    error = unit * (value + error + 2 * tails) ** (1 / order) - root + 1e-13 * root
+    return Quantity(root, error, "quadrature")
 
 
 def _jumps(p: _Steps | _Smooth, q: _Steps | _Smooth) -> list[Tensor]:
     """Return the log odds where steps jump, and where the other law crosses them."""
     if not isinstance(p, _Steps):
         return []
-    found = [torch.logit(p.ends[:-1])]
-    try:
-        return [*found, torch.logit(q.cdf(p.x))] if isinstance(q, _Smooth) else found
-    except NotImplementedError:
-        return found
-
-
-def _integral(
-    f: Callable[[NDArray[np.float64]], NDArray[np.float64]], jumps: list[Tensor]
-) -> tuple[float, float]:
-    """Return the integral over the log odds, and its error; (inf, 0) where it has no bound."""
-    tails = 0.0
-    ends = f(np.array([-1.0, -0.5, 0.5, 1.0]) * _REACH).tolist()
-    for far, near in (ends[:2], ends[:1:-1]):
-        # Beyond the last quantile what does not fall off has no bound.
-        if far > 0.9 * near and far > 1e-12:
-            return math.inf, 0.0
-        tails += far * _REACH / 2 / math.log(max(near / far, 1.1)) if far else 0.0
-    middle = torch.tensor([-_REACH, -20, -8, -3, 0, 3, 8, 20, _REACH], dtype=torch.float64)
-    cuts = torch.cat((*jumps, middle)).unique()
-    value, error = integrate(f, cuts[cuts.abs() <= _REACH].numpy(), 1e-8)
-    return float(value) + tails, float(error) + tails
+    jumps = [torch.logit(p.ends[:-1])]
+    with contextlib.suppress(NotImplementedError):
+        return [*jumps, torch.logit(q.cdf(p.x))] if isinstance(q, _Smooth) else jumps
+    return jumps
