@@ -253,6 +253,24 @@ def test_laws_of_counts_are_summed() -> None:
     assert float(JENSEN_SHANNON(laws.Geometric(t(0.3)), laws.Poisson(t(2.0))).se) < 1e-12
 
 
+def test_full_and_diagonal_gaussians() -> None:
+    full = laws.MultivariateNormal(t(-1.0, 2.0), t(3.0, 1.0, 1.0, 1.0).reshape(2, 2))
+    diagonal = laws.Independent(laws.Normal(torch.zeros(2).double(), t(1.3, 0.6)), 1)
+    dense = laws.MultivariateNormal(diagonal.mean, scale_tril=torch.diag(t(1.3, 0.6)))
+    pairs = ((kl(full, diagonal), kl(full, dense)), (kl(diagonal, full), kl(dense, full)))
+    for got, wanted in pairs:
+        assert got.kind == "exact"
+        assert float(got) == pytest.approx(float(wanted), abs=1e-12)
+
+
+def test_what_is_out_of_reach_is_drawn() -> None:
+    # Half of the mass is nearer to 0 than 1e-300.
+    p, q = (laws.Gamma(t(shape), t(1.0)) for shape in (1e-3, 2e-3))
+    got = JENSEN_SHANNON(p, q, generator=torch.Generator().manual_seed(0))
+    assert got.kind == "estimate"
+    assert 0 < float(got) < math.log(2)
+
+
 def test_laws_of_single_precision_say_what_they_lack() -> None:
     p, q = laws.Normal(0.0, 1.0), laws.StudentT(5.0)
     got = kl(p, q)
@@ -270,3 +288,17 @@ def test_heavy_tails_of_the_ratio_have_no_error() -> None:
     # Over one axis the integral of p^2 / q is s_q^2 / (s_p (2 s_q - s_p)).
     wanted = (1 / (0.4 * (2 - 0.4))) ** 3 - 1
     assert abs(float(got) - wanted) < 4 * float(got.se) < 0.2
+
+
+def test_what_underflows_does_not_make_a_divergence_infinite() -> None:
+    p, q = laws.Weibull(t(0.3), t(4.7)), laws.Weibull(t(0.2), t(7.2))
+    got = kl(p, q)
+    assert float(got) == pytest.approx(by_grid(p, q), rel=1e-6)
+    assert repr(CHI_SQUARE(p, q)) == "inf (exact)"  # The tail of q is lighter.
+
+
+def test_bounded_divergences_have_an_error_however_heavy_the_laws() -> None:
+    # So much of the first lies beside 1 that float64 cannot tell it apart.
+    p, q = laws.Beta(t(0.4), t(0.1)), laws.Beta(t(0.3), t(0.1))
+    for divergence in (JENSEN_SHANNON, TOTAL_VARIATION, HELLINGER):
+        assert float(divergence(p, q).se) < 0.01

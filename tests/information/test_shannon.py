@@ -225,6 +225,9 @@ def test_gradients_are_finite_at_the_border_of_the_simplex() -> None:
     q = torch.tensor([0.2, 0.4, 0.4], dtype=torch.float64, requires_grad=True)
     entropy(p).value.backward()
     kl(torch.tensor([0.5, 0.2, 0.3], dtype=torch.float64), q).value.backward()
+    (slope,) = torch.autograd.grad(self_information(q, torch.tensor([1, 2])).sum(), q)
+    # Along the simplex: what moves from one state to another.
+    assert (slope[0] - slope[1]).item() == pytest.approx(2.5)
     assert bool(q.grad.isfinite().all())
     assert bool(p.grad[1:].isfinite().all())
 

@@ -70,7 +70,8 @@ class FDivergence:
             return known
         with torch.no_grad():
             halves = [self._over_middle(p, q, draw(law, draws, generator)) for law in (p, q)]
-        means = [mean_of(half) for half in halves]
+        bounded = self.at_zero + self.slope_at_infinity < math.inf
+        means = [mean_of(half, bounded=bounded) for half in halves]
         se = (means[0].se.square() + means[1].se.square()).sqrt() / 2
         return Quantity((means[0].value + means[1].value) / 2, se, "estimate")
 

@@ -76,7 +76,6 @@ def log_states(p: Distribution) -> Tensor | None:
     return torch.stack((logsigmoid(-p.logits), logsigmoid(p.logits)), dim=-1)
 
 
-@torch.no_grad()
 def log_prob(p: Distribution, x: Tensor) -> Tensor:
     """Return log p(x) in nats with -inf outside the support, where torch would refuse x.
 

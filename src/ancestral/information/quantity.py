@@ -70,12 +70,12 @@ def real(x: Tensor) -> Tensor:
     return x if x.is_floating_point() else x.double()
 
 
-def mean_of(values: Tensor) -> Quantity:
+def mean_of(values: Tensor, *, bounded: bool = False) -> Quantity:
     """Return the mean over the first axis of independent values, [N, *B], with sd / sqrt(N).
 
     An infinite mean has no error: one infinite term among the draws makes it so. Where the tail of
     the values is so heavy that their variance has no bound, the error is infinite: sd / sqrt(N)
-    would understate it.
+    would understate it. Bounded values have no such tail.
 
     Raises:
         ValueError: If N < 2, when there is no standard error.
@@ -86,7 +86,8 @@ def mean_of(values: Tensor) -> Quantity:
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
     # From the median: the mean of heavy tails follows their largest value.
-    heavy = _heavy((values - values.median(dim=0).values).abs().detach().double())
+    sizes = (values - values.median(dim=0).values).abs().detach().double()
+    heavy = torch.zeros_like(value, dtype=torch.bool) if bounded else _heavy(sizes)
     return Quantity(
         value, se.masked_fill(heavy, math.inf).masked_fill(value.isinf(), 0), "estimate"
     )

@@ -17,6 +17,8 @@ from torch.distributions import (
     Distribution,
     Geometric,
     Independent,
+    MultivariateNormal,
+    Normal,
     Poisson,
     TransformedDistribution,
     Uniform,
@@ -76,8 +78,9 @@ def entropy(
     """
     value = _known_entropy(p)
     if value is None:
-        law = _sampled(p)
-        value = mean_of(-log_prob(law, draw(law, draws, generator)))
+        with torch.no_grad():  # Draws have no gradient: half of one would be wrong.
+            law = _sampled(p)
+            value = mean_of(-log_prob(law, draw(law, draws, generator)))
     return value.in_base(base)
 
 
@@ -103,8 +106,9 @@ def cross_entropy(
     own, between = _known_entropy(p), known_kl(p, q)
     if own is not None and between is not None:
         return (own + between).in_base(base)
-    p, q = comparable(p, q)
-    return mean_of(-log_prob(q, draw(p, draws, generator))).in_base(base)
+    with torch.no_grad():
+        p, q = comparable(p, q)
+        return mean_of(-log_prob(q, draw(p, draws, generator))).in_base(base)
 
 
 def kl(
@@ -132,9 +136,10 @@ def kl(
     """
     value = known_kl(p, q)
     if value is None:
-        p, q = comparable(p, q)
-        x = draw(p, draws, generator)
-        value = mean_of(log_prob(p, x) - log_prob(q, x))
+        with torch.no_grad():
+            p, q = comparable(p, q)
+            x = draw(p, draws, generator)
+            value = mean_of(log_prob(p, x) - log_prob(q, x))
     return value.in_base(base)
 
 
@@ -218,10 +223,17 @@ def _registered(p: Distribution, q: Distribution) -> Quantity:
         raise NotImplementedError
     if type(p) is TransformedDistribution and not all(part.bijective for part in p.transforms):
         raise NotImplementedError
-    value = kl_divergence(p, q)
+    value = kl_divergence(_dense(p), _dense(q))
     if bool((value.isnan() | (value < -(torch.finfo(value.dtype).eps ** 0.5))).any()):
         raise NotImplementedError
     return exact(value)
+
+
+def _dense(p: Distribution) -> Distribution:
+    """Return normal coordinates as a multivariate normal law, which torch can compare with one."""
+    if isinstance(p, Independent) and isinstance(p.base_dist, Normal) and len(p.event_shape) == 1:
+        return MultivariateNormal(p.mean, scale_tril=torch.diag_embed(p.stddev))
+    return p
 
 
 def _known_entropy(p: Law) -> Quantity | None:
