@@ -27,7 +27,7 @@ _BATCH = 256
 _COUNTS = 1 << 22
 _DRAWS = 1001
 _SHARES = (0.001, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 0.999)
-_PIECES = 200
+_PIECES = 100
 _WORST = 1e-4
 """Error, of the size, above which draws are the better answer."""
 
@@ -70,8 +70,8 @@ def integrate(
     with np.errstate(all="ignore"):
         shape = f(cuts[:1]).shape[1:]
         within = {"rtol": tolerance, "atol": tolerance / 100, "max_subdivisions": _PIECES}
-        found = cubature(sides, [0.0], [1.0], **within)
-    estimate, error = (torch.from_numpy(x).reshape(shape) for x in (found.estimate, found.error))
+        result = cubature(sides, [0.0], [1.0], **within)
+    estimate, error = (torch.from_numpy(x).reshape(shape) for x in (result.estimate, result.error))
     return estimate, error
 
 
