@@ -12,12 +12,7 @@ from ancestral.information import Quantity
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """Draws of several chains that ran side by side.
-
-    Args:
-        draws: [S, C, *event]: S steps of C chains.
-        acceptance: Share of proposals that each chain accepted, [C].
-    """
+    """Draws of C chains that ran side by side, [S, C, *event], and which share each accepted, [C]."""
 
     draws: Tensor
     acceptance: Tensor
@@ -31,11 +26,7 @@ class Chains:
         return effective_size(self.draws)
 
     def mean(self, f: Callable[[Tensor], Tensor] | None = None) -> Quantity:
-        """Return the mean of f(x), x itself if None, with its error sd / sqrt(effective size).
-
-        Args:
-            f: Maps draws [S, C, *event] to values [S, C, *F].
-        """
+        """Return the mean of f(x), [S, C, *F], or of x, with its error sd / sqrt(effective size)."""
         values = (self.draws if f is None else f(self.draws)).double()
         spread = values.flatten(0, 1).std(dim=0)
         return Quantity(values.mean(dim=(0, 1)), spread / effective_size(values).sqrt(), "estimate")

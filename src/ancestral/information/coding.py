@@ -45,9 +45,6 @@ def huffman_code(p: Tensor) -> list[str]:
 
     Words of one length count up, in the order of the symbols (the canonical code).
 
-    Raises:
-        ValueError: As :func:`huffman_lengths`.
-
     Example:
         >>> huffman_code(torch.tensor([0.5, 0.25, 0.125, 0.125]))
         ['0', '10', '110', '111']
