@@ -12,7 +12,7 @@ from ancestral.information import Quantity
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """Draws of C chains that ran side by side, [S, C, *event], and which share each accepted, [C]."""
+    """Draws of C chains side by side, [S, C, *event], and the share that each accepted, [C]."""
 
     draws: Tensor
     acceptance: Tensor
@@ -26,7 +26,7 @@ class Chains:
         return effective_size(self.draws)
 
     def mean(self, f: Callable[[Tensor], Tensor] | None = None) -> Quantity:
-        """Return the mean of f(x), [S, C, *F], or of x, with its error sd / sqrt(effective size)."""
+        """Return the mean of f(x), [S, C, *F], or of x; its error is sd / sqrt(effective size)."""
         values = (self.draws if f is None else f(self.draws)).double()
         spread = values.flatten(0, 1).std(dim=0)
         return Quantity(values.mean(dim=(0, 1)), spread / effective_size(values).sqrt(), "estimate")
