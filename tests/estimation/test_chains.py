@@ -45,7 +45,6 @@ def test_coordinates_are_measured_one_by_one() -> None:
     chains = Chains(draws, torch.ones(4))
     assert chains.r_hat().shape == chains.effective_size().shape == (2, 3)
     torch.testing.assert_close(chains.effective_size()[1, 2], effective_size(draws[..., 1, 2]))
-    assert chains.flat().shape == (1600, 2, 3)
     squares = chains.mean(torch.square)
     assert squares.value.shape == squares.se.shape == (2, 3)
 

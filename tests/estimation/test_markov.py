@@ -12,7 +12,6 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from ancestral.errors import DivergenceError
 from ancestral.estimation import (
-    independent_proposal,
     langevin,
     metropolis_hastings,
     random_walk,
@@ -32,7 +31,6 @@ def unnormalised(x: Tensor) -> Tensor:
 PROPOSALS = {
     "random walk": random_walk(1.4),
     "langevin": langevin(unnormalised, 1.0),
-    "independent": independent_proposal(MultivariateNormal(torch.zeros(2), 6 * torch.eye(2))),
 }
 
 
@@ -176,10 +174,10 @@ def test_chains_repeat_with_their_generator() -> None:
         ).draws
         for proposal in (*PROPOSALS.values(), *PROPOSALS.values())
     ]
-    for first, second in zip(runs[:3], runs[3:], strict=True):
+    for first, second in zip(runs[:2], runs[2:], strict=True):
         assert torch.equal(first, second)
     alone = metropolis_hastings(
-        unnormalised, torch.zeros(1, 2).double(), PROPOSALS["independent"], steps=5
+        unnormalised, torch.zeros(1, 2).double(), PROPOSALS["random walk"], steps=5
     )
     assert alone.draws.shape == (5, 1, 2)
 

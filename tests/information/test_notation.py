@@ -15,7 +15,6 @@ from ancestral.information import (
     jensen_shannon,
     kl,
     mutual_information,
-    mutual_information_of_samples,
     self_information,
 )
 
@@ -47,9 +46,6 @@ def test_quantities_are_in_nats_unless_a_base_is_given(base: float) -> None:
             _check(nats, other, base, name)
     joint = t(0.4, 0.1, 0.2, 0.3).reshape(2, 2)
     _check(mutual_information(joint), mutual_information(joint, base=base), base, "table")
-    x, y = torch.randn(2, 100, dtype=torch.float64)
-    samples = (mutual_information_of_samples(x, y, bins=4, base=b) for b in (None, base))
-    _check(*samples, base, "samples")
     assert self_information(0.3, base=base).item() == pytest.approx(-math.log(0.3) / math.log(base))
 
 

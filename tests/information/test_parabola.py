@@ -63,11 +63,11 @@ def test_support_is_part_of_the_distribution() -> None:
     x = torch.linspace(-3, 3, 60_001, dtype=torch.float64)
     log_p = P.log_prob(x)
     estimate = entropy(P)
-    assert estimate.kind == "estimate"
+    assert estimate.kind == "quadrature"
     # The trapezoids are off by a twelfth of the square of their width.
     wanted = -torch.trapezoid(log_p.exp() * log_p, x)
     assert abs(estimate.value - wanted) <= estimate.se + 1e-9
-    assert estimate.se < 1e-12
+    assert estimate.se < 1e-10
 
 
 # PR-07

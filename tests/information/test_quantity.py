@@ -5,7 +5,8 @@ import torch
 from torch.distributions import Exponential, MultivariateNormal, Normal, Uniform
 
 from ancestral.information import Quantity, entropy
-from ancestral.information.quantity import draw, exact, log_prob, mean_of
+from ancestral.information.laws import log_prob
+from ancestral.information.quantity import draw, exact, mean_of
 
 
 def test_a_mean_has_its_standard_error() -> None:
@@ -13,6 +14,16 @@ def test_a_mean_has_its_standard_error() -> None:
     mean = mean_of(values)
     assert (float(mean), mean.kind) == (2.5, "estimate")
     assert float(mean.se) == pytest.approx(values.std().item() / 2)
+
+
+def test_which_means_have_an_error() -> None:
+    u = torch.rand(10_000, 300, dtype=torch.float64)
+    for light in (u, -u.log(), u.log().square(), u**-0.25, (u < 0.01).double(), u * 0):
+        assert mean_of(light).se.isfinite().double().mean() > 0.98
+    # From x^-0.5 on the variance is infinite; further on it is seen nearly always.
+    assert mean_of(u**-0.8).se.isinf().double().mean() > 0.75
+    assert mean_of(1e100 * u**-2.0).se.isinf().all()
+    assert mean_of(u[:20] ** -2.0).se.isfinite().all()  # Few draws say nothing.
 
 
 def test_an_infinite_mean_has_no_error() -> None:
@@ -34,8 +45,21 @@ def test_a_base_below_one_is_refused(base: float) -> None:
 
 def test_its_words_say_what_it_is() -> None:
     assert repr(exact(torch.tensor(0.25))) == "0.25 (exact)"
-    assert repr(Quantity(torch.tensor(1.0), torch.tensor(0.5), "estimate")) == "1 (± 0.5)"
+    assert repr(Quantity(torch.tensor(1.0), torch.tensor(0.5), "estimate")) == "1 (estimate, ± 0.5)"
     assert repr(exact(torch.zeros(3))) == "Quantity(exact, shape [3])"
+
+
+def test_what_is_not_a_number_is_not_exact() -> None:
+    broken = exact(torch.tensor([1.0, math.nan]))
+    assert broken.kind == "estimate"
+    assert bool(broken.se.isnan().all())
+
+
+def test_a_sum_is_as_sure_as_its_parts() -> None:
+    parts = [Quantity(torch.tensor(1.0), torch.tensor(0.1), k) for k in ("quadrature", "exact")]
+    total = parts[0] + parts[1]
+    assert (float(total), total.kind) == (2.0, "quadrature")
+    assert float(total.se) == pytest.approx(0.2)
 
 
 def test_draws_repeat_and_leave_the_global_state_alone() -> None:

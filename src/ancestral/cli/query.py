@@ -1,117 +1,9 @@
 """``ancestral query``: answers from a Bayesian network, exact or estimated."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
 
-from cyclopts import Parameter
-
+from ancestral.cli.asking import Asking
 from ancestral.cli.options import Common, Destination, Flag, Pairs
-from ancestral.errors import ConfigError
-
-Method: TypeAlias = Literal["exact", "likelihood-weighting", "rejection", "gibbs", "loopy"]
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class Asking:
-    """What is asked, and how.
-
-    Parameters
-    ----------
-    do
-        Interventions, NODE=STATE: the node no longer listens to its parents.
-    likelihood
-        Soft evidence, NODE=L1,L2,...: how likely what was seen is under each of its states.
-    mpe
-        The most probable states of the targets together; of all nodes if none is named.
-    joint
-        The joint probabilities of the targets.
-    rows
-        A table (csv, tsv, parquet) with a column a node and a row a case, blanks missing: the
-        posteriors of every row, at once.
-    score
-        Such a table: its log-likelihood under the network, AIC and BIC.
-    sensitivity
-        A node: how the probability of the targets, written NODE=STATE, changes with each entry of
-        its table.
-    method
-        exact, or an estimate: likelihood-weighting, rejection, gibbs, or loopy (no draws).
-    draws
-        Draws of an estimate; of gibbs in each of 8 chains.
-    memory
-        Most GiB that an exact answer may use; beyond it the question is refused at once.
-    """
-
-    do: Pairs = None
-    likelihood: Pairs = None
-    mpe: Flag = False
-    joint: Flag = False
-    rows: Path | None = None
-    score: Path | None = None
-    sensitivity: str | None = None
-    method: Annotated[Method, Parameter(show_choices=True)] = "exact"
-    draws: int | None = None
-    memory: float = 2.0
-
-    @property
-    def kind(self) -> str:
-        """What is asked: posteriors if nothing else is.
-
-        Raises:
-            ConfigError: If two things are.
-        """
-        asked = {
-            "--mpe": self.mpe,
-            "--joint": self.joint,
-            "--rows": self.rows is not None,
-            "--score": self.score is not None,
-            "--sensitivity": self.sensitivity is not None,
-        }
-        chosen = [name for name, is_set in asked.items() if is_set]
-        if len(chosen) > 1:
-            raise ConfigError(f"only one of {', '.join(asked)} can be given, got {chosen}")
-        return chosen[0] if chosen else "posteriors"
-
-    def check(self, targets: tuple[str, ...], given: Pairs) -> None:
-        """Refuse what does not go together.
-
-        Raises:
-            ConfigError: If options exclude each other or a number is out of range.
-        """
-        kind = self.kind
-        said = {"--given": given, "--do": self.do, "--likelihood": self.likelihood}
-        said |= {"targets": targets}
-        refused = {"--score": tuple(said), "--sensitivity": ("--do", "--likelihood")}.get(kind, ())
-        if extra := [name for name in refused if said[name]]:
-            raise ConfigError(f"{extra[0]} cannot be combined with {kind}")
-        if kind == "--rows" and given:
-            raise ConfigError("--given goes into the table of --rows, as a column")
-        if kind == "--sensitivity" and not targets:
-            raise ConfigError("--sensitivity needs one or more targets, written NODE=STATE")
-        if kind != "posteriors" and self.method != "exact":
-            raise ConfigError(f"{kind} needs --method exact, got {self.method}")
-        self._check_numbers()
-
-    def _check_numbers(self) -> None:
-        least = 4 if self.method == "gibbs" else 1
-        if self.draws is not None and self.method in ("exact", "loopy"):
-            raise ConfigError(f"--draws needs a --method that draws, {self.method} does not")
-        if self.draws is not None and self.draws < least:
-            raise ConfigError(f"--draws must be at least {least}, got {self.draws}")
-        if not self.memory > 0:
-            raise ConfigError(f"--memory must be above 0, got {self.memory}")
-
-    def check_out(self, out: Path | None) -> None:
-        """Refuse a place for what has none.
-
-        Raises:
-            ConfigError: If there is neither a picture nor a table, or a picture is no .svg.
-        """
-        if out is not None and self.kind in ("--joint", "--score", "--sensitivity"):
-            raise ConfigError(f"--out is a picture or the table of --rows, {self.kind} has neither")
-        if out is not None and self.kind != "--rows" and out.suffix.lower() != ".svg":
-            raise ConfigError(f"--out must end in .svg, got {str(out)!r}")
 
 
 def query(
@@ -119,12 +11,12 @@ def query(
     /,
     *targets: str,
     given: Pairs = None,
-    asking: Asking = Asking(),
+    asking: Asking = Asking(),  # noqa: B008 - frozen
     out: Path | None = None,
     overwrite: Flag = False,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Ask for posterior probabilities.
+    """Ask a Bayesian network for posterior probabilities and more.
 
     Parameters
     ----------
@@ -132,16 +24,16 @@ def query(
         A run of bayes-net, a file (bif, xmlbif, uai or net, plain or .gz), or the built-in network
         student.
     targets
-        Nodes to ask for; all that are not given if none is named.
+        Nodes to ask for; if none is named, all whose state is not given.
     given
-        Evidence, NODE=STATE; a state by name or by its number from 0.
+        Evidence, NODE=STATE: the name of the state, or its number from 0.
     out
-        Draw the network with the answers into this .svg; with --rows the table of answers
+        Draw the network with the answers into this .svg; with --rows, write the table of answers
         (csv, tsv, parquet, json, jsonl).
     overwrite
-        Replace what is at --out.
+        Replace the file at --out.
     """
-    from ancestral.cli.questions import Question, answer
+    from ancestral.cli.questions import Question, answer  # torch is imported here.
 
     asking.check(targets, given)
     asking.check_out(out)

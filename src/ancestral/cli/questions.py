@@ -1,15 +1,16 @@
-"""Each kind of question to a Bayesian network: read, answered, shown or written."""
+"""Questions to a Bayesian network: read them, answer them, show or write the answers."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from torch import Generator
 
 from ancestral.cli import answers, console
+from ancestral.cli.asking import Asking
 from ancestral.cli.options import Common, Pairs
 from ancestral.data.writing import write_table
 from ancestral.errors import ConfigError, InferenceError
@@ -21,24 +22,21 @@ from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.networks import states_by_name
 from ancestral.recipes.settings import parse_pairs
 
-if TYPE_CHECKING:
-    from ancestral.cli.query import Asking
-
 Answer: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What was said on the command line, read.
+    """A question from the command line, with its network opened and its evidence parsed.
 
     Args:
-        source: What was written for the network.
+        source: The name or path given for the network.
         network: The network.
         targets: Nodes asked for, as written.
         given: Evidence, node -> state.
         do: Interventions, node -> state.
-        likelihood: Soft evidence, node -> a number a state.
-        asking: The options.
+        likelihood: Soft evidence, node -> one number for each of its states.
+        asking: The options that say what is asked, and how.
         common: The options of every command.
     """
 
@@ -48,7 +46,7 @@ class Question:
     given: dict[str, str]
     do: dict[str, str]
     likelihood: dict[str, list[float]]
-    asking: "Asking"
+    asking: Asking
     common: Common
 
     @classmethod
@@ -57,13 +55,13 @@ class Question:
         source: str,
         targets: tuple[str, ...],
         given: Pairs,
-        asking: "Asking",
+        asking: Asking,
         common: Common,
     ) -> Self:
-        """Open the network and read the evidence.
+        """Open the network and parse the evidence.
 
         Raises:
-            AncestralError: If something is not there or cannot be read.
+            AncestralError: If the network cannot be opened, or a node, state or number is wrong.
         """
         network = open_network(source)
 
@@ -84,7 +82,7 @@ class Question:
 
     @property
     def known(self) -> dict[str, str]:
-        """Every node whose state is known, seen or set."""
+        """Nodes whose state is known, observed or set by an intervention."""
         return {**self.given, **self.do}
 
     @property
@@ -94,39 +92,36 @@ class Question:
 
     @property
     def title(self) -> str | None:
-        """What is known, in words."""
-        soft = {n: ", ".join(f"{x:g}" for x in of) for n, of in self.likelihood.items()}
-        parts = [
-            f"{word} {answers.pairs(of)}"
-            for word, of in (("given", self.given), ("do", self.do), ("likelihood", soft))
-            if of
-        ]
+        """The evidence in words, None if there is none."""
+        soft = {node: ", ".join(f"{x:g}" for x in row) for node, row in self.likelihood.items()}
+        evidence = {"given": self.given, "do": self.do, "likelihood": soft}
+        parts = [f"{word} {answers.pairs(states)}" for word, states in evidence.items() if states]
         return ", ".join(parts) or None
 
     def engine(self) -> Inference:
-        """Return exact inference within the memory that is allowed."""
+        """Return exact inference within the allowed memory."""
         return Inference(self.network, limit=self.asking.memory * 2**30)
 
     def emit(self, **parts: object) -> bool:
-        """Print the object of ``--json`` and return True; return False if it is not asked for."""
+        """Print an object of JSON and return True, or return False without ``--json``."""
         if not self.common.json:
             return False
-        said = {"do": self.do, "likelihood": self.likelihood}
-        more = {name: of for name, of in said.items() if of}
+        options = {"do": self.do, "likelihood": self.likelihood}
+        more = {name: value for name, value in options.items() if value}
         console.emit({"network": self.source, "given": self.given, **parts, **more})
         return True
 
 
 def answer(asked: Question, out: Path | None) -> None:
-    """Answer a question, to standard output and to a picture or a table.
+    """Answer a question on standard output, and in a picture or a table at ``out`` if given.
 
     Raises:
-        AncestralError: If there is no answer.
+        AncestralError: If the question has no answer.
     """
     if asked.asking.method != "exact":
         _estimate(asked, out)
         return
-    ways: dict[str, Callable[[Question, Path | None], None]] = {
+    answer_by_kind: dict[str, Callable[[Question, Path | None], None]] = {
         "posteriors": _posteriors,
         "--mpe": _most_probable,
         "--joint": _joint,
@@ -134,38 +129,38 @@ def answer(asked: Question, out: Path | None) -> None:
         "--score": _score,
         "--sensitivity": _sensitivity,
     }
-    ways[asked.asking.kind](asked, out)
+    answer_by_kind[asked.asking.kind](asked, out)
 
 
 def _posteriors(asked: Question, out: Path | None) -> None:
-    found = asked.engine().query(
+    posterior = asked.engine().query(
         asked.wanted, given=asked.given, likelihood=asked.likelihood, do=asked.do
     )
-    parts: Answer = {"posteriors": {name: dict(p) for name, p in found.probabilities.items()}}
-    parts |= {"log_evidence": found.log_evidence} | _drawn(asked, found.probabilities, out)
+    parts: Answer = {"posteriors": {name: dict(p) for name, p in posterior.probabilities.items()}}
+    parts |= {"log_evidence": posterior.log_evidence} | _draw(asked, posterior.probabilities, out)
     if not asked.emit(**parts):
-        seen = bool(asked.given or asked.likelihood)
-        answers.show_posterior(found, asked.title, evidence=seen)
+        has_evidence = bool(asked.given or asked.likelihood)
+        answers.show_posterior(posterior, asked.title, evidence=has_evidence)
 
 
 def _most_probable(asked: Question, out: Path | None) -> None:
     engine, targets = asked.engine(), list(asked.targets)
-    words = {"likelihood": asked.likelihood, "do": asked.do}
+    evidence = {"likelihood": asked.likelihood, "do": asked.do}
     if targets:
-        found = engine.marginal_map(targets, asked.given, **words)
+        best = engine.marginal_map(targets, asked.given, **evidence)
     else:
-        found = engine.most_probable(asked.given, **words)
+        best = engine.most_probable(asked.given, **evidence)
     values = {
-        name: {state: float(state == best) for state in asked.network.states(name)}
-        for name, best in found.states.items()
+        name: {state: float(state == chosen) for state in asked.network.states(name)}
+        for name, chosen in best.states.items()
     }
-    parts = {"most_probable": dict(found.states), "log_probability": found.log_probability}
-    if not asked.emit(**parts, **_drawn(asked, values, out)):
-        answers.show_states(found, asked.title)
+    parts = {"most_probable": dict(best.states), "log_probability": best.log_probability}
+    if not asked.emit(**parts, **_draw(asked, values, out)):
+        answers.show_states(best, asked.title)
 
 
 def _joint(asked: Question, out: Path | None) -> None:
-    del out  # Refused at the door.
+    del out  # Checked before: there is nothing to write.
     names = asked.wanted
     table = asked.engine().joint(names, given=asked.given, likelihood=asked.likelihood, do=asked.do)
     states = [asked.network.states(name) for name in names]
@@ -185,11 +180,13 @@ def _rows(asked: Question, out: Path | None) -> None:
     rows = read_evidence(asked.network, path)
     targets = list(asked.targets or (name for name in asked.wanted if name not in rows))
     try:
-        found = asked.engine().query_rows(rows, targets, likelihood=asked.likelihood, do=asked.do)
+        posteriors = asked.engine().query_rows(
+            rows, targets, likelihood=asked.likelihood, do=asked.do
+        )
     except InferenceError as error:
         raise InferenceError(f"{path}: {error}") from None
     header = [f"{name}={state}" for name in targets for state in asked.network.states(name)]
-    parts = [*(found.probabilities[name] for name in targets), found.log_evidence]
+    parts = [*(posteriors.probabilities[name] for name in targets), posteriors.log_evidence]
     table = np.column_stack(parts)
     columns = [*header, "log_evidence"]
     answer: Answer = {"rows": len(table), "columns": columns}
@@ -204,28 +201,28 @@ def _rows(asked: Question, out: Path | None) -> None:
 
 
 def _score(asked: Question, out: Path | None) -> None:
-    del out  # Refused at the door.
+    del out  # Checked before: there is nothing to write.
     path = asked.asking.score or Path()
     rows = read_evidence(asked.network, path)
-    found = criteria(asked.network, rows)
-    if found.log_likelihood == -math.inf:
+    scores = criteria(asked.network, rows)
+    if scores.log_likelihood == -math.inf:
         each = asked.engine().log_evidence_rows(rows)
         console.say(f"{path}: row {int(each.argmin()) + 1} has probability 0 under this network")
     names = ("rows", "parameters", "log_likelihood", "aic", "bic")
-    if not asked.emit(table=str(path), **{name: getattr(found, name) for name in names}):
-        answers.show_criteria(found)
+    if not asked.emit(table=str(path), **{name: getattr(scores, name) for name in names}):
+        answers.show_criteria(scores)
 
 
 def _sensitivity(asked: Question, out: Path | None) -> None:
-    del out  # Refused at the door.
+    del out  # Checked before: there is nothing to write.
     network, node = asked.network, asked.asking.sensitivity or ""
-    words = parse_pairs(asked.targets, option="a target of --sensitivity", names=network.nodes)
-    target = states_by_name(network, words)
+    pairs = parse_pairs(asked.targets, option="a target of --sensitivity", names=network.nodes)
+    target = states_by_name(network, pairs)
     if both := [name for name in target if name in asked.given]:
         raise ConfigError(f"{both[0]!r} is a target and given: its state is known")
     if len(network.states(node)) < 2:
         raise ConfigError(f"--sensitivity needs a node of at least 2 states, {node!r} has 1")
-    found = sensitivities(network, target, node=node, given=asked.given)
+    effects = sensitivities(network, target, node=node, given=asked.given)
     parents = network.nodes[node].parents
     entries = [
         {
@@ -234,9 +231,9 @@ def _sensitivity(asked: Question, out: Path | None) -> None:
             "entry": effect.entry,
             "derivative": effect.derivative(),
         }
-        for states, effect in found.items()
+        for states, effect in effects.items()
     ]
-    first = next(iter(found.values()))
+    first = next(iter(effects.values()))
     p = first(first.entry)
     if not asked.emit(target=target, probability=p, node=node, entries=entries):
         answers.show_sensitivity(target, p, (node, parents, entries), asked.given)
@@ -244,12 +241,14 @@ def _sensitivity(asked: Question, out: Path | None) -> None:
 
 def _estimate(asked: Question, out: Path | None) -> None:
     generator = Generator().manual_seed(asked.common.seed_or_default)
-    what = approximate.plain_evidence(
+    evidence = approximate.plain_evidence(
         asked.network, given=asked.given, likelihood=asked.likelihood, do=asked.do
     )
     wanted = approximate.check_targets(asked.network, asked.wanted)
     if asked.asking.method == "loopy":
-        found = approximate.loopy_belief_propagation(what.network, wanted, given=what.given)
+        estimate = approximate.loopy_belief_propagation(
+            evidence.network, wanted, given=evidence.given
+        )
     else:
         method = {
             "likelihood-weighting": approximate.likelihood_weighting,
@@ -257,20 +256,22 @@ def _estimate(asked: Question, out: Path | None) -> None:
             "gibbs": approximate.gibbs,
         }[asked.asking.method]
         draws = {} if asked.asking.draws is None else {"draws": asked.asking.draws}
-        found = method(what.network, wanted, given=what.given, generator=generator, **draws)
-    diagnostics = dict(found.diagnostics)
+        estimate = method(
+            evidence.network, wanted, given=evidence.given, generator=generator, **draws
+        )
+    diagnostics = dict(estimate.diagnostics)
     if "log_evidence" in diagnostics:
-        diagnostics["log_evidence"] += what.log_scale
-    errors = found.standard_errors
+        diagnostics["log_evidence"] += evidence.log_scale
+    errors = estimate.standard_errors
     parts: Answer = {
-        "method": found.method,
-        "posteriors": {name: dict(p) for name, p in found.probabilities.items()},
+        "method": estimate.method,
+        "posteriors": {name: dict(p) for name, p in estimate.probabilities.items()},
         "standard_errors": errors and {name: dict(p) for name, p in errors.items()},
         "diagnostics": diagnostics,
-        "warnings": list(found.warnings),
+        "warnings": list(estimate.warnings),
     }
-    if not asked.emit(**parts, **_drawn(asked, found.probabilities, out)):
-        answers.show_estimate(replace(found, diagnostics=diagnostics), asked.title)
+    if not asked.emit(**parts, **_draw(asked, estimate.probabilities, out)):
+        answers.show_estimate(replace(estimate, diagnostics=diagnostics), asked.title)
 
 
 def _numbers(name: str, text: str) -> list[float]:
@@ -289,20 +290,16 @@ def _cells(table: Any, at: tuple[int, ...] = ()) -> list[tuple[tuple[int, ...], 
     return [cell for i, part in enumerate(table) for cell in _cells(part, (*at, i))]
 
 
-def _drawn(
+def _draw(
     asked: Question, values: Mapping[str, Mapping[str, float]], out: Path | None
 ) -> dict[str, str]:
-    """Draw the network with its answers where a place is given; return what is to be told."""
+    """Draw the network with its answers at ``out`` if given; return what to report of it."""
     if out is None:
         return {}
     graph = asked.network.graph.cut(asked.do)
-    _write(out, graph.draw(observed=tuple(asked.known), values=values))
-    return {"out": str(out)}
-
-
-def _write(out: Path, text: str) -> None:
     _make_folder(out)
-    write_text(out, text)
+    write_text(out, graph.draw(observed=tuple(asked.known), values=values))
+    return {"out": str(out)}
 
 
 def _make_folder(out: Path) -> None:

@@ -1,25 +1,7 @@
 """Estimation: from data to laws, and from densities without a normaliser to draws."""
 
 from ancestral.estimation.chains import Chains, effective_size, r_hat
-from ancestral.estimation.conjugate import (
-    NormalInverseGamma,
-    log_evidence,
-    update_beta,
-    update_dirichlet,
-    update_gamma,
-    update_normal,
-)
-from ancestral.estimation.likelihood import (
-    fit_bernoulli,
-    fit_categorical,
-    fit_exponential,
-    fit_multivariate_normal,
-    fit_normal,
-    fit_poisson,
-    log_likelihood,
-)
 from ancestral.estimation.markov import (
-    independent_proposal,
     langevin,
     metropolis_hastings,
     random_walk,
@@ -31,28 +13,28 @@ from ancestral.estimation.mixture_prior import (
     TwoGaussians,
     learning_rate_study,
 )
-from ancestral.estimation.priors import (
+from ancestral.estimation.parameters import (
+    fit_bernoulli,
+    fit_normal,
     gaussian_penalty,
     laplace_penalty,
+    log_evidence,
+    log_likelihood,
     map_laplace_mean,
     map_normal_mean,
+    update_beta,
+    update_normal,
     weight_decay,
 )
 
 __all__ = [
     "Chains",
     "LearningRateStudy",
-    "NormalInverseGamma",
     "TwoGaussians",
     "effective_size",
     "fit_bernoulli",
-    "fit_categorical",
-    "fit_exponential",
-    "fit_multivariate_normal",
     "fit_normal",
-    "fit_poisson",
     "gaussian_penalty",
-    "independent_proposal",
     "langevin",
     "laplace_penalty",
     "learning_rate_study",
@@ -66,8 +48,6 @@ __all__ = [
     "transition_matrix",
     "unadjusted_langevin",
     "update_beta",
-    "update_dirichlet",
-    "update_gamma",
     "update_normal",
     "weight_decay",
 ]

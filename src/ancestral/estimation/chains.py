@@ -12,17 +12,7 @@ from ancestral.information import Quantity
 
 @dataclass(frozen=True, slots=True)
 class Chains:
-    """Draws of several chains that ran side by side.
-
-    Args:
-        draws: [S, C, *event]: S steps of C chains.
-        acceptance: Share of proposals that each chain accepted, [C].
-
-    Example:
-        >>> chains = Chains(torch.randn(200, 4, 2), torch.ones(4))
-        >>> chains.effective_size().shape
-        torch.Size([2])
-    """
+    """Draws of C chains side by side, [S, C, *event], and the share that each accepted, [C]."""
 
     draws: Tensor
     acceptance: Tensor
@@ -35,16 +25,8 @@ class Chains:
         """Return :func:`effective_size` of the draws, [*event]."""
         return effective_size(self.draws)
 
-    def flat(self) -> Tensor:
-        """Return the draws of all chains, [S * C, *event]."""
-        return self.draws.flatten(0, 1)
-
     def mean(self, f: Callable[[Tensor], Tensor] | None = None) -> Quantity:
-        """Return the mean of f(x), x itself if None, with its error sd / sqrt(effective size).
-
-        Args:
-            f: Maps draws [S, C, *event] to values [S, C, *F].
-        """
+        """Return the mean of f(x), [S, C, *F], or of x; its error is sd / sqrt(effective size)."""
         values = (self.draws if f is None else f(self.draws)).double()
         spread = values.flatten(0, 1).std(dim=0)
         return Quantity(values.mean(dim=(0, 1)), spread / effective_size(values).sqrt(), "estimate")
@@ -58,19 +40,12 @@ def r_hat(draws: Tensor) -> Tensor:
     Source: Gelman et al. 2013, Bayesian Data Analysis, sec. 11.4; Vehtari et al. 2021,
     arXiv:1903.08008, eq. 3 (without ranks).
 
-    Args:
-        draws: [S, C, *event], S >= 4.
-
     Returns:
-        For each coordinate, [*event]; NaN where all draws are equal, +inf where every half stands
-        still at its own value.
+        For each coordinate of draws [S, C, *event], [*event]; NaN where all draws are equal, +inf
+        where every half stands still at its own value.
 
     Raises:
         ValueError: If S < 4.
-
-    Example:
-        >>> bool(r_hat(torch.randn(1000, 4)) < 1.02)
-        True
     """
     halves = _halves(draws)
     n = len(halves)
@@ -89,11 +64,9 @@ def effective_size(draws: Tensor) -> Tensor:
     Source: Geyer 1992, Practical Markov chain Monte Carlo; Vehtari et al. 2021, arXiv:1903.08008,
     eq. 10-13.
 
-    Args:
-        draws: [S, C, *event], S >= 4.
-
     Returns:
-        For each coordinate, [*event], at most S C log10(S C); NaN where all draws are equal.
+        For each coordinate of draws [S, C, *event], [*event], at most S C log10(S C); NaN where
+        all draws are equal.
 
     Raises:
         ValueError: If S < 4.

@@ -9,11 +9,10 @@ from typing import TypeAlias
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Distribution
 
 from ancestral.errors import DivergenceError
 from ancestral.estimation.chains import Chains
-from ancestral.information.quantity import draw, log_prob, real
+from ancestral.information.quantity import real
 from ancestral.information.tables import check_simplex
 
 LogDensity: TypeAlias = Callable[[Tensor], Tensor]
@@ -44,7 +43,7 @@ def metropolis_hastings(
     Args:
         log_density: Of the target, up to a constant.
         start: First states of C chains, [C, *event]; spread out, so that R-hat can see.
-        proposal: See :func:`random_walk`, :func:`langevin`, :func:`independent_proposal`.
+        proposal: See :func:`random_walk`, :func:`langevin`.
         steps: Draws kept of each chain, at least 1.
         warmup: Steps made before, and thrown away.
         generator: Source of randomness; torch's global one if None.
@@ -57,8 +56,7 @@ def metropolis_hastings(
 
     Example:
         >>> chains = metropolis_hastings(
-        ...     lambda x: -x.square() / 2, torch.zeros(4), random_walk(2.4), steps=500,
-        ...     generator=torch.Generator().manual_seed(0))
+        ...     lambda x: -x.square() / 2, torch.zeros(4), random_walk(2.4), steps=500)
         >>> chains.draws.shape
         torch.Size([500, 4])
     """
@@ -87,34 +85,15 @@ def random_walk(scale: float | Tensor) -> Proposal:
     """Return the symmetric proposal x' = x + scale * Normal(0, 1).
 
     About 0.44 accepted in one dimension and 0.234 in many is best (Roberts, Gelman & Gilks 1997):
-    scale 2.4 / sqrt(D) times the target's own.
-
-    Args:
-        scale: > 0, one or one for each coordinate.
+    scale 2.4 / sqrt(D) times the target's own, one or one for each coordinate.
 
     Raises:
         ValueError: If scale is not above 0.
     """
-    if not bool((torch.as_tensor(scale) > 0).all()):
-        raise ValueError(f"scale must be above 0, got {scale}")
+    _check_positive("scale", scale)
 
     def propose(x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
         return x + scale * _noise(x, generator), x.new_zeros(len(x))
-
-    return propose
-
-
-def independent_proposal(law: Distribution) -> Proposal:
-    """Return the proposal that ignores the state: x' ~ law, which should cover the target.
-
-    Args:
-        law: Distribution of one state, [*event].
-    """
-
-    def propose(x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
-        # One draw more than needed where there is one chain: a draw is of two at least.
-        proposed = draw(law, max(2, len(x)), generator)[: len(x)].to(x.dtype)
-        return proposed, log_prob(law, x) - log_prob(law, proposed)
 
     return propose
 
@@ -127,14 +106,10 @@ def langevin(log_density: LogDensity, step_size: float) -> Proposal:
     Source: Roberts & Tweedie 1996, Exponential convergence of Langevin distributions and their
     discrete approximations.
 
-    Args:
-        log_density: Of the target, differentiable.
-        step_size: eta > 0.
-
     Raises:
         ValueError: If step_size is not above 0.
     """
-    _check_step_size(step_size)
+    _check_positive("step_size", step_size)
 
     def propose(x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
         ahead = step_size / 2 * score(log_density, x)
@@ -163,25 +138,15 @@ def unadjusted_langevin(
     Only the gradient is needed, but the stationary law is p up to an error of order eta: for
     Normal(0, 1) its variance is 1 / (1 - eta / 4).
 
-    Args:
-        gradient: Maps states [C, *event] to grad log p, the same shape.
-        start: First states, [C, *event].
-        step_size: eta > 0.
-        steps: Draws kept of each chain, at least 1.
-        warmup: Steps made before, and thrown away.
-        generator: Source of the noise; torch's global one if None.
+    The gradient maps states [C, *event] to grad log p; the rest is as in
+    :func:`metropolis_hastings`.
 
     Raises:
         ValueError: If step_size is not above 0, steps < 1, or warmup < 0.
         DivergenceError: If a chain runs away; eta is too large for the target.
-
-    Example:
-        >>> chains = unadjusted_langevin(torch.neg, torch.zeros(4), step_size=0.1, steps=100)
-        >>> chains.draws.shape
-        torch.Size([100, 4])
     """
     _check_steps(steps, warmup)
-    _check_step_size(step_size)
+    _check_positive("step_size", step_size)
     x = real(start)
     draws = x.new_empty(steps, *x.shape)
     for step in range(-warmup, steps):
@@ -202,21 +167,13 @@ def score(log_density: LogDensity, x: Tensor) -> Tensor:
 
 
 def transition_matrix(p: Tensor, proposal: Tensor) -> Tensor:
-    """Return the Metropolis-Hastings kernel of a chain with finitely many states, [N, N].
+    """Return the Metropolis-Hastings kernel K of a chain with finitely many states, [N, N].
 
-    Args:
-        p: Target, [N], on the simplex.
-        proposal: q(j | i) in row i, [N, N], each row on the simplex.
-
-    Returns:
-        Row i holds the law of the next state after i; p_i K_ij = p_j K_ji.
+    Row i holds the law of the next state after i, as row i of the proposal [N, N] does before any
+    is refused; p_i K_ij = p_j K_ji.
 
     Raises:
         ValueError: If p or a row is off the simplex, or the shapes differ.
-
-    Example:
-        >>> transition_matrix(torch.tensor([0.25, 0.75]), torch.full((2, 2), 0.5)).shape
-        torch.Size([2, 2])
     """
     check_simplex(p)
     check_simplex(proposal)
@@ -242,6 +199,6 @@ def _check_steps(steps: int, warmup: int) -> None:
         raise ValueError(f"steps must be at least 1 and warmup 0, got {steps} and {warmup}")
 
 
-def _check_step_size(step_size: float) -> None:
-    if not step_size > 0:
-        raise ValueError(f"step_size must be above 0, got {step_size}")
+def _check_positive(name: str, value: float | Tensor) -> None:
+    if not bool((torch.as_tensor(value) > 0).all()):
+        raise ValueError(f"{name} must be above 0, got {value}")

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 from torch.distributions import Normal
 from torch.nn.functional import logsigmoid
 
-from ancestral.estimation.likelihood import check_data
+from ancestral.estimation.parameters import check_data
 
 MEANS, SCALES, WEIGHT = (-1.0, 3.0), (1.0, 2.0), 0.8
 
@@ -22,10 +22,6 @@ MEANS, SCALES, WEIGHT = (-1.0, 3.0), (1.0, 2.0), 0.8
 @dataclass(frozen=True, slots=True)
 class TwoGaussians:
     """A mixture (1 - r) N(m_0, s_0^2) + r N(m_1, s_1^2) of which only r is unknown.
-
-    Args:
-        means: Of the two components.
-        scales: Standard deviations of the two components, > 0.
 
     Example:
         >>> x = TwoGaussians().sample(1000, WEIGHT, generator=torch.Generator().manual_seed(0))
@@ -49,7 +45,8 @@ class TwoGaussians:
             raise ValueError(f"weight must be in [0, 1], got {weight}")
         z = torch.rand(n, generator=generator, dtype=torch.float64) < weight
         noise = torch.randn(n, generator=generator, dtype=torch.float64)
-        mean, scale = (torch.tensor(pair, dtype=torch.float64)[z.long()] for pair in self._pairs())
+        pairs = (self.means, self.scales)
+        mean, scale = (torch.tensor(pair, dtype=torch.float64)[z.long()] for pair in pairs)
         return mean + scale * noise
 
     def log_prob(self, x: Tensor, logit: Tensor | float) -> Tensor:
@@ -61,22 +58,15 @@ class TwoGaussians:
     def descend(
         self, x: Tensor, *, learning_rate: float | Sequence[float], epochs: int, start: float = 0.5
     ) -> Tensor:
-        """Return r after 0, 1, ..., epochs full-batch gradient steps on -(1/K) log p(D).
+        """Return r after 0, 1, ..., epochs gradient steps on -(1/K) log p(D), [epochs + 1, *T].
 
-        Args:
-            x: Data, [K].
-            learning_rate: Of plain gradient descent on the logit; several are run side by side.
-            epochs: Number of steps.
-            start: First logit; 0.5 is the book's, so that r starts at 0.6225.
-
-        Returns:
-            The estimates, [epochs + 1, *T], T the number of learning rates if several.
+        Plain descent on the logit with all data x [K] in each step; T learning rates run side by
+        side. The first logit, 0.5, is the book's, so that r starts at 0.6225.
 
         Raises:
             DataError: If there is no row or a value is not finite.
             ValueError: If a learning rate is not above 0 or epochs < 1.
         """
-        check_data(x)
         rate = torch.as_tensor(learning_rate, dtype=torch.float64)
         if not bool((rate > 0).all()) or epochs < 1:
             raise ValueError(
@@ -84,8 +74,7 @@ class TwoGaussians:
                 f"got {learning_rate} and {epochs}"
             )
         # d log p / d logit = p(z = 1 | x) - r: responsibility less prior.
-        difference = self._component_logs(x.double()).diff(dim=0)[0]
-        difference = difference.reshape(len(x), *[1] * rate.ndim)
+        difference = self._log_ratio(x).reshape(-1, *[1] * rate.ndim)
         logit = torch.full_like(rate, start)
         path = [logit]
         for _ in range(epochs):
@@ -107,8 +96,7 @@ class TwoGaussians:
         Raises:
             DataError: If there is no row or a value is not finite.
         """
-        check_data(x)
-        difference = self._component_logs(x.double()).diff(dim=0)[0]
+        difference = self._log_ratio(x)
         r = torch.tensor(start, dtype=torch.float64).sigmoid()
         path = [r]
         for _ in range(iterations):
@@ -124,15 +112,12 @@ class TwoGaussians:
         Raises:
             DataError: If there is no row or a value is not finite.
         """
-        check_data(x)
-        ratio = self._component_logs(x.double()).diff(dim=0)[0].exp() - 1
+        ratio = self._log_ratio(x).exp() - 1
         low, high = 0.0, 1.0
         for _ in range(60):
             middle = (low + high) / 2
-            if bool((ratio / (1 + middle * ratio)).mean() > 0):
-                low = middle
-            else:
-                high = middle
+            rises = bool((ratio / (1 + middle * ratio)).mean() > 0)
+            low, high = (middle, high) if rises else (low, middle)
         return torch.tensor((low + high) / 2, dtype=torch.float64)
 
     def standard_error(self, weight: float, examples: int) -> float:
@@ -148,23 +133,22 @@ class TwoGaussians:
         information = torch.trapezoid((second - first).square() / density, x)
         return 1 / math.sqrt(examples * information.item())
 
-    def _component_logs(self, x: Tensor) -> Tensor:
-        mean, scale = (torch.tensor(pair, dtype=x.dtype)[:, None] for pair in self._pairs())
-        return Normal(mean, scale).log_prob(x)
+    def _log_ratio(self, x: Tensor) -> Tensor:
+        check_data(x)
+        return self._component_logs(x.double()).diff(dim=0)[0]
 
-    def _pairs(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        return self.means, self.scales
+    def _component_logs(self, x: Tensor) -> Tensor:
+        pairs = (self.means, self.scales)
+        mean, scale = (torch.tensor(pair, dtype=x.dtype)[:, None] for pair in pairs)
+        return Normal(mean, scale).log_prob(x)
 
 
 @dataclass(frozen=True, slots=True)
 class LearningRateStudy:
     """The data of the book's figure 40: how r moves under each learning rate.
 
-    Args:
-        learning_rates: The grid.
-        paths: Estimates, [epochs + 1, rates].
-        losses: Minus the mean log-likelihood at each, nats, [epochs + 1, rates].
-        optimum: The maximum-likelihood r.
+    Estimates r and losses (minus the mean log-likelihood, nats) are [epochs + 1, rates]; the
+    optimum is the maximum-likelihood r.
     """
 
     learning_rates: tuple[float, ...]
@@ -175,14 +159,10 @@ class LearningRateStudy:
     def verdicts(self, *, tolerance: float = 1e-3, window: int = 100) -> tuple[str, ...]:
         """Return for each rate ``"converged"``, ``"slow"``, ``"oscillates"`` or ``"stuck"``.
 
-        Args:
-            tolerance: Largest distance from the optimum of the last ``window`` values.
-            window: Steps looked at.
-
-        Returns:
-            A path that is not at the optimum is slow if it never passed it, oscillates if it turns
-            back in every second of the last steps, and is stuck otherwise: one step so long that
-            the sigmoid has saturated, where there is no slope to come back by.
+        A path whose last ``window`` values are not all within ``tolerance`` of the optimum is slow
+        if it never passed it, oscillates if it turns back in every second of these steps, and is
+        stuck otherwise: one step so long that the sigmoid has saturated, where there is no slope
+        to come back by.
         """
         last = self.paths[-window:]
         close = ((last - self.optimum).abs() <= tolerance).all(dim=0)
@@ -190,13 +170,10 @@ class LearningRateStudy:
         turning = (steps[1:] * steps[:-1] < 0).double().mean(dim=0) >= 0.5
         sides = (self.paths > self.optimum).double()
         passed = sides.amin(dim=0) != sides.amax(dim=0)
-        names = []
-        for near, turns, beyond in zip(
-            *(t.tolist() for t in (close, turning, passed)), strict=True
-        ):
-            far = "oscillates" if turns else "stuck" if beyond else "slow"
-            names.append("converged" if near else far)
-        return tuple(names)
+        return tuple(
+            "converged" if near else "oscillates" if turns else "stuck" if beyond else "slow"
+            for near, turns, beyond in zip(close, turning, passed, strict=True)
+        )
 
 
 def learning_rate_study(
@@ -208,15 +185,7 @@ def learning_rate_study(
 ) -> LearningRateStudy:
     """Run gradient descent under each learning rate side by side.
 
-    Args:
-        x: Data, [K].
-        learning_rates: Each > 0.
-        epochs: Steps of each.
-        mixture: The known components; the book's if None.
-
-    Raises:
-        DataError: If there is no row or a value is not finite.
-        ValueError: If a learning rate is not above 0 or epochs < 1.
+    Args and errors are those of :meth:`TwoGaussians.descend`; the mixture is the book's if None.
 
     Example:
         >>> x = TwoGaussians().sample(1000, WEIGHT, generator=torch.Generator().manual_seed(0))

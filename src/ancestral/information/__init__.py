@@ -16,8 +16,6 @@ from ancestral.information.divergences import (
     jensen_shannon,
     jensen_shannon_distance,
     mutual_information,
-    mutual_information_of_samples,
-    total_variation,
 )
 from ancestral.information.moments import covariance, monte_carlo, pearson, variance
 from ancestral.information.normals import (
@@ -76,12 +74,10 @@ __all__ = [
     "marginal_normal",
     "monte_carlo",
     "mutual_information",
-    "mutual_information_of_samples",
     "pearson",
     "posterior",
     "self_information",
     "sum_of_normals",
-    "total_variation",
     "variance",
     "wasserstein",
     "wasserstein_of_samples",

@@ -11,15 +11,9 @@ from ancestral.information.tables import check_simplex
 def huffman_lengths(p: Tensor) -> Tensor:
     """Return the length in bits of each symbol's word in the best prefix code for ``p``.
 
-    The mean length lies in [H, H + 1) bits, H the entropy.
+    The mean length lies in [H, H + 1) bits, H the entropy. Symbols of probability 0 get a word too.
 
     Source: Huffman 1952, A method for the construction of minimum-redundancy codes.
-
-    Args:
-        p: Probabilities, [N]; symbols of probability 0 get a word too, last.
-
-    Returns:
-        Lengths, [N], int64; a single symbol needs no bit.
 
     Raises:
         ValueError: If p is not [N] on the simplex.
@@ -50,9 +44,6 @@ def huffman_code(p: Tensor) -> list[str]:
     """Return the words themselves, as strings of 0 and 1; none begins with another.
 
     Words of one length count up, in the order of the symbols (the canonical code).
-
-    Raises:
-        ValueError: As :func:`huffman_lengths`.
 
     Example:
         >>> huffman_code(torch.tensor([0.5, 0.25, 0.125, 0.125]))

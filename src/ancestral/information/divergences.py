@@ -12,11 +12,10 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
-from ancestral.information.count_tails import count_sum
-from ancestral.information.line_means import line_integral
-from ancestral.information.overlaps import log_overlap
-from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
-from ancestral.information.shannon import Law, comparable, expected, known_kl, log_tables
+from ancestral.information.integrals import integral
+from ancestral.information.laws import log_prob
+from ancestral.information.quantity import Quantity, draw, exact, mean_of
+from ancestral.information.shannon import Law, comparable, expected, kl_terms, known_kl, log_tables
 from ancestral.information.tables import check_joint
 
 
@@ -28,14 +27,11 @@ class FDivergence:
 
     Args:
         name: Its name.
-        generator: f(u) of the ratio u = p / q >= 0, with f(1) = 0.
+        terms: q f(p / q) of log p and log q, both finite.
         conjugate: f*(t) = sup_u (t u - f(u)), of a critic's output t; +inf outside its domain.
         slope: f'(u), the best critic at the ratio u.
         at_zero: f(0), the price of a point of q where p is 0.
         slope_at_infinity: lim f(u) / u, the price of a point of p where q is 0.
-        of_log: f(u) / max(1, u) of t = log u, for any t: it stays right where u is beyond the
-            dtype. From ``generator`` if None.
-        closed_form: The divergence of two distributions where it is known, else None.
 
     Example:
         >>> CHI_SQUARE(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))
@@ -43,23 +39,24 @@ class FDivergence:
     """
 
     name: str
-    generator: Callable[[Tensor], Tensor]
+    terms: Callable[[Tensor, Tensor], Tensor]
     conjugate: Callable[[Tensor], Tensor]
     slope: Callable[[Tensor], Tensor]
     at_zero: float
     slope_at_infinity: float
-    of_log: Callable[[Tensor], Tensor] | None = None
-    closed_form: Callable[[Distribution, Distribution], Quantity | None] | None = None
+
+    def f(self, u: Tensor) -> Tensor:
+        """Return the convex function at a ratio u = p / q >= 0; it is 0 at 1."""
+        return self._terms(u.log(), torch.zeros_like(u))
 
     def __call__(
         self, p: Law, q: Law, *, draws: int = 10_000, generator: Generator | None = None
     ) -> Quantity:
         """Return D_f(p || q), [*B], in nats where f has logarithms.
 
-        Exact between finite laws and where there is a closed form; a sum between laws of counts, an
-        integral between univariate densities. Otherwise the mean over ``draws`` from each of p and
-        q, which see a region that only one of them covers; where f is unbounded the ratios may have
-        so heavy a tail that the mean has no standard error: ``se`` is then infinite.
+        Exact between finite laws; a sum between laws of counts, an integral between univariate
+        densities. Otherwise the mean over ``draws`` from each of p and q, which see a region that
+        only one of them covers; ``se`` is infinite where the tail of the ratios is too heavy.
 
         Raises:
             ValueError: If the tables differ in size or are off the simplex, or draws < 2.
@@ -73,49 +70,33 @@ class FDivergence:
             return known
         with torch.no_grad():
             halves = [self._over_middle(p, q, draw(law, draws, generator)) for law in (p, q)]
-        means = [mean_of(half) for half in halves]
+        bounded = self.at_zero + self.slope_at_infinity < math.inf
+        means = [mean_of(half, bounded=bounded) for half in halves]
         se = (means[0].se.square() + means[1].se.square()).sqrt() / 2
         return Quantity((means[0].value + means[1].value) / 2, se, "estimate")
 
     def bound(self, critic_p: Tensor, critic_q: Tensor) -> Tensor:
-        """Return E_p T - E_q f*(T), a lower bound on D_f(p || q), over draws of each, [].
-
-        Args:
-            critic_p: The critic T at draws of p, [N].
-            critic_q: The critic at draws of q, [M].
-        """
+        """Return E_p T - E_q f*(T), a lower bound on D_f(p || q), of T at draws, []."""
         return critic_p.mean() - self.conjugate(critic_q).mean()
 
-    @torch.no_grad()
     def _known(self, p: Distribution, q: Distribution) -> Quantity | None:
         """Return what needs no draws, or None."""
-        closed = self.closed_form(p, q) if self.closed_form is not None else None
-        if closed is not None:
-            return closed
-        for integral in (count_sum, line_integral):
-            try:
-                return integral(p, q, self._terms)
-            except NotImplementedError:
-                continue
-        return None
+        if self is KL or self is REVERSE_KL:
+            return known_kl(p, q) if self is KL else known_kl(q, p)
+        try:
+            return integral(p, q, self._terms)
+        except NotImplementedError:
+            return None
 
     def _terms(self, log_p: Tensor, log_q: Tensor) -> Tensor:
         """Return q f(p / q) at each state, with its limits where p or q is 0."""
         log_p, log_q = torch.broadcast_tensors(log_p, log_q)
         no_p, no_q = log_p == -math.inf, log_q == -math.inf
-        gap = (log_p - log_q).masked_fill(no_p | no_q, 0)
-        terms = torch.maximum(log_p, log_q).exp() * self._share(gap)
+        # Filled before: where a limit holds, the terms and their gradients may be NaN.
+        terms = self.terms(log_p.masked_fill(no_p | no_q, 0), log_q.masked_fill(no_p | no_q, 0))
         terms = torch.where(no_p & ~no_q, log_q.exp() * self.at_zero, terms)
         terms = torch.where(no_q & ~no_p, log_p.exp() * self.slope_at_infinity, terms)
         return terms.masked_fill(no_p & no_q, 0)
-
-    def _share(self, t: Tensor) -> Tensor:
-        """Return f(u) / max(1, u) at u = exp t."""
-        if self.of_log is not None:
-            return self.of_log(t)
-        far = t > 0.9 * math.log(torch.finfo(t.dtype).max)
-        u = t.masked_fill(far, 0).exp()
-        return torch.where(far, self.slope_at_infinity, self.generator(u) / u.clamp(min=1))
 
     def _over_middle(self, p: Distribution, q: Distribution, x: Tensor) -> Tensor:
         """Return q f(p / q) / m at draws x, with m = (p + q) / 2."""
@@ -124,37 +105,35 @@ class FDivergence:
         return self._terms(log_p - middle, log_q - middle)
 
 
-def _by_overlap(p: Distribution, q: Distribution, a: float) -> Quantity | None:
-    """Return |integral of p^a q^(1 - a) - 1|, or None."""
-    try:
-        return exact(log_overlap(p, q, a).expm1().abs())
-    except NotImplementedError:
-        return None
+def _jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
+    middle = torch.logaddexp(log_p, log_q) - math.log(2)
+    return (kl_terms(log_p, middle) + kl_terms(log_q, middle)) / 2
+
+
+def _chi_square(log_p: Tensor, log_q: Tensor) -> Tensor:
+    t = log_p - log_q
+    return (log_q + 2 * t.clamp(min=0)).exp() * torch.expm1(-t.abs()).square()
 
 
 KL = FDivergence(
     "KL",
-    generator=lambda u: torch.xlogy(u, u),
+    terms=kl_terms,
     conjugate=lambda t: (t - 1).exp(),
     slope=lambda u: 1 + u.log(),
     at_zero=0.0,
     slope_at_infinity=math.inf,
-    of_log=lambda t: t * t.clamp(max=0).exp(),
-    closed_form=known_kl,
 )
 REVERSE_KL = FDivergence(
     "reverse KL",
-    generator=lambda u: -u.log(),
+    terms=lambda log_p, log_q: kl_terms(log_q, log_p),
     conjugate=lambda t: torch.where(t < 0, -1 - (-t).log(), math.inf),
     slope=lambda u: -1 / u,
     at_zero=math.inf,
     slope_at_infinity=0.0,
-    of_log=lambda t: -t * (-t.clamp(min=0)).exp(),
-    closed_form=lambda p, q: known_kl(q, p),
 )
 JENSEN_SHANNON = FDivergence(
     "Jensen-Shannon",
-    generator=lambda u: (torch.xlogy(u, u) - torch.xlogy(u + 1, (u + 1) / 2)) / 2,
+    terms=_jensen_shannon,
     conjugate=lambda t: torch.where(2 * t < math.log(2), -(2 - (2 * t).exp()).log() / 2, math.inf),
     slope=lambda u: (math.log(2) + u.log() - torch.log1p(u)) / 2,
     at_zero=math.log(2) / 2,
@@ -162,32 +141,27 @@ JENSEN_SHANNON = FDivergence(
 )
 CHI_SQUARE = FDivergence(
     "chi-square",
-    generator=lambda u: (u - 1).square(),
+    terms=_chi_square,
     conjugate=lambda t: torch.where(t > -2, t + t.square() / 4, -1.0),
     slope=lambda u: 2 * (u - 1),
     at_zero=1.0,
     slope_at_infinity=math.inf,
-    of_log=lambda t: torch.expm1(-t.abs()).square() * t.clamp(min=0).exp(),
-    closed_form=lambda p, q: _by_overlap(p, q, 2.0),
 )
 HELLINGER = FDivergence(
     "squared Hellinger",
-    generator=lambda u: (u.sqrt() - 1).square() / 2,
+    terms=lambda log_p, log_q: ((log_p / 2).exp() - (log_q / 2).exp()).square() / 2,
     conjugate=lambda t: torch.where(t < 0.5, t / (1 - 2 * t), math.inf),
     slope=lambda u: (1 - u.rsqrt()) / 2,
     at_zero=0.5,
     slope_at_infinity=0.5,
-    of_log=lambda t: torch.expm1(-t.abs() / 2).square() / 2,
-    closed_form=lambda p, q: _by_overlap(p, q, 0.5),
 )
 TOTAL_VARIATION = FDivergence(
     "total variation",
-    generator=lambda u: (u - 1).abs() / 2,
+    terms=lambda log_p, log_q: (log_p.exp() - log_q.exp()).abs() / 2,
     conjugate=lambda t: torch.where(t <= 0.5, t.clamp(min=-0.5), math.inf),
     slope=lambda u: (u - 1).sign() / 2,
     at_zero=0.5,
     slope_at_infinity=0.5,
-    of_log=lambda t: -torch.expm1(-t.abs()) / 2,
 )
 
 
@@ -203,15 +177,7 @@ def jensen_shannon(
 
     Source: Lin 1991, Divergence measures based on the Shannon entropy.
 
-    Args:
-        p: A law.
-        q: Another over the same space.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: From each, where a law is not finite; at least 2.
-        generator: Their source; torch's global one if None.
-
-    Raises:
-        ValueError: As :class:`FDivergence`, or if base <= 1.
+    Args and errors are those of :class:`FDivergence`; base=2 gives bits.
 
     Example:
         >>> jensen_shannon(torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0]), base=2)
@@ -228,36 +194,14 @@ def jensen_shannon_distance(
     The error is that of the square, carried through the root.
 
     Source: Endres & Schindelin 2003, A new metric for probability distributions.
-
-    Raises:
-        ValueError: As :class:`FDivergence`.
     """
     squared = jensen_shannon(p, q, draws=draws, generator=generator)
     square = squared.value.clamp(min=0)  # Rounding may leave equal laws at -1e-17.
     return Quantity(square.sqrt(), (square + squared.se).sqrt() - square.sqrt(), squared.kind)
 
 
-def total_variation(
-    p: Law, q: Law, *, draws: int = 10_000, generator: Generator | None = None
-) -> Quantity:
-    """Return sup_A |p(A) - q(A)|, half the L1 distance, in [0, 1].
-
-    Raises:
-        ValueError: As :class:`FDivergence`.
-
-    Example:
-        >>> total_variation(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]))
-        0.25 (exact)
-    """
-    return TOTAL_VARIATION(p, q, draws=draws, generator=generator)
-
-
 def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:
-    """Return I(x; y) = KL(p(x, y) || p(x) p(y)) of a joint table, 0 only if independent.
-
-    Args:
-        joint: Joint table, [N, M].
-        base: Of the logarithm; nats if None, bits if 2.
+    """Return I(x; y) = KL(p(x, y) || p(x) p(y)) of a table [N, M], 0 only if independent.
 
     Raises:
         ValueError: If the table is not [N, M] or off the simplex, or base <= 1.
@@ -273,53 +217,3 @@ def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:
     log_product = joint.sum(dim=1, keepdim=True).log() + joint.sum(dim=0).log()
     value = expected(log_joint.flatten(), (log_joint - log_product).flatten())
     return exact(value.clamp(min=0)).in_base(base)
-
-
-def mutual_information_of_samples(
-    x: Tensor, y: Tensor, *, bins: int | None = None, base: float | None = None
-) -> Quantity:
-    """Return the plug-in estimate of the mutual information: that of the table of counts.
-
-    It is biased up by about (N_x - 1)(N_y - 1) / 2N nats, N_x and N_y the states that occur.
-
-    Args:
-        x: States (integers, any dtype) or, with ``bins``, real values, [N].
-        y: The same, [N].
-        bins: Cut real values at their quantiles into this many cells of equal counts.
-        base: Of the logarithm; nats if None, bits if 2.
-
-    Returns:
-        The estimate and its asymptotic standard error, sd of log p(x, y) / p(x) p(y) over sqrt(N).
-
-    Raises:
-        ValueError: If x and y are not [N] with N >= 2, one is NaN, bins < 2, or base <= 1.
-    """
-    if x.ndim != 1 or x.shape != y.shape or len(x) < 2:
-        raise ValueError(
-            f"x and y must both be [N], N >= 2, got {list(x.shape)} and {list(y.shape)}"
-        )
-    if bins is not None and bins < 2:
-        raise ValueError(f"bins must be at least 2, got {bins}")
-    for name, values in (("x", x), ("y", y)):
-        if bool(values.isnan().any()):
-            raise ValueError(
-                f"{name} must hold no NaN, got one in row {int(values.isnan().nonzero()[0])}"
-            )
-    rows, columns = (_states(values, bins) for values in (x, y))
-    cells = (rows * (columns.max() + 1) + columns).unique(return_inverse=True)[1]
-    # Counts at each example: the table itself may be far larger than the data.
-    both, first, second = (
-        states.bincount()[states].to(torch.float64) for states in (cells, rows, columns)
-    )
-    ratio = (both / first * (len(x) / second)).log()
-    value = Quantity(ratio.mean().clamp(min=0), ratio.std() / math.sqrt(len(x)), "estimate")
-    return value if base is None else value.scaled(1 / log_base(base))
-
-
-def _states(values: Tensor, bins: int | None) -> Tensor:
-    if bins is None:
-        return values.unique(return_inverse=True)[1]
-    inner = torch.linspace(0, 1, bins + 1, dtype=torch.float64)[1:-1]
-    values = values.to(torch.float64)
-    cuts = values.sort().values[(inner * len(values)).long()]
-    return torch.bucketize(values, cuts, right=True)

@@ -17,24 +17,11 @@ def monte_carlo(
 ) -> Quantity:
     """Return the estimate of E_p[f(x)], (1/N) sum f(x^n), with its standard error.
 
-    Unbiased; the error falls as 1 / sqrt(N) in any dimension.
-
-    Args:
-        f: Maps draws [N, *B, *event] to values [N, *F].
-        p: The law of x.
-        draws: N, at least 2.
-        generator: Their source; torch's global one if None.
+    f maps draws [N, *B, *event] to values [N, *F]. Unbiased; the error falls as 1 / sqrt(N) in any
+    dimension.
 
     Raises:
         ValueError: If draws < 2.
-
-    Example:
-        >>> import torch
-        >>> from torch.distributions import Normal
-        >>> generator = torch.Generator().manual_seed(0)
-        >>> second = monte_carlo(torch.square, Normal(0.0, 1.0), generator=generator)
-        >>> abs(second.value - 1) < 4 * second.se
-        tensor(True)
     """
     return mean_of(f(draw(p, draws, generator)))
 
@@ -48,9 +35,7 @@ def variance(x: Tensor, *, correction: int = 0) -> Tensor:
     Source: Chan, Golub & LeVeque 1983, Algorithms for computing the sample variance (the corrected
     two-pass algorithm).
 
-    Args:
-        x: Values, [N, *B].
-        correction: 0 for the divisor N (maximum likelihood), 1 for N - 1 (unbiased).
+    The divisor is N (maximum likelihood), or N - 1 (unbiased) with a correction of 1.
 
     Raises:
         ValueError: If N <= correction.
@@ -65,11 +50,6 @@ def variance(x: Tensor, *, correction: int = 0) -> Tensor:
 
 def covariance(x: Tensor, y: Tensor, *, correction: int = 0) -> Tensor:
     """Return E (x - mean_x)(y - mean_y) over the first axis; 0 does not mean independent.
-
-    Args:
-        x: Values, [N, *B].
-        y: Values, [N, *B].
-        correction: 0 for the divisor N, 1 for N - 1.
 
     Raises:
         ValueError: If N <= correction or the lengths differ.
@@ -87,10 +67,6 @@ def covariance(x: Tensor, y: Tensor, *, correction: int = 0) -> Tensor:
 
 def pearson(x: Tensor, y: Tensor) -> Tensor:
     """Return the correlation Cov / sqrt(V V) over the first axis, in [-1, 1].
-
-    Args:
-        x: Values, [N, *B].
-        y: Values, [N, *B].
 
     Raises:
         ValueError: If a variable is constant, when there is no correlation.

@@ -13,12 +13,6 @@ def marginal_normal(p: MultivariateNormal, keep: Sequence[int]) -> MultivariateN
 
     Raises:
         ValueError: If ``keep`` is not a choice of different coordinates.
-
-    Example:
-        >>> covariance = torch.tensor([[3.0, 1.0], [1.0, 1.0]])
-        >>> p = MultivariateNormal(torch.tensor([-1.0, 2.0]), covariance)
-        >>> marginal_normal(p, [0]).covariance_matrix.item()
-        3.0
     """
     kept = _coordinates(p, keep)
     return MultivariateNormal(p.loc[..., kept], p.covariance_matrix[..., kept, :][..., kept])
@@ -27,16 +21,11 @@ def marginal_normal(p: MultivariateNormal, keep: Sequence[int]) -> MultivariateN
 def conditional_normal(
     p: MultivariateNormal, given: Sequence[int], values: Tensor
 ) -> MultivariateNormal:
-    """Return the law of the other coordinates, in order, given the values of some.
+    """Return the law of the other coordinates, in order, given the values [*B, G] of some.
 
     ``mean_a + S_ab S_bb^-1 (x_b - mean_b)`` with covariance ``S_aa - S_ab S_bb^-1 S_ba``.
 
     Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 2.81-2.82.
-
-    Args:
-        p: The joint law of D coordinates.
-        given: The G observed coordinates, 0 < G < D.
-        values: Their values, [*B, G].
 
     Raises:
         ValueError: If ``given`` is not a choice of different coordinates, or all or none of them.
@@ -59,12 +48,7 @@ def conditional_normal(
 def affine_normal(
     p: MultivariateNormal, matrix: Tensor, shift: Tensor | float = 0.0
 ) -> MultivariateNormal:
-    """Return the law of A x + b: mean A m + b, covariance A S A'.
-
-    Args:
-        p: The law of x, [D].
-        matrix: A, [E, D], of full row rank.
-        shift: b, [E].
+    """Return the law of A x + b, A [E, D], b [E]: mean A m + b, covariance A S A'.
 
     Raises:
         ValueError: If the image has no density, because A has not full row rank.
@@ -79,11 +63,6 @@ def sum_of_normals(p: Normal, q: Normal, *, covariance: Tensor | float = 0.0) ->
 
     The variances add up only if x and y are independent (E-M05): otherwise twice their covariance
     comes in. Normal margins alone are not enough; x + y then need not be normal at all.
-
-    Args:
-        p: The law of x.
-        q: The law of y.
-        covariance: Of x and y; 0 for independent ones.
 
     Raises:
         ValueError: If no jointly normal pair has this covariance, or the sum is constant.
@@ -110,11 +89,6 @@ def box_muller(
     ``sqrt(-2 log u_1) (cos 2 pi u_2, sin 2 pi u_2)``.
 
     Source: Box & Muller 1958, A note on the generation of random normal deviates.
-
-    Args:
-        n: Number of pairs, at least 1.
-        generator: Source of the uniforms; torch's global one if None.
-        dtype: Of the result.
 
     Raises:
         ValueError: If n < 1.

@@ -15,24 +15,15 @@ class ParabolicDensity(Distribution):
     Its primitive is (10 x - x^3 / 3) / 42. Drawing inverts the distribution function: the middle
     root of a cubic.
 
-    Args:
-        dtype: Of draws; torch's default if None.
-
     Example:
         >>> p = ParabolicDensity(dtype=torch.float64)
         >>> round((p.cdf(torch.tensor(-1.0)) - p.cdf(torch.tensor(-2.0))).item(), 5)  # 23/126
         0.18254
-        >>> p.sample(torch.Size([3])).shape
-        torch.Size([3])
     """
 
-    has_rsample = False
-
-    def __init__(
-        self, *, dtype: torch.dtype | None = None, validate_args: bool | None = None
-    ) -> None:
+    def __init__(self, *, dtype: torch.dtype | None = None) -> None:
         self.dtype = dtype or torch.get_default_dtype()
-        super().__init__(validate_args=validate_args)
+        super().__init__()
 
     @property
     def arg_constraints(self) -> dict[str, constraints.Constraint]:

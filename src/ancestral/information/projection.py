@@ -7,10 +7,12 @@ from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from scipy.optimize import minimize
 from torch.distributions import Distribution, Normal
 
 from ancestral.errors import CapabilityError
+from ancestral.information.laws import bounds
 
 _NODES = 200
 
@@ -27,26 +29,13 @@ def closest_normal(
 
     Source: Bishop 2006, Pattern Recognition and Machine Learning, sec. 10.1.2.
 
-    Args:
-        p: A law of one real number, batch shape [].
-        direction: Which of the two.
-        start: Where the search for ``"seek"`` begins, which decides between minima; the moments of
-            p if None. A search from a mode finds that mode.
+    The search for ``"seek"`` begins at ``start``, or at the moments of p; from there it finds one
+    of several minima.
 
     Raises:
         ValueError: If p is batched or multivariate, or the direction is unknown.
         CapabilityError: If p has no finite mean and variance, and a start is needed; or if normal
             laws are to seek a density that is 0 on a part of the line.
-
-    Example:
-        >>> from torch.distributions import Categorical, MixtureSameFamily
-        >>> modes = Normal(torch.tensor([-3.0, 3.0]).double(), 0.7)
-        >>> p = MixtureSameFamily(Categorical(torch.ones(2).double()), modes)
-        >>> round(closest_normal(p, "cover").scale.item(), 2)
-        3.08
-        >>> q = closest_normal(p, "seek", start=Normal(2.0, 1.0))
-        >>> round(q.loc.item(), 2), round(q.scale.item(), 2)
-        (3.0, 0.7)
     """
     if p.batch_shape or p.event_shape:
         shape = [*p.batch_shape, *p.event_shape]
@@ -55,17 +44,11 @@ def closest_normal(
         raise ValueError(f"direction must be 'cover' or 'seek', got {direction!r}")
     if direction == "cover":
         return _moments(p)
-    if not _whole_line(p):
+    if any(bool(end.isfinite()) for end in bounds(p)):
         raise CapabilityError(
             f"{type(p).__name__} has density 0 somewhere: no normal law is near it"
         )
     return _seek(p, start or _moments(p))
-
-
-def _whole_line(p: Distribution) -> bool:
-    if p.support is None:
-        return True
-    return bool(p.support.check(torch.tensor([-1e30, 1e30]).to(p.sample().dtype)).all())
 
 
 def _moments(p: Distribution) -> Normal:
@@ -81,19 +64,15 @@ def _seek(p: Distribution, start: Normal) -> Normal:
         torch.from_numpy(values) for values in np.polynomial.hermite_e.hermegauss(_NODES)
     )
     weights = weights / weights.sum()
-    loc = start.loc.detach().double().clone().requires_grad_()
-    log_scale = start.scale.detach().double().log().requires_grad_()
-    optimizer = torch.optim.LBFGS(
-        [loc, log_scale], max_iter=500, tolerance_grad=1e-10, line_search_fn="strong_wolfe"
-    )
 
-    def divergence() -> Tensor:
-        optimizer.zero_grad()
+    @torch.enable_grad()
+    def divergence(at: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        theta = torch.from_numpy(at).requires_grad_()
+        loc, log_scale = theta
         # Minus the entropy of q is minus log scale, and a constant.
         loss = -log_scale - (weights * p.log_prob(loc + log_scale.exp() * nodes)).sum()
-        loss.backward()
-        return loss
+        return loss.item(), torch.autograd.grad(loss, theta)[0].numpy()
 
-    with torch.enable_grad():
-        optimizer.step(divergence)
-    return Normal(loc.detach(), log_scale.detach().exp())
+    first = [start.loc.item(), start.scale.log().item()]
+    loc, log_scale = minimize(divergence, first, jac=True, options={"gtol": 1e-10}).x
+    return Normal(torch.tensor(loc).double(), torch.tensor(log_scale).double().exp())

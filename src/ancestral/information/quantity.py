@@ -2,42 +2,31 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import (
-    Cauchy,
-    Distribution,
-    HalfCauchy,
-    HalfNormal,
-    MixtureSameFamily,
-    Normal,
-    StudentT,
-)
+from torch.distributions import Distribution
 
-from ancestral.information.heavy_tails import has_error
+Kind: TypeAlias = Literal["exact", "quadrature", "estimate"]
+"""From the surest to the least sure."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """A value that says whether it is exact.
+    """A value that says how it was found.
 
     Args:
         value: The value, [*B].
-        se: Its standard error, [*B], same unit; 0 where the value is exact.
-        kind: ``"exact"`` (a closed form or a finite sum) or ``"estimate"`` (Monte Carlo, or a
-            numerical integral, whose ``se`` is then the estimated error).
-
-    Example:
-        >>> from ancestral.information import entropy
-        >>> entropy(torch.tensor([0.5, 0.5]), base=2)
-        1 (exact)
+        se: Its error, [*B], same unit: 0 where exact, the error of an integral or of an endless
+            sum, the standard error of a mean over draws.
+        kind: ``"exact"`` (a closed form or a finite sum), ``"quadrature"`` (an integral or an
+            endless sum, computed) or ``"estimate"`` (Monte Carlo).
     """
 
     value: Tensor
     se: Tensor
-    kind: Literal["exact", "estimate"]
+    kind: Kind
 
     def __float__(self) -> float:
         """Return the value; only where it is a single number."""
@@ -46,35 +35,33 @@ class Quantity:
     def __repr__(self) -> str:
         if self.value.ndim:
             return f"Quantity({self.kind}, shape {list(self.value.shape)})"
-        error = "exact" if self.kind == "exact" else f"± {float(self.se):.2g}"
-        return f"{float(self.value):.6g} ({error})"
+        error = "" if self.kind == "exact" else f", ± {float(self.se):.2g}"
+        return f"{float(self.value):.6g} ({self.kind}{error})"
 
-    def scaled(self, factor: float) -> "Quantity":
-        """Return the quantity times a positive factor."""
-        return Quantity(self.value * factor, self.se * factor, self.kind)
+    def __add__(self, other: "Quantity") -> "Quantity":
+        """Return the sum, as sure as the less sure of the two; the errors add up at worst."""
+        _, less = sorted((self, other), key=lambda part: get_args(Kind).index(part.kind))
+        return Quantity(self.value + other.value, self.se + other.se, less.kind)
 
     def in_base(self, base: float | None) -> "Quantity":
-        """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats.
-
-        Raises:
-            ValueError: If base <= 1.
-        """
-        return self if base is None else self.scaled(1 / log_base(base))
+        """Return a quantity in nats in another unit: ``base=2`` gives bits; None leaves nats."""
+        unit = log_base(base)
+        return Quantity(self.value / unit, self.se / unit, self.kind)
 
 
-def log_base(base: float) -> float:
-    """Return the nats in one unit of this base.
-
-    Raises:
-        ValueError: If base <= 1.
-    """
+def log_base(base: float | None) -> float:
+    """Return the nats in one unit of this base, which must be above 1; 1 if None."""
+    if base is None:
+        return 1.0
     if not base > 1:
         raise ValueError(f"base must be greater than 1, got {base}")
     return math.log(base)
 
 
 def exact(value: Tensor) -> Quantity:
-    """Return a quantity without error."""
+    """Return a quantity without error; what is NaN is not exact, and its error is NaN too."""
+    if bool(value.isnan().any()):
+        return Quantity(value, torch.full_like(value, math.nan), "estimate")
     return Quantity(value, torch.zeros_like(value), "exact")
 
 
@@ -83,12 +70,12 @@ def real(x: Tensor) -> Tensor:
     return x if x.is_floating_point() else x.double()
 
 
-def mean_of(values: Tensor) -> Quantity:
+def mean_of(values: Tensor, *, bounded: bool = False) -> Quantity:
     """Return the mean over the first axis of independent values, [N, *B], with sd / sqrt(N).
 
     An infinite mean has no error: one infinite term among the draws makes it so. Where the tail of
     the values is so heavy that their variance has no bound, the error is infinite: sd / sqrt(N)
-    would understate it (:func:`ancestral.information.heavy_tails.has_error`).
+    would understate it. Bounded values have no such tail.
 
     Raises:
         ValueError: If N < 2, when there is no standard error.
@@ -99,9 +86,32 @@ def mean_of(values: Tensor) -> Quantity:
     value = values.mean(dim=0)
     se = values.std(dim=0) / math.sqrt(len(values))
     # From the median: the mean of heavy tails follows their largest value.
-    spread = (values - values.median(dim=0).values).abs()
-    se = se.masked_fill(~has_error(spread), math.inf)
-    return Quantity(value, se.masked_fill(~value.isfinite(), 0), "estimate")
+    sizes = (values - values.median(dim=0).values).abs().detach().double()
+    heavy = torch.zeros_like(value, dtype=torch.bool) if bounded else _heavy(sizes)
+    return Quantity(
+        value, se.masked_fill(heavy, math.inf).masked_fill(value.isinf(), 0), "estimate"
+    )
+
+
+def _heavy(sizes: Tensor) -> Tensor:
+    """Return whether the variance has no bound, as far as the largest sizes tell, [N, *B] to [*B].
+
+    Their tail index k is that of the generalised Pareto law with the probability-weighted moments
+    of the largest min(N / 5, 3 sqrt N). From k = 1/2 on the variance is infinite; the limit leaves
+    room for the error of k. Largest sizes that are equal are a bound.
+
+    Source: Hosking & Wallis 1987, Parameter and quantile estimation for the generalized Pareto
+    distribution; Vehtari et al. 2024, arXiv:1507.02646, sec. 2.4 (how many).
+    """
+    count = int(min(len(sizes) / 5, 3 * math.sqrt(len(sizes))))
+    if count < 5:  # Few draws say nothing.
+        return torch.zeros(sizes.shape[1:], dtype=torch.bool)
+    top = sizes.topk(count + 1, dim=0).values
+    excess = (top[:-1] - top[-1]) / top[0]
+    shares = (torch.arange(count) + 0.65).to(top).reshape(-1, *[1] * (top.ndim - 1)) / count
+    first, second = excess.mean(dim=0), (shares * excess).mean(dim=0)
+    k = 2 - first / (first - 2 * second)
+    return (top[0] > top[1]) & (k > min(0.7, 0.5 + 1.5 / math.sqrt(count)))
 
 
 @torch.no_grad()
@@ -121,44 +131,3 @@ def draw(p: Distribution, draws: int, generator: Generator | None) -> Tensor:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return p.sample(torch.Size([draws]))
-
-
-@torch.no_grad()
-def log_prob(p: Distribution, x: Tensor) -> Tensor:
-    """Return log p(x) in nats with -inf outside the support, where torch would refuse x."""
-    try:
-        inside = p.support.check(x) if p.support is not None else None
-    except NotImplementedError:
-        inside = None
-    if inside is None or bool(inside.all()):
-        return _log_prob(p, x)
-    lead = x.shape[: x.ndim - len(p.batch_shape) - len(p.event_shape)]
-    # Any point inside will do: its density is thrown away.
-    mask = inside.reshape(*inside.shape, *[1] * (x.ndim - inside.ndim))
-    density = _log_prob(p, torch.where(mask, x, p.sample(lead).to(x.dtype)))
-    return density.masked_fill(~inside, -math.inf)
-
-
-def _log_prob(p: Distribution, x: Tensor) -> Tensor:
-    """Return torch's density, but by z and not its square where that may overflow in torch."""
-    if isinstance(p, Normal):
-        z = (x - p.loc) / p.scale
-        return -z.square() / 2 - p.scale.log() - math.log(2 * math.pi) / 2
-    if isinstance(p, HalfNormal):
-        z = x / p.scale
-        return -z.square() / 2 - p.scale.log() - math.log(math.pi / 2) / 2
-    if isinstance(p, Cauchy | StudentT):
-        df = p.df if isinstance(p, StudentT) else torch.ones_like(p.scale)
-        return p.log_prob(p.loc) - (df + 1) * _log_heavy(x - p.loc, p.scale * df.sqrt())
-    if isinstance(p, HalfCauchy):
-        return math.log(2 / math.pi) - p.scale.log() - 2 * _log_heavy(x, p.scale)
-    if isinstance(p, MixtureSameFamily) and not p.event_shape:
-        weights = p.mixture_distribution.logits.log_softmax(dim=-1)
-        return (weights + _log_prob(p.component_distribution, x[..., None])).logsumexp(dim=-1)
-    return p.log_prob(x)
-
-
-def _log_heavy(x: Tensor, scale: Tensor) -> Tensor:
-    """Return log(1 + (x / scale)^2) / 2, where the ratio itself may overflow."""
-    x, scale = torch.broadcast_tensors(x, scale)
-    return torch.hypot(x, scale).log() - scale.log()

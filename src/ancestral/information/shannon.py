@@ -1,8 +1,9 @@
 """Self-information, entropy, cross-entropy and Kullback-Leibler divergence.
 
-Laws are torch distributions, or tensors of probabilities over the last axis. Where a closed form
-or a finite sum exists it is used and the :class:`Quantity` says ``exact``; otherwise the mean over
-draws, with its standard error.
+Laws are torch distributions, or tensors of probabilities over the last axis. A closed form of
+torch's or a finite sum is ``exact``; between laws of one number follows a ``quadrature`` with its
+error, and otherwise the mean over ``draws`` (from p, at least 2, by ``generator`` or torch's global
+one), an ``estimate`` with its standard error. Values are in nats; ``base=2`` gives bits.
 """
 
 import math
@@ -11,53 +12,26 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor
 from torch.distributions import (
-    Bernoulli,
     Categorical,
+    ContinuousBernoulli,
     Distribution,
+    Geometric,
     Independent,
-    OneHotCategorical,
+    MultivariateNormal,
+    Normal,
+    Poisson,
     TransformedDistribution,
+    Uniform,
+    kl_divergence,
 )
-from torch.distributions.transforms import AffineTransform
-from torch.nn.functional import logsigmoid
 
-from ancestral.information.counts import count_entropy, is_count
-from ancestral.information.densities import density_entropy
-from ancestral.information.line_means import line_integral, line_mean
-from ancestral.information.pairs import closed_form
-from ancestral.information.quantity import Quantity, draw, exact, log_base, log_prob, mean_of
+from ancestral.information.integrals import integral
+from ancestral.information.laws import bounds, is_discrete, log_prob, log_states
+from ancestral.information.quantity import Quantity, draw, exact, log_base, mean_of
 from ancestral.information.tables import check_simplex
 
 Law: TypeAlias = Tensor | Distribution
 """Probabilities [*B, N], or a distribution."""
-
-
-def log_table(p: Law) -> Tensor | None:
-    """Return the log-probability of each state, [*B, N], of a law with finitely many; else None.
-
-    torch's own logits are clamped away from 0 and 1; these are not: a zero gives -inf.
-
-    Raises:
-        ValueError: If a tensor of probabilities is off the simplex.
-    """
-    if isinstance(p, Tensor):
-        return check_simplex(p).log()
-    if isinstance(p, OneHotCategorical):
-        p = p._categorical
-    if not isinstance(p, Bernoulli | Categorical):
-        return None
-    given_probs = p._param is vars(p).get("probs")
-    if isinstance(p, Categorical):
-        return p.probs.log() if given_probs else p.logits
-    if given_probs:
-        return torch.stack((torch.log1p(-p.probs), p.probs.log()), dim=-1)
-    return torch.stack((logsigmoid(-p.logits), logsigmoid(p.logits)), dim=-1)
-
-
-def expected(log_p: Tensor, values: Tensor) -> Tensor:
-    """Return sum_n p_n v_n over the last axis, where states of probability 0 count for nothing."""
-    # Filled before the product: 0 times infinity has no value, nor has its gradient.
-    return (log_p.exp() * values.masked_fill(log_p == -math.inf, 0)).sum(dim=-1)
 
 
 def self_information(
@@ -65,14 +39,10 @@ def self_information(
 ) -> Tensor:
     """Return -log p(x), or -log of a bare probability: the surprise of an event.
 
-    At probability 1 it is 0, at probability 0 it is +inf (E-M14); independent events add up.
+    At probability 1 it is 0, at probability 0 it is +inf (E-M14); independent events add up. The
+    values x are [*S, *B, *event], of a table states; a bare probability needs none.
 
     Source: Shannon 1948, A mathematical theory of communication.
-
-    Args:
-        p: A law, or a probability in [0, 1].
-        x: Values, [*S, *B, *event]; states where p has a table. None for a bare probability.
-        base: Of the logarithm; nats if None, bits if 2.
 
     Raises:
         ValueError: If a bare probability is outside [0, 1], or base <= 1.
@@ -81,7 +51,7 @@ def self_information(
         >>> self_information(0.25, base=2).item()
         2.0
     """
-    unit = 1.0 if base is None else log_base(base)
+    unit = log_base(base)
     if x is None:
         # A float would become float32.
         probability = p if isinstance(p, Tensor) else torch.tensor(p, dtype=torch.float64)
@@ -90,38 +60,14 @@ def self_information(
         return -probability.log().div(unit) + 0.0  # Adding 0 turns -0 into 0.
     if not isinstance(p, Tensor | Distribution):
         raise ValueError(f"p must be a law where x is given, got {p}")
-    return _information_at(p, x).div(unit) + 0.0
-
-
-def _information_at(p: Law, x: Tensor) -> Tensor:
-    if isinstance(p, Independent):
-        return _total(_information_at(p.base_dist, x), p.reinterpreted_batch_ndims)
-    log_p = log_table(p)
-    if log_p is None:
-        return -log_prob(_sampled(p), x)
-    if isinstance(p, OneHotCategorical):
-        x = x.argmax(dim=-1)
-    states, count = x.long(), log_p.shape[-1]
-    inside = (states == x) & (states >= 0) & (states < count)
-    shape = torch.broadcast_shapes(states.shape, log_p.shape[:-1])
-    states = states.where(inside, 0).expand(shape)[..., None]
-    found = log_p.expand(*shape, count).gather(-1, states)[..., 0]
-    return -found.masked_fill(~inside.expand(shape), -math.inf)
+    law = Categorical(check_simplex(p)) if isinstance(p, Tensor) else p
+    return -log_prob(law, x).div(unit) + 0.0
 
 
 def entropy(
     p: Law, *, base: float | None = None, draws: int = 10_000, generator: Generator | None = None
 ) -> Quantity:
-    """Return E_p[-log p(x)]; the differential entropy of a density, which may be negative.
-
-    Args:
-        p: A law.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: Where torch has no closed form, the number of draws, at least 2.
-        generator: Their source; torch's global one if None.
-
-    Returns:
-        The entropy, [*B]; 0 log 0 is 0.
+    """Return E_p[-log p(x)], [*B]; the differential entropy of a density may be negative.
 
     Raises:
         ValueError: If base <= 1, draws < 2, or probabilities are off the simplex.
@@ -131,10 +77,11 @@ def entropy(
         1.5 (exact)
     """
     value = _known_entropy(p)
-    if value is not None:
-        return value.in_base(base)
-    p = _sampled(p)
-    return mean_of(-log_prob(p, draw(p, draws, generator))).in_base(base)
+    if value is None:
+        with torch.no_grad():  # Draws have no gradient: half of one would be wrong.
+            law = _sampled(p)
+            value = mean_of(-log_prob(law, draw(law, draws, generator)))
+    return value.in_base(base)
 
 
 def cross_entropy(
@@ -145,20 +92,9 @@ def cross_entropy(
     draws: int = 10_000,
     generator: Generator | None = None,
 ) -> Quantity:
-    """Return E_p[-log q(x)] = H(p) + KL(p || q): symbols of p coded with the code made for q.
+    """Return E_p[-log q(x)] = H(p) + KL(p || q), [*B]: what p costs with the code made for q.
 
-    Args:
-        p: The law of the data.
-        q: The law of the model.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: From p, where there is no closed form; at least 2.
-        generator: Their source; torch's global one if None.
-
-    Returns:
-        The cross-entropy, [*B]; +inf where q is 0 and p is not.
-
-    Raises:
-        ValueError: As :func:`kl`.
+    It is +inf where q is 0 and p is not. Errors are those of :func:`kl`.
 
     Example:
         >>> cross_entropy(torch.tensor([0.5, 0.5]), torch.tensor([0.25, 0.75]), base=4).value.item()
@@ -169,11 +105,10 @@ def cross_entropy(
         return exact(expected(log_p, -log_q)).in_base(base)
     own, between = _known_entropy(p), known_kl(p, q)
     if own is not None and between is not None:
-        value, se = own.value + between.value, own.se + between.se
-        kind = own.kind if between.kind == "exact" else between.kind
-        return Quantity(value, se, kind).in_base(base)
-    p, q = comparable(p, q)
-    return mean_of(-log_prob(q, draw(p, draws, generator))).in_base(base)
+        return (own + between).in_base(base)
+    with torch.no_grad():
+        p, q = comparable(p, q)
+        return mean_of(-log_prob(q, draw(p, draws, generator))).in_base(base)
 
 
 def kl(
@@ -184,22 +119,11 @@ def kl(
     draws: int = 10_000,
     generator: Generator | None = None,
 ) -> Quantity:
-    """Return the Kullback-Leibler divergence E_p[log p(x) - log q(x)] >= 0; 0 only if p = q.
+    """Return the Kullback-Leibler divergence E_p[log p(x) - log q(x)] >= 0, [*B]; 0 only if p = q.
 
-    Not symmetric, and no triangle inequality (E-M12). Closed forms are torch's, and those of
-    :mod:`ancestral.information.pairs` that torch lacks.
+    It is +inf where q is 0 and p is not, not symmetric, and has no triangle inequality (E-M12).
 
     Source: Kullback & Leibler 1951, On information and sufficiency.
-
-    Args:
-        p: The law that is averaged over.
-        q: The other one, over the same space.
-        base: Of the logarithm; nats if None, bits if 2.
-        draws: From p, where there is no closed form; at least 2.
-        generator: Their source; torch's global one if None.
-
-    Returns:
-        The divergence, [*B]; +inf where q is 0 and p is not.
 
     Raises:
         ValueError: If the tables differ in size or are off the simplex, a law is a table and the
@@ -211,19 +135,22 @@ def kl(
         0.5 (exact)
     """
     value = known_kl(p, q)
-    if value is not None:
-        return value.in_base(base)
-    p, q = comparable(p, q)
-    x = draw(p, draws, generator)
-    return mean_of(log_prob(p, x) - log_prob(q, x)).in_base(base)
+    if value is None:
+        with torch.no_grad():
+            p, q = comparable(p, q)
+            x = draw(p, draws, generator)
+            value = mean_of(log_prob(p, x) - log_prob(q, x))
+    return value.in_base(base)
+
+
+def expected(log_p: Tensor, values: Tensor) -> Tensor:
+    """Return sum_n p_n v_n over the last axis, where states of probability 0 count for nothing."""
+    # Filled before the product: 0 times infinity has no value, nor has its gradient.
+    return (log_p.exp() * values.masked_fill(log_p == -math.inf, 0)).sum(dim=-1)
 
 
 def comparable(p: Law, q: Law) -> tuple[Distribution, Distribution]:
-    """Return two laws of one space with one batch shape, so that draws of one suit the other.
-
-    Raises:
-        ValueError: If one is a table, or their event shapes differ.
-    """
+    """Return two laws of one space with one batch shape, so that draws of one suit the other."""
     p, q = _sampled(p), _sampled(q)
     if p.event_shape != q.event_shape:
         shapes = f"{list(p.event_shape)} and {list(q.event_shape)}"
@@ -233,60 +160,14 @@ def comparable(p: Law, q: Law) -> tuple[Distribution, Distribution]:
     return p, q
 
 
-def _sampled(p: Law) -> Distribution:
-    if isinstance(p, Tensor):
-        raise ValueError("a table of probabilities can only be compared with a finite law")
-    return p
-
-
 def log_tables(p: Law, q: Law) -> tuple[Tensor | None, Tensor | None]:
-    """Return :func:`log_table` of both.
-
-    Raises:
-        ValueError: If they have a different number of states.
-    """
-    log_p, log_q = log_table(p), log_table(q)
+    """Return the log-probabilities of both laws' states, [*B, N], None for one without a table."""
+    log_p, log_q = _log_table(p), _log_table(q)
     if log_p is not None and log_q is not None and log_p.shape[-1] != log_q.shape[-1]:
         raise ValueError(
             f"p and q must have as many states, got {log_p.shape[-1]} and {log_q.shape[-1]}"
         )
     return log_p, log_q
-
-
-def _known_entropy(p: Law) -> Quantity | None:
-    if isinstance(p, Independent):
-        return _sum_last(_known_entropy(p.base_dist), p.reinterpreted_batch_ndims)
-    log_p = log_table(p)
-    if log_p is not None:
-        return exact(expected(log_p, -log_p))
-    p = _sampled(p)
-    if type(p) is TransformedDistribution:
-        return _stretched(p)
-    try:
-        value = count_entropy(p) if is_count(p) else exact(density_entropy(p))
-        if not bool(value.value.isnan().any()):  # Else a closed form has overflowed.
-            return value
-    except NotImplementedError:
-        pass
-    try:
-        return line_mean(p, lambda law, x: -log_prob(law, x))
-    except NotImplementedError:
-        return None
-
-
-def _stretched(p: TransformedDistribution) -> Quantity | None:
-    """Return the entropy of a density moved and stretched: its own, and log |stretch|."""
-    base = _known_entropy(p.base_dist)
-    if base is None or p.support is None or p.support.is_discrete:
-        return None
-    ones = torch.ones(p.batch_shape + p.event_shape, dtype=base.value.dtype)
-    stretch = torch.zeros_like(ones)
-    for transform in p.transforms:
-        if not isinstance(transform, AffineTransform):
-            return None
-        stretch = stretch + torch.as_tensor(transform.scale).abs().log()
-    value = base.value + _total(stretch, len(p.event_shape))
-    return Quantity(value, base.se.expand(value.shape), base.kind)
 
 
 def known_kl(p: Law, q: Law) -> Quantity | None:
@@ -299,26 +180,94 @@ def known_kl(p: Law, q: Law) -> Quantity | None:
     if log_p is not None and log_q is not None:
         return exact(expected(log_p, log_p - log_q).clamp(min=0))
     p, q = comparable(p, q)
+    apart = _outside(p, q)
+    if apart.numel() and bool(apart.all()):
+        return exact(torch.full(apart.shape, math.inf))
+    for form in (_registered, lambda p, q: integral(p, q, kl_terms)):
+        try:
+            known = form(p, q)
+        except NotImplementedError:
+            continue
+        value = known.value.clamp(min=0).masked_fill(apart, math.inf)
+        return Quantity(value, known.se.masked_fill(apart, 0), known.kind)
+    return None
+
+
+def kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
+    """Return p log(p / q), 0 where p is 0."""
+    return (log_p.exp() * (log_p - log_q)).masked_fill(log_p == -math.inf, 0)
+
+
+def _outside(p: Distribution, q: Distribution) -> Tensor:
+    """Return where a law of one number has a support that the other is known not to cover, [*B]."""
     try:
-        return closed_form(p, q)
+        (low, high), (floor, ceiling) = bounds(p), bounds(q)
+        # A point weighs nothing under a density, and a density nothing under points.
+        apart = (low < floor) | (high > ceiling) | torch.tensor(is_discrete(p) != is_discrete(q))
+    except NotImplementedError:
+        apart = torch.tensor(False)
+    return apart.expand(p.batch_shape)
+
+
+def _registered(p: Distribution, q: Distribution) -> Quantity:
+    """Return torch's closed form, or raise NotImplementedError where there is none or it is wrong.
+
+    Of counts torch clamps probabilities away from 0 and 1; two of its pairs call nested intervals
+    apart; a transform that folds the line loses information; differences of large terms may have
+    no digits left.
+    """
+    discrete = not p.event_shape and is_discrete(p)
+    if discrete and (type(p) is not type(q) or not isinstance(p, Geometric | Poisson)):
+        raise NotImplementedError
+    if {type(p), type(q)} == {ContinuousBernoulli, Uniform}:
+        raise NotImplementedError
+    if type(p) is TransformedDistribution and not all(part.bijective for part in p.transforms):
+        raise NotImplementedError
+    value = kl_divergence(_dense(p), _dense(q))
+    if bool((value.isnan() | (value < -(torch.finfo(value.dtype).eps ** 0.5))).any()):
+        raise NotImplementedError
+    return exact(value)
+
+
+def _dense(p: Distribution) -> Distribution:
+    """Return normal coordinates as a multivariate normal law, which torch can compare with one."""
+    if isinstance(p, Independent) and isinstance(p.base_dist, Normal) and len(p.event_shape) == 1:
+        return MultivariateNormal(p.mean, scale_tril=torch.diag_embed(p.stddev))
+    return p
+
+
+def _known_entropy(p: Law) -> Quantity | None:
+    if isinstance(p, Independent):
+        return _sum_last(_known_entropy(p.base_dist), p.reinterpreted_batch_ndims)
+    log_p = _log_table(p)
+    if log_p is not None:
+        return exact(expected(log_p, -log_p))
+    p = _sampled(p)
+    try:
+        value = exact(p.entropy())
+        if bool(value.value.isfinite().all()):  # Else the closed form has overflowed.
+            return value
     except NotImplementedError:
         pass
     try:
-        return line_integral(p, q, _kl_terms)
+        return integral(p, None, lambda log_p, log_one: -kl_terms(log_p, log_one))
     except NotImplementedError:
         return None
 
 
-def _kl_terms(log_p: Tensor, log_q: Tensor) -> Tensor:
-    return (log_p.exp() * (log_p - log_q)).masked_fill(log_p == -math.inf, 0)
+def _log_table(p: Law) -> Tensor | None:
+    return check_simplex(p).log() if isinstance(p, Tensor) else log_states(p)
+
+
+def _sampled(p: Law) -> Distribution:
+    if isinstance(p, Tensor):
+        raise ValueError("a table of probabilities can only be compared with a finite law")
+    return p
 
 
 def _sum_last(x: Quantity | None, count: int) -> Quantity | None:
     """Return the sum over the last axes of quantities, whose errors add up at worst."""
-    if x is None:
-        return None
-    return Quantity(_total(x.value, count), _total(x.se, count), x.kind)
-
-
-def _total(x: Tensor, count: int) -> Tensor:
-    return x.sum(dim=tuple(range(-count, 0))) if count else x
+    if x is None or not count:
+        return x
+    axes = tuple(range(-count, 0))
+    return Quantity(x.value.sum(dim=axes), x.se.sum(dim=axes), x.kind)

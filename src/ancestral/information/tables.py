@@ -22,10 +22,6 @@ def check_simplex(p: Tensor, *, tolerance: float | None = None) -> Tensor:
 
     Raises:
         ValueError: If an entry is negative or not finite, or a sum is not 1.
-
-    Example:
-        >>> check_simplex(torch.tensor([0.25, 0.75])).shape
-        torch.Size([2])
     """
     if not p.is_floating_point() or p.ndim == 0:
         raise ValueError(f"probabilities must be real numbers [*B, N], got {p.dtype} {p.ndim}-d")
@@ -40,11 +36,7 @@ def check_simplex(p: Tensor, *, tolerance: float | None = None) -> Tensor:
 
 
 def check_joint(joint: Tensor) -> Tensor:
-    """Return a joint table if all its entries together lie on the simplex.
-
-    Raises:
-        ValueError: As :func:`check_simplex`.
-    """
+    """Return a joint table if it is on the simplex; errors are those of :func:`check_simplex`."""
     check_simplex(joint.flatten())
     return joint
 
@@ -52,9 +44,7 @@ def check_joint(joint: Tensor) -> Tensor:
 def marginal(joint: Tensor, keep: Sequence[int]) -> Tensor:
     """Return the table of some variables, the others summed out: p(x) = sum_y p(x, y).
 
-    Args:
-        joint: Joint table, one axis for each variable.
-        keep: Axes to keep; the result has them in this order.
+    The axes of the result are those kept, in the order given.
 
     Raises:
         ValueError: If the table is off the simplex, or an axis is unknown or repeated.
@@ -70,10 +60,6 @@ def marginal(joint: Tensor, keep: Sequence[int]) -> Tensor:
 
 def conditional(joint: Tensor, given: Mapping[int, int]) -> Tensor:
     """Return the table of the other variables given some: the slice, over its own sum.
-
-    Args:
-        joint: Joint table.
-        given: State of each observed axis.
 
     Raises:
         ValueError: If the table is off the simplex, or an axis or state is unknown.
@@ -99,11 +85,9 @@ def conditional(joint: Tensor, given: Mapping[int, int]) -> Tensor:
 
 
 def posterior(prior: Tensor, likelihood: Tensor) -> Tensor:
-    """Return Bayes' rule, p(y | x) = p(y) p(x | y) / p(x), for one observation x.
+    """Return Bayes' rule, p(y | x) = p(y) p(x | y) / p(x), [*B, N], for one observation x.
 
-    Args:
-        prior: p(y), [*B, N].
-        likelihood: p(x | y) at the observed x for every y, >= 0, [*B, N]; a density will do.
+    The likelihood is p(x | y) at the observed x for every y, [*B, N]; a density will do.
 
     Raises:
         ValueError: If the prior is off the simplex or a likelihood is negative.
@@ -119,12 +103,7 @@ def posterior(prior: Tensor, likelihood: Tensor) -> Tensor:
 
 
 def independent(joint: Tensor, *, tolerance: float = 1e-12) -> bool:
-    """Whether all variables of a joint table are independent: p(x, y) = p(x) p(y) everywhere.
-
-    Args:
-        joint: Joint table.
-        tolerance: Largest difference of an entry that counts as rounding.
-    """
+    """Whether the variables of a joint table are independent: p(x, y) = p(x) p(y)."""
     product = torch.ones((), dtype=joint.dtype)
     for axis in range(joint.ndim):
         product = product[..., None] * marginal(joint, [axis])
@@ -134,13 +113,7 @@ def independent(joint: Tensor, *, tolerance: float = 1e-12) -> bool:
 def chain_factors(joint: Tensor, order: Sequence[int]) -> list[Tensor]:
     """Return p(x_1), p(x_2 | x_1), ..., p(x_N | x_1..x_{N-1}) in any order of the variables.
 
-    Args:
-        joint: Joint table of N variables.
-        order: Every axis once.
-
-    Returns:
-        Factor n has n axes, in the given order, the last one the variable itself. Rows whose
-        condition has probability 0 are 0.
+    Factor n has n axes, in the given order. Rows whose condition has probability 0 are 0.
 
     Raises:
         ValueError: If the table is off the simplex or ``order`` is not a permutation.
@@ -164,12 +137,9 @@ def chain_product(factors: Sequence[Tensor], order: Sequence[int]) -> Tensor:
 
 
 def expectation(table: Tensor, values: Tensor) -> Tensor:
-    """Return E[f] = sum_x f(x) p(x) of values that may be infinite where p is 0, [].
+    """Return E[f] = sum_x f(x) p(x), []; the values may be infinite where p is 0.
 
-    Args:
-        table: Joint table.
-        values: f at each entry, broadcast to the table: a function that leaves a variable out
-            has size 1 there.
+    They are broadcast to the table: a function that leaves a variable out has size 1 there.
     """
     check_joint(table)
     return torch.where(table > 0, table * values, 0).sum()
