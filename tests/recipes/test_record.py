@@ -36,8 +36,13 @@ def record_of(name: str, data: str = "digits", **settings: object) -> Record:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_toml_and_back(name: str, states_csv: Path, verses_txt: Path) -> None:
-    own = {("tables",): states_csv, ("text",): verses_txt}.get(RECIPES[name].kinds)
-    record = record_of(name, str(own)) if own else record_of(name, pixels=12)
+    own = {
+        ("tables",): str(states_csv),
+        ("text",): str(verses_txt),
+        ("vectors", "tables"): "moons",
+    }
+    data = own.get(RECIPES[name].kinds, "digits")
+    record = record_of(name, data, **({"pixels": 12} if data == "digits" else {}))
     assert Record.from_toml(record.to_toml(), PATH) == record
 
 

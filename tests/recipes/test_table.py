@@ -31,6 +31,9 @@ def test_every_recipe_is_what_it_says(
         "images": "digits",
         "text": str(verses_txt),
     }
+    if name == "hmm" and kind == "tables":  # Its columns are steps, with the same states.
+        lines = [f"{i % 2},{i // 2 % 2}" for i in range(40)]
+        states_csv.write_text("\n".join(["monday,tuesday", *lines]) + "\n")
     data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
     config = settings.build(recipe.config, recipe.listed, base=made.config)
