@@ -1,6 +1,6 @@
 """What a training is fed with: the training split, and how a batch of it is made for the model."""
 
-from torch import Generator, Tensor
+from torch import Generator
 
 from ancestral.capabilities import Batch
 from ancestral.data.dataset import Dataset
@@ -8,28 +8,24 @@ from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.plan import Plan
 from ancestral.recipes.validation import conditions
+from ancestral.training.feed import Feed, Rows
 from ancestral.training.loop import Prepare
 
 
-def examples_of(plan_: Plan, units: InDataUnits) -> tuple[Batch, Prepare | None]:
+def feed_of(plan_: Plan, units: InDataUnits) -> tuple[Feed, Prepare | None]:
     """Return the training split, and what makes a batch of it for the model."""
     examples = on_device(plan_.data, plan_.device)
     given = dict(examples.given) if conditions(units) else {}
     transform, pad = units.transform, _pad(plan_)
     if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
-        return Batch(transform(examples.x), given), None
+        return Rows(transform(examples.x), given), None
 
     def prepare(batch: Batch, generator: Generator) -> Batch:
         x = batch.x if pad is None else batch.x[:, : int(lengths(batch.x, pad).max())]
         return Batch(transform(x, generator), batch.given)
 
-    return Batch(examples.x, given), prepare
-
-
-def lengths_of(plan_: Plan) -> Tensor | None:
-    """Return the lengths of padded windows, whose batches are of like length; else None."""
-    pad = _pad(plan_)
-    return None if pad is None else lengths(plan_.data.train.x, pad)
+    # Batches of padded windows are of like length.
+    return Rows(examples.x, given, None if pad is None else lengths(examples.x, pad)), prepare
 
 
 def on_device(data: Dataset, device: str) -> Batch:

@@ -10,15 +10,15 @@ from typing import Any, TypeAlias
 import torch
 from torch import Generator, nn
 
-from ancestral.capabilities import Fits, Trains
+from ancestral.capabilities import Changes, Fits, Trains
 from ancestral.data.dataset import Dataset
-from ancestral.errors import AncestralError, RunError
+from ancestral.errors import AncestralError, ConfigError, RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.building import build_model
-from ancestral.recipes.feeding import examples_of, lengths_of, on_device
+from ancestral.recipes.feeding import feed_of, on_device
 from ancestral.recipes.interrupts import Interrupts
-from ancestral.recipes.keeping import Keeper, save_beginning, store
+from ancestral.recipes.keeping import Keeper, checkpoints_of, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.record import (
     Record,
@@ -44,11 +44,12 @@ from ancestral.recipes.runs import (
 from ancestral.recipes.text_validation import TextJudge
 from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge
 from ancestral.training.budget import Budget
-from ancestral.training.checkpoint import Checkpoints
+from ancestral.training.checkpoint import SpreadCheckpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
+from ancestral.training.ranks import one_line_if_lost, sums_over_ranks, world
 
 AnyJudge: TypeAlias = Judge | TextJudge
 
@@ -133,7 +134,8 @@ class Fitting:
                 with discarding(self.made):
                     self._estimate()
             else:
-                yield from self._train(self.game)
+                with one_line_if_lost(self.run.folder):
+                    yield from self._train(self.game)
         except AncestralError as error:
             if self.run.folder.is_dir():
                 result = replace(self.run.record.result, status="failed", error=str(error))
@@ -193,7 +195,7 @@ class Fitting:
                     yield report
                 except GeneratorExit:  # The caller turned away: as good as Ctrl-C.
                     self._stop = True
-                if self._stop or self.interrupts.asked:
+                if sums_over_ranks([self._stop or self.interrupts.asked], game.device)[0]:
                     break
             with self.interrupts.held():
                 self.run = keeper.end()
@@ -216,9 +218,15 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     check_free(folder, overwrite=overwrite)
     if plan.tuning is not None and folder.resolve() == Path(plan.tuning.start).resolve():
         raise RunError(f"out must not be the run of start, got {folder} for both")
+    if plan.options is not None:
+        plan = replace(plan, options=plan.options.shared_by(world()[1]))
     model, transform = plan.build()
     units = _units(plan, model, transform)
     game = _game(plan, model)
+    if game is None and world()[1] > 1:
+        raise ConfigError(
+            f"{plan.recipe.name} is fitted at once, by one process: leave out torchrun"
+        )
     record = Record(
         model=plan.recipe.name,
         seed=plan.seed,
@@ -339,7 +347,8 @@ def _units(plan_: Plan, model: nn.Module, transform: Any) -> InDataUnits:  # noq
 def _game(plan_: Plan, model: nn.Module) -> Game | None:
     if plan_.options is None or not isinstance(model, Trains):
         return None
-    return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
+    at = model.at if isinstance(model, Changes) else None
+    return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device, at=at)
 
 
 def _judge(plan_: Plan, units: InDataUnits) -> AnyJudge | None:
@@ -366,27 +375,29 @@ def _reports(
         validation = Validation(
             run=judge, figure=judge.choice, higher_is_better=higher, tolerance=judge.tolerance
         )
-    examples, prepare = examples_of(plan_, units)
+    feed, prepare = feed_of(plan_, units)
     return train(
         game,
-        examples,
+        feed,
         budget=plan_.budget,
         validation=validation,
         state=progress,
         prepare=prepare,
-        lengths=lengths_of(plan_),
     )
 
 
 def _position(run: Run, game: Game) -> Position:
-    found = Checkpoints(run.folder / CHECKPOINT).latest()
-    if found is None and run.record.tuning is not None:
+    checkpoints, words = checkpoints_of(run.folder, game), None
+    if isinstance(checkpoints, SpreadCheckpoints):
+        words = checkpoints.load(game.state())
+    elif (found := checkpoints.latest()) is not None:
+        _, tensors, words = found
+        check_format(words.get("format"), run.folder / CHECKPOINT)
+        game.load_state(tensors)
+    if words is None and run.record.tuning is not None:
         raise RunError(f"{run.folder} has no checkpoint to go on from: begin it again")
-    if found is None:
+    if words is None:
         return Position()
-    _, tensors, words = found
-    check_format(words.get("format"), run.folder / CHECKPOINT)
-    game.load_state(tensors)
     best = words["best"]
     return Position(
         progress=Progress.from_json(words["progress"]),

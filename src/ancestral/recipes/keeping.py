@@ -20,10 +20,11 @@ from ancestral.recipes.runs import (
     save_record,
     save_weights,
 )
-from ancestral.training.checkpoint import Checkpoints
+from ancestral.training.checkpoint import Checkpoints, SpreadCheckpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
 from ancestral.training.progress import Progress
+from ancestral.training.ranks import is_first, number_of_first
 
 CHECKPOINT_SECONDS = 5.0
 """Time between checkpoints: at most about so much work is lost to a kill."""
@@ -60,8 +61,10 @@ class Keeper:
         self.report: Report | None = None
         self._progress = progress or Progress()
         self._cpu = time.process_time() - cpu_seconds
-        self._checkpoints = Checkpoints(run.folder / CHECKPOINT)
-        self._metrics = MetricsFile(run.folder / METRICS, keep=self._progress.step)
+        self._checkpoints = checkpoints_of(run.folder, game)
+        self._metrics = None
+        if is_first():
+            self._metrics = MetricsFile(run.folder / METRICS, keep=self._progress.step)
         self._row_at = self._saved_at = time.monotonic()
         self._pause = CHECKPOINT_SECONDS
         self._saved_step = self._progress.step
@@ -72,7 +75,8 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         """Close the files."""
-        self._metrics.close()
+        if self._metrics is not None:
+            self._metrics.close()
 
     def keep(self, report: Report, figure: Figure | None) -> None:
         """Write what is due after a step.
@@ -86,13 +90,16 @@ class Keeper:
         """
         self.report, self._progress = report, report.progress
         now = time.monotonic()
-        if self._row_due(report, now):
+        if self._metrics is not None and self._row_due(report, now):
             self._row_at = now
             self._metrics.write(_row(report))
         if report.best:
             self.best = figure
             self.save_weights(report.step)
-        if report.validation is not None or now - self._saved_at >= self._pause:
+        due = report.validation is not None or now - self._saved_at >= self._pause
+        if self.game.options.shard:  # All write, so all must agree.
+            due = bool(number_of_first(due, self.game.device))
+        if due:
             self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -122,7 +129,8 @@ class Keeper:
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""
         self.checkpoint()
-        if self._progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file():
+        missing = self._progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file()
+        if number_of_first(missing, self.game.device):
             self.save_weights(self._progress.step)
         stopped = self._stopped()
         result = replace(
@@ -162,13 +170,19 @@ class Keeper:
         )
 
 
+def checkpoints_of(folder: Path, game: Game) -> Checkpoints | SpreadCheckpoints:
+    """Return where a run keeps the generations of its state."""
+    kind = SpreadCheckpoints if game.options.shard else Checkpoints
+    return kind(folder / CHECKPOINT)
+
+
 def save_beginning(folder: Path, game: Game) -> None:
     """Write the state before the first step as a generation.
 
     Raises:
         RunError: If it cannot be written.
     """
-    Checkpoints(folder / CHECKPOINT).save(0, game.state(), _words(Progress(), None, 0.0))
+    checkpoints_of(folder, game).save(0, game.state(), _words(Progress(), None, 0.0))
 
 
 def _words(progress: Progress, best: Figure | None, cpu_seconds: float) -> dict[str, Any]:
