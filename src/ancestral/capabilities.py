@@ -151,6 +151,7 @@ class Player:
             optimizer ``muon`` moves in its own way. Empty where the model is not made for it.
         blocks: Modules that the loss calls one after the other, as layers of a Transformer: where
             parameters are sharded over processes, those of one block at a time are put together.
+            Only of a game with one player.
         couples_examples: The loss is not a sum over examples (batch norm in a critic, minibatch
             statistics), so gradient accumulation is refused.
     """

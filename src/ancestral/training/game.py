@@ -267,6 +267,8 @@ def _check(players: Sequence[Player], options: Options, ranks: int) -> None:
         for parameter in player.module.parameters():
             if (other := owners.setdefault(parameter, player.name)) != player.name:
                 raise ValueError(f"players {other} and {player.name} share a parameter")
+        if player.blocks and len(players) > 1:
+            raise ValueError(f"{player.name} must be the only player, for it tells its blocks")
         if player.couples_examples and options.accumulate * ranks > 1:
             raise ConfigError(
                 f"the loss of {player.name} couples the examples of a batch, so accumulate x "

@@ -87,7 +87,7 @@ def train(
         game: The players.
         feed: The training split.
         budget: When to end.
-        validation: Run every ``validate_every`` steps and after the last one, by rank 0.
+        validation: Run every ``validate_every`` steps and after the last one; rank 0's figures count.
         state: Where to go on from; the game has loaded its own state.
         prepare: Applied to each micro-batch, on the game's device, with a generator of its own.
 
@@ -108,11 +108,12 @@ def train(
         done = replace(now, step=number, seconds=_clock(game, budget, start, now.seconds))
         last = _end(game, budget, total, done) is not None
         if validation is not None and (last or number % game.options.validate_every == 0):
+            # Sharded weights come together on all ranks at once, so that all must run it.
+            mine = game.rank == 0 or game.options.shard
             with game.evaluating(number):
-                found = dict(validation.run()) if game.rank == 0 else {}
-            figure = found[validation.figure] if game.rank == 0 else 0.0
+                found = dict(validation.run()) if mine else {validation.figure: 0.0}
             done = done.judged(
-                number_of_first(figure, game.device),
+                number_of_first(found[validation.figure], game.device),
                 higher=validation.higher_is_better,
                 tolerance=validation.tolerance,
             )

@@ -72,17 +72,18 @@ def gathering(turn: Turn, *, last: bool) -> Iterator[None]:
 
 @contextmanager
 def whole(turns: Sequence[Turn]) -> Iterator[None]:
-    """Put all sharded parameters together, for uses outside of the player's own turn."""
-    parts = [part for turn in turns for part in _sharded(turn)]
-    for part in parts:
-        part.set_reshard_after_forward(False, recurse=False)
-        part.unshard()
+    """Put sharded parameters together, for uses outside of the player's own turn.
+
+    Those of blocks still come and go as a block is called, on all ranks at once.
+    """
+    roots = [_sharded(turn)[0] for turn in turns if isinstance(turn, _Turn)]
+    for root in roots:
+        root.unshard()
     try:
         yield
     finally:
-        for part in parts:
-            part.reshard()
-            part.set_reshard_after_forward(not isinstance(part, _Turn), recurse=False)
+        for root in roots:
+            root.reshard()
 
 
 def _sharded(turn: Turn) -> list[Any]:
