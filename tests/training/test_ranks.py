@@ -21,8 +21,8 @@ import torch
 from torch import nn
 from ancestral.capabilities import Loss, Player
 from ancestral.errors import ConfigError
-from ancestral.training import Budget, Game, Options, Progress, Rows, Validation, save_tensors, train
-from ancestral.training.checkpoint import Checkpoints, SpreadCheckpoints
+from ancestral.training import Budget, Game, Options, Progress, Rows, Validation, train
+from ancestral.training.checkpoint import Checkpoints, SpreadCheckpoints, save_tensors
 from ancestral.training.ranks import join, leave, world
 
 out, name, shard, optimizer = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "shard", sys.argv[4]

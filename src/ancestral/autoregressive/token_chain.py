@@ -127,9 +127,7 @@ class TokenChain(nn.Module, ABC):
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers -log p(x), see :data:`Objective`."""
         hidden, blocks = self.hidden(), self.layers()
-        return [
-            Player(name="model", module=self, loss=self._loss, hidden=hidden, blocks=blocks)
-        ]
+        return [Player(name="model", module=self, loss=self._loss, hidden=hidden, blocks=blocks)]
 
     def hidden(self) -> Sequence[nn.Parameter]:
         """Return the matrices between hidden layers; see :class:`Player`."""

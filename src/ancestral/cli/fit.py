@@ -96,7 +96,10 @@ def fit(
         )
     if end is not None and chosen.budget is None:
         console.say(f"{chosen.recipe.name} is fitted at once: the end that was given is not used")
-    return _drive(start(chosen, folder.out, overwrite=folder.overwrite), common)
+    fitting = start(chosen, folder.out, overwrite=folder.overwrite)
+    if common.threads is None:
+        fitting.choose_threads()
+    return _drive(fitting, common)
 
 
 def _both(model: str | None, data: str | None) -> tuple[str, str]:
@@ -190,7 +193,11 @@ def _drive(fitting: "Fitting", common: Common) -> int:
 
 
 def _answer(run: "Run", common: Common) -> int:
+    from ancestral.recipes.keeping import busy_elsewhere
+
     result = run.record.result
+    if busy := busy_elsewhere(run.record):
+        console.say(busy)
     if not common.json:
         _show(run.record, run.folder)
         return 0

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
+
 from ancestral.data.dataset import Dataset
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError, RunError
@@ -186,13 +188,20 @@ def contest(
     return Contest(plans=plans, data=loaded, budget=end, folder=folder, repeat=shlex.join(words))
 
 
-def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = None) -> Comparison:
+def hold(
+    what: Contest,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    choose_threads: bool = False,
+) -> Comparison:
     """Fit and measure every model, and write the report; a model that fails stops no other.
 
     Args:
         what: To compare.
         overwrite: Replace the comparison that is there.
         progress: Told what is being done.
+        choose_threads: Measure for each model whether one thread or all are faster.
 
     Raises:
         RunError: If the folder exists and may not be replaced, or cannot be written.
@@ -208,14 +217,16 @@ def hold(what: Contest, *, overwrite: bool = False, progress: Progress | None = 
     with disk_errors(what.folder):
         what.folder.mkdir(parents=True, exist_ok=True)
     _save(found)
+    threads = torch.get_num_threads()
     for one in what.plans:
         model = Compared(name=one.recipe.name)
         found.models.append(model)
         try:
-            _compare_one(one, model, what.folder, progress or _silent)
+            _compare_one(one, model, what.folder, progress or _silent, choose_threads)
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
             model.error = " ".join(str(error).split()) or type(error).__name__
             model.entry = None
+        torch.set_num_threads(threads)
         _save(found)
     title = f"{len(found.models)} models on {what.data.name}"
     write_report(found.report, title=title, sections=[found.section])
@@ -283,10 +294,14 @@ def _refuse_mixed(names: Sequence[str]) -> None:
         )
 
 
-def _compare_one(one: Plan, model: Compared, folder: Path, progress: Progress) -> None:
+def _compare_one(
+    one: Plan, model: Compared, folder: Path, progress: Progress, choose_threads: bool
+) -> None:
     name = one.recipe.name
     progress(f"fit {name}", 0.0, "")
     fitting = start(one, folder / name, overwrite=(folder / name).exists())
+    if choose_threads:
+        fitting.choose_threads()
     for report in fitting:
         progress(f"fit {name}", fitting.share(report), f"step {report.step:,}")
     model.run = fitting.run

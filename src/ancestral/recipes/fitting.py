@@ -13,24 +13,21 @@ from torch import Generator, nn
 from ancestral.capabilities import Changes, Fits, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.errors import AncestralError, ConfigError, RunError
-from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.building import build_model
 from ancestral.recipes.feeding import feed_of, on_device
 from ancestral.recipes.interrupts import Interrupts
-from ancestral.recipes.keeping import Keeper, checkpoints_of, save_beginning, store
+from ancestral.recipes.keeping import Keeper, Position, position_of, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.record import (
     Record,
     Result,
     Stopped,
-    check_format,
     is_finished,
     versions,
 )
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
-    CHECKPOINT,
     Run,
     check_free,
     count_parameters,
@@ -44,28 +41,14 @@ from ancestral.recipes.runs import (
 from ancestral.recipes.text_validation import TextJudge
 from ancestral.recipes.validation import HIGHER_IS_BETTER, Judge
 from ancestral.training.budget import Budget
-from ancestral.training.checkpoint import SpreadCheckpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
 from ancestral.training.ranks import one_line_if_lost, sums_over_ranks, world
+from ancestral.training.threads import faster_threads
 
 AnyJudge: TypeAlias = Judge | TextJudge
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a training goes on from: nothing, or what a checkpoint said."""
-
-    progress: Progress | None = None
-    best: Figure | None = None
-    cpu_seconds: float = 0.0
-
-    @property
-    def step(self) -> int:
-        """Steps made."""
-        return self.progress.step if self.progress else 0
 
 
 @dataclass(slots=True)
@@ -117,6 +100,17 @@ class Fitting:
     def stop(self) -> None:
         """Ask to end after the current step, as Ctrl-C does; for another thread."""
         self._stop = True
+
+    def choose_threads(self) -> None:
+        """Measure whether one thread or all are faster, go on with those, and record the number.
+
+        The setting is the process's own, so that a program chooses, not the library.
+        """
+        if self.game is None or self.finished or self.game.device.type != "cpu":
+            return
+        threads = faster_threads(self.game, *feed_of(self.plan, self.units))
+        torch.set_num_threads(threads)
+        self.run = save_record(self.run.folder, replace(self.run.record, threads=threads))
 
     def __iter__(self) -> Iterator[Report]:
         """Train, and yield a report after each step; an estimator yields none.
@@ -286,7 +280,7 @@ def resume(
     model, transform = plan_.build()
     units = _units(plan_, model, transform)
     game = _game(plan_, model)
-    position = _position(run, game) if game is not None else Position()
+    position = position_of(run, game) if game is not None else Position()
     result = replace(record.result, status="running", stopped=None, error=None)
     record = replace(record, budget=end, device=plan_.device, result=result)
     return Fitting(plan_, save_record(run.folder, record), units, game, position)
@@ -383,24 +377,4 @@ def _reports(
         validation=validation,
         state=progress,
         prepare=prepare,
-    )
-
-
-def _position(run: Run, game: Game) -> Position:
-    checkpoints, words = checkpoints_of(run.folder, game), None
-    if isinstance(checkpoints, SpreadCheckpoints):
-        words = checkpoints.load(game.state())
-    elif (found := checkpoints.latest()) is not None:
-        _, tensors, words = found
-        check_format(words.get("format"), run.folder / CHECKPOINT)
-        game.load_state(tensors)
-    if words is None and run.record.tuning is not None:
-        raise RunError(f"{run.folder} has no checkpoint to go on from: begin it again")
-    if words is None:
-        return Position()
-    best = words["best"]
-    return Position(
-        progress=Progress.from_json(words["progress"]),
-        best=Figure.from_json(best) if best else None,
-        cpu_seconds=words["cpu_seconds"],
     )

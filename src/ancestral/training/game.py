@@ -259,21 +259,26 @@ def _check(players: Sequence[Player], options: Options, ranks: int) -> None:
     if not players:
         raise ValueError("a game needs at least one player, got none")
     owners: dict[nn.Parameter, str] = {}
-    names: set[str] = set()
+    names = [player.name for player in players]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"players must have different names, got {twice} twice")
     for player in players:
-        if player.name in names:
-            raise ValueError(f"players must have different names, got {player.name} twice")
-        names.add(player.name)
         for parameter in player.module.parameters():
             if (other := owners.setdefault(parameter, player.name)) != player.name:
                 raise ValueError(f"players {other} and {player.name} share a parameter")
+        _check_batch(player, options, ranks)
         if player.blocks and len(players) > 1:
             raise ValueError(f"{player.name} must be the only player, for it tells its blocks")
-        if player.couples_examples and options.accumulate * ranks > 1:
-            raise ConfigError(
-                f"the loss of {player.name} couples the examples of a batch, so accumulate x "
-                f"ranks must be 1, got {options.accumulate} x {ranks}"
-            )
+
+
+def _check_batch(player: Player, options: Options, ranks: int) -> None:
+    """Refuse a batch that is in other parts than the loss or the ranks can take."""
+    if player.couples_examples and options.accumulate * ranks > 1:
+        raise ConfigError(
+            f"the loss of {player.name} couples the examples of a batch, so accumulate x "
+            f"ranks must be 1, got {options.accumulate} x {ranks}"
+        )
     if options.accumulate % ranks:
         raise ConfigError(
             f"accumulate must be a multiple of the {ranks} processes that share the batch, got "

@@ -87,7 +87,7 @@ def train(
         game: The players.
         feed: The training split.
         budget: When to end.
-        validation: Run every ``validate_every`` steps and after the last one; rank 0's figures count.
+        validation: Run every ``validate_every`` steps and after the last one; rank 0's counts.
         state: Where to go on from; the game has loaded its own state.
         prepare: Applied to each micro-batch, on the game's device, with a generator of its own.
 
@@ -98,7 +98,7 @@ def train(
         DivergenceError: If a loss is not finite, before the update.
         KeyError: If ``validation.run`` does not return its figure.
     """
-    source = _Source(game, feed, prepare)
+    source = Source(game, feed, prepare)
     total = budget.total_steps(len(feed), source.per_step)
     now = state or Progress()
     while _end(game, budget, total, now) is None:
@@ -131,7 +131,7 @@ def train(
         )
 
 
-class _Source:
+class Source:
     """This rank's micro-batches of any step."""
 
     def __init__(self, game: Game, feed: Feed, prepare: Prepare | None) -> None:
