@@ -143,7 +143,7 @@ def _refuse_with_resume(
 def _say_what(fitting: "Fitting") -> None:
     """Say aloud what was inferred about the data, and what is going to happen."""
     data, chosen = fitting.plan.data, fitting.plan
-    sizes = f"{len(data.train):,} / {len(data.validation):,} / {len(data.test):,}"
+    sizes = f"{data.training_examples:,} / {len(data.validation):,} / {len(data.test):,}"
     what = f"{data.kind} of {' x '.join(map(str, data.event_shape))}"
     if data.kind == "text":  # A window and the token after it.
         what = f"text in windows of {data.event_shape[0] - 1} tokens"

@@ -11,6 +11,7 @@ from ancestral.data.cache import take_rows
 from ancestral.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ancestral.data.stream import Stream
     from ancestral.data.text.corpus import Corpus
 
 Kind: TypeAlias = Literal["vectors", "images", "tables", "text"]
@@ -68,6 +69,8 @@ class Dataset:
         fingerprint: SHA-256 of contents and splits, hexadecimal.
         notes: What was inferred or changed, one sentence each, to be said aloud.
         corpus: Text: the documents of the splits and their tokenizer; None for others.
+        stream: Where the training examples are too many for one disk: all of them, chunk by chunk;
+            ``train`` then holds some of them.
     """
 
     name: str
@@ -85,6 +88,12 @@ class Dataset:
     fingerprint: str = ""
     notes: tuple[str, ...] = ()
     corpus: "Corpus | None" = None
+    stream: "Stream | None" = None
+
+    @property
+    def training_examples(self) -> int:
+        """How many examples are trained on."""
+        return len(self.train) if self.stream is None else int(self.stream.sizes.sum())
 
     @property
     def event_shape(self) -> torch.Size:
@@ -138,6 +147,7 @@ class Loading:
         label: Column of a table that is the label; None for no label.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
         missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
+        stream: Data past one disk: a folder of parquet or tar files, read as they are needed.
         text: How text becomes tokens.
 
     Raises:
@@ -154,6 +164,7 @@ class Loading:
     label: str | None = None
     discrete: bool = False
     missing: bool = False
+    stream: bool = False
     text: TextLoading = TextLoading()
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -207,7 +207,7 @@ def _decode_all(
         size = target or shapes[0][0]
         images, remarks = space((len(files), 3, size, size), np.uint8), Counter[str]()
         coloured = 0
-        decoding = _each(pool, lambda path: _decode(path, size), files, folder)
+        decoding = _each(pool, lambda path: decode_image(path, size), files, folder)
         for index, (image, remark) in enumerate(decoding):
             images[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
             coloured += image.ndim == 3
@@ -250,7 +250,7 @@ def _shape(path: Path) -> tuple[int, int]:
     return size[1], size[0]
 
 
-def _decode(path: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]:
+def decode_image(path: Path | BinaryIO, size: int) -> tuple[NDArray[np.uint8], list[str]]:
     """Return one image, [S, S] if it has no colour, else [S, S, 3], and what was done to it."""
     remarks = []
     with Image.open(path) as opened:

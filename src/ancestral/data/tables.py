@@ -4,6 +4,7 @@ import difflib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from ancestral.data.dataset import Examples, Loading
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def check_columns(path: Path, columns: Sequence[str]) -> None:
@@ -165,15 +169,7 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
     columns = [str(name) for name in table.column_names]
     check_columns(path, columns)
     at = label_index(path, columns, loading.label)
-    numeric = [name for index, name in enumerate(columns) if index != at]
-    wrong = [name for name in numeric if not _numeric(table.schema.field(name).type)]
-    if wrong:
-        raise DataError(
-            f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; remove them"
-            + (f"; {label_hint(wrong[0])}" if at is None else "")
-        )
-    if not numeric:
-        raise DataError(f"{shown(path)}: the table has no columns")
+    numeric = check_numeric(path, table.schema, at)
     values = np.empty((table.num_rows, len(numeric)))
     for index, name in enumerate(numeric):
         column = table.column(name)
@@ -187,6 +183,29 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
     if at is not None:
         names = _label_names(path, columns[at], table.column(at).to_pylist())
     return table_contents(path, numeric, values, names, ())
+
+
+def check_numeric(path: Path, schema: "pa.Schema", at: int | None) -> list[str]:
+    """Return the names of the columns of numbers: all but the label's.
+
+    Args:
+        path: The file, for messages.
+        schema: Of the table.
+        at: Position of the label's column.
+
+    Raises:
+        DataError: If one is not of numbers, or there is none.
+    """
+    numeric = [str(name) for index, name in enumerate(schema.names) if index != at]
+    wrong = [name for name in numeric if not _numeric(schema.field(name).type)]
+    if wrong:
+        raise DataError(
+            f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; remove them"
+            + (f"; {label_hint(wrong[0])}" if at is None else "")
+        )
+    if not numeric:
+        raise DataError(f"{shown(path)}: the table has no columns")
+    return numeric
 
 
 def _numeric(kind: object) -> bool:

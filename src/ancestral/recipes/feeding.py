@@ -9,7 +9,7 @@ from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.plan import Plan
 from ancestral.recipes.validation import conditions
-from ancestral.training.feed import Feed, Rows
+from ancestral.training.feed import Feed, Rows, Streamed
 from ancestral.training.loop import Prepare
 
 
@@ -19,15 +19,16 @@ def feed_of(plan_: Plan, units: InDataUnits) -> tuple[Feed, Prepare | None]:
     examples = on_device(plan_.data, "cpu" if large else plan_.device)
     given = dict(examples.given) if conditions(units) else {}
     transform, pad = units.transform, _pad(plan_)
-    if (
-        plan_.data.kind == "vectors" and not large
-    ):  # No noise and little memory: once for all steps.
+    if plan_.data.kind == "vectors" and not (large or plan_.data.stream):
+        # No noise and little memory: once for all steps.
         return Rows(transform(examples.x), given), None
 
     def prepare(batch: Batch, generator: Generator) -> Batch:
         x = batch.x if pad is None else batch.x[:, : int(lengths(batch.x, pad).max())]
         return Batch(transform(x, generator), batch.given)
 
+    if plan_.data.stream is not None:
+        return Streamed(plan_.data.stream, given=bool(given)), prepare
     # Batches of padded windows are of like length.
     of_windows = None if pad is None else lengths(examples.x, pad)
     return Rows(examples.x, given, of_windows, mapped=large), prepare

@@ -92,7 +92,7 @@ class Fitting:
         budget, options = self.plan.budget, self.plan.options
         if budget is None or options is None:
             return 1.0
-        examples = len(self.plan.data.train)
+        examples = self.plan.data.training_examples
         per_step = min(options.batch_size, examples) * options.accumulate
         total = budget.total_steps(examples, per_step)
         return budget.progress(report.step, total, report.seconds)

@@ -109,7 +109,7 @@ class DataRecord:
             kind=data.kind,
             fingerprint=data.fingerprint,
             event_shape=tuple(data.event_shape),
-            train=len(data.train),
+            train=data.training_examples,
             columns=tuple(data.columns),
             labels=tuple(data.labels),
             levels=data.levels,
