@@ -1,10 +1,12 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from pyarrow import parquet
 
 from ancestral.data import cache
 from ancestral.data.cache import Space, decoded, digest_of_files, take_rows
@@ -86,3 +88,18 @@ def test_the_digest_is_of_contents_and_of_how_they_are_read(tmp_path: Path) -> N
     assert digest_of_files([one], 1) == digest_of_files([two], 1) != digest_of_files([one], 2)
     two.write_bytes(b"b")
     assert digest_of_files([one], 1) != digest_of_files([two], 1)
+
+
+def test_a_large_parquet_file_is_the_same_data_as_a_small_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = np.random.default_rng(0).normal(size=(100, 2))
+    table = pa.table({"a": values[:, 0], "b": values[:, 1], "kind": ["x", "y"] * 50})
+    parquet.write_table(table, tmp_path / "t.parquet", row_group_size=30)
+    small = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
+    monkeypatch.setattr(cache, "LARGE", 1)
+    monkeypatch.setattr("ancestral.data.tables.LARGE", 1)
+    for _ in range(2):
+        large = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
+        assert large.fingerprint == small.fingerprint
+        assert torch.equal(large.train.x, small.train.x)

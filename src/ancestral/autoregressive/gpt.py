@@ -228,7 +228,7 @@ class GPT(TokenChain):
         """Return the matrices of the blocks."""
         return [p for p in self.blocks.parameters() if p.ndim == 2]
 
-    def layers(self) -> Sequence[nn.Module]:
+    def in_turn(self) -> Sequence[nn.Module]:
         """Return the blocks."""
         return list(self.blocks)
 

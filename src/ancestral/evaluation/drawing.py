@@ -18,7 +18,7 @@ SHOWN = {"vectors": 10_000, "images": 100, "tables": 10_000}
 NEIGHBOURS = 10
 """Of the samples kept, so many are shown beside their nearest training example."""
 
-_NUMBERS = 1 << 25
+_NUMBERS = 1 << 23
 """Numbers of the training examples that are looked at together."""
 
 BATCH = {False: 10_000, True: 500}
