@@ -16,8 +16,8 @@ from ancestral.autoregressive.decoding import (
 )
 from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
 from ancestral.autoregressive.reduced import Int8LanguageModel
-from ancestral.capabilities import Batch, LanguageModel
-from ancestral.training import Budget, Game, Options, train
+from ancestral.capabilities import LanguageModel
+from ancestral.training import Budget, Game, Options, Rows, train
 from benchmarks import book_generation
 from benchmarks.gpt_step import VOCABULARY, peer_model
 from benchmarks.harness import Result, compare
@@ -123,7 +123,7 @@ def _repeats(model: GPT) -> Result:
     prompt = [60_194, *verse[:64].tolist()]
     rows = torch.cat([torch.tensor([60_194]), verse])[None].tile(2, 1)
     game = Game(model.players(), Options(batch_size=2, max_grad_norm=1.0), seed=0)
-    for _ in train(game, Batch(rows), budget=Budget(steps=25)):
+    for _ in train(game, Rows(rows), budget=Budget(steps=25)):
         pass
     model.eval()
 

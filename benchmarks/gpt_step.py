@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from ancestral.autoregressive import GPT, GPTShape
-from ancestral.capabilities import Batch
-from ancestral.training import Budget, Game, Options, train
+from ancestral.training import Budget, Game, Options, Rows, train
 from ancestral.training.precision import gains_by_bf16
 from benchmarks.harness import Result, compare
 
@@ -34,7 +33,7 @@ def our_step(batch: int, precision: Precision) -> Callable[[], object]:
     model = GPT(VOCABULARY, shape=GPTShape(window=WINDOW), attention_dropout=0.0)
     options = Options(batch_size=batch, max_grad_norm=1.0, precision=precision, large_products=True)
     game = Game(model.players(), options, seed=0)
-    reports = train(game, Batch(_tokens(batch)), budget=Budget(steps=10**6))
+    reports = train(game, Rows(_tokens(batch)), budget=Budget(steps=10**6))
     return lambda: next(reports)
 
 

@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from ancestral.autoencoders import CrossEntropyImageVAE
-from ancestral.capabilities import Batch
-from ancestral.training import Budget, Game, Options, train
+from ancestral.training import Budget, Game, Options, Rows, train
 from benchmarks import book_image_vae
 from benchmarks.harness import Result, compare
 
@@ -25,7 +24,7 @@ def our_step(x: Tensor, y: Tensor) -> Callable[[], object]:
     model = CrossEntropyImageVAE(channels=1, size=32, classes=10, latent=128, decoder="book")
     options = Options(batch_size=256, channels_last=True, large_products=True)
     game = Game(model.players(), options, seed=0)
-    reports = train(game, Batch(x, {"label": y}), budget=Budget(steps=10**6))
+    reports = train(game, Rows(x, {"label": y}), budget=Budget(steps=10**6))
     return lambda: next(reports)
 
 

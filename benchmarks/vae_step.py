@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 import torch
 
 from ancestral.autoencoders import VAE
-from ancestral.capabilities import Batch
 from ancestral.data import load
-from ancestral.training import Budget, Game, Options, train
+from ancestral.training import Budget, Game, Options, Rows, train
 from benchmarks import book_vae
 from benchmarks.harness import Result, compare
 
@@ -17,7 +16,7 @@ def our_step() -> Callable[[], object]:
     x = load("swiss-roll").train.x.float()
     model = VAE(2, latent=16, hidden=(128, 64, 32))
     game = Game(model.players(), Options(batch_size=1000), seed=0)
-    reports = train(game, Batch(x), budget=Budget(steps=10**6))
+    reports = train(game, Rows(x), budget=Budget(steps=10**6))
     return lambda: next(reports)
 
 

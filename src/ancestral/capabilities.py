@@ -215,6 +215,9 @@ class Player:
         betas: Overrides the optimizer's where not None.
         hidden: Its matrices between hidden layers, neither embeddings nor the head: what the
             optimizer ``muon`` moves in its own way. Empty where the model is not made for it.
+        blocks: Modules that the loss calls one after the other, as layers of a Transformer: where
+            parameters are sharded over processes, those of one block at a time are put together.
+            Only of a game with one player.
         couples_examples: The loss is not a sum over examples (batch norm in a critic, minibatch
             statistics), so gradient accumulation is refused.
     """
@@ -226,6 +229,7 @@ class Player:
     learning_rate: float | None = None
     betas: tuple[float, float] | None = None
     hidden: Sequence[nn.Parameter] = ()
+    blocks: Sequence[nn.Module] = ()
     couples_examples: bool = False
 
 
@@ -235,6 +239,19 @@ class Trains(Protocol, metaclass=_Checked):
 
     def players(self) -> Sequence[Player]:
         """Return the players, in the order of their turns."""
+        ...
+
+
+@runtime_checkable
+class Changes(Protocol):
+    """Changes as its training goes on: a network that grows, a term that is faded in."""
+
+    def at(self, progress: float) -> None:
+        """Take the form of this share of the training, in [0, 1]; called before each step.
+
+        The parameters of all forms exist from the beginning, and what tells the form lies in
+        buffers, so that a checkpoint holds it.
+        """
         ...
 
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ancestral.autoregressive import GPT, GPTShape, RecurrentLM
-from ancestral.capabilities import Batch, SpecialTokens
-from ancestral.training import Budget, Game, Options, train
+from ancestral.capabilities import SpecialTokens
+from ancestral.training import Budget, Game, Options, Rows, train
 
 V = 7
 SPECIAL = SpecialTokens.of(V)
@@ -84,7 +84,7 @@ def test_a_transformer_copies_over_a_distance_at_which_elmans_network_forgets() 
         model = build()
         options = Options(batch_size=32, warmup=20, schedule="constant")
         game = Game(model.players(), options, seed=0)
-        for _ in train(game, Batch(examples(2_048, distance, 0)), budget=Budget(steps=1_500)):
+        for _ in train(game, Rows(examples(2_048, distance, 0)), budget=Budget(steps=1_500)):
             pass
         held = examples(512, distance, 1)
         with torch.no_grad():

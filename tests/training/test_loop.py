@@ -17,6 +17,7 @@ from ancestral.training import (
     Options,
     Progress,
     Report,
+    Rows,
     Validation,
     train,
 )
@@ -81,7 +82,7 @@ def noisy(batch: Batch, generator: Generator) -> Batch:
 
 
 def play(duel: Duel, game: Game, steps: int, state: Progress | None = None) -> Iterator[Report]:
-    examples = Batch(X, {"label": torch.arange(N)})
+    examples = Rows(X, {"label": torch.arange(N)})
     validation = Validation(run=duel.validate, figure="gap")
     budget = Budget(steps=steps)
     return train(game, examples, budget=budget, validation=validation, state=state, prepare=noisy)
@@ -133,7 +134,7 @@ def test_early_stopping_counts_across_a_resume() -> None:
         validation = Validation(run=lambda: {"v": next(upcoming)}, figure="v")
         found = []
         game = Duel().game()
-        examples = Batch(X, {"label": torch.arange(N)})
+        examples = Rows(X, {"label": torch.arange(N)})
         for report in train(
             game, examples, budget=Budget(steps=40), validation=validation, state=state
         ):
@@ -156,14 +157,14 @@ def test_early_stopping_counts_across_a_resume() -> None:
 def test_higher_can_be_better() -> None:
     figures = iter([1.0, 3.0, 2.0])
     validation = Validation(run=lambda: {"v": next(figures)}, figure="v", higher_is_better=True)
-    examples = Batch(X, {"label": torch.arange(N)})
+    examples = Rows(X, {"label": torch.arange(N)})
     reports = train(Duel().game(), examples, budget=Budget(steps=12), validation=validation)
     assert [report.best for report in reports if report.validation] == [True, True, False]
 
 
 def test_a_figure_that_is_nan_is_never_best() -> None:
     validation = Validation(run=lambda: {"v": math.nan}, figure="v")
-    examples = Batch(X, {"label": torch.arange(N)})
+    examples = Rows(X, {"label": torch.arange(N)})
     last = list(train(Duel().game(), examples, budget=Budget(steps=5), validation=validation))[-1]
     assert last.progress.best is None
     assert last.progress.bad == 2
@@ -193,7 +194,7 @@ def test_epochs_end_when_every_example_was_seen() -> None:
         return Loss(module(batch.x).square().sum(), len(batch.x))
 
     game = Game([Player(name="a", module=module, loss=loss)], Options(batch_size=10), seed=0)
-    examples = Batch(X, {"row": torch.arange(N)})
+    examples = Rows(X, {"row": torch.arange(N)})
     reports = list(train(game, examples, budget=Budget(epochs=2)))
     assert len(reports) == 10
     assert reports[-1].epoch == 2.0
@@ -203,7 +204,7 @@ def test_epochs_end_when_every_example_was_seen() -> None:
 def test_a_budget_in_seconds_ends_by_the_clock_and_counts_what_went_before() -> None:
     duel = Duel()
     game = duel.game(replace(OPTIONS, patience=0))
-    examples = Batch(X, {"label": torch.arange(N)})
+    examples = Rows(X, {"label": torch.arange(N)})
     validation = Validation(run=duel.validate, figure="gap")
     budget = Budget(seconds=0.3)
     reports = list(train(game, examples, budget=budget, validation=validation))
@@ -236,5 +237,5 @@ def test_images_arrive_channels_last_where_asked() -> None:
 
     options = Options(batch_size=4, channels_last=True)
     game = Game([Player(name="a", module=module, loss=loss)], options, seed=0)
-    list(train(game, Batch(torch.randn(8, 3, 5, 5)[:, :1]), budget=Budget(steps=1)))
+    list(train(game, Rows(torch.randn(8, 3, 5, 5)[:, :1]), budget=Budget(steps=1)))
     assert flags == [True]

@@ -1,107 +1,153 @@
+"""Trainings by several real processes, started as users start them."""
+
 import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from ancestral.training.checkpoint import load_tensors
-from ancestral.training.ranks import copy_from_first, number_of_first, sum_over_ranks, world
+from ancestral.training.ranks import copy_from_first, number_of_first, sums_over_ranks, world
 
-# Run by each rank, and once alone with two micro-batches: dropout, noise, clipping, average,
-# two players, unequal weights, validation with early stopping.
+# Dropout, noise, clipping, average, two players, unequal weights, parameters that no loss uses,
+# matrices with fewer rows than ranks, validation with early stopping.
 GAME = """
 import sys
 from pathlib import Path
 import torch
-from torch import distributed as dist, nn
-from ancestral.capabilities import Batch, Loss, Player
+from torch import nn
+from ancestral.capabilities import Loss, Player
 from ancestral.errors import ConfigError
-from ancestral.training import Budget, Game, Options, Validation, save_tensors, train
+from ancestral.training import Budget, Game, Options, Progress, Rows, Validation, train
+from ancestral.training.checkpoint import Checkpoints, SpreadCheckpoints, save_tensors
+from ancestral.training.ranks import join, leave, world
 
-torch.set_num_threads(1)
-out, ranks = Path(sys.argv[1]), int(sys.argv[2])
-if ranks > 1:
-    dist.init_process_group("gloo")
-rank = dist.get_rank() if ranks > 1 else 0
-torch.manual_seed(0 if ranks == 1 else rank)  # Rank 0's weights count.
-net = nn.Sequential(nn.Conv1d(1, 4, 2), nn.Dropout(0.3), nn.Flatten(), nn.Linear(4, 1)).double()
-other = nn.Linear(2, 1).double()
-unused = nn.Linear(2, 2).double()
+out, name, shard, optimizer = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == "shard", sys.argv[4]
+join("cpu")
+rank, ranks = world()
+torch.manual_seed(rank)  # Rank 0's weights count.
+hidden = nn.Linear(4, 6)
+net = nn.Sequential(nn.Conv1d(1, 4, 2), nn.Dropout(0.3), nn.Flatten(), hidden, nn.Linear(6, 1))
+other, unused = nn.Linear(2, 1), nn.Linear(2, 2)
 
 def loss(batch, generator):
-    noise = torch.randn(len(batch.x), 1, generator=generator, dtype=torch.float64)
+    noise = torch.randn(len(batch.x), 1, generator=generator)
     weight = batch.given["weight"]
     error = (net(batch.x[:, None]) + 0.1 * noise - other(batch.x)).square()[:, 0]
     return Loss((weight * error).sum(), weight.sum().item(), {"mean": error.detach().mean()})
 
 players = [
-    Player(name="net", module=nn.ModuleList([net, unused]), loss=loss),
-    Player(name="other", module=other, loss=loss, updates=2),
+    Player(name="net", module=nn.ModuleList([net, unused]), loss=loss, hidden=[hidden.weight]),
+    Player(name="other", module=other, loss=loss, updates=2, hidden=[other.weight]),
 ]
-options = Options(batch_size=8, accumulate=2 // ranks, max_grad_norm=0.1, ema_decay=0.9,
-                  validate_every=3, patience=2, learning_rate=0.01)
+options = Options(batch_size=8, accumulate=4, max_grad_norm=0.1, ema_decay=0.9, shard=shard,
+                  validate_every=3, patience=2, learning_rate=0.01, optimizer=optimizer)
 game = Game(players, options, seed=3)
-x = torch.randn(50, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-examples = Batch(x, {"weight": torch.rand(50, generator=torch.Generator().manual_seed(2)).double()})
-figures = iter([3.0, 2.0, 2.5, 2.25, 9.0] if rank == 0 else [0.0] * 5)
-validation = Validation(run=lambda: {"v": next(figures)}, figure="v")
-reports = list(train(game, examples, budget=Budget(steps=99), validation=validation))
-last = reports[-1].metrics
-metrics = {key: torch.tensor(value, dtype=torch.float64) for key, value in last.items()}
-save_tensors(out / f"{ranks}-{rank}", game.state(), {"steps": len(reports)})
-save_tensors(out / f"{ranks}-{rank}-metrics", metrics, {})
-seconds = list(train(game, examples, budget=Budget(seconds=0.2)))
-save_tensors(out / f"{ranks}-{rank}-seconds", {}, {"steps": len(seconds)})
-if ranks > 1:
-    coupled = Player(name="c", module=other, loss=loss, couples_examples=True)
-    try:
-        Game([coupled], Options(), seed=0)
-    except ConfigError as error:
-        assert "got 1 x 2" in str(error)
+x = torch.randn(50, 2, generator=torch.Generator().manual_seed(1))
+feed = Rows(x, {"weight": torch.rand(50, generator=torch.Generator().manual_seed(2))})
+figures = [3.0, 2.0, 2.5, 2.25, 9.0]
+state, kind = None, SpreadCheckpoints if shard else Checkpoints
+if name == "resumed":
+    checkpoints = kind(out / sys.argv[5])
+    if shard:
+        words = checkpoints.load(game.state())
     else:
-        raise SystemExit("a coupled loss was not refused")
-    dist.destroy_process_group()
+        _, tensors, words = checkpoints.latest()
+        game.load_state(tensors)
+    state = Progress.from_json(words)
+    figures = figures[state.step // 3:]
+figures = iter(figures)
+
+def validate():  # With whole weights.
+    with torch.no_grad():
+        net(x[:, None])
+    return {"v": next(figures)}
+
+reports = []
+for report in train(game, feed, budget=Budget(steps=99), state=state,
+                    validation=Validation(run=validate, figure="v")):
+    reports.append(report)
+    if report.step == 5 and name != "alone":
+        kind(out / name).save(5, game.state(), report.progress.to_json())
+save_tensors(out / f"{name}.weights", game.state(), {"steps": reports[-1].step})
+with game.averaged():
+    save_tensors(out / f"{name}.average", players[0].module.state_dict(), {})
+last = {key: torch.tensor(value) for key, value in reports[-1].metrics.items()}
+save_tensors(out / f"{name}.metrics", last, {})
+if ranks > 1:
+    seconds = list(train(game, feed, budget=Budget(seconds=0.1)))
+    coupled = Player(name="c", module=nn.Linear(2, 1), loss=loss, couples_examples=True)
+    for bad in ([coupled], Options(), "got 1 x "), (players, Options(accumulate=3), "multiple"):
+        try:
+            Game(bad[0], bad[1], seed=0)
+        except ConfigError as error:
+            assert bad[2] in str(error)
+        else:
+            raise SystemExit("it was not refused")
+leave()
 """
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 
 
-def launch(out: Path, ranks: int) -> list[subprocess.Popen]:
+def torchrun(ranks: int, *arguments: str) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(ranks)}
-    return [
-        subprocess.Popen(
-            [sys.executable, "-c", GAME, str(out), str(ranks)],
-            env={**os.environ, **place, "RANK": str(rank), "OMP_NUM_THREADS": "1"},
-        )
-        for rank in range(ranks)
-    ]
+        port = str(probe.getsockname()[1])
+    start = ["-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "--master-port", port]
+    command = [sys.executable, *start, *arguments]
+    done = subprocess.run(
+        command, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
-def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path) -> None:
-    processes = [*launch(tmp_path, 1), *launch(tmp_path, 2)]
-    assert [process.wait(timeout=240) for process in processes] == [0, 0, 0]
-    alone, said = load_tensors(tmp_path / "1-0")
-    assert said == {"steps": 12}  # Stopped early, two validations after the best.
-    for rank in (0, 1):
-        tensors, told = load_tensors(tmp_path / f"2-{rank}")
+@pytest.fixture(scope="module")
+def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The game, and what it comes to in one process."""
+    path = tmp_path_factory.mktemp("ranks") / "game.py"
+    path.write_text(GAME)
+    for optimizer in ("adamw", "muon"):
+        folder = path.parent / optimizer
+        folder.mkdir()
+        words = [sys.executable, str(path), str(folder), "alone", "ddp", optimizer]
+        subprocess.run(words, check=True, env=ENVIRONMENT)
+    return path
+
+
+def assert_as_alone(folder: Path, name: str) -> None:
+    for kind in ("weights", "average", "metrics"):
+        alone, said = load_tensors(folder / f"alone.{kind}")
+        tensors, told = load_tensors(folder / f"{name}.{kind}")
         assert told == said
         assert tensors.keys() == alone.keys()
-        # A sum of two terms has no order, so even the bits agree.
-        assert all(torch.equal(tensor, alone[name]) for name, tensor in tensors.items())
-        metrics, _ = load_tensors(tmp_path / f"2-{rank}-metrics")
-        for name, tensor in load_tensors(tmp_path / "1-0-metrics")[0].items():
-            torch.testing.assert_close(metrics[name], tensor)
-    first, second = (load_tensors(tmp_path / f"2-{rank}-seconds")[1] for rank in (0, 1))
-    assert first == second
+        for key, tensor in tensors.items():
+            # Four float32 terms are added in another order, in twelve steps of Adam.
+            torch.testing.assert_close(tensor, alone[key], rtol=1e-5, atol=1e-6, msg=key)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+@pytest.mark.parametrize("engine", ["ddp", "shard"])
+def test_ranks_are_one_process_and_four_resume_on_two(
+    script: Path, engine: str, optimizer: str
+) -> None:
+    folder = script.parent / optimizer
+    assert load_tensors(folder / "alone.weights")[1] == {"steps": 12}  # Stopped early.
+    common = (engine, optimizer)
+    for ranks, name in ((4, f"{engine}-4"), (2, f"{engine}-2")):
+        torchrun(ranks, str(script), str(folder), name, *common)
+        assert_as_alone(folder, name)
+    torchrun(2, str(script), str(folder), "resumed", *common, f"{engine}-4")
+    assert_as_alone(folder, "resumed")
 
 
 def test_alone_everything_is_the_identity() -> None:
     tensor = torch.arange(3.0)
     assert world() == (0, 1)
-    sum_over_ranks([tensor])
+    assert sums_over_ranks([0.5], tensor.device) == [0.5]
     copy_from_first([tensor])
     assert tensor.tolist() == [0.0, 1.0, 2.0]
     assert number_of_first(0.5, torch.device("cpu")) == 0.5

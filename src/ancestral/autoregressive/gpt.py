@@ -229,6 +229,10 @@ class GPT(TokenChain):
         """Return the matrices of the blocks."""
         return [p for p in self.blocks.parameters() if p.ndim == 2]
 
+    def in_turn(self) -> Sequence[nn.Module]:
+        """Return the blocks."""
+        return list(self.blocks)
+
     def features(self, tokens: Tensor) -> Tensor:
         """Return the normed features [B, T, D] after each of the tokens [B, T].
 

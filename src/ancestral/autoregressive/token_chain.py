@@ -126,10 +126,15 @@ class TokenChain(nn.Module, ABC):
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers -log p(x), see :data:`Objective`."""
-        return [Player(name="model", module=self, loss=self._loss, hidden=self.hidden())]
+        hidden, blocks = self.hidden(), self.in_turn()
+        return [Player(name="model", module=self, loss=self._loss, hidden=hidden, blocks=blocks)]
 
     def hidden(self) -> Sequence[nn.Parameter]:
         """Return the matrices between hidden layers; see :class:`Player`."""
+        return ()
+
+    def in_turn(self) -> Sequence[nn.Module]:
+        """Return the blocks that are called one after the other; see :class:`Player`."""
         return ()
 
     @property

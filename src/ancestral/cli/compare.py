@@ -49,7 +49,7 @@ def compare(
         device=common.device_or_default,
         out=folder.out,
     )
-    found = hold_with_bar(what, overwrite=folder.overwrite)
+    found = hold_with_bar(what, overwrite=folder.overwrite, choose_threads=common.threads is None)
     if common.json:
         console.emit(found.to_json())
     else:
@@ -58,7 +58,7 @@ def compare(
     return 0
 
 
-def hold_with_bar(what: "Comparison", *, overwrite: bool) -> "Comparison":
+def hold_with_bar(what: "Comparison", *, overwrite: bool, choose_threads: bool) -> "Comparison":
     """Fit and measure, with a bar for each piece of work; say aloud what failed."""
     from ancestral.recipes.comparing import hold
 
@@ -66,7 +66,9 @@ def hold_with_bar(what: "Comparison", *, overwrite: bool) -> "Comparison":
         console.say(f"{what.data.name}: {note}")
     try:
         with console.Bar("compare") as bar:
-            found = hold(what, overwrite=overwrite, progress=bar.turn)
+            found = hold(
+                what, overwrite=overwrite, progress=bar.turn, choose_threads=choose_threads
+            )
     except KeyboardInterrupt:
         console.say(f"stopped; the runs so far are in {what.folder}")
         raise

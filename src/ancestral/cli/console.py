@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,15 @@ def one_line(text: object) -> str:
 
 
 def fail(error: object) -> int:
-    """Write the one line of a mistake to standard error; return exit status 2."""
+    """Write the one line of a mistake to standard error; return exit status 2.
+
+    Of the processes of one training the first to fail writes it.
+    """
+    if "WORLD_SIZE" in os.environ:
+        from ancestral.training.ranks import tells
+
+        if not tells():
+            return 2
     sys.stderr.write(f"ancestral: {one_line(error)}\n")
     return 2
 

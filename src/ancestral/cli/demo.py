@@ -36,7 +36,9 @@ def demo(
             out=out / Path(name).stem,
         )
         console.say(f"comparing {', '.join(p.recipe.name for p in what.plans)} on {name} ...")
-        found.append(hold_with_bar(what, overwrite=folder.overwrite))
+        found.append(
+            hold_with_bar(what, overwrite=folder.overwrite, choose_threads=common.threads is None)
+        )
         if not common.json:
             console.section(found[-1].section)
     title = "Generative models, compared"

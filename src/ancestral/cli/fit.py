@@ -76,24 +76,30 @@ def fit(
     """
     from ancestral.recipes import plan, start
     from ancestral.recipes.runs import check_free
+    from ancestral.training.ranks import join, one_of_node_first
 
     common.apply()
     end = ending.read()
+    join(common.device_or_default)
     if resume is not None:
         _refuse_with_resume(model, data, settings, folder)
         return _resume(resume, end, common)
     if folder.out is not None:
         check_free(folder.out, overwrite=folder.overwrite)
-    chosen = plan(
-        *_both(model, data),
-        settings=settings.read(),
-        budget=end,
-        seed=common.seed_or_default,
-        device=common.device_or_default,
-    )
+    with one_of_node_first():
+        chosen = plan(
+            *_both(model, data),
+            settings=settings.read(),
+            budget=end,
+            seed=common.seed_or_default,
+            device=common.device_or_default,
+        )
     if end is not None and chosen.budget is None:
         console.say(f"{chosen.recipe.name} is fitted at once: the end that was given is not used")
-    return _drive(start(chosen, folder.out, overwrite=folder.overwrite), common)
+    fitting = start(chosen, folder.out, overwrite=folder.overwrite)
+    if common.threads is None:
+        fitting.choose_threads()
+    return _drive(fitting, common)
 
 
 def _both(model: str | None, data: str | None) -> tuple[str, str]:
@@ -137,7 +143,7 @@ def _refuse_with_resume(
 def _say_what(fitting: "Fitting") -> None:
     """Say aloud what was inferred about the data, and what is going to happen."""
     data, chosen = fitting.plan.data, fitting.plan
-    sizes = f"{len(data.train):,} / {len(data.validation):,} / {len(data.test):,}"
+    sizes = f"{data.training_examples:,} / {len(data.validation):,} / {len(data.test):,}"
     console.say(f"{data.name}: {data.field.words}, {sizes} for training, validation, test")
     for note in data.notes:
         console.say(f"  {note}")
@@ -156,7 +162,13 @@ def _say_what(fitting: "Fitting") -> None:
 def _drive(fitting: "Fitting", common: Common) -> int:
     from ancestral.recipes.fitting import how_to_resume
     from ancestral.recipes.reporting import report_fit
+    from ancestral.training.ranks import is_first, leave
 
+    if not is_first():
+        for _ in fitting:
+            pass
+        leave()
+        return 0 if fitting.stopped != "interrupted" else 128 + signal.SIGINT
     _say_what(fitting)
     try:
         with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
@@ -168,6 +180,7 @@ def _drive(fitting: "Fitting", common: Common) -> int:
         folder = fitting.run.folder
         console.say(f"stopped at once; go on with: ancestral fit --resume {folder}")
         return 128 + (fitting.interrupts.number or signal.SIGINT)
+    leave()
     if fitting.stopped != "interrupted":
         report_fit(fitting)
         return _answer(fitting.run, common)
@@ -177,7 +190,11 @@ def _drive(fitting: "Fitting", common: Common) -> int:
 
 
 def _answer(run: "Run", common: Common) -> int:
+    from ancestral.recipes.keeping import busy_elsewhere
+
     result = run.record.result
+    if busy := busy_elsewhere(run.record):
+        console.say(busy)
     if not common.json:
         _show(run.record, run.folder)
         return 0

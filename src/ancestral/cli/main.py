@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         received.append(number)
         raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
 
+    if "WORLD_SIZE" in os.environ:  # Each process would warn of the same; errors are told.
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from torch import Tensor
 
+from ancestral.data.cache import take_rows
 from ancestral.data.fields import Field, WithFields, X
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from ancestral.data.stream import Stream
     from ancestral.data.text.corpus import Corpus
 
 Fresh: TypeAlias = Callable[[int, int], Tensor]
@@ -45,10 +47,14 @@ class Examples:
     @overload
     def __getitem__(self, index: Tensor | slice) -> "Examples": ...
     def __getitem__(self, index: str | Tensor | slice) -> "Tensor | Examples":
-        """Return a field by its name, or examples: by a slice, positions [M] or a mask [N]."""
+        """Return a field by its name, or examples: by a slice, positions [M] or a mask [N].
+
+        Of large data no copy is made in memory: they lie in the cache, in that order.
+        """
         if isinstance(index, str):
             return self.x if index == X else self.given[index]
-        return Examples(self.x[index], {name: value[index] for name, value in self.given.items()})
+        given = {name: take_rows(value, index) for name, value in self.given.items()}
+        return Examples(take_rows(self.x, index), given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,6 +74,8 @@ class Dataset(WithFields):
         notes: What was inferred or changed, one sentence each, to be said aloud.
         fresh: Draws new examples of a toy set, whose units are standardised; None for others.
         corpus: Text: the documents of the splits and their tokenizer; None for others.
+        stream: Where the training examples are too many for one disk: all of them, chunk by chunk;
+            ``train`` then holds some of them.
     """
 
     name: str
@@ -82,6 +90,12 @@ class Dataset(WithFields):
     notes: tuple[str, ...] = ()
     fresh: Fresh | None = None
     corpus: "Corpus | None" = None
+    stream: "Stream | None" = None
+
+    @property
+    def training_examples(self) -> int:
+        """How many examples are trained on."""
+        return len(self.train) if self.stream is None else int(self.stream.sizes.sum())
 
     @property
     def text(self) -> "Corpus":
@@ -193,6 +207,7 @@ class Loading:
             and masks, ``b`` of the folders ``a`` and ``b``.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
         missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
+        stream: Data past one disk: a folder of parquet or tar files, read as they are needed.
         text: How text becomes tokens.
 
     Raises:
@@ -210,6 +225,7 @@ class Loading:
     field: str | None = None
     discrete: bool = False
     missing: bool = False
+    stream: bool = False
     text: TextLoading = TextLoading()
 
     def __post_init__(self) -> None:

@@ -7,9 +7,12 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +21,7 @@ from PIL import Image as Picture
 from PIL import ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.files import reason, shown
@@ -29,7 +33,7 @@ from ancestral.data.image_pairs import (
     find_fields,
     stack_masks,
 )
-from ancestral.data.images import choose_size, resized_note, square
+from ancestral.data.images import LARGEST_KEPT, choose_size, resized_note, square
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order
 from ancestral.errors import DataError
@@ -193,47 +197,113 @@ def _read(
     progress: Progress | None,
 ) -> tuple[dict[str, Field], dict[str, Tensor], list[str]]:
     """Return what each field is, all images of it, uint8 [N, C, S, S], and what was done."""
-    every = [path for paths in files.values() for path in paths]
     fields: dict[str, Field] = {}
     values: dict[str, Tensor] = {}
+    total, done = sum(map(len, files.values())), count(1)
+
+    def tell() -> None:
+        if progress is not None:
+            progress(next(done), total)
+
+    size, notes = _common_size(files, folder, loading) if len(files) > 1 else (None, [])
+    for name, paths in files.items():
+        read = _read_masks if name == MASK else _read_images
+        how = replace(loading, size=size or loading.size)
+        fields[name], values[name], said = read(paths, folder, how, tell)
+        notes += [f"{name}: {line}" if len(files) > 1 else line for line in said]
+    return fields, values, notes
+
+
+def _common_size(
+    files: Mapping[str, Sequence[Path]], folder: Path, loading: Loading
+) -> tuple[int, list[str]]:
+    """Return the side of the images of all fields, and what is done to them."""
+    with _threads() as pool:
+        each = {name: list(_each(pool, _shape, paths, folder)) for name, paths in files.items()}
+    if MASK in files:
+        check_masks(files[MASK], *each.values())
+    shapes = [shape for one in each.values() for shape in one]
+    target = choose_size(shapes, loading.size)
+    return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
+
+
+def _read_masks(
+    paths: Sequence[Path], folder: Path, loading: Loading, tell: Callable[[], None]
+) -> tuple[Field, Tensor, list[str]]:
+    with _threads() as pool:
+        size = loading.size or _size_of(pool, paths, folder, loading)[0]
+        decoded_, remarks = [], Counter[str]()
+        for mask, remark in _each(pool, partial(decode_mask, size=size), paths, folder):
+            decoded_.append(mask)
+            remarks.update(remark)
+            tell()
+    field, x, note = stack_masks(decoded_, folder)
+    return field, x, [*_said(remarks, paths), note]
+
+
+def _read_images(
+    paths: Sequence[Path], folder: Path, loading: Loading, tell: Callable[[], None]
+) -> tuple[Field, Tensor, list[str]]:
+    """Read the images of one field; many are decoded once, into a file."""
+
+    def decode(space: Space) -> tuple[NDArray[np.uint8], list[str]]:
+        return _decode_all(paths, folder, loading, tell, space)
+
+    if len(paths) * 3 * (loading.size or LARGEST_KEPT) ** 2 < LARGE:
+        images, said = decode(np.empty)
+        x = torch.from_numpy(images)
+    else:
+        x, said = decoded(digest_of_files(paths, "images", loading.size), decode)
+    return Image.of(x), x, said
+
+
+def _decode_all(
+    paths: Sequence[Path],
+    folder: Path,
+    loading: Loading,
+    tell: Callable[[], None],
+    space: Space,
+) -> tuple[NDArray[np.uint8], list[str]]:
+    with _threads() as pool:
+        size, notes = _size_of(pool, paths, folder, loading)
+        images, remarks = space((len(paths), 3, size, size), np.uint8), Counter[str]()
+        coloured = 0
+        decoding = _each(pool, partial(decode_image, size=size), paths, folder)
+        for index, (image, remark) in enumerate(decoding):
+            images[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+            coloured += image.ndim == 3
+            remarks.update(remark)
+            tell()
+    notes += [*_said(remarks, paths), _colour_note(coloured, len(paths))]
+    if not coloured:
+        images, colour = space((len(paths), 1, size, size), np.uint8), images
+        for index, image in enumerate(colour):
+            images[index] = image[:1]
+    return images, notes
+
+
+def _size_of(
+    pool: ThreadPoolExecutor, paths: Sequence[Path], folder: Path, loading: Loading
+) -> tuple[int, list[str]]:
+    """Return the side that images are brought to, and what that does; each is read to its end."""
+    shapes = list(_each(pool, _shape, paths, folder))
+    target = choose_size(shapes, loading.size)
+    return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
+
+
+def _said(remarks: Counter[str], paths: Sequence[Path]) -> list[str]:
+    return [f"{what}: {n} of {len(paths)} images" for what, n in sorted(remarks.items())]
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Decode in threads; what Pillow warns of is in the metadata, and damaged pixels are errors."""
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
     ):
-        # What Pillow warns of is in the metadata; damaged pixels are errors.
         warnings.filterwarnings("ignore", module="PIL")
-        shapes = list(_each(pool, _shape, every, folder))
-        if len(files) > 1 and MASK in files:
-            at = len(files[MASK])
-            check_masks(files[MASK], shapes[:at], shapes[at:])
-        target = choose_size(shapes, loading.size)
-        notes = [] if target is None else [resized_note(shapes, target)]
-        size, done = target or shapes[0][0], 0
-        for name, paths in files.items():
-            decode = partial(decode_mask if name == MASK else _decode, size=size)
-            decoded, remarks = [], Counter[str]()
-            for image, remark in _each(pool, decode, paths, folder):
-                decoded.append(image)
-                remarks.update(remark)
-                done += 1
-                if progress is not None:
-                    progress(done, len(every))
-            stack = stack_masks if name == MASK else _stack
-            fields[name], values[name], note = stack(decoded, folder)
-            said = [f"{what}: {n} of {len(paths)} images" for what, n in sorted(remarks.items())]
-            notes += [f"{name}: {line}" if len(files) > 1 else line for line in (*said, note)]
-    return fields, values, notes
-
-
-def _stack(decoded: Sequence[NDArray[np.uint8]], folder: Path) -> tuple[Field, Tensor, str]:
-    del folder
-    coloured = sum(image.ndim == 3 for image in decoded)
-    channels, size = 3 if coloured else 1, len(decoded[0])
-    result = np.empty((len(decoded), channels, size, size), dtype=np.uint8)
-    for index, image in enumerate(decoded):
-        result[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
-    x = torch.from_numpy(result)
-    return Image.of(x), x, _colour_note(coloured, len(decoded))
+        yield pool
 
 
 def _each(
@@ -261,7 +331,7 @@ def _shape(path: Path) -> tuple[int, int]:
     return size[1], size[0]
 
 
-def _decode(path: Path, size: int) -> tuple[NDArray[np.uint8], list[str]]:
+def decode_image(path: Path | BinaryIO, size: int) -> tuple[NDArray[np.uint8], list[str]]:
     """Return one image, [S, S] if it has no colour, else [S, S, 3], and what was done to it."""
     remarks = []
     with Picture.open(path) as opened:

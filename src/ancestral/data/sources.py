@@ -28,6 +28,7 @@ from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_ima
 from ancestral.data.image_pairs import check_field
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
+from ancestral.data.stream import load_stream
 from ancestral.data.tables import load_parquet
 from ancestral.data.text.corpus import load_corpus
 from ancestral.data.text.tokenizer import Tokenizer
@@ -82,6 +83,10 @@ def load(
         torch.Size([2])
     """
     path = Path(source).expanduser()
+    if loading.stream:
+        if not path.is_dir() or loading.discrete:
+            raise DataError(f"{shown(path)}: a stream is a folder of parquet or tar files")
+        return load_stream(path, loading)
     if source and source not in NAMES and not loading.discrete and _is_text(path):
         _refuse_label(path, loading)
         check_field(path, loading.field)

@@ -21,6 +21,7 @@ FEW_VALUES = 32
 """A table whose columns hold whole numbers with at most so many values each is discrete."""
 
 _RAW_KEY_BYTES = 64
+_PART = 4096  # Rows that are looked at together, so that memory does not grow with the data.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -108,11 +109,16 @@ def _cut(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Exam
 
 def _row_keys(x: Tensor) -> list[bytes]:
     """Return one key a row, equal exactly where rows are: the bytes, or a 128-bit digest."""
-    # Adding zero turns -0.0 into 0.0, which is the same number with other bytes.
-    rows = (x + 0.0 if x.is_floating_point() else x).flatten(start_dim=1).contiguous().numpy()
-    if rows.shape[1] * rows.itemsize <= _RAW_KEY_BYTES:
-        return rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel().tolist()
-    return [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+    keys: list[bytes] = []
+    for part in x.split(_PART):
+        # Adding zero turns -0.0 into 0.0, which is the same number with other bytes.
+        flat = (part + 0.0 if part.is_floating_point() else part).flatten(start_dim=1)
+        rows = flat.contiguous().numpy()
+        if rows.shape[1] * rows.itemsize <= _RAW_KEY_BYTES:
+            keys += rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel().tolist()
+        else:
+            keys += [hashlib.blake2b(row, digest_size=16).digest() for row in rows]
+    return keys
 
 
 def _unseen(splits: Sequence[Tensor]) -> list[Tensor]:
@@ -132,7 +138,7 @@ def _discrete(field: Field, x: Tensor) -> bool:
         return False
     if field.states:
         return all(column.discrete for column in field.columns)
-    whole = bool((x == x.round()).all())
+    whole = all(bool((part == part.round()).all()) for part in x.split(_PART))
     return whole and all(len(column.unique()) <= FEW_VALUES for column in x.unbind(1))
 
 
@@ -158,5 +164,5 @@ def _fingerprint(contents: Contents, splits: Sequence[Examples]) -> str:
             array = value.contiguous().numpy()
             array = array.astype(array.dtype.newbyteorder("<"), copy=False)
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(array.tobytes())
+            digest.update(np.ascontiguousarray(array).ravel().data)
     return digest.hexdigest()

@@ -4,17 +4,22 @@ import difflib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, Vector, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def check_columns(path: Path, columns: Sequence[str]) -> None:
@@ -156,16 +161,57 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
     from pyarrow import parquet
 
     try:
-        table = parquet.read_table(path)
+        file = parquet.ParquetFile(path, memory_map=True)
+        columns = [str(name) for name in file.schema_arrow.names]
+        check_columns(path, columns)
+        at = label_index(path, columns, loading.label)
+        numeric = check_numeric(path, file.schema_arrow, at)
+        shape = (file.metadata.num_rows, len(numeric))
+
+        def decode(space: Space) -> tuple[NDArray[np.float64], None]:
+            values = space(shape, np.float64)
+            for index, name in enumerate(numeric):
+                values[:, index] = _numbers(path, name, file.read([name]).column(0))
+            check_finite(path, numeric, values)
+            return values, None
+
+        if shape[0] * shape[1] * 8 < LARGE:
+            values = decode(np.empty)[0]
+        else:
+            values = decoded(digest_of_files([path], "numbers", numeric), decode)[0].numpy()
+        names = None
+        if at is not None:
+            names = _label_names(path, columns[at], file.read([columns[at]]).column(0).to_pylist())
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{shown(path)}: not a parquet file, or damaged: {reason(error)}"
         ) from error
-    columns = [str(name) for name in table.column_names]
-    check_columns(path, columns)
-    at = label_index(path, columns, loading.label)
-    numeric = [name for index, name in enumerate(columns) if index != at]
-    wrong = [name for name in numeric if not _numeric(table.schema.field(name).type)]
+    return table_contents(path, numeric, values, names, ())
+
+
+def _numbers(path: Path, name: str, column: "pa.ChunkedArray") -> NDArray[np.float64]:
+    import pyarrow as pa
+
+    if column.null_count:
+        row = int(np.argmax(column.is_null().to_numpy())) + 1
+        refuse_cell(path, row, name, "the cell is empty")
+    # Whole numbers past 2^53 lose their last digits, as in csv.
+    return column.cast(pa.float64(), safe=False).to_numpy()
+
+
+def check_numeric(path: Path, schema: "pa.Schema", at: int | None) -> list[str]:
+    """Return the names of the columns of numbers: all but the label's.
+
+    Args:
+        path: The file, for messages.
+        schema: Of the table.
+        at: Position of the label's column.
+
+    Raises:
+        DataError: If one is not of numbers, or there is none.
+    """
+    numeric = [str(name) for index, name in enumerate(schema.names) if index != at]
+    wrong = [name for name in numeric if not _numeric(schema.field(name).type)]
     if wrong:
         raise DataError(
             f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; remove them"
@@ -173,19 +219,7 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
         )
     if not numeric:
         raise DataError(f"{shown(path)}: the table has no columns")
-    values = np.empty((table.num_rows, len(numeric)))
-    for index, name in enumerate(numeric):
-        column = table.column(name)
-        if column.null_count:
-            row = int(np.argmax(column.is_null().to_numpy())) + 1
-            refuse_cell(path, row, name, "the cell is empty")
-        # Whole numbers past 2^53 lose their last digits, as in csv.
-        values[:, index] = column.cast(pa.float64(), safe=False).to_numpy()
-    check_finite(path, numeric, values)
-    names = None
-    if at is not None:
-        names = _label_names(path, columns[at], table.column(at).to_pylist())
-    return table_contents(path, numeric, values, names, ())
+    return numeric
 
 
 def _numeric(kind: object) -> bool:

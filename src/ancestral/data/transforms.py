@@ -346,7 +346,7 @@ def standardise(train: Examples) -> Affine:
         column = int((~torch.isfinite(std)).nonzero()[0, 0]) + 1
         raise DataError(f"column {column} holds numbers too large to standardise; rescale it")
     # A constant column's deviation is rounding, at most 1e-16 of its size.
-    constant = std <= 1e-13 * x.abs().amax(dim=0)
+    constant = std <= 1e-13 * torch.maximum(x.amax(dim=0), -x.amin(dim=0))
     return Affine(mean, torch.where(constant, 1.0, std))
 
 
@@ -360,7 +360,9 @@ def dequantise(train: Examples, levels: int, *, standard: bool) -> Dequantise:
     """
     if not standard:
         return Dequantise(levels)
-    counts = torch.bincount(train.x.flatten(), minlength=levels).double()
+    parts = train.x.split(4096)  # Counting makes eight bytes of each.
+    each = [torch.bincount(part.flatten(), minlength=levels) for part in parts]
+    counts = torch.stack(each).sum(dim=0).double()
     weights = counts / counts.sum()
     centres = (torch.arange(len(weights), dtype=torch.float64) + 0.5) / levels
     mean = (weights * centres).sum()

@@ -12,6 +12,9 @@ from ancestral.networks.units import InDataUnits
 NEIGHBOURS = 10
 """Of the samples kept, so many are shown beside their nearest training example."""
 
+_NUMBERS = 1 << 23
+"""Numbers of the training examples that are looked at together."""
+
 BATCH = {False: 10_000, True: 500}
 """Samples in one call of the model, by whether examples are wide."""
 
@@ -68,5 +71,14 @@ def draw(
 
 def nearest_training(samples: Tensor, data: Dataset, space: Space) -> Tensor:
     """Return the training examples [10, *event] nearest to the first 10 samples."""
-    _, indices = nearest(space(samples[:NEIGHBOURS]), space(data.train.x))
-    return data.train.x[indices[:, 0]]
+    shown, x = space(samples[:NEIGHBOURS]), data.train.x
+    chosen, least = (
+        x[:1].expand(len(shown), *x.shape[1:]),
+        torch.full((len(shown),), torch.inf, dtype=torch.float64),
+    )
+    for part in x.split(max(1, _NUMBERS // x[0].numel())):  # Large data lie in a file.
+        distances, indices = nearest(shown, space(part))
+        closer = distances[:, 0] < least
+        least = torch.where(closer, distances[:, 0], least)
+        chosen = torch.where(closer.view(-1, *[1] * (x.ndim - 1)), part[indices[:, 0]], chosen)
+    return chosen

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import torch
+
 from ancestral.data.dataset import Dataset
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError
@@ -187,7 +189,11 @@ def contest(
 
 
 def hold(
-    what: Comparison, *, overwrite: bool = False, progress: Progress | None = None
+    what: Comparison,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    choose_threads: bool = False,
 ) -> Comparison:
     """Fit and measure every model, and write the report; a model that fails stops no other.
 
@@ -195,6 +201,7 @@ def hold(
         what: To compare; what is found is put into it.
         overwrite: Replace the comparison that is there.
         progress: Told what is being done.
+        choose_threads: Measure for each model whether one thread or all are faster.
 
     Raises:
         RunError: If the folder exists and may not be replaced, or cannot be written.
@@ -204,15 +211,16 @@ def hold(
     with disk_errors(what.folder):
         what.folder.mkdir(parents=True, exist_ok=True)
     _save(what)
-    bench = bench_of(what.data, Setting(seed=what.seed))
+    bench, threads = bench_of(what.data, Setting(seed=what.seed)), torch.get_num_threads()
     for one in what.plans:
         model = Compared(name=one.recipe.name)
         what.models.append(model)
         try:
-            _compare_one(one, bench, model, what.folder, progress or (lambda *_: None))
+            _compare_one(one, bench, model, what.folder, progress or _silent, choose_threads)
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
             model.error = " ".join(str(error).split()) or type(error).__name__
             model.entry = None
+        torch.set_num_threads(threads)
         _save(what)
     title = f"{len(what.models)} models on {what.data.name}"
     write_report(what.report, title=title, sections=[what.section])
@@ -270,11 +278,13 @@ def _reads(names: Sequence[str], own: Mapping[str, Mapping[str, object]]) -> dic
 
 
 def _compare_one(
-    one: Plan, bench: Bench, model: Compared, folder: Path, progress: Progress
+    one: Plan, bench: Bench, model: Compared, folder: Path, progress: Progress, choose_threads: bool
 ) -> None:
     name = one.recipe.name
     progress(f"fit {name}", 0.0, "")
     fitting = start(one, folder / name, overwrite=(folder / name).exists())
+    if choose_threads:
+        fitting.choose_threads()
     for report in fitting:
         progress(f"fit {name}", fitting.share(report), f"step {report.step:,}")
     model.run = fitting.run
@@ -318,3 +328,7 @@ def _sort(
 def _save(found: Comparison) -> None:
     text = json.dumps({"format": FORMAT, **found.to_json()}, indent=1)
     write_text(found.folder / COMPARISON, text + "\n")
+
+
+def _silent(*_: object) -> None:
+    """Tell nobody."""

@@ -1,34 +1,31 @@
 """What a training is fed with: the training split, and how a batch of it is made for the model."""
 
-from torch import Generator, Tensor
+from collections.abc import Callable
+from typing import TypeAlias
+
+from torch import Generator
 
 from ancestral.capabilities import Batch
+from ancestral.data.cache import LARGE
 from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Field, Image, Tokens, Vector
 from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.plan import Plan
+from ancestral.training.feed import Feed, Rows, Streamed
 from ancestral.training.loop import Prepare
 
+Fed: TypeAlias = tuple[Feed, Prepare | None]
+"""Where examples come from, and what makes a batch of them for the model."""
 
-def examples_of(plan_: Plan, units: InDataUnits) -> tuple[Batch, Prepare | None]:
+
+def feed_of(plan_: Plan, units: InDataUnits) -> Fed:
     """Return the training split, and what makes a batch of it for the model."""
-    examples = on_device(plan_.data, plan_.device)
-    given = units.taken(examples.given) or {}
-    transform, pad = units.transform, _pad(plan_)
-    if plan_.data.kind == "vectors":  # No noise and little memory: once for all steps.
-        return Batch(transform(examples.x), given), None
-
-    def prepare(batch: Batch, generator: Generator) -> Batch:
-        x = batch.x if pad is None else batch.x[:, : int(lengths(batch.x, pad).max())]
-        return Batch(transform(x, generator), batch.given)
-
-    return Batch(examples.x, given), prepare
-
-
-def lengths_of(plan_: Plan) -> Tensor | None:
-    """Return the lengths of padded windows, whose batches are of like length; else None."""
-    pad = _pad(plan_)
-    return None if pad is None else lengths(plan_.data.train.x, pad)
+    stream = plan_.data.stream
+    if stream is not None:
+        given = units.taken(plan_.data.train.given)
+        return Streamed(stream, given=given is not None), _by_transform(units)
+    return _FEEDS[type(plan_.data.field)](plan_, units)
 
 
 def on_device(data: Dataset, device: str) -> Batch:
@@ -37,9 +34,50 @@ def on_device(data: Dataset, device: str) -> Batch:
     return Batch(data.train.x.to(device), given)
 
 
-def _pad(plan_: Plan) -> int | None:
-    """Return what fills padded windows; None for other data."""
-    corpus = plan_.data.corpus
-    if corpus is None or plan_.loading.text.batching != "padded":
-        return None
-    return corpus.tokenizer.special.pad
+def _rows(plan_: Plan, units: InDataUnits) -> tuple[Batch, bool]:
+    """Return the examples, and whether they lie in a file: those go batch by batch."""
+    large = plan_.data.train.x.nbytes >= LARGE
+    examples = on_device(plan_.data, "cpu" if large else plan_.device)
+    return Batch(examples.x, units.taken(examples.given) or {}), large
+
+
+def _by_transform(units: InDataUnits) -> Prepare:
+    def prepare(batch: Batch, generator: Generator) -> Batch:
+        return Batch(units.transform(batch.x, generator), batch.given)
+
+    return prepare
+
+
+def _by_batch(plan_: Plan, units: InDataUnits) -> Fed:
+    """Transform batch by batch: noise is drawn anew, and grey levels take the least memory."""
+    examples, large = _rows(plan_, units)
+    return Rows(examples.x, examples.given, mapped=large), _by_transform(units)
+
+
+def _at_once(plan_: Plan, units: InDataUnits) -> Fed:
+    """Transform all rows once: there is no noise and little memory."""
+    examples, large = _rows(plan_, units)
+    if large:
+        return _by_batch(plan_, units)
+    return Rows(units.transform(examples.x), examples.given), None
+
+
+def _windows(plan_: Plan, units: InDataUnits) -> Fed:
+    """Cut padded windows to the longest of their batch, which are of like length."""
+    if plan_.loading.text.batching != "padded":
+        return _by_batch(plan_, units)
+    examples, large = _rows(plan_, units)
+    pad = plan_.data.text.tokenizer.special.pad
+
+    def prepare(batch: Batch, generator: Generator) -> Batch:
+        x = batch.x[:, : int(lengths(batch.x, pad).max())]
+        return Batch(units.transform(x, generator), batch.given)
+
+    return Rows(examples.x, examples.given, lengths(examples.x, pad), mapped=large), prepare
+
+
+_FEEDS: dict[type[Field], Callable[[Plan, InDataUnits], Fed]] = {
+    Vector: _at_once,
+    Image: _by_batch,
+    Tokens: _windows,
+}

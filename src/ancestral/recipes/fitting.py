@@ -9,29 +9,26 @@ from pathlib import Path
 import torch
 from torch import Generator, nn
 
-from ancestral.capabilities import Fits, Trains
+from ancestral.capabilities import Changes, Fits, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.data.transforms import Transform
-from ancestral.errors import AncestralError, RunError
+from ancestral.errors import AncestralError, ConfigError, RunError
 from ancestral.evaluation.chosen import Judge
-from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.feeding import examples_of, lengths_of, on_device
+from ancestral.recipes.feeding import feed_of, on_device
 from ancestral.recipes.interrupts import Interrupts
-from ancestral.recipes.keeping import Keeper, save_beginning, store
+from ancestral.recipes.keeping import Keeper, Position, position_of, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.record import (
     Record,
     Result,
     Stopped,
-    check_format,
     is_finished,
     versions,
 )
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
-    CHECKPOINT,
     Run,
     check_free,
     count_parameters,
@@ -43,25 +40,12 @@ from ancestral.recipes.runs import (
     save_weights,
 )
 from ancestral.training.budget import Budget
-from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a training goes on from: nothing, or what a checkpoint said."""
-
-    progress: Progress | None = None
-    best: Figure | None = None
-    cpu_seconds: float = 0.0
-
-    @property
-    def step(self) -> int:
-        """Steps made."""
-        return self.progress.step if self.progress else 0
+from ancestral.training.ranks import one_line_if_lost, sums_over_ranks, world
+from ancestral.training.threads import faster_threads
 
 
 @dataclass(slots=True)
@@ -115,7 +99,7 @@ class Fitting:
         budget, options = self.plan.budget, self.plan.options
         if budget is None or options is None:
             return 1.0
-        examples = len(self.plan.data.train)
+        examples = self.plan.data.training_examples
         per_step = min(options.batch_size, examples) * options.accumulate
         total = budget.total_steps(examples, per_step)
         return budget.progress(report.step, total, report.seconds)
@@ -123,6 +107,19 @@ class Fitting:
     def stop(self) -> None:
         """Ask to end after the current step, as Ctrl-C does; for another thread."""
         self._stop = True
+
+    def choose_threads(self) -> None:
+        """Measure whether one thread or all are faster, go on with those, and record the number.
+
+        The setting is the process's own, so that a program chooses, not the library.
+        """
+        if self.game is None or self.units is None or self.finished:
+            return
+        if self.game.device.type != "cpu":
+            return
+        threads = faster_threads(self.game, *feed_of(self.plan, self.units))
+        torch.set_num_threads(threads)
+        self.run = save_record(self.run.folder, replace(self.run.record, threads=threads))
 
     def __iter__(self) -> Iterator[Report]:
         """Train, and yield a report after each step; an estimator yields none.
@@ -140,7 +137,8 @@ class Fitting:
                 with discarding(self.made):
                     self._estimate()
             else:
-                yield from self._train(self.game, self.units)
+                with one_line_if_lost(self.run.folder):
+                    yield from self._train(self.game, self.units)
         except AncestralError as error:
             if self.run.folder.is_dir():
                 result = replace(self.run.record.result, status="failed", error=str(error))
@@ -199,7 +197,7 @@ class Fitting:
                     yield report
                 except GeneratorExit:  # The caller turned away: as good as Ctrl-C.
                     self._stop = True
-                if self._stop or self.interrupts.asked:
+                if sums_over_ranks([self._stop or self.interrupts.asked], game.device)[0]:
                     break
             with self.interrupts.held():
                 self.run = keeper.end()
@@ -222,6 +220,12 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
     check_free(folder, overwrite=overwrite)
     if plan.tuning is not None and folder.resolve() == Path(plan.tuning.start).resolve():
         raise RunError(f"out must not be the run of start, got {folder} for both")
+    if plan.options is not None:
+        plan = replace(plan, options=plan.options.shared_by(world()[1]))
+    elif world()[1] > 1:
+        raise ConfigError(
+            f"{plan.recipe.name} is fitted at once, by one process: leave out torchrun"
+        )
     transform = plan.transform().to(plan.device)
     units = _players_units(plan, transform)
     record = Record(
@@ -289,7 +293,7 @@ def resume(
     transform = plan_.transform().to(plan_.device)
     units = _players_units(plan_, transform)
     game = units and _game(plan_, units.model)
-    position = _position(run, game) if game is not None else Position()
+    position = position_of(run, game) if game is not None else Position()
     result = replace(record.result, status="running", stopped=None, error=None)
     record = replace(record, budget=end, device=plan_.device, result=result)
     return Fitting(plan_, save_record(run.folder, record), transform, units, game, position)
@@ -357,7 +361,8 @@ def _players_units(plan_: Plan, transform: Transform) -> InDataUnits | None:
 def _game(plan_: Plan, model: nn.Module) -> Game:
     if plan_.options is None or not isinstance(model, Trains):
         raise TypeError(f"{plan_.recipe.name} has no players")
-    return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device)
+    at = model.at if isinstance(model, Changes) else None
+    return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device, at=at)
 
 
 def _judge(plan_: Plan, units: InDataUnits) -> Judge | None:
@@ -383,30 +388,12 @@ def _reports(
         higher_is_better=judge.choice.higher_is_better,
         tolerance=judge.tolerance,
     )
-    examples, prepare = examples_of(plan_, units)
+    feed, prepare = feed_of(plan_, units)
     return train(
         game,
-        examples,
+        feed,
         budget=plan_.budget,
         validation=validation,
         state=progress,
         prepare=prepare,
-        lengths=lengths_of(plan_),
-    )
-
-
-def _position(run: Run, game: Game) -> Position:
-    found = Checkpoints(run.folder / CHECKPOINT).latest()
-    if found is None and run.record.tuning is not None:
-        raise RunError(f"{run.folder} has no checkpoint to go on from: begin it again")
-    if found is None:
-        return Position()
-    _, tensors, words = found
-    check_format(words.get("format"), run.folder / CHECKPOINT)
-    game.load_state(tensors)
-    best = words["best"]
-    return Position(
-        progress=Progress.from_json(words["progress"]),
-        best=Figure.from_json(best) if best else None,
-        cpu_seconds=words["cpu_seconds"],
     )

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
+from ancestral.errors import RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.adapter_files import save_adapters
 from ancestral.recipes.metrics import MetricsFile
-from ancestral.recipes.record import FORMAT, Result, Stopped
+from ancestral.recipes.record import FORMAT, Record, Result, Stopped, check_format
 from ancestral.recipes.runs import (
     ADAPTER,
     CHECKPOINT,
@@ -20,10 +21,11 @@ from ancestral.recipes.runs import (
     save_record,
     save_weights,
 )
-from ancestral.training.checkpoint import Checkpoints
+from ancestral.training.checkpoint import Checkpoints, SpreadCheckpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
 from ancestral.training.progress import Progress
+from ancestral.training.ranks import is_first, number_of_first, world
 
 CHECKPOINT_SECONDS = 5.0
 """Time between checkpoints: at most about so much work is lost to a kill."""
@@ -31,6 +33,20 @@ CHECKPOINT_SECONDS = 5.0
 _SHARE = 20.0  # Saving large models takes at most one part in twenty of the time.
 _ALL_ROWS = 100  # Steps of which each has its row; later every tenth, or one a second.
 _EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a training goes on from: nothing, or what a checkpoint said."""
+
+    progress: Progress | None = None
+    best: Figure | None = None
+    cpu_seconds: float = 0.0
+
+    @property
+    def step(self) -> int:
+        """Steps made."""
+        return self.progress.step if self.progress else 0
 
 
 class Keeper:
@@ -60,8 +76,10 @@ class Keeper:
         self.report: Report | None = None
         self._progress = progress or Progress()
         self._cpu = time.process_time() - cpu_seconds
-        self._checkpoints = Checkpoints(run.folder / CHECKPOINT)
-        self._metrics = MetricsFile(run.folder / METRICS, keep=self._progress.step)
+        self._checkpoints = checkpoints_of(run.folder, game)
+        self._metrics = None
+        if is_first():
+            self._metrics = MetricsFile(run.folder / METRICS, keep=self._progress.step)
         self._row_at = self._saved_at = time.monotonic()
         self._pause = CHECKPOINT_SECONDS
         self._saved_step = self._progress.step
@@ -72,7 +90,8 @@ class Keeper:
 
     def __exit__(self, *_: object) -> None:
         """Close the files."""
-        self._metrics.close()
+        if self._metrics is not None:
+            self._metrics.close()
 
     def keep(self, report: Report, figure: Figure | None) -> None:
         """Write what is due after a step.
@@ -86,13 +105,16 @@ class Keeper:
         """
         self.report, self._progress = report, report.progress
         now = time.monotonic()
-        if self._row_due(report, now):
+        if self._metrics is not None and self._row_due(report, now):
             self._row_at = now
             self._metrics.write(_row(report))
         if report.best:
             self.best = figure
             self.save_weights(report.step)
-        if report.validation is not None or now - self._saved_at >= self._pause:
+        due = report.validation is not None or now - self._saved_at >= self._pause
+        if self.game.options.shard:  # All write, so all must agree.
+            due = bool(number_of_first(due, self.game.device))
+        if due:
             self.checkpoint()
 
     def checkpoint(self) -> None:
@@ -122,7 +144,8 @@ class Keeper:
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""
         self.checkpoint()
-        if self._progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file():
+        missing = self._progress.best_step == 0 or not (self.run.folder / WEIGHTS).is_file()
+        if number_of_first(missing, self.game.device):
             self.save_weights(self._progress.step)
         stopped = self._stopped()
         result = replace(
@@ -162,13 +185,19 @@ class Keeper:
         )
 
 
+def checkpoints_of(folder: Path, game: Game) -> Checkpoints | SpreadCheckpoints:
+    """Return where a run keeps the generations of its state."""
+    kind = SpreadCheckpoints if game.options.shard else Checkpoints
+    return kind(folder / CHECKPOINT)
+
+
 def save_beginning(folder: Path, game: Game) -> None:
     """Write the state before the first step as a generation.
 
     Raises:
         RunError: If it cannot be written.
     """
-    Checkpoints(folder / CHECKPOINT).save(0, game.state(), _words(Progress(), None, 0.0))
+    checkpoints_of(folder, game).save(0, game.state(), _words(Progress(), None, 0.0))
 
 
 def _words(progress: Progress, best: Figure | None, cpu_seconds: float) -> dict[str, Any]:
@@ -199,3 +228,40 @@ def _row(report: Report) -> Mapping[str, Any]:
     if report.validation is not None:
         row["validation"] = report.validation
     return row
+
+
+def position_of(run: Run, game: Game) -> Position:
+    """Return where a run goes on from; the game is given the state of its last checkpoint.
+
+    Raises:
+        RunError: If there is none and the run began at another's weights.
+        DamagedFileError: If it is damaged.
+    """
+    checkpoints, words = checkpoints_of(run.folder, game), None
+    if isinstance(checkpoints, SpreadCheckpoints):
+        words = checkpoints.load(game.state())
+    elif (found := checkpoints.latest()) is not None:
+        _, tensors, words = found
+        check_format(words.get("format"), run.folder / CHECKPOINT)
+        game.load_state(tensors)
+    if words is None and run.record.tuning is not None:
+        raise RunError(f"{run.folder} has no checkpoint to go on from: begin it again")
+    if words is None:
+        return Position()
+    best = words["best"]
+    return Position(
+        progress=Progress.from_json(words["progress"]),
+        best=Figure.from_json(best) if best else None,
+        cpu_seconds=words["cpu_seconds"],
+    )
+
+
+def busy_elsewhere(record: Record) -> str | None:
+    """Return the line that says that other programs had the processor; None where they had not."""
+    wall, processor = record.result.seconds, record.result.cpu_seconds
+    if record.device != "cpu" or wall < 1.0 or processor > 0.8 * wall or world()[1] > 1:
+        return None
+    return (
+        f"the processor was busy elsewhere: {wall:.1f} s of training had {processor:.1f} s of it; "
+        "on a machine at rest the same budget makes more steps"
+    )

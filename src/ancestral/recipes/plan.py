@@ -32,6 +32,7 @@ _LOADING = {
     "split_seed": "seed",
     "size": "size",
     "pixels": "size",
+    "stream": "stream",
 }
 """Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
 the size of a network, and ``pixels`` cannot be mistaken."""

@@ -89,7 +89,7 @@ class DataRecord(WithFields):
             source=data.source,
             fields=data.fields,
             fingerprint=data.fingerprint,
-            train=len(data.train),
+            train=data.training_examples,
             loading=loading,
         )
 

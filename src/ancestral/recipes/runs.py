@@ -26,6 +26,7 @@ from ancestral.recipes.recipe import Recipe, build_model
 from ancestral.recipes.record import FORMAT, Record, check_format
 from ancestral.recipes.table import recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
+from ancestral.training.ranks import is_first
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
 METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
@@ -211,7 +212,8 @@ def save_tokenizer(folder: Path, tokenizer: Tokenizer) -> None:
     Raises:
         RunError: If it cannot be written.
     """
-    write_text(folder / TOKENIZER, tokenizer.to_json())
+    if is_first():
+        write_text(folder / TOKENIZER, tokenizer.to_json())
 
 
 def save_record(folder: Path, record: Record) -> Run:
@@ -220,7 +222,8 @@ def save_record(folder: Path, record: Record) -> Run:
     Raises:
         RunError: If it cannot be written.
     """
-    write_text(folder / RECORD, record.to_toml())
+    if is_first():
+        write_text(folder / RECORD, record.to_toml())
     return Run(folder, record)
 
 
@@ -235,6 +238,8 @@ def make_folder(folder: Path, *, overwrite: bool) -> tuple[Path, ...]:
         RunError: If it exists and ``overwrite`` is false, or holds something that is not a run,
             or cannot be made.
     """
+    if not is_first():
+        return ()
     check_free(folder, overwrite=overwrite)
     with disk_errors(folder):
         _empty(folder)

@@ -2,6 +2,7 @@
 
 from ancestral.training.budget import Budget
 from ancestral.training.checkpoint import Checkpoints, load_tensors, save_tensors
+from ancestral.training.feed import Feed, Rows, Streamed
 from ancestral.training.game import Game
 from ancestral.training.loop import Prepare, Report, Stopped, Validation, train
 from ancestral.training.options import Options
@@ -11,13 +12,16 @@ from ancestral.training.progress import Progress
 __all__ = [
     "Budget",
     "Checkpoints",
+    "Feed",
     "Game",
     "Options",
     "Order",
     "Prepare",
     "Progress",
     "Report",
+    "Rows",
     "Stopped",
+    "Streamed",
     "Validation",
     "load_tensors",
     "order",

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,12 @@ from safetensors.torch import save as save_bytes
 from torch import Tensor
 
 from ancestral.errors import DamagedFileError, RunError
+from ancestral.training.ranks import barrier, is_first
+from ancestral.training.spread import gathered
 
 _FORMAT = "1"
 _BLANK = "0" * 64
+_META = "meta.json"
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
@@ -26,17 +30,23 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     written beside it, forced to the disk, and then takes its name. The checksum is the SHA-256
     of the whole file with the checksum's own digits set to zero.
 
+    Over several processes all must call it, and rank 0 writes.
+
     Args:
         path: Where to; its folder must exist.
-        tensors: Any dtype that safetensors knows, any strides, also views of one storage.
+        tensors: Any dtype that safetensors knows, any strides, also views of one storage, and
+            whole or spread over the processes.
         metadata: Anything that JSON can say.
 
     Raises:
         RunError: If the disk is full, the folder read-only or absent.
     """
+    all_of_it = gathered(tensors)
+    if not is_first():
+        return
     apart = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for name, tensor in tensors.items()
+        for name, tensor in all_of_it.items()
     }
     words = {"format": _FORMAT, "metadata": json.dumps(dict(metadata)), "sha256": _BLANK}
     data = memoryview(save_bytes(apart, words))
@@ -91,9 +101,13 @@ class Checkpoints:
     def save(self, step: int, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
         """Write a generation, then remove those that are older than the last ``keep``.
 
+        Over several processes rank 0 does.
+
         Raises:
             RunError: If it cannot be written; the generations on disk are then untouched.
         """
+        if not is_first():
+            return
         path = self._path(step)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -139,6 +153,111 @@ class Checkpoints:
             else:
                 return f"delete {' and '.join(names)} to go on from step {older}"
         return "no older one is whole"
+
+
+class SpreadCheckpoints:
+    """Generations of which each process writes its own part, by torch's distributed checkpoint.
+
+    A generation is a folder of safetensors and ``meta.json``, which has a checksum for each file;
+    it appears whole or not at all. Any number of processes can go on from it.
+
+    Args:
+        folder: Made when the first generation is saved; all processes see it.
+        keep: Generations to keep.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder, self.keep = Path(folder), keep
+
+    def save(self, step: int, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+        """Write a generation, then remove those that are older; all processes must call it.
+
+        Raises:
+            RunError: If it cannot be written; the generations on disk are then untouched.
+        """
+        from torch.distributed.checkpoint.api import CheckpointException
+        from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+        from torch.distributed.checkpoint.state_dict_saver import save
+
+        path = self._path(step)
+        draft = path.with_name(f".{path.name}.tmp")
+        try:
+            if is_first():
+                shutil.rmtree(draft, ignore_errors=True)
+                draft.mkdir(parents=True)
+            barrier()
+            writer = HuggingFaceStorageWriter(str(draft), save_distributed=True)
+            save(dict(tensors), storage_writer=writer)
+            if is_first():
+                self._publish(draft, path, metadata)
+            barrier()
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        except CheckpointException as error:
+            raise RunError(f"cannot write {path}: {error}") from error
+
+    def _publish(self, draft: Path, path: Path, metadata: Mapping[str, Any]) -> None:
+        files = {file.name: _file_digest(file) for file in sorted(draft.iterdir())}
+        words = {"format": _FORMAT, "files": files, "metadata": dict(metadata)}
+        _write(draft / _META, json.dumps(words).encode())
+        if path.exists():
+            shutil.rmtree(path)
+        draft.rename(path)
+        _sync_folder(path.parent)
+        others = [other for other in self.steps() if other < _step_of(path)]
+        for other in others[: max(0, len(others) + 1 - self.keep)]:
+            shutil.rmtree(self._path(other))
+
+    def steps(self) -> list[int]:
+        """Return the steps of the generations on disk, oldest first."""
+        return sorted(map(_step_of, self.folder.glob("step-*[0-9]")))
+
+    def load(self, tensors: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """Fill the tensors from the newest generation, in place; all processes must call it.
+
+        Args:
+            tensors: Whole, or spread over the processes in any way.
+
+        Returns:
+            Its metadata; None if there is none.
+
+        Raises:
+            DamagedFileError: If it is damaged.
+            RunError: If it is of other tensors.
+        """
+        from torch.distributed.checkpoint.api import CheckpointException
+        from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
+        from torch.distributed.checkpoint.state_dict_loader import load
+
+        steps = self.steps()
+        if not steps:
+            return None
+        path = self._path(steps[-1])
+        try:
+            words = json.loads((path / _META).read_text("utf-8"))
+            whole = all(_file_digest(path / name) == d for name, d in words["files"].items())
+        except (OSError, ValueError, KeyError) as error:
+            raise DamagedFileError(f"{path} is damaged: {error!r}") from error
+        if not whole:
+            raise DamagedFileError(f"{path} is damaged: its contents do not match its checksums")
+        try:
+            load(dict(tensors), storage_reader=HuggingFaceStorageReader(str(path)))
+        except (CheckpointException, RuntimeError, ValueError) as error:
+            raise RunError(f"{path} is the state of another game: {error}") from error
+        return words["metadata"]
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:09d}"
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _header_end(data: bytes | memoryview) -> int:

@@ -1,7 +1,7 @@
 """The training game: players take turns, each lowers its own loss over its own parameters."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -12,9 +12,10 @@ from ancestral.errors import ConfigError, DivergenceError
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
 from ancestral.training.precision import fast_float32, forward_precision, uses_bf16
-from ancestral.training.ranks import copy_from_first, sum_over_ranks, world
+from ancestral.training.ranks import sums_over_ranks, world
 from ancestral.training.schedule import average_decay, rate_factor
 from ancestral.training.seat import Seat
+from ancestral.training.spread import gathering, whole
 
 
 class Game:
@@ -29,11 +30,13 @@ class Game:
         options: Settings of the optimizers, the schedule and the precision.
         seed: All noise is a function of this seed, the step, the player and the micro-batch.
         device: Where to train.
+        at: Told before each step what share of the training is done, in [0, 1]; for models that
+            change as training goes.
 
     Raises:
         ValueError: If there is no player, or two share a name or a parameter.
-        ConfigError: If a loss that couples examples meets micro-batches or several ranks, or the
-            device lacks the precision.
+        ConfigError: If a loss that couples examples meets micro-batches, the ranks cannot share
+            the micro-batches, or the device lacks the precision.
 
     Example:
         >>> from ancestral.capabilities import Batch, Loss, Player
@@ -52,7 +55,9 @@ class Game:
         *,
         seed: int,
         device: torch.device | str = "cpu",
+        at: Callable[[float], None] | None = None,
     ) -> None:
+        self.at = at
         self.options, self.seed, self.device = options, seed, torch.device(device)
         self.rank, self.world = world()
         _check(players, options, self.world)
@@ -65,18 +70,22 @@ class Game:
         self.rounds = max(player.updates for player in players)
         self._generator = Generator(self.device)
         self._averaged = False
-        copy_from_first(list(self.state().values()))
 
     @property
     def micro_batches(self) -> int:
-        """Micro-batches that one step takes on each rank: ``accumulate`` for each update."""
-        return self.rounds * self.options.accumulate
+        """Micro-batches that one step takes on this rank, for all its updates."""
+        return self.rounds * self.per_update
+
+    @property
+    def per_update(self) -> int:
+        """Micro-batches of one update on this rank: its share of ``accumulate``."""
+        return self.options.accumulate // self.world
 
     def step(self, batches: Sequence[Batch], number: int, progress: float) -> dict[str, float]:
         """Play one iteration: every player makes its updates, in turn.
 
         Update u of every player sees the micro-batches ``batches[u * A:(u + 1) * A]`` with A =
-        ``accumulate``.
+        ``per_update``.
 
         Args:
             batches: This rank's micro-batches, ``micro_batches`` of them.
@@ -91,21 +100,23 @@ class Game:
             DivergenceError: If a loss or a gradient is not finite, before it moves a weight.
             ValueError: If a loss has no weight, or there are not ``micro_batches`` batches.
         """
-        size, options = self.options.accumulate, self.options
+        size, options = self.per_update, self.options
         if len(batches) != self.micro_batches:
             raise ValueError(f"a step takes {self.micro_batches} batches, got {len(batches)}")
         factor = rate_factor(number, progress, schedule=options.schedule, warmup=options.warmup)
         metrics: dict[str, float] = {}
+        if self.at is not None:
+            self.at(progress)
         products = fast_float32(options.large_products)
         with products, global_randomness(self.device) as shared, self._frozen():
             for seat in self.seats:
                 for update in range(seat.player.updates):
                     mine = batches[update * size : (update + 1) * size]
                     metrics |= self._turn(seat, mine, (number, update), factor, shared)
-        if options.ema_decay:
-            decay = average_decay(number, options.ema_decay)
-            for seat in self.seats:
-                seat.follow(decay)
+        for seat in self.seats:
+            seat.share_buffers()
+            if options.ema_decay:
+                seat.follow(average_decay(number, options.ema_decay))
         return metrics
 
     def _turn(
@@ -118,8 +129,10 @@ class Game:
     ) -> dict[str, float]:
         if len(self.seats) > 1:
             seat.freeze(False)
+        others = [other.turn for other in self.seats if other is not seat]
         try:
-            sums = self._accumulate(seat, batches, when, shared)
+            with whole(others):
+                sums = self._accumulate(seat, batches, when, shared)
             weight, name = sums.pop("weight"), seat.player.name
             if not 0.0 < weight < math.inf:
                 raise ValueError(f"the loss of {name} must have a weight above 0, got {weight}")
@@ -143,21 +156,18 @@ class Game:
             # Two seeds, for dropout must not repeat the loss's own noise.
             shared.manual_seed(seed_of(self.seed, "dropout", *here))
             self._generator.manual_seed(seed_of(self.seed, "noise", *here))
-            with forward_precision(self.bf16, self.device):
-                loss = seat.player.loss(batch, self._generator)
+            with (
+                gathering(seat.turn, last=i == len(batches) - 1),
+                forward_precision(self.bf16, self.device),
+            ):
+                loss = seat.turn(batch, self._generator)
             terms = {"weight": float(loss.weight), "loss": loss.total.item()}
             terms |= {key: value.item() * loss.weight for key, value in loss.metrics.items()}
             for key, value in terms.items():
                 sums[key] = sums.get(key, 0.0) + value
             loss.total.backward()
-        return self._over_ranks(sums)
-
-    def _over_ranks(self, sums: dict[str, float]) -> dict[str, float]:
-        if self.world == 1:
-            return sums
-        values = torch.tensor(list(sums.values()), dtype=torch.float64, device=self.device)
-        sum_over_ranks([values])
-        return dict(zip(sums, values.tolist(), strict=True))
+        values = sums_over_ranks(list(sums.values()), self.device)
+        return dict(zip(sums, values, strict=True))
 
     @contextmanager
     def _frozen(self) -> Iterator[None]:
@@ -197,6 +207,7 @@ class Game:
         modes = [(part, part.training) for part in parts]
         with ExitStack() as stack:
             stack.enter_context(self.averaged())
+            stack.enter_context(whole([seat.turn for seat in self.seats]))
             shared = stack.enter_context(global_randomness(self.device))
             shared.manual_seed(seed_of(self.seed, "validation", number))
             for seat in self.seats:
@@ -248,16 +259,28 @@ def _check(players: Sequence[Player], options: Options, ranks: int) -> None:
     if not players:
         raise ValueError("a game needs at least one player, got none")
     owners: dict[nn.Parameter, str] = {}
-    names: set[str] = set()
+    names = [player.name for player in players]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"players must have different names, got {twice} twice")
     for player in players:
-        if player.name in names:
-            raise ValueError(f"players must have different names, got {player.name} twice")
-        names.add(player.name)
         for parameter in player.module.parameters():
             if (other := owners.setdefault(parameter, player.name)) != player.name:
                 raise ValueError(f"players {other} and {player.name} share a parameter")
-        if player.couples_examples and options.accumulate * ranks > 1:
-            raise ConfigError(
-                f"the loss of {player.name} couples the examples of a batch, so accumulate x "
-                f"ranks must be 1, got {options.accumulate} x {ranks}"
-            )
+        _check_batch(player, options, ranks)
+        if player.blocks and len(players) > 1:
+            raise ValueError(f"{player.name} must be the only player, for it tells its blocks")
+
+
+def _check_batch(player: Player, options: Options, ranks: int) -> None:
+    """Refuse a batch that is in other parts than the loss or the ranks can take."""
+    if player.couples_examples and options.accumulate * ranks > 1:
+        raise ConfigError(
+            f"the loss of {player.name} couples the examples of a batch, so accumulate x "
+            f"ranks must be 1, got {options.accumulate} x {ranks}"
+        )
+    if options.accumulate % ranks:
+        raise ConfigError(
+            f"accumulate must be a multiple of the {ranks} processes that share the batch, got "
+            f"{options.accumulate}"
+        )

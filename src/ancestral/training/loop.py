@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
 from ancestral.capabilities import Batch
 from ancestral.training.budget import Budget
+from ancestral.training.feed import Feed
 from ancestral.training.game import Game
-from ancestral.training.order import Order, seed_of
+from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
 from ancestral.training.ranks import number_of_first
 
@@ -68,13 +69,12 @@ class Report:
 
 def train(
     game: Game,
-    examples: Batch,
+    feed: Feed,
     *,
     budget: Budget,
     validation: Validation | None = None,
     state: Progress | None = None,
     prepare: Prepare | None = None,
-    lengths: Tensor | None = None,
 ) -> Iterator[Report]:
     """Play steps until the budget is spent, and yield a report after each.
 
@@ -85,12 +85,11 @@ def train(
 
     Args:
         game: The players.
-        examples: The whole training split, on the game's device: ``x`` [N, *event].
+        feed: The training split.
         budget: When to end.
-        validation: Run every ``validate_every`` steps and after the last one.
+        validation: Run every ``validate_every`` steps and after the last one; rank 0's counts.
         state: Where to go on from; the game has loaded its own state.
-        prepare: Applied to each micro-batch with a generator of its own.
-        lengths: Of the examples, [N], where batches should hold examples of like length.
+        prepare: Applied to each micro-batch, on the game's device, with a generator of its own.
 
     Yields:
         One report a step; none where ``state`` is that of a finished run.
@@ -99,18 +98,20 @@ def train(
         DivergenceError: If a loss is not finite, before the update.
         KeyError: If ``validation.run`` does not return its figure.
     """
-    feed = _Feed(game, examples, prepare, lengths)
-    total = budget.total_steps(len(examples.x), feed.per_step)
+    source = Source(game, feed, prepare)
+    total = budget.total_steps(len(feed), source.per_step)
     now = state or Progress()
     while _end(game, budget, total, now) is None:
         start, number, found = time.perf_counter(), now.step + 1, None
         share = budget.progress(now.step, total, now.seconds)
-        metrics = game.step(feed.batches(number), number, share)
+        metrics = game.step(source.batches(number), number, share)
         done = replace(now, step=number, seconds=_clock(game, budget, start, now.seconds))
         last = _end(game, budget, total, done) is not None
         if validation is not None and (last or number % game.options.validate_every == 0):
+            # Sharded weights come together on all ranks at once, so that all must run it.
+            mine = game.rank == 0 or game.options.shard
             with game.evaluating(number):
-                found = dict(validation.run())
+                found = dict(validation.run()) if mine else {validation.figure: 0.0}
             done = done.judged(
                 number_of_first(found[validation.figure], game.device),
                 higher=validation.higher_is_better,
@@ -120,7 +121,7 @@ def train(
         now = done
         yield Report(
             step=number,
-            epoch=number * feed.per_step / len(examples.x),
+            epoch=number * source.per_step / len(feed),
             seconds=now.seconds,
             metrics=metrics,
             validation=found,
@@ -130,40 +131,40 @@ def train(
         )
 
 
-class _Feed:
+class Source:
     """This rank's micro-batches of any step."""
 
-    def __init__(
-        self, game: Game, examples: Batch, prepare: Prepare | None, lengths: Tensor | None
-    ) -> None:
-        self.game, self.examples, self.prepare = game, examples, prepare
-        self.order = Order(
-            len(examples.x), game.options.batch_size, seed=game.seed, lengths=lengths
-        )
-        self.per_round = game.options.accumulate * game.world
-        self.per_step = game.rounds * self.per_round * self.order.batch_size
+    def __init__(self, game: Game, feed: Feed, prepare: Prepare | None) -> None:
+        self.game, self.feed, self.prepare = game, feed, prepare
+        self.order = feed.order(game.options.batch_size, game.seed)
+        self.per_step = game.rounds * game.options.accumulate * self.order.batch_size
         self.generator = Generator(game.device)
 
     def batches(self, number: int) -> list[Batch]:
         """Return the micro-batches of step ``number`` (from 1), round after round."""
-        game, size = self.game, self.game.options.accumulate
+        size, all_ranks = self.game.per_update, self.game.options.accumulate
         return [
-            self._batch(number, update * self.per_round + game.rank * size + i)
-            for update in range(game.rounds)
+            self._batch(number, update * all_ranks + self.game.rank * size + i)
+            for update in range(self.game.rounds)
             for i in range(size)
         ]
 
     def _batch(self, number: int, micro: int) -> Batch:
-        index = self.order.batch((number - 1) * self.game.rounds * self.per_round + micro)
-        index = index.to(self.game.device)
-        given = {name: value.index_select(0, index) for name, value in self.examples.given.items()}
-        batch = Batch(self.examples.x.index_select(0, index), given)
+        first = (number - 1) * self.game.rounds * self.game.options.accumulate
+        batch = _on(self.game.device, self.feed.take(self.order.batch(first + micro)))
         if self.prepare is not None:
             noise = seed_of(self.game.seed, "prepare", number, micro)
             batch = self.prepare(batch, self.generator.manual_seed(noise))
         if self.game.options.channels_last and batch.x.ndim == 4:
             batch = replace(batch, x=batch.x.contiguous(memory_format=torch.channels_last))
         return batch
+
+
+def _on(device: torch.device, batch: Batch) -> Batch:
+    if batch.x.device.type == device.type:
+        return batch
+    given = {name: value.to(device) for name, value in batch.given.items()}
+    return Batch(batch.x.to(device), given)
 
 
 def _end(game: Game, budget: Budget, total: int | None, now: Progress) -> Stopped | None:

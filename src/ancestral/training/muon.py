@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ancestral.training.spread import local, on_whole
+
 _MOMENTUM = 0.95
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 """Of the polynomial that drives all singular values to about 1, as published."""
@@ -27,18 +29,20 @@ def move_by_muon(
     from Liu et al. 2025, Muon is scalable for LLM training, arXiv:2502.16982, eq. 4.
 
     Args:
-        tensors: Matrices, gradients and momenta, [J, D] each; momenta start at zero.
+        tensors: Matrices, gradients and momenta, [J, D] each; momenta start at zero. Of matrices
+            that are spread over the ranks, the gradients and momenta are this rank's pieces.
         rate: Learning rate.
         weight_decay: Of all these matrices.
         divisor: Divides the gradients; one if None.
     """
     for matrix, gradient, momentum in zip(*tensors, strict=True):
+        piece = local(matrix)
         if divisor is not None:
             gradient = gradient / divisor
         momentum.lerp_(gradient, 1.0 - _MOMENTUM)
-        direction = orthogonalise(gradient.lerp(momentum, _MOMENTUM))
-        matrix.mul_(1.0 - rate * weight_decay)
-        matrix.add_(direction, alpha=-rate * 0.2 * max(matrix.shape) ** 0.5)
+        direction = on_whole(orthogonalise, gradient.lerp(momentum, _MOMENTUM), matrix)
+        piece.mul_(1.0 - rate * weight_decay)
+        piece.add_(direction, alpha=-rate * 0.2 * max(matrix.shape) ** 0.5)
 
 
 def orthogonalise(matrix: Tensor, *, steps: int = 5) -> Tensor:

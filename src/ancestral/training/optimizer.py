@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ancestral.training.kernels import move_by_adam, move_by_momentum
 from ancestral.training.muon import move_by_muon
 from ancestral.training.options import Rule
+from ancestral.training.spread import like, local
 
 _MOMENTS: dict[Rule, tuple[str, ...]] = {
     "adamw": ("exp_avg", "exp_avg_sq"),
@@ -79,8 +80,8 @@ class Optimizer:
             self._move(group, rate, divisor)
 
     def _move(self, group: "_Group", rate: float, divisor: Tensor | None) -> None:
-        grads = [p.grad for p in group.parameters if p.grad is not None]
-        parameters, moments, counts = group.parameters, group.moments, group.counts
+        grads = [local(p.grad) for p in group.parameters if p.grad is not None]
+        parameters, moments, counts = group.pieces, group.moments, group.counts
         if len(grads) == len(parameters):
             group.steps.add_(1)
         else:
@@ -92,7 +93,8 @@ class Optimizer:
             return
         decay = group.decay
         if group.rule == "muon":
-            lists = (parameters, grads, moments[0])
+            owners = [p for p in group.parameters if p.grad is not None]
+            lists = (owners, grads, moments[0])
             move_by_muon(lists, rate=rate, weight_decay=decay, divisor=divisor)
             return
         if group.rule == "sgd":
@@ -117,7 +119,8 @@ class Optimizer:
         for g, group in enumerate(self._groups):
             found[f"{g}/steps"] = group.steps
             for kind, kept in zip(_MOMENTS[group.rule], group.moments, strict=True):
-                found |= {f"{g}/{kind}/{i}": tensor for i, tensor in enumerate(kept)}
+                spread = zip(kept, group.parameters, strict=True)
+                found |= {f"{g}/{kind}/{i}": like(*pair) for i, pair in enumerate(spread)}
         return found
 
 
@@ -127,7 +130,8 @@ class _Group:
 
     rule: Rule
     decay: float
-    parameters: list[Tensor]
+    parameters: list[nn.Parameter]
+    pieces: list[Tensor]
     moments: list[list[Tensor]]
     steps: Tensor
     counts: list[Tensor]  # Views of ``steps``: one addition counts for all, the kernel wants each.
@@ -135,10 +139,11 @@ class _Group:
 
 def _group(rule: Rule, decay: float, parameters: Sequence[nn.Parameter]) -> _Group:
     # The kernels walk the memory of all lists in step, so strides must be the parameters' own.
+    pieces = [local(p.detach()) for p in parameters]
     moments = [
-        [torch.zeros_like(p, memory_format=torch.preserve_format) for p in parameters]
+        [torch.zeros_like(p, memory_format=torch.preserve_format) for p in pieces]
         for _ in _MOMENTS[rule]
     ]
     with torch.no_grad():
         steps = torch.zeros(len(parameters), device=parameters[0].device)
-        return _Group(rule, decay, list(parameters), moments, steps, list(steps.unbind()))
+        return _Group(rule, decay, list(parameters), pieces, moments, steps, list(steps.unbind()))

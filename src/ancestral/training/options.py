@@ -30,12 +30,14 @@ class Options:
             step is made of ``large_products``: there a step was measured to be 1.8 times as fast.
             A small MLP gains a tenth and would pay with digits of its likelihood, so it stays in
             float32. ``bf16`` without the instructions is refused.
-        accumulate: Micro-batches of one update.
+        accumulate: Micro-batches of one update, over all processes; see :meth:`shared_by`.
         validate_every: Steps between validations; the last step is always validated.
         patience: Validations without improvement before training stops early; 0 is off.
         channels_last: Convolutions keep their channels innermost: 1.6 times as fast.
         large_products: Convolutions or products of large matrices are most of a step: its precision
             may be lowered, and float32 is multiplied by the faster library.
+        shard: Several processes hold a part each of the weights, gradients and moments
+            (``fully_shard``), and of the checkpoint, instead of a copy each.
 
     Raises:
         ConfigError: If a value is out of its range.
@@ -61,6 +63,7 @@ class Options:
     patience: int = 0
     channels_last: bool = False
     large_products: bool = False
+    shard: bool = False
 
     def __post_init__(self) -> None:
         for name in ("batch_size", "accumulate", "validate_every"):
@@ -76,6 +79,26 @@ class Options:
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
             _require(name, value, f"be one of {', '.join(allowed)}", value in allowed)
+
+    def shared_by(self, processes: int) -> "Options":
+        """Return the options under which so many processes can share the same whole batch.
+
+        Each takes as many of the ``accumulate`` micro-batches as the others; where they are too
+        few, they become more and smaller.
+
+        Raises:
+            ConfigError: If ``batch_size`` cannot be cut so.
+
+        Example:
+            >>> options = Options(batch_size=1000).shared_by(4)
+            >>> options.batch_size, options.accumulate
+            (250, 4)
+        """
+        parts = processes // math.gcd(self.accumulate, processes)
+        rule = f"be a multiple of {parts}, to be shared by {processes} processes"
+        _require("batch_size", self.batch_size, rule, self.batch_size % parts == 0)
+        size = self.batch_size // parts
+        return replace(self, batch_size=size, accumulate=self.accumulate * parts)
 
 
 MUON_RATE = 3.0

@@ -106,6 +106,58 @@ class Order:
         return self._known[epoch]
 
 
+class WindowedOrder:
+    """The endless stream of examples that lie in chunks, each of which is read as a whole.
+
+    In each epoch the chunks come in random order, and the examples of ``window`` chunks that
+    follow each other in random order among themselves: what a reader with a shuffle buffer gives.
+    Yet it is a function of the seed and the batch's number, like :class:`Order`, and what is kept
+    does not grow with the number of examples.
+
+    Args:
+        sizes: Examples of each chunk, int64 [K], at least one.
+        window: Chunks whose examples are mixed, at least 1.
+        batch_size: Examples per batch; more than there are is cut.
+        seed: The run's seed.
+
+    Example:
+        >>> order = WindowedOrder(torch.tensor([3, 2]), 1, 5, seed=0)
+        >>> order.batch(1).sort().values
+        tensor([0, 1, 2, 3, 4])
+    """
+
+    def __init__(self, sizes: Tensor, window: int, batch_size: int, *, seed: int) -> None:
+        self.sizes, self.window, self.seed = sizes, window, seed
+        self.n = int(sizes.sum())
+        self.batch_size = min(self.n, batch_size)
+        self._starts = sizes.cumsum(0) - sizes
+        self._known: dict[tuple[int, int], Tensor] = {}
+
+    def batch(self, index: int) -> Tensor:
+        """Return the indices of the examples of batch ``index`` (from 0), int64 [batch_size]."""
+        place, parts, missing = index * self.batch_size, [], self.batch_size
+        while missing:
+            epoch, first = divmod(place, self.n)
+            chunks = order(len(self.sizes), self.seed, epoch).split(self.window)
+            ends = torch.stack([self.sizes[some].sum() for some in chunks]).cumsum(0)
+            number = int(torch.searchsorted(ends, first, right=True))
+            inside = first - (int(ends[number - 1]) if number else 0)
+            parts.append(self._window(epoch, number, chunks[number])[inside : inside + missing])
+            place, missing = place + len(parts[-1]), missing - len(parts[-1])
+        return torch.cat(parts)
+
+    def _window(self, epoch: int, number: int, chunks: Tensor) -> Tensor:
+        if (epoch, number) not in self._known:
+            rows = [self._starts[k] + torch.arange(int(self.sizes[k])) for k in chunks.tolist()]
+            mixed = torch.cat(rows)
+            seed = seed_of(self.seed, "window", epoch, number)
+            mixed = mixed[torch.randperm(len(mixed), generator=Generator().manual_seed(seed))]
+            # A batch may lie across two windows.
+            last = list(self._known.items())[-1:]
+            self._known = {**dict(last), (epoch, number): mixed}
+        return self._known[epoch, number]
+
+
 @contextmanager
 def global_randomness(device: torch.device) -> Iterator[Generator]:
     """Lend torch's global generator of a device, and put it back as it was.

@@ -10,7 +10,8 @@ from ancestral.errors import ConfigError, DivergenceError
 from ancestral.training.kernels import follow, global_norm, scale_finite
 from ancestral.training.optimizer import Optimizer
 from ancestral.training.options import Options
-from ancestral.training.ranks import sum_over_ranks
+from ancestral.training.ranks import copy_from_first, world
+from ancestral.training.spread import is_piece, like, local, norm_over_ranks, spread
 
 
 class Seat:
@@ -27,10 +28,15 @@ class Seat:
 
     def __init__(self, player: Player, options: Options) -> None:
         self.player = player
-        self.parameters = [p for p in player.module.parameters() if p.requires_grad]
-        if not self.parameters:
+        mine = {id(p) for p in player.hidden if p.requires_grad}
+        hidden_names = {n for n, p in player.module.named_parameters() if id(p) in mine}
+        if not any(p.requires_grad for p in player.module.parameters()):
             raise ValueError(f"player {player.name} has no parameter that needs a gradient")
-        hidden = [p for p in player.hidden if p.requires_grad]
+        self.turn = spread(player, shard=options.shard)
+        named = {n: p for n, p in player.module.named_parameters() if p.requires_grad}
+        self._names, self.parameters = list(named), list(named.values())
+        self.sharded = any(map(is_piece, self.parameters))
+        hidden = [p for n, p in named.items() if n in hidden_names]
         if options.optimizer == "muon" and not hidden:
             raise ConfigError(
                 f"optimizer muon is for models that tell their hidden matrices, {player.name} "
@@ -46,7 +52,8 @@ class Seat:
             hidden=hidden,
             hidden_decay=options.hidden_weight_decay,
         )
-        self.average = [p.detach().clone() for p in self.parameters] if options.ema_decay else []
+        self.pieces = [local(p.detach()) for p in self.parameters]
+        self.average = [piece.clone() for piece in self.pieces] if options.ema_decay else []
         device = self.parameters[0].device
         self._flag = torch.zeros((), device=device)
         self._factor = torch.ones((), device=device)
@@ -55,6 +62,9 @@ class Seat:
         """Take the parameters out of the graph of the coming losses, or put them back."""
         for parameter in self.parameters:
             parameter.requires_grad_(not frozen)
+        if self.sharded:  # Of pieces that are put together, what the module holds now.
+            for name in self._names:
+                self.player.module.get_parameter(name).requires_grad_(not frozen)
 
     def clear(self) -> None:
         """Forget the gradients."""
@@ -74,17 +84,21 @@ class Seat:
         Raises:
             DivergenceError: Before the update, if a gradient is not finite.
         """
-        grads = [p.grad for p in self.parameters if p.grad is not None]
-        sum_over_ranks(grads)
-        # One pass divides by the weight and looks for what is not finite.
-        if not scale_finite(grads, self._factor.fill_(1.0 / weight), self._flag):
+        spread_out = [p.grad for p in self.parameters if p.grad is not None]
+        grads = [local(grad) for grad in spread_out] if self.sharded else spread_out
+        # One pass divides by the weight and looks for what is not finite. The engines average.
+        factor = self._factor.fill_(world()[1] / weight)
+        finite = scale_finite(grads, factor, self._flag)
+        norm = norm_over_ranks(spread_out) if self.sharded else math.nan
+        if not (math.isfinite(norm) if self.sharded else finite):
             raise DivergenceError(
                 f"a gradient of {self.player.name} is not finite; lower the learning rate"
             )
         if not self.max_norm:
             self.optimizer.step(rate)
             return {"learning_rate": rate}
-        norm = global_norm(grads)
+        if not self.sharded:
+            norm = global_norm(grads)
         if not math.isfinite(norm):
             raise DivergenceError(
                 f"the gradient of {self.player.name} overflows; lower the learning rate"
@@ -97,12 +111,20 @@ class Seat:
     def follow(self, decay: float) -> None:
         """Move the average towards the weights."""
         if self.average:
-            follow(self.average, self.parameters, 1.0 - decay)
+            follow(self.average, self.pieces, 1.0 - decay)
 
+    @torch.no_grad()
     def swap(self) -> None:
         """Exchange the weights and their average; a second call undoes the first."""
-        for i, parameter in enumerate(self.parameters[: len(self.average)]):
-            self.average[i], parameter.data = parameter.data, self.average[i]
+        for piece, average in zip(self.pieces, self.average, strict=False):
+            held = piece.clone()
+            piece.copy_(average)
+            average.copy_(held)
+
+    def share_buffers(self) -> None:
+        """Give every rank the buffers of rank 0, which a checkpoint keeps; DDP does so itself."""
+        if self.sharded:
+            copy_from_first(list(self.player.module.buffers()))
 
     def state(self) -> dict[str, Tensor]:
         """Return raw weights, buffers, averages and moments by name; live tensors."""
@@ -110,7 +132,7 @@ class Seat:
         for key, tensor in self.player.module.state_dict().items():
             found[f"{name}/weights/{key}"] = tensor
         for i, tensor in enumerate(self.average):
-            found[f"{name}/average/{i}"] = tensor
+            found[f"{name}/average/{i}"] = like(tensor, self.parameters[i])
         for key, tensor in self.optimizer.state().items():
             found[f"{name}/optimizer/{key}"] = tensor
         return found

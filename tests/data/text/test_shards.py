@@ -11,8 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ancestral.data.cache import cached
 from ancestral.data.text import Found, Tokenizer, TokenizerKind, find_documents, shards
-from ancestral.data.text.shards import cached, content_digest, cut, map_tokens, write_tokens
+from ancestral.data.text.shards import content_digest, cut, map_tokens, write_tokens
 from ancestral.errors import DataError
 
 KINDS: tuple[TokenizerKind, ...] = ("bpe", "word", "character")

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ancestral.data.cache import cached
 from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
 from ancestral.data.fields import Tokens
 from ancestral.data.files import shown
 from ancestral.data.text.documents import Found, Source, find_documents, open_sources
 from ancestral.data.text.duplicates import distinct
-from ancestral.data.text.shards import Progress, cached, content_digest, map_tokens, write_tokens
+from ancestral.data.text.shards import Progress, content_digest, map_tokens, write_tokens
 from ancestral.data.text.tokenizer import Tokenizer, library_version
 from ancestral.data.text.windows import lengths, pack, packed_length, write_padded
 from ancestral.errors import DataError

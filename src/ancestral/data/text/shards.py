@@ -1,11 +1,7 @@
 """Tokens on the disk: written once, chunk by chunk, and mapped into memory from then on."""
 
 import hashlib
-import json
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
@@ -17,10 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ancestral.data.files import reason, shown
 from ancestral.data.text.documents import Found
 from ancestral.data.text.tokenizer import Tokenizer
-from ancestral.errors import DataError
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of documents tokenised so far and with their total."""
@@ -31,94 +25,8 @@ BATCH = 1 << 15
 PART = 1 << 13
 """Characters after which a long document is cut, so that several cores share it."""
 
-_META = "meta.json"
 # Between two letters with one blank between them every kind of tokenizer ends a token.
 _SAFE = re.compile(r"(?<=[^\W\d_])(?= [^\W\d_])")
-
-
-def cache_root() -> Path:
-    """Return where tokens are kept: ``$ANCESTRAL_CACHE``, or ``ancestral`` in the XDG cache."""
-    if own := os.environ.get("ANCESTRAL_CACHE"):
-        return Path(own)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ancestral"
-
-
-def cached(key: str, build: Callable[[Path], dict[str, object]]) -> tuple[Path, dict[str, object]]:
-    """Return the folder of a key and what ``build`` said of it, building it if need be.
-
-    The folder appears whole or not at all; what is damaged is built again; of two processes that
-    build at once, either may win, and both go on with whole files.
-
-    Args:
-        key: Name of the folder.
-        build: Fills an empty folder, and returns what is worth keeping in JSON.
-
-    Raises:
-        DataError: If the cache cannot be written.
-
-    Example:
-        >>> os.environ["ANCESTRAL_CACHE"] = tempfile.mkdtemp()
-        >>> folder, said = cached("demo", lambda folder: {"made": True})
-        >>> folder.name, said, cached("demo", lambda folder: {"made": False})[1]
-        ('demo', {'made': True}, {'made': True})
-    """
-    root = cache_root() / "corpora"
-    folder = root / key
-    if (said := _whole(folder)) is not None:
-        return folder, said
-    draft = None
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=root, prefix=".draft-"))
-        said = build(draft)
-        files = {file.name: _digest(file) for file in sorted(draft.iterdir())}
-        (draft / _META).write_text(json.dumps({"files": files, "said": said}), "utf-8")
-        _publish(draft, folder)
-    except OSError as error:
-        raise DataError(
-            f"the cache {shown(root)} cannot be written: {reason(error)}; point the variable "
-            "ANCESTRAL_CACHE at a folder with room"
-        ) from error
-    finally:
-        if draft is not None:
-            shutil.rmtree(draft, ignore_errors=True)
-    return folder, said
-
-
-def _publish(draft: Path, folder: Path) -> None:
-    """Move a finished draft to its place, unless another process has put a whole one there."""
-    for _ in range(8):
-        try:
-            draft.rename(folder)
-            return
-        except OSError:
-            if _whole(folder) is not None:
-                return
-        # What is damaged steps aside in one move: nobody sees it half removed.
-        aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".damaged-"))
-        try:
-            folder.rename(aside / folder.name)
-        except FileNotFoundError:  # Another process was faster.
-            pass
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    draft.rename(folder)
-
-
-def _whole(folder: Path) -> dict[str, object] | None:
-    """Return what was said of a folder, or None if it is not there or not as it was written."""
-    try:
-        meta = json.loads((folder / _META).read_text("utf-8"))
-        if all(_digest(folder / name) == digest for name, digest in meta["files"].items()):
-            return meta["said"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return None
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_digest(found: tuple[Iterator[tuple[int, bytes]], ...]) -> str:
