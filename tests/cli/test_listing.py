@@ -1,27 +1,19 @@
 from collections.abc import Callable
 
+from ancestral.recipes import RECIPES
+
 
 def test_models_by_what_they_can(cli: Callable) -> None:
     found = {model["name"]: model for model in cli("models", "--json").json["models"]}
     texts = ["bigram", "ngram", "kneser-ney", "rnn", "lstm", "gru", "gpt"]
-    assert list(found) == [
-        "empirical",
-        "kde",
-        "gmm",
-        "bayes-net",
-        "naive-bayes",
-        "classifier",
-        "vae",
-        "image-vae",
-        "gan",
-        *texts,
-    ]
+    assert list(found) == list(RECIPES)
+    assert set(texts) < set(found)
     for name, model in found.items():
         can = model["capabilities"]
         assert ("samples" in can) == (name != "classifier")
         assert ("classifies" in can) == (name in {"classifier", "naive-bayes"})
         assert "graph" in can
-        exact = {"kde", "gmm", "bayes-net", "naive-bayes", *texts}
+        exact = {"kde", "gmm", "bayes-net", "hmm", "naive-bayes", *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
         assert ("bound" in can) == (name in {"vae", "image-vae"})

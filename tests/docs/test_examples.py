@@ -119,7 +119,8 @@ def test_models_and_settings_exist(
 
 
 def _stand_in(data: str, models: str) -> str:
-    images = "image-vae" in models or "classifier" in models or "photos" in data
+    labelled = {"image-vae", "classifier", "cgan"}
+    images = bool(labelled & set(models.split(","))) or "photos" in data
     return "digits" if images else "moons"
 
 
