@@ -2,8 +2,6 @@
 
 import numpy as np
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
-from threadpoolctl import threadpool_limits  # A requirement of scikit-learn.
 from torch import Generator, Tensor
 
 from ancestral.evaluation.measures.estimate import Estimate, require_pair, share_of
@@ -26,6 +24,9 @@ def classifier_accuracy(x: Tensor, y: Tensor, *, seed: int = 0) -> Estimate:
     Raises:
         ValueError: If a sample has fewer than 10 rows, is not finite, or the columns differ.
     """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # Heavy, and needed here only.
+    from threadpoolctl import threadpool_limits  # A requirement of scikit-learn.
+
     require_pair(x, y, least=10)
     n = min(len(x), len(y))
     generator = Generator().manual_seed(seed)

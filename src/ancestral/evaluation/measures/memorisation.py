@@ -4,7 +4,7 @@ import math
 from functools import cached_property
 
 import torch
-from scipy.stats import norm, rankdata
+from scipy.special import ndtr
 from torch import Tensor
 
 from ancestral.evaluation.measures.estimate import Estimate, require_pair, require_rows
@@ -64,7 +64,7 @@ class Suspect:
         groups = (by_train[:, 0], by_held_out[:, 0])
         error = math.sqrt(_clustered_variance(above - value, *groups) + of_control)
         null_error = math.sqrt(_clustered_variance(above - 0.5, *groups) + 1 / (12 * len(below)))
-        return Estimate(value, error, float(norm.sf((value - 0.5) / null_error)))
+        return Estimate(value, error, float(ndtr((0.5 - value) / null_error)))
 
     @cached_property
     def _control(self) -> Tensor:
@@ -84,6 +84,8 @@ def _placements(lean: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
 
     Ties count half; the mean of either is P(lean < control).
     """
+    from scipy.stats import rankdata  # Heavy, and needed here only.
+
     n, m = len(lean), len(control)
     ranks = torch.from_numpy(rankdata(torch.cat((lean, control)).numpy()))
     own, own_control = (torch.from_numpy(rankdata(part.numpy())) for part in (lean, control))

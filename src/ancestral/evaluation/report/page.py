@@ -7,9 +7,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
 from ancestral.data.files import atomic, make_above
 from ancestral.evaluation.bench import few
 from ancestral.evaluation.charts import Curve, line_chart, tick_text
@@ -69,6 +66,9 @@ def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path
 
 def render_report(*, title: str, sections: Sequence[Section]) -> str:
     """Return the page of :func:`write_report` as text."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
     environment = Environment(
         loader=PackageLoader("ancestral.evaluation.report"),
         autoescape=True,
