@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtr
 from torch import Generator, Tensor
 
 from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
@@ -212,7 +212,7 @@ def _memorised(
     theirs = memorised_fraction(memory, human)
     # One-sided, of "no more is copied than by humans", by a normal.
     gap, se = mine.value - theirs.value, math.hypot(mine.se, theirs.se)
-    p_value = float(norm.sf(gap / se)) if se else float(gap <= 0)
+    p_value = float(ndtr(-gap / se)) if se else float(gap <= 0)
     return Figure.of(replace(mine, p_value=p_value), "share", floor=theirs.value)
 
 
