@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ancestral.capabilities import CAPABILITIES
-from ancestral.data.fields import Image, Kind, Shape, Tokens, Vector, labelled
+from ancestral.data.fields import Image, Kind, Shape, Tokens, Vector, X, labelled
 from ancestral.recipes import settings
 from ancestral.recipes.recipe import Recipe, build_model, resolve
 from ancestral.recipes.table import RECIPES, open_families
@@ -58,14 +58,15 @@ def list_models() -> list[ModelInfo]:
 
     Example:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
-        ['kde', 'gmm', 'bayes-net', 'naive-bayes', 'bigram', 'ngram', 'kneser-ney', ...]
+        ['kde', 'gmm', 'naive-bayes', 'bayes-net', 'hmm', 'bigram', ...]
     """
     open_families()
     return [_info(recipe) for recipe in RECIPES.values()]
 
 
 def _info(recipe: Recipe) -> ModelInfo:
-    config, shape = recipe.config(), EXAMPLES[recipe.kinds[0]]
+    config, fields = recipe.config(), EXAMPLES[recipe.kinds[0]].fields
+    shape = Shape({**dict.fromkeys(recipe.needs, fields[X]), **fields})
     instance = resolve(settings.build(recipe.config, recipe.listed), shape)
     model = None if recipe.parts else build_model(recipe, instance, shape, 0, {})
     return ModelInfo(
