@@ -77,7 +77,8 @@ def test_a_large_folder_of_images_is_the_same_data_as_a_small_one(
         assert large.fingerprint == small.fingerprint
         assert large.notes == small.notes
         assert torch.equal(large.train.x, small.train.x)
-    assert len(list((tmp_path / "cache").rglob("rows.npy"))) == 2
+    # The decoded images, and in the order of the split they and their labels.
+    assert len(list((tmp_path / "cache").rglob("rows.npy"))) == 3
     assert load(str(tmp_path / "images"), Loading(size=4)).event_shape[1:] == (4, 4)
 
 

@@ -5,17 +5,17 @@ from torch import nn
 from ancestral.autoregressive.gpt import GPT, GPTShape
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.capabilities import LanguageModel
-from ancestral.nn.int8 import Int8Linear, in_int8
+from ancestral.nn.int8 import Int8Linear, in_int8, input_steps
 
 
 def test_products_are_within_their_steps() -> None:
     torch.manual_seed(0)
     weight, bias, x = torch.randn(50, 64), torch.randn(50), torch.randn(3, 5, 64)
     found = Int8Linear(weight, bias)(x)
-    # Each weight and each input is off by half a step of 1/127 of its row's largest: bounds of
-    # the sum of 64 products.
+    # Each weight is off by half a step of 1/127 of its row's largest, each input by half of one of
+    # its own: bounds of the sum of 64 products.
     steps = weight.abs().amax(1) / 127 / 2
-    reach = x.abs().amax(-1, keepdim=True) / 127 / 2
+    reach = x.abs().amax(-1, keepdim=True) / input_steps() / 2
     bound = x.abs().sum(-1, keepdim=True) * steps + reach * weight.abs().sum(1) + 64 * reach * steps
     assert ((found - nn.functional.linear(x, weight, bias)).abs() <= 1.01 * bound).all()
 

@@ -2,6 +2,7 @@
 
 import copy
 import warnings
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -18,7 +19,8 @@ class Int8Linear(nn.Module):
     Each row of x has a scale of its own, its largest value, and the products are sums of integers:
     so a row's result does not depend on the other rows, to the last bit.
 
-    For inference on CPUs: there are no gradients. The relative error is near 1%.
+    For inference on CPUs: there are no gradients. The relative error is near 1%, on processors
+    whose products need inputs of seven bits (:func:`input_steps`) near 2%.
 
     Args:
         weight: W [J, D].
@@ -48,7 +50,8 @@ class Int8Linear(nn.Module):
         flat = x.float().reshape(-1, self.inputs)
         peak = flat.abs().amax(1, keepdim=True).clamp_min_(1e-30)
         unit = (flat / peak).nan_to_num_(0.0)  # A NaN stays in its row, through the peak.
-        found = _PRODUCT(unit, 1 / 127, 128, self._packed).mul_(peak)
+        steps = input_steps()
+        found = _PRODUCT(unit, 1 / steps, steps + 1, self._packed).mul_(peak)
         found = found if self._bias is None else found.add_(self._bias)
         return found.reshape(*x.shape[:-1], self.outputs)
 
@@ -59,6 +62,23 @@ class Int8Linear(nn.Module):
     def extra_repr(self) -> str:
         """Tell the sizes in ``repr``."""
         return f"{self.inputs}, {self.outputs}"
+
+
+@lru_cache(maxsize=1)
+def input_steps() -> int:
+    """Return into how many steps an input is cut from 0 to its largest value: 127, or 63.
+
+    Processors without instructions for sums of four such products add two of them in 16 bits, which
+    overflow: one bit less of the input, and they do not. It is found out by a product.
+    """
+    most = torch.full((1, 8), 127.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ones, zeros = torch.ones(1, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
+        eight = torch.quantize_per_channel(most, ones, zeros, 0, torch.qint8)
+        packed = torch.ops.quantized.linear_prepack(eight, None)
+    product = _PRODUCT(torch.ones(1, 8), 1 / 127, 128, packed).item()
+    return 127 if abs(product - most.sum().item()) < 1 else 63
 
 
 def in_int8(module: Module) -> Module:
