@@ -93,16 +93,14 @@ class _ImageAutoencoder(nn.Module, ABC):
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
         """Return q(z | x, label), batch shape [B], event shape [L], for x [B, C, S, S].
 
-        Raises:
-            ValueError: If there are classes and no label is given.
+        Raises ValueError if there are classes and no label is given.
         """
         return self.q.nodes["z"].distribution([x, *self._label(given, len(x)).values()])
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the mean of p(x | z, label), [B, C, S, S] in [0, 1], for z [B, L].
 
-        Raises:
-            ValueError: If there are classes and no label is given.
+        Raises ValueError if there are classes and no label is given.
         """
         return self.p.nodes["x"].distribution([z, *self._label(given, len(z)).values()]).mean
 

@@ -52,8 +52,7 @@ class TokenChain(nn.Module, ABC):
     def features(self, tokens: Tensor) -> Tensor:
         """Return the features [B, T, D] after each of the tokens [B, T].
 
-        Raises:
-            ValueError: If there are more tokens than the window, or a token outside [0, V).
+        Raises ValueError if there are more tokens than the window, or a token outside [0, V).
         """
 
     @abstractmethod
@@ -163,8 +162,7 @@ class TokenChain(nn.Module, ABC):
     def _checked(self, tokens: Tensor) -> Tensor:
         """Return tokens [B, T] as int64.
 
-        Raises:
-            ValueError: If they are too many for the window, or one lies outside [0, V).
+        Raises ValueError if they are too many for the window, or one lies outside [0, V).
         """
         if tokens.ndim != 2:
             raise ValueError(f"tokens must be [B, T], got {[*tokens.shape]}")

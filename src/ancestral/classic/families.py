@@ -42,9 +42,7 @@ class Family(Protocol):
     def check(self, x: Tensor) -> None:
         """Check that x [B, D] can have come from the family.
 
-        Raises:
-            ValueError: If the shape is not [B, D].
-            DataError: If a value cannot.
+        Raises ValueError if the shape is not [B, D]; DataError if a value cannot.
         """
         ...
 
@@ -64,8 +62,7 @@ class TableFamily(Family, Protocol):
 def check_sizes(states: int, features: int, smoothing: float) -> None:
     """Check what every family takes.
 
-    Raises:
-        ValueError: If there is no state or no column, or the smoothing is negative or not finite.
+    Raises ValueError if there is no state or no column, or the smoothing is negative or not finite.
     """
     for name, value in (("states", states), ("features", features)):
         check_whole(name, value)

@@ -58,8 +58,7 @@ def check_number(
 def check_whole(name: str, value: object, *, least: int = 1) -> None:
     """Check a setting that counts something.
 
-    Raises:
-        ValueError: If it is not a whole number, or too low.
+    Raises ValueError if it is not a whole number, or too low.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
@@ -113,7 +112,8 @@ def non_negative(
 def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | None = None) -> Tensor:
     """Return what is given for a node as one row for each of n, [n, *event].
 
-    This is the one place where rows that are given are counted.
+    This is the one place where rows that are given are counted. Raises ValueError if it has another
+    shape.
 
     Args:
         name: Of the node, for the message.
@@ -121,9 +121,6 @@ def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | Non
         n: Number of rows.
         event_shape: Shape of one value; None where it is not known: a single number is then one
             for all.
-
-    Raises:
-        ValueError: If it has another shape.
 
     Example:
         >>> held_rows("label", 7, 3)

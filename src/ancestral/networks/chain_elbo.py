@@ -178,8 +178,7 @@ def _walked(
 def _inputs(chain: Chain, x: Tensor, given: Mapping[str, Tensor] | None) -> list[Tensor]:
     """Return the inputs of a chain as rows of x.
 
-    Raises:
-        ValueError: If one is missing or has another number of rows.
+    Raises ValueError if one is missing or has another number of rows.
     """
     given = given or {}
     if missing := [name for name in chain.inputs if name not in given]:

@@ -52,7 +52,8 @@ def draw_dag(
 ) -> str:
     """Draw a directed acyclic graph as a standalone SVG that can also stand inside a page.
 
-    Edges run between the layers of the graph and never through a node.
+    Edges run between the layers of the graph and never through a node. Raises ValueError if the
+    graph has a cycle, a name is not a node, or a probability is outside [0, 1].
 
     Args:
         parents: The parents of each node.
@@ -65,10 +66,6 @@ def draw_dag(
 
     Returns:
         SVG text, with its size in pixels and a viewBox.
-
-    Raises:
-        ValueError: If the graph has a cycle, a name is not a node, or a probability is outside
-            [0, 1].
 
     Example:
         >>> draw_dag({"x": ["z"]}, observed=["x"])[:4]

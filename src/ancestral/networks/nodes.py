@@ -60,8 +60,7 @@ def with_event_shape(
 ) -> Distribution:
     """Return a distribution as independent over the end of its batch shape that is the event's.
 
-    Raises:
-        ValueError: If its shape does not end in the event shape; the node is named.
+    Raises ValueError if its shape does not end in the event shape; the node is named.
     """
     extra = len(event_shape) - len(distribution.event_shape)
     whole = distribution.batch_shape + distribution.event_shape

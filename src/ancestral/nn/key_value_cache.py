@@ -176,8 +176,7 @@ class KeyValueCache:
 def checked_counts(counts: Tensor | None, rows: int, steps: int) -> Tensor:
     """Return how many tokens of each row are real, int64 [B] on the CPU.
 
-    Raises:
-        ValueError: If a count lies outside [0, S], or there is not one a row.
+    Raises ValueError if a count lies outside [0, S], or there is not one a row.
     """
     if counts is None:
         return torch.full((rows,), steps)
@@ -192,8 +191,7 @@ def checked_counts(counts: Tensor | None, rows: int, steps: int) -> Tensor:
 def check_rewind(lengths: Tensor, held: Tensor) -> None:
     """Refuse to rewind rows to more tokens than they hold.
 
-    Raises:
-        ValueError: If a length is below 0 or above what is held.
+    Raises ValueError if a length is below 0 or above what is held.
     """
     if lengths.shape != held.shape or bool((lengths.cpu() > held).any() | (lengths < 0).any()):
         raise ValueError(

@@ -56,8 +56,7 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map x [B, C, H, W] to [B, O, 2 H, 2 W].
 
-        Raises:
-            ValueError: If an output size is given: it is always double.
+        Raises ValueError if an output size is given: it is always double.
         """
         if output_size is not None:
             raise ValueError(f"the side is doubled, got output_size {output_size}")

@@ -59,8 +59,7 @@ class Completion:
     ) -> "Completion":
         """Hand the jobs of a request to the engine, all or none.
 
-        Raises:
-            AncestralError: If a job does not fit the model, or the engine is busy or closed.
+        Raises AncestralError if a job does not fit the model, or the engine is busy or closed.
         """
         found = cls(served, asked, metrics, arrived)
         loop = asyncio.get_running_loop()

@@ -113,11 +113,9 @@ class Scheduler:
     def submit(self, job: Job, listen: Listener) -> Ticket:
         """Accept a job; any thread may.
 
-        Raises:
-            BusyError: If all slots and all places of the queue are taken.
-            ClosedError: If no more jobs are taken.
-            DataError: If the prompt is empty, too long, or has an unknown token.
-            ConfigError: If a setting does not fit the model.
+        Raises BusyError if all slots and all places of the queue are taken; ClosedError if no more
+        jobs are taken; DataError if the prompt is empty, too long, or has an unknown token;
+        ConfigError if a setting does not fit the model.
         """
         row = Row.of(job, listen, self._model, room=self._room)
         with self._lock:

@@ -95,10 +95,9 @@ class Served:
     def jobs(self, asked: CompletionRequest) -> list[tuple[Prompt, Job]]:
         """Return what the engine has to do: the choices of the first prompt, of the second ...
 
-        Raises:
-            Refusal: If a limit is passed, something is not supported, or the model is another.
-            ConfigError: If a prompt or a setting does not fit the run.
-            ValueError: If a text is not Unicode.
+        Raises Refusal if a limit is passed, something is not supported, or the model is another;
+        ConfigError if a prompt or a setting does not fit the run; ValueError if a text is not
+        Unicode.
         """
         self.check_model(asked.model)
         _supported(asked)

@@ -132,8 +132,7 @@ class Continuation:
     def take(self, token: int, logits: Tensor) -> Choice:
         """Go on by a token, whatever chose it; ``logits`` [V] are the model's.
 
-        Raises:
-            DivergenceError: If the logits have a nan.
+        Raises DivergenceError if the logits have a nan.
         """
         log_probs = log_probabilities(logits.numpy(), [token])
         self.history.push(token)
@@ -151,8 +150,7 @@ class Continuation:
 def log_probabilities(logits: np.ndarray, tokens: Sequence[int]) -> list[float]:
     """Return the log-probabilities of tokens, nats, given logits [V].
 
-    Raises:
-        DivergenceError: If the logits have a nan, or none is finite.
+    Raises DivergenceError if the logits have a nan, or none is finite.
     """
     peak = logits.max()
     if not np.isfinite(peak):

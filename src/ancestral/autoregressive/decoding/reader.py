@@ -138,9 +138,8 @@ def on_cpu(logits: Tensor) -> Tensor:
 def check_prompts(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> None:
     """Refuse prompts that a model cannot read.
 
-    Raises:
-        DataError: If there is no prompt, or one is empty, longer than the window, or has a token
-            that is not in the vocabulary.
+    Raises DataError if there is no prompt, or one is empty, longer than the window, or has a token
+    that is not in the vocabulary.
     """
     if not prompts:
         raise DataError("prompts must hold at least one prompt, got none")

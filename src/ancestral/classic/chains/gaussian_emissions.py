@@ -297,10 +297,8 @@ def _clusters(
 ) -> tuple[Values, Array]:
     """Set the scale and the means from x [M, D]; return x [M, 1, D] and who belongs where.
 
-    What belongs to a state counts as often as ``counts`` [M] says.
-
-    Raises:
-        DataError: If fewer whole rows are observed than there are states.
+    What belongs to a state counts as often as ``counts`` [M] says. Raises DataError if fewer whole
+    rows are observed than there are states.
     """
     known = ~np.isnan(x).any(axis=1)
     whole, each = x[known], None if counts is None else counts[known]

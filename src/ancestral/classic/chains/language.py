@@ -53,8 +53,7 @@ class LastTokens:
     def rewind(self, lengths: Tensor) -> None:
         """Forget all but the first ``lengths`` [B] tokens of each row.
 
-        Raises:
-            ValueError: If a row is shorter than that.
+        Raises ValueError if a row is shorter than that.
         """
         check_rewind(lengths, self._lengths)
         self._lengths.copy_(lengths)

@@ -68,8 +68,7 @@ def filtered(chain: HiddenChain, emissions: Emissions, tile: Tile) -> Array:
 def best_path(chain: HiddenChain, emissions: Emissions, tile: Tile) -> NDArray[np.int64]:
     """Return the most likely states, [T, n], -1 after a sequence's end.
 
-    Raises:
-        InferenceError: If a sequence is impossible.
+    Raises InferenceError if a sequence is impossible.
     """
     path, score = viterbi(chain, emissions.log_likelihood(tile.x), tile.active)
     _check_possible(score[None], tile)

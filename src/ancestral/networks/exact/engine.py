@@ -62,8 +62,7 @@ class Engine:
     def program(self, question: Question, limit: float) -> Program:
         """Return the compiled program of a question.
 
-        Raises:
-            InferenceError: If it would need more than ``limit`` bytes.
+        Raises InferenceError if it would need more than ``limit`` bytes.
         """
         program = self._programs.get(question)
         if program is not None and not program.stale:
@@ -167,8 +166,7 @@ class Engine:
     ) -> None:
         """Refuse rows of which one is impossible.
 
-        Raises:
-            InferenceError: If so; it names the first such row and its conflict.
+        Raises InferenceError if so; it names the first such row and its conflict.
         """
         impossible = np.flatnonzero(np.isneginf(log_evidence))
         if not len(impossible):
@@ -217,8 +215,7 @@ _ENGINES: WeakKeyDictionary[TableNetwork, Engine] = WeakKeyDictionary()
 def engine_of(network: TableNetwork) -> Engine:
     """Return the engine of a network, with its tables as they are now.
 
-    Raises:
-        CapabilityError: If a node is not a table.
+    Raises CapabilityError if a node is not a table.
     """
     engine = _ENGINES.get(network)
     if engine is None:

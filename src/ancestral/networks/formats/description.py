@@ -127,8 +127,7 @@ class Description:
 def check_writable(network: BayesianNetwork, kind: str) -> None:
     """Refuse a network that is not made of tables.
 
-    Raises:
-        CapabilityError: If a node is not a table, or the network has inputs.
+    Raises CapabilityError if a node is not a table, or the network has inputs.
     """
     if not network.discrete:
         odd = [n for n, node in network.nodes.items() if not isinstance(node.conditional, Table)]

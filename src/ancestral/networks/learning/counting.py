@@ -217,11 +217,7 @@ def fit_tables(
 
 
 def merge(parts: Iterable[Counts]) -> Counts:
-    """Return the sum of counts.
-
-    Raises:
-        ValueError: If there are none, or of different structures.
-    """
+    """Return the sum of counts. Raises ValueError if there are none, or of different structures."""
     total: Counts | None = None
     for part in parts:
         total = part if total is None else total + part

@@ -46,8 +46,7 @@ class Variables:
     def of(cls, columns: Columns, states: Mapping[str, Sequence[str]] | None) -> "Variables":
         """Check the columns; without names the states are "0" to the largest index.
 
-        Raises:
-            DataError: If there is no column or no row, or a value is not a state.
+        Raises DataError if there is no column or no row, or a value is not a state.
         """
         wanted = list(columns if states is None else states)
         limits = {n: np.iinfo(np.int64).max if states is None else len(states[n]) for n in wanted}
