@@ -63,9 +63,7 @@ class _ImageAutoencoder(nn.Module, ABC):
         """
         if self.labels is None:
             raise ValueError("this model has no label, so there are no counts to fit")
-        if counts.shape != (self.classes,) or not counts.sum() > 0:
-            raise ValueError(f"counts must be {self.classes} numbers with a positive sum")
-        self.labels.probabilities.copy_(counts / counts.sum())
+        self.labels.fit_counts(counts)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None

@@ -73,14 +73,14 @@ class DiscreteNetwork(nn.Module):
             parents[child] = (*parents[child], parent)
         kinds = zip(nodes, (*sizes, *(latent or {}).values()), strict=True)
         states = {
-            name: tuple(of if isinstance(of, Sequence) else map(str, range(of)))
-            for name, of in kinds
+            name: tuple(size if isinstance(size, Sequence) else map(str, range(size)))
+            for name, size in kinds
         }
         self.pseudo_count, self.starts = pseudo_count, starts
         self._structure = Structure(parents, states)
         shapes = {name: self._structure.shape(name) for name in nodes}
         self.network = self._structure.network(
-            {name: torch.full(of, 1 / of[-1]).double().numpy() for name, of in shapes.items()}
+            {n: torch.full(shape, 1 / shape[-1]).double().numpy() for n, shape in shapes.items()}
         )
 
     @property

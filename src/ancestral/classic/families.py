@@ -196,10 +196,9 @@ class Bernoullis(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Return the log of the Beta(1 + smoothing, 1 + smoothing) priors, up to a constant."""
-        if not self.smoothing:
-            return self.probabilities.new_zeros(())
-        both = self.probabilities.log() + (-self.probabilities).log1p()
-        return self.smoothing * both.sum()
+        return log_dirichlet(
+            torch.stack((self.probabilities, 1 - self.probabilities)), self.smoothing
+        )
 
     def check(self, x: Tensor) -> None:
         """Check that x is [B, D] of 0 and 1."""
@@ -264,9 +263,7 @@ class Categoricals(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Return the log of the Dirichlet(1 + smoothing) priors, up to a constant."""
-        if not self.smoothing:
-            return self.probabilities.new_zeros(())
-        return self.smoothing * self.probabilities.log().sum()
+        return log_dirichlet(self.probabilities, self.smoothing)
 
     def check(self, x: Tensor) -> None:
         """Check that x is [B, D] of whole numbers below the sizes."""
@@ -338,9 +335,7 @@ class Multinomials(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Return the log of the Dirichlet(1 + smoothing) prior, up to a constant."""
-        if not self.smoothing:
-            return self.probabilities.new_zeros(())
-        return self.smoothing * self.probabilities.log().sum()
+        return log_dirichlet(self.probabilities, self.smoothing)
 
     def check(self, x: Tensor) -> None:
         """Check that x is [B, D] and not negative."""
@@ -366,3 +361,10 @@ def log_product(counts: Tensor, probabilities: Tensor) -> Tensor:
 def shares(counts: Tensor, totals: Tensor, empty: float) -> Tensor:
     """Return counts / totals, and ``empty`` where there is nothing to count."""
     return torch.where(totals > 0, counts / totals.clamp_min(_LEAST_COUNT), empty)
+
+
+def log_dirichlet(probabilities: Tensor, smoothing: float) -> Tensor:
+    """Return the log-density of Dirichlet(1 + smoothing) priors, up to a constant."""
+    if not smoothing:
+        return probabilities.new_zeros(())
+    return smoothing * probabilities.log().sum()

@@ -29,17 +29,9 @@ def to_numpy(values: Values) -> NDArray[Any]:
 def check_number(
     name: str, value: object, *, least: float = 0, above: bool = False, finite: bool = True
 ) -> None:
-    """Check a setting that is a number.
+    """Refuse, by a ValueError, a setting that is no finite number, or below ``least``.
 
-    Args:
-        name: Of the argument, for the message.
-        value: What the caller gave.
-        least: The least number that is allowed.
-        above: Whether it must be above that, and not just at least that.
-        finite: Whether infinity is refused.
-
-    Raises:
-        ValueError: If it is not a number, too low, or not finite.
+    Where ``above``, it must be more than ``least``; without ``finite``, infinity is allowed.
 
     Example:
         >>> check_number("alpha", float("nan"))
@@ -74,17 +66,9 @@ def non_negative(
     some: bool = False,
     error: type[Exception] = ValueError,
 ) -> NDArray[np.float64]:
-    """Return finite numbers of at least 0, float64 [*shape].
+    """Return finite numbers of at least 0, float64 [*shape], or raise ``error``.
 
-    Args:
-        name: Of the argument, for messages.
-        values: A list, an array or a tensor.
-        shape: What it must have.
-        some: Whether one of them must be above 0.
-        error: What to raise.
-
-    Raises:
-        Exception: ``error``, if they are anything else.
+    Where ``some``, one of them must be above 0.
 
     Example:
         >>> non_negative("weights", [1, 0.5], (2,))
@@ -148,16 +132,7 @@ def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | Non
 
 
 def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
-    """Refuse to condition on a node that the model does not have.
-
-    Args:
-        given: What the caller fixes.
-        model: The model's name, for the message.
-        nodes: The nodes that may be given.
-
-    Raises:
-        CapabilityError: If anything else is given; it is named.
-    """
+    """Refuse, by a CapabilityError, to condition a model on what is not one of its ``nodes``."""
     for name in given or {}:
         if name not in nodes:
             takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
+from scipy.optimize import isotonic_regression
+
 from ancestral.networks.dag import DAG
 
 Bend: TypeAlias = tuple[str, str, int]
@@ -183,7 +185,7 @@ def _place(
                 )
                 weights.append(weight or 0.1)
             free = [w - offset for w, offset in zip(wanted, offsets[i], strict=True)]
-            fitted = isotonic(free, weights)
+            fitted = isotonic_regression(free, weights=weights).x.tolist()
             for vertex, value, offset in zip(rows[i], fitted, offsets[i], strict=True):
                 places[vertex] = value + offset
     return places
@@ -192,19 +194,3 @@ def _place(
 def _stiffness(a: Vertex, b: Vertex) -> float:
     """How straight the piece of edge between two vertices wants to be: bends most of all."""
     return (1.0, 2.0, 8.0)[isinstance(a, tuple) + isinstance(b, tuple)]
-
-
-def isotonic(values: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Return the non-decreasing sequence nearest to ``values`` in weighted least squares.
-
-    Source: Ayer et al. 1955, pooling of adjacent violators.
-    """
-    blocks: list[tuple[float, float, int]] = []
-    for value, weight in zip(values, weights, strict=True):
-        mean, total, count = value, weight, 1
-        while blocks and blocks[-1][0] > mean:
-            other, its, many = blocks.pop()
-            mean = (mean * total + other * its) / (total + its)
-            total, count = total + its, count + many
-        blocks.append((mean, total, count))
-    return [mean for mean, _, count in blocks for _ in range(count)]

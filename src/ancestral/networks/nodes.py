@@ -153,6 +153,12 @@ class Table(nn.Module):
             )
         return Rows(self.probabilities[tuple(parent.long() for parent in parents)])
 
+    def fit_counts(self, counts: Tensor) -> None:
+        """Set a root's table to the share of each state, [K]; ValueError if none counts."""
+        if counts.shape != self.probabilities.shape or not counts.sum() > 0:
+            raise ValueError(f"counts must be {len(self.states)} numbers with a positive sum")
+        self.probabilities.copy_(counts / counts.sum())
+
     def extra_repr(self) -> str:
         """Name the states in ``repr``."""
         return f"states={self.states}"

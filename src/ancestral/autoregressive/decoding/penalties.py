@@ -1,4 +1,4 @@
-"""Rules that lower what a sequence holds already. Each takes logits [B, V], and leaves them be."""
+"""Rules that lower what a sequence holds already: logits [B, V] in, new ones out."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -20,9 +20,6 @@ def counted_repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Te
         seen: What the rows hold.
         penalty: gamma, at least 1; 1 changes nothing.
 
-    Returns:
-        New logits, [B, V].
-
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, 3.0]])
         >>> counted_repetition_penalty(logits, Seen.of([[0, 1, 0]]), 2.0)
@@ -43,9 +40,6 @@ def repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
         seen: What the rows hold.
         penalty: theta, at least 1; 1 changes nothing.
 
-    Returns:
-        New logits, [B, V].
-
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, 3.0]])
         >>> repetition_penalty(logits, Seen.of([[0, 1, 0]]), 2.0)
@@ -62,9 +56,6 @@ def frequency_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
         seen: What the rows hold; the prompt does not count.
         penalty: Any number; below 0 repetition is rewarded.
 
-    Returns:
-        New logits, [B, V].
-
     Example:
         >>> frequency_penalty(torch.zeros(1, 3), Seen.of([[0, 1, 1]], prompts=[1]), 0.5)
         tensor([[ 0., -1.,  0.]])
@@ -79,9 +70,6 @@ def presence_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
         logits: [B, V].
         seen: What the rows hold; the prompt does not count.
         penalty: Any number; below 0 repetition is rewarded.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> presence_penalty(torch.zeros(1, 3), Seen.of([[0, 1, 1]], prompts=[1]), 0.5)
@@ -104,9 +92,6 @@ def ngram_penalty(
         logits: [B, V].
         completions: The tokens, for each row.
         penalty: At least 0.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> ngram_penalty(torch.zeros(1, 3), [{1}])

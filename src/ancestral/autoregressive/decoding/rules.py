@@ -1,6 +1,6 @@
 """Rules that sharpen and cut the distribution of the next token.
 
-Each takes logits [B, V] and leaves them be; what a rule excludes gets -inf. They live on the CPU,
+Each takes logits [B, V] and returns new ones; what a rule excludes gets -inf. They live on the CPU,
 where the loop over a vocabulary is cheap beside the model: numpy's partition and sort use the wide
 registers that torch's do not.
 """
@@ -25,12 +25,11 @@ _PEAKED = 100  # A mass of so many times the most probable token is spread over 
 def temperature(logits: Tensor, value: float) -> Tensor:
     """Divide by the temperature; 0 leaves the largest logit alone, the first where several are.
 
+    The maximum of the new logits is 0.
+
     Args:
         logits: [B, V].
         value: T, at least 0 and finite; what rounds to 0 in the type of the logits is 0.
-
-    Returns:
-        New logits, [B, V], their maximum 0.
 
     Example:
         >>> temperature(torch.tensor([[1.0, 3.0, 2.0]]), 0.5)
@@ -60,9 +59,6 @@ def top_k(logits: Tensor, k: int) -> Tensor:
         logits: [B, V].
         k: At least 1; V and more keep all.
 
-    Returns:
-        New logits, [B, V].
-
     Example:
         >>> top_k(torch.tensor([[1.0, 3.0, 2.0, 2.0]]), 2)
         tensor([[-inf, 3., 2., -inf]])
@@ -78,9 +74,6 @@ def top_p(logits: Tensor, p: float) -> Tensor:
     Args:
         logits: [B, V].
         p: In (0, 1]; 1 keeps all.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> top_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.7).exp()
@@ -103,9 +96,6 @@ def min_p(logits: Tensor, share: float) -> Tensor:
         logits: [B, V].
         share: In [0, 1]; 0 keeps all, 1 the most probable and its equals.
 
-    Returns:
-        New logits, [B, V].
-
     Example:
         >>> min_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.5).exp()
         tensor([[0.5000, 0.3000, 0.0000]])
@@ -123,9 +113,6 @@ def typical(logits: Tensor, mass: float) -> Tensor:
     Args:
         logits: [B, V].
         mass: In (0, 1]; 1 keeps all.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> typical(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.3).exp()

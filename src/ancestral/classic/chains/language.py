@@ -12,12 +12,12 @@ from ancestral.classic.chains.ngram import NGram
 from ancestral.classic.chains.smoothing import Smoothing
 from ancestral.networks.dag import DAG
 from ancestral.networks.language import SAMPLED, prompt_of, refuse_given
-from ancestral.nn.key_value_cache import check_rewind, checked_counts
+from ancestral.nn.key_value_cache import RowLengths, checked_counts
 
 _KEPT = 512  # Contexts whose distributions are kept.
 
 
-class LastTokens:
+class LastTokens(RowLengths):
     """All that an n-gram model keeps: the tokens of each row, of which the last matter.
 
     Args:
@@ -30,12 +30,8 @@ class LastTokens:
     """
 
     def __init__(self, tokens: Tensor, lengths: Tensor) -> None:
-        self.tokens, self._lengths = tokens, lengths
-
-    @property
-    def lengths(self) -> Tensor:
-        """Return how many tokens each row holds, int64 [B] on the CPU."""
-        return self._lengths
+        super().__init__(lengths)
+        self.tokens = tokens
 
     def select(self, rows: Tensor) -> "LastTokens":
         """Return a copy of the rows at positions int64 [R], in that order; rows may repeat."""
@@ -49,14 +45,6 @@ class LastTokens:
         """Write all rows of ``other`` over the rows at positions int64 [R]."""
         self.tokens[rows, : other.tokens.shape[1]] = other.tokens
         self._lengths[rows] = other.lengths
-
-    def rewind(self, lengths: Tensor) -> None:
-        """Forget all but the first ``lengths`` [B] tokens of each row.
-
-        Raises ValueError if a row is shorter than that.
-        """
-        check_rewind(lengths, self._lengths)
-        self._lengths.copy_(lengths)
 
 
 class NGramLanguageModel(nn.Module):
@@ -201,8 +189,7 @@ class NGramLanguageModel(nn.Module):
         counts = checked_counts(counts, rows, steps)
         ends = state.lengths + counts
         room = state.tokens.shape[1]
-        if rows and int(ends.max()) > room:
-            raise ValueError(f"a row would hold {int(ends.max())} tokens, the room is {room}")
+        state.check_room(ends, room)
         step = torch.arange(steps)
         row, column = (step < counts[:, None]).nonzero(as_tuple=True)
         state.tokens[row, state.lengths[row] + column] = tokens[row, column]

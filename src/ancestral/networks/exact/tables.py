@@ -37,12 +37,12 @@ class Tables:
             tuple([self.index[parent] for parent in node.parents])
             for node in network.nodes.values()
         ]
-        self.scopes = [(*of, at) for at, of in enumerate(self.parents)]
+        self.scopes = [(*parents, at) for at, parents in enumerate(self.parents)]
         self.families = [sum(1 << v for v in scope) for scope in self.scopes]
         self.ancestors: list[int] = []  # Each with the node itself.
-        for at, of in enumerate(self.parents):
+        for at, parents in enumerate(self.parents):
             above = 1 << at
-            for parent in of:
+            for parent in parents:
                 above |= self.ancestors[parent]
             self.ancestors.append(above)
         self._watched: list[tuple[dict[str, Tensor | None], Tensor, int]] = []

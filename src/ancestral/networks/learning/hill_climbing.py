@@ -55,7 +55,7 @@ def hill_climb(
         >>> import torch
         >>> rows = student_network().sample(5000, generator=torch.Generator().manual_seed(0))
         >>> found = hill_climb(rows)
-        >>> sorted(len(of) for of in found.structure.parents.values())
+        >>> sorted(len(parents) for parents in found.structure.parents.values())
         [0, 1, 1, 2]
     """
     if score not in get_args(Score):

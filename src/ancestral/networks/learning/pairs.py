@@ -76,7 +76,7 @@ class Variables:
 
     def structure(self, parents: Mapping[str, Sequence[str]]) -> Structure:
         """Return the structure with these parents."""
-        return Structure({name: tuple(of) for name, of in parents.items()}, self.states)
+        return Structure({name: tuple(above) for name, above in parents.items()}, self.states)
 
 
 def pair_counts(variables: Variables) -> tuple[Array, NDArray[np.intp]]:
