@@ -50,12 +50,8 @@ PRIORS: dict[str, Callable[[Sequence[int]], nn.Module]] = {
 class AdversarialNetworks(nn.Module, ABC):
     """What the GANs here share: the two networks, the two players, and the draws.
 
-    Args:
-        p: The generative network, whose node ``x`` is a function.
-        q: The critic's network, of one node ``y``.
-        loss: As of :class:`~ancestral.adversarial.game.AdversarialGame`.
-        penalty: As there.
-        updates: As there.
+    The node ``x`` of ``p`` is a function, ``q`` has one node ``y``, the critic; the settings are
+    those of :class:`~ancestral.adversarial.game.AdversarialGame`.
     """
 
     def __init__(

@@ -53,13 +53,9 @@ class _ImageAutoencoder(nn.Module, ABC):
         return {"p": self.joint.graph, "q": self.q.graph}
 
     def fit_labels(self, counts: Tensor) -> None:
-        """Set p(label) to the share of each class, the maximum-likelihood table.
+        """Set p(label) to the share of each class, the maximum-likelihood table, from counts [K].
 
-        Args:
-            counts: Examples of each class, [K], not all 0.
-
-        Raises:
-            ValueError: If there are no classes, or counts has another shape or sums to 0.
+        Raises ValueError if there are no classes, or counts has another shape or sums to 0.
         """
         if self.labels is None:
             raise ValueError("this model has no label, so there are no counts to fit")

@@ -13,15 +13,9 @@ from ancestral.networks.arguments import check_whole, held_rows
 def states_of(name: str, value: object, n: int, states: int, *, given: bool = True) -> Tensor:
     """Return the states of a discrete node, [n], whole and in their range.
 
-    Args:
-        name: Of the node, for the messages.
-        value: One state for all rows, or [n]; of any type that holds whole numbers.
-        n: Number of rows.
-        states: Number of states.
-        given: Whether it is a condition, where one for all will do; else it must be [n].
-
-    Raises:
-        ValueError: If the shape is another, or a value is not a whole number from 0 below states.
+    One state may be ``given`` for all rows, in any type that holds whole numbers; what is not a
+    condition must be [n]. Raises ValueError if the shape is another, or a value is not a whole
+    number from 0 below states.
     """
     if given:
         found = held_rows(name, value, n, ())

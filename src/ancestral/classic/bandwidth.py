@@ -16,19 +16,13 @@ _PAIRS = 8_000_000  # Kernel values in one evaluation of the leave-one-out likel
 
 
 def rule_of_thumb(x: Tensor, rule: Rule) -> float:
-    """Return the bandwidth that would be best for Gaussian data, in data units.
+    """Return the bandwidth that would be best for Gaussian data [N, D], in data units.
 
-    The scale is the root of the mean variance of the columns; for standardised data it is 1.
+    N^(-1/(D+4)) by Scott, (N (D+2) / 4)^(-1/(D+4)) by Silverman, times the root of the mean
+    variance of the columns. Raises DataError if all rows are equal.
 
     Source: Scott 1992, Multivariate Density Estimation, eq. 6.42; Silverman 1986, Density
     Estimation, eq. 4.14.
-
-    Args:
-        x: Data, [N, D].
-        rule: ``"scott"``: N^(-1/(D+4)); ``"silverman"``: (N (D+2) / 4)^(-1/(D+4)).
-
-    Raises:
-        DataError: If all rows are equal, when no width can be inferred.
     """
     n, features = x.shape
     scale = float(x.double().var(dim=0, correction=0).mean().sqrt())
@@ -42,24 +36,14 @@ def rule_of_thumb(x: Tensor, rule: Rule) -> float:
 
 
 def leave_one_out(x: Tensor, *, generator: Generator | None = None) -> float:
-    """Return the bandwidth of highest leave-one-out likelihood, to 1%.
+    """Return the bandwidth of highest leave-one-out likelihood of x [N, D], to 1%, in data units.
 
     Copies of a row are left out with it: repeated rows would otherwise predict each other ever
-    better as the width falls to 0. With many rows, the likelihood is averaged over a random part
-    of them (at least 256, so that one evaluation costs about 8e6 kernels), always against all.
-    The search starts from Scott's rule and half of it.
+    better as the width falls to 0. With many rows, the likelihood is averaged over a random part of
+    them (at least 256, so that one evaluation costs about 8e6 kernels), always against all. Brent's
+    search begins at Scott's rule. Raises DataError if there are not 2 distinct rows.
 
     Source: Habbema, Hermans & van den Broek 1974; Duin 1976 (cross-validated likelihood).
-
-    Args:
-        x: Data, [N, D].
-        generator: Source of the random part; torch's global one if None.
-
-    Returns:
-        The bandwidth, data units.
-
-    Raises:
-        DataError: If there are not 2 distinct rows.
     """
     start = rule_of_thumb(x, "scott")
     distinct = torch.unique(x.double(), dim=0)

@@ -112,16 +112,10 @@ RADIAL: dict[str, Radial] = {
 
 
 def log_radial_mean(kernel: Radial, x: Tensor, data: Tensor, bandwidth: float) -> Tensor:
-    """Return the log of the mean kernel between each point and the data, nats.
+    """Return the log of the mean kernel of width h between points and data, nats, [B].
 
-    Args:
-        kernel: The profile.
-        x: Points, [B, D], float64; gradients flow to them.
-        data: Centres, [N, D], float64.
-        bandwidth: Radius or scale h, > 0, data units.
-
-    Returns:
-        [B]; -inf where no kernel reaches.
+    Points [B, D], to which gradients flow, and centres [N, D] are float64. Where no kernel reaches
+    it is -inf.
     """
     features = data.shape[1]
     normaliser = math.log(len(data)) + kernel.log_mass(features) + features * math.log(bandwidth)

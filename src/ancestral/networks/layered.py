@@ -42,14 +42,10 @@ class Layout:
 
 
 def lay_out(dag: DAG, sizes: Mapping[str, tuple[float, float]]) -> Layout:
-    """Lay a graph out.
+    """Lay a graph out whose nodes need so much room, (across, along) in pixels.
 
     Source: Sugiyama, Tagawa and Toda 1981; the placement by isotonic regression is a least-squares
     form of Gansner et al. 1993, sec. 4.
-
-    Args:
-        dag: The graph.
-        sizes: The room each node needs, (across, along) in pixels.
     """
     layer = assign_layers(dag)
     rows, above, below = _rows(dag, layer)

@@ -66,11 +66,7 @@ class Slots:
 
 
 class RowLengths:
-    """What every state of B rows keeps: how many tokens each row has read.
-
-    Args:
-        lengths: int64 [B] on the CPU.
-    """
+    """What every state of B rows keeps: how many tokens each row has read, int64 [B] on the CPU."""
 
     def __init__(self, lengths: Tensor) -> None:
         self._lengths = lengths

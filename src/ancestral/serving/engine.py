@@ -48,17 +48,9 @@ class Engine:
         return self._scheduler.load
 
     def submit(self, job: Job, listen: Listener) -> Ticket:
-        """Accept a job, and return at once.
+        """Accept a job, and return at once; errors as of :meth:`Scheduler.submit`.
 
-        Args:
-            job: What is asked for.
-            listen: Is told the job's events, in the engine's thread: it must not block.
-
-        Raises:
-            BusyError: If all slots and all places of the queue are taken.
-            ClosedError: If the engine is closing.
-            DataError: If the prompt is empty, too long, or has an unknown token.
-            ConfigError: If a setting does not fit the model.
+        ``listen`` is told the job's events, in the engine's thread: it must not block.
         """
         ticket = self._scheduler.submit(job, listen)
         with self._work:
@@ -68,11 +60,8 @@ class Engine:
     def close(self, *, timeout: float) -> bool:
         """Take no more jobs, finish what was accepted, and end the thread.
 
-        Args:
-            timeout: Seconds after which the jobs that are left fail with a :class:`ClosedError`.
-
-        Returns:
-            Whether all jobs ended by themselves.
+        Jobs that are left after ``timeout`` seconds fail with a :class:`ClosedError`; return
+        whether all ended by themselves.
         """
         self._scheduler.close()
         with self._work:

@@ -64,14 +64,8 @@ def rows_together(model: LanguageModel, rows: int) -> int:
     """Return how many rows a group can have so that none depends on its place and neighbours.
 
     It is measured: products of some sizes sum the first and last rows in another order on some
-    processors or with some numbers of threads.
-
-    Args:
-        model: Reads.
-        rows: How many are wanted.
-
-    Returns:
-        ``rows``, or :data:`MOST` if that many hold where ``rows`` do not, or 1, which always does.
+    processors or with some numbers of threads. Return ``rows``, as many as are wanted, or
+    :data:`MOST` if that many hold where ``rows`` do not, or 1, which always does.
     """
     sizes = [rows, MOST] if rows < MOST else [rows]
     with reading(model):

@@ -78,11 +78,7 @@ class Served:
         return self.writer.model.window
 
     def check_model(self, name: str | None) -> None:
-        """Refuse the name of another model.
-
-        Raises:
-            Refusal: With status 404.
-        """
+        """Refuse the name of another model, with status 404."""
         if name is not None and name != self.name:
             shown = name.encode("ascii", "backslashreplace").decode()[:80]
             raise Refusal(
@@ -133,14 +129,8 @@ class Served:
     def prompt(self, what: str | Sequence[int], *, echo: bool = False) -> Prompt:
         """Read a prompt: text, or ids as they are; BOS stands in front of both.
 
-        Args:
-            what: The text or the ids.
-            echo: Whether its text is needed again.
-
-        Raises:
-            ConfigError: If every word of it is unknown.
-            Refusal: If it is too long, or an id is unknown.
-            ValueError: If the text is not Unicode.
+        Its text is kept for an ``echo``. Raises ConfigError if every word of it is unknown; Refusal
+        if it is too long, or an id is unknown; ValueError if the text is not Unicode.
         """
         bos = self.tokenizer.special.bos
         if isinstance(what, str):

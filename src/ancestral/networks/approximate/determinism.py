@@ -17,8 +17,8 @@ a thousand sweeps."""
 def tied_nodes(network: BayesianNetwork, evidence: Mapping[str, int]) -> list[tuple[str, ...]]:
     """Return the groups of hidden nodes whose common table falls apart under moves of one node.
 
-    Of each table, under the evidence (state indices), the joint states of its hidden nodes that
-    are possible make a graph, with an edge where one node differs. Where it is in several parts, a
+    Of each table, under the evidence (state indices), the joint states of its hidden nodes that are
+    possible make a graph, with an edge where one node differs. Where it is in several parts, a
     chain that draws one node at a time never goes from one to another (where entries are exactly
     0), or hardly ever. It is enough for chains to be shut in, and not needed: several tables can do
     it together. The owner of a table comes first where it is hidden, then its parents.

@@ -13,9 +13,9 @@ from ancestral.networks.approximate.estimate import Estimate, by_state
 class WeightedSums:
     """Running sums of w, w^2, w f, w^2 f, w^2 f^2 for features f of each target.
 
-    The features of a discrete target, whose ``states`` are given by name, are the indicators of
-    its states, those of any other its value. Weights are kept relative to the largest so far, so
-    that none overflows.
+    The features of a discrete target, whose ``states`` are given by name, are the indicators of its
+    states, those of any other its value. Weights are kept relative to the largest so far, so that
+    none overflows.
     """
 
     def __init__(self, states: Mapping[str, tuple[str, ...]]) -> None:

@@ -119,14 +119,9 @@ def read_rows(
 ) -> tuple[list[int], Array]:
     """Check rows of evidence; return the nodes and their states, [nodes, N], -1 where missing.
 
-    Args:
-        tables: The network.
-        given: Columns of state indices.
-        cut: Set of the nodes set by intervention, which can have no column.
-
-    Raises:
-        InferenceError: If a name is unknown or set, a column is not one-dimensional and whole
-            numbers, the lengths differ, there is no column, or a state is out of range.
+    Raises InferenceError if a name is unknown or in the set ``cut`` of nodes set by intervention, a
+    column is not one-dimensional and whole numbers, the lengths differ, there is no column, or a
+    state is out of range.
     """
     nodes = [find(tables, name) for name in given]
     if both := [name for name, node in zip(given, nodes, strict=True) if cut >> node & 1]:
@@ -170,12 +165,8 @@ def by_pattern(rows: Array) -> list[tuple[Array, Array]]:
 def smallest_conflict(items: Sequence[_T], possible: Callable[[Sequence[_T]], bool]) -> list[_T]:
     """Return a subset of ``items`` that is impossible, while all of its own subsets are possible.
 
-    Source: Junker 2004, QuickXplain: preferred explanations and relaxations for
-    over-constrained problems.
-
-    Args:
-        items: Pieces of evidence that are impossible together.
-        possible: Whether some of them are possible together.
+    Source: Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained
+    problems.
     """
 
     def explain(background: list[_T], changed: bool, left: list[_T]) -> list[_T]:

@@ -80,12 +80,7 @@ class Scanner:
         return found
 
     def numbers(self, words: list[str], start: int) -> list[float]:
-        """Return tokens as numbers.
-
-        Args:
-            words: The tokens.
-            start: The place of the first of them, for the error.
-        """
+        """Return tokens as numbers; ``start`` is the place of the first of them, for the error."""
         found: list[float] = []
         try:
             found.extend(map(float, words))

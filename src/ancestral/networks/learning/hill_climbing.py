@@ -136,9 +136,7 @@ class _Climb:
     def best_move(self, seen: Set[bytes], *, losing: bool) -> list[tuple[int, int]]:
         """Return the (child, parent) pairs to toggle for the best move, empty if there is none.
 
-        Args:
-            seen: Graphs that must not come back.
-            losing: Whether a move may lower the score.
+        Graphs ``seen`` must not come back; ``losing`` moves may lower the score.
         """
         gains = self._gains()
         for flat in np.argsort(-gains, axis=None) if losing else [int(gains.argmax())]:

@@ -82,10 +82,9 @@ class Variables:
 def pair_counts(variables: Variables) -> tuple[Array, NDArray[np.intp]]:
     """Count every pair of columns by one product of matrices of indicators.
 
-    Returns:
-        Counts [S, S], where S is the number of all states of all columns, and the first of the
-        S positions of each column, with S at the end, [D + 1]. The counts of columns i and j are
-        the block ``[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]``.
+    Return counts [S, S] of all S states of all columns, and where each column starts among them,
+    with S at the end, [D + 1]: the block ``[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]``
+    has the counts of columns i and j.
     """
     starts = np.cumsum([0, *variables.sizes])
     arrays = list(variables.arrays.values())
