@@ -22,12 +22,6 @@ class DiscretisedLogisticDecoder(nn.Module):
     Args:
         network: Maps the parents' values to [*B, 2 C, S, S]: centres, then log scales.
         levels: Number of grey levels, at least 2.
-
-    Example:
-        >>> import torch
-        >>> decoder = DiscretisedLogisticDecoder(ConvDecoder(3, 2, size=8, widths=(4,)), levels=17)
-        >>> decoder(torch.zeros(5, 3)).event_shape
-        torch.Size([1, 8, 8])
     """
 
     def __init__(self, network: nn.Module, *, levels: int) -> None:
@@ -52,11 +46,6 @@ class BernoulliDecoder(nn.Module):
 
     Args:
         network: Maps the parents' values to logits [*B, C, S, S].
-
-    Example:
-        >>> import torch
-        >>> BernoulliDecoder(ConvDecoder(3, 1, size=8, widths=(4,)))(torch.zeros(5, 3)).event_shape
-        torch.Size([1, 8, 8])
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -121,11 +121,6 @@ class Block(nn.Module):
         parts: What it is made of.
         dropout: Of what is added to the tokens.
         attention_dropout: Of the attention matrices.
-
-    Example:
-        >>> block = Block(GPTShape(width=8, heads=2), GPTParts())
-        >>> block(torch.zeros(2, 5, 8), Sight()).shape
-        torch.Size([2, 5, 8])
     """
 
     def __init__(

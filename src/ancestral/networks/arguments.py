@@ -17,12 +17,7 @@ Values: TypeAlias = "ArrayLike | torch.Tensor"
 
 
 def to_numpy(values: Values) -> NDArray[Any]:
-    """Return values as an array in the processor's memory, wherever they are.
-
-    Example:
-        >>> to_numpy(torch.ones(2, requires_grad=True)).shape
-        (2,)
-    """
+    """Return values as an array in the processor's memory, wherever they are."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
@@ -32,11 +27,6 @@ def check_number(
     """Refuse, by a ValueError, a setting that is no finite number, or below ``least``.
 
     Where ``above``, it must be more than ``least``; without ``finite``, infinity is allowed.
-
-    Example:
-        >>> check_number("alpha", float("nan"))
-        Traceback (most recent call last):
-        ValueError: alpha must be finite, got nan
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} must be a number, got {value!r}")
@@ -69,10 +59,6 @@ def non_negative(
     """Return finite numbers of at least 0, float64 [*shape], or raise ``error``.
 
     Where ``some``, one of them must be above 0.
-
-    Example:
-        >>> non_negative("weights", [1, 0.5], (2,))
-        array([1. , 0.5])
     """
     try:
         array = to_numpy(values)

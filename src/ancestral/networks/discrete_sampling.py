@@ -31,12 +31,6 @@ def sample_tables(
     is seeded from ``generator``: torch's is four times slower.
 
     Source: inversion of the distribution function, Devroye 1986, ch. III.2.
-
-    Example:
-        >>> from ancestral.networks import student_network
-        >>> draws = sample_tables(student_network(), 5, {"x1": torch.ones(5)})
-        >>> draws["x4"].shape
-        torch.Size([5])
     """
     numbers = _numbers(generator)
     steps = _steps(network, fixed)

@@ -66,10 +66,6 @@ def draw_dag(
 
     Returns:
         SVG text, with its size in pixels and a viewBox.
-
-    Example:
-        >>> draw_dag({"x": ["z"]}, observed=["x"])[:4]
-        '<svg'
     """
     dag = DAG(parents)
     values = values or {}

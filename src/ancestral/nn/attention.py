@@ -37,10 +37,6 @@ class AdditiveScore(nn.Module):
 
     Args:
         head_width: Features P of queries and keys.
-
-    Example:
-        >>> AdditiveScore(8)(torch.zeros(2, 4, 5, 8), torch.zeros(2, 4, 7, 8)).shape
-        torch.Size([2, 4, 5, 7])
     """
 
     def __init__(self, head_width: int) -> None:

@@ -23,11 +23,6 @@ class Int8Linear(nn.Module):
     Args:
         weight: W [J, D].
         bias: b [J], or None.
-
-    Example:
-        >>> layer = Int8Linear(torch.eye(4, 8))
-        >>> layer(torch.ones(2, 8)).shape
-        torch.Size([2, 4])
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
@@ -62,12 +57,7 @@ class Int8Linear(nn.Module):
 
 
 def in_int8(module: Module) -> Module:
-    """Return a copy, for inference, with every :class:`torch.nn.Linear` in eight bits.
-
-    Example:
-        >>> in_int8(nn.Sequential(nn.Linear(8, 4), nn.ReLU()))[0]
-        Int8Linear(8, 4)
-    """
+    """Return a copy, for inference, with every :class:`torch.nn.Linear` in eight bits."""
     found = copy.deepcopy(module).eval().requires_grad_(False)
     for parent in list(found.modules()):
         for name, child in list(parent.named_children()):

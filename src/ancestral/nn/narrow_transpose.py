@@ -26,11 +26,6 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
 
     Raises:
         ValueError: If the side would not be doubled.
-
-    Example:
-        >>> layer = NarrowConvTranspose2d(16, 1, kernel_size=4, padding=1)
-        >>> layer(torch.zeros(5, 16, 8, 8)).shape
-        torch.Size([5, 1, 16, 16])
     """
 
     def __init__(

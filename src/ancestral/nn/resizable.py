@@ -17,17 +17,6 @@ def resize_on_load(module: nn.Module, names: Iterable[str]) -> None:
     Args:
         module: Owner of the buffers.
         names: The buffers whose shape depends on the data.
-
-    Example:
-        >>> import torch
-        >>> class Rows(nn.Module):
-        ...     def __init__(self, rows):
-        ...         super().__init__()
-        ...         self.register_buffer("x", torch.zeros(rows, 2))
-        ...         resize_on_load(self, ["x"])
-        >>> empty = Rows(0)
-        >>> empty.load_state_dict(Rows(5).state_dict()), empty.x.shape
-        (<All keys matched successfully>, torch.Size([5, 2]))
     """
     names = tuple(names)
     known = dict(module.named_buffers(recurse=False))

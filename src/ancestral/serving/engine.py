@@ -18,19 +18,6 @@ class Engine:
 
     Raises:
         ConfigError: If a number is out of its range.
-
-    Example:
-        >>> import torch
-        >>> from ancestral.autoregressive.decoding import Decoding
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> engine, heard = Engine(model), []
-        >>> job = Job(prompt=[2, 0], decoding=Decoding.greedy(), max_tokens=2, seed=0)
-        >>> ticket = engine.submit(job, heard.append)
-        >>> engine.close(timeout=60)
-        True
-        >>> [event.token for event in heard[:-1]], heard[-1]
-        ([1, 0], Finished())
     """
 
     def __init__(

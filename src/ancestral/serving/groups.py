@@ -26,13 +26,6 @@ class RowGroup:
         model: Reads.
         rows: How many.
         room: Tokens that a row can hold.
-
-    Example:
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> group = RowGroup(model, 4, room=16)
-        >>> group.read([2, 0]).shape  # The first two rows read.
-        torch.Size([2, 6])
     """
 
     def __init__(self, model: LanguageModel, rows: int, *, room: int) -> None:

@@ -96,12 +96,6 @@ class Assembler:
         stop: Strings before which the text ends.
         offset: Characters that stand before the text.
         tell: Whether log-probabilities are told.
-
-    Example:
-        >>> words = Tokenizer.train(["one two three"], kind="word")
-        >>> text = Assembler(Names(words), stop=["two"])
-        >>> [text.feed(token, 0.0)[0] for token in words.encode("one two")], text.stopped
-        (['one', ' ', ''], True)
     """
 
     def __init__(

@@ -19,11 +19,6 @@ def counted_repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Te
         logits: [B, V].
         seen: What the rows hold.
         penalty: gamma, at least 1; 1 changes nothing.
-
-    Example:
-        >>> logits = torch.tensor([[2.0, -1.0, 3.0]])
-        >>> counted_repetition_penalty(logits, Seen.of([[0, 1, 0]]), 2.0)
-        tensor([[ 0.5000, -2.0000,  3.0000]])
     """
     with np.errstate(over="ignore"):  # gamma ** count may pass the largest number: then -inf, 0.
         return _scale(logits, seen, np.float64(penalty) ** seen.count)
@@ -92,10 +87,6 @@ def ngram_penalty(
         logits: [B, V].
         completions: The tokens, for each row.
         penalty: At least 0.
-
-    Example:
-        >>> ngram_penalty(torch.zeros(1, 3), [{1}])
-        tensor([[0., -inf, 0.]])
     """
     found = logits.numpy().copy()
     for row, tokens in zip(found, completions, strict=True):

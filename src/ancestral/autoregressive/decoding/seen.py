@@ -18,11 +18,6 @@ class Seen:
         token: Its token, [M].
         count: How often the row holds it, the prompt included, [M].
         generated: How often it was generated, [M].
-
-    Example:
-        >>> seen = Seen.of([[4, 2, 4], [1]])
-        >>> seen.row, seen.token, seen.count
-        (array([0, 0, 1]), array([4, 2, 1]), array([2, 1, 1]))
     """
 
     row: Whole
@@ -72,13 +67,6 @@ class History:
         prompt: Tokens that were given.
         exempt: Tokens that are not counted.
         ngram: n of the n-grams to remember, at least 1; none if 0.
-
-    Example:
-        >>> history = History([3, 5, 3], ngram=2).extend([5, 6])
-        >>> history.tokens, history.prompt
-        ([3, 5, 3, 5, 6], 3)
-        >>> sorted(history.push(3).completions)  # 3 5 stands there already.
-        [5]
     """
 
     def __init__(

@@ -38,12 +38,7 @@ _FIT = (
 
 
 def parts_of(model: GPT) -> GPTParts:
-    """Return what a GPT is made of.
-
-    Example:
-        >>> parts_of(GPT(100, parts=GPTParts(tied=True))).tied
-        True
-    """
+    """Return what a GPT is made of."""
     block = cast(Block, model.blocks[0])
     return GPTParts(
         positions="rotary" if model.positions is None else "learned",

@@ -24,13 +24,6 @@ def tied_nodes(network: BayesianNetwork, evidence: Mapping[str, int]) -> list[tu
     it together. The owner of a table comes first where it is hidden, then its parents.
 
     Source: Koller & Friedman 2009, sec. 12.3.4 (irreducibility of Gibbs chains).
-
-    Example:
-        >>> from ancestral.networks import Node, Table
-        >>> copy = Table([[1.0, 0.0], [0.0, 1.0]])
-        >>> pair = [Node("a", Table([0.5, 0.5])), Node("b", copy, parents=("a",))]
-        >>> tied_nodes(BayesianNetwork(pair), {})
-        [('b', 'a')]
     """
     found = []
     for name, node in network.nodes.items():
