@@ -60,19 +60,10 @@ class BernoulliDecoder(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The sizes that an encoder and a decoder of images share.
+    """The sizes that an encoder and a decoder of images share, as in :class:`ImageVAE`.
 
-    Args:
-        channels: Channels C of the images.
-        size: Side S in pixels.
-        classes: Number K of labels; 0 for none.
-        latent: Dimension L of z.
-        width: Channels at the finest resolution; they double with every halving.
-        decoder: How the side is doubled; "book" gives the book's encoder and decoder: three
-            halvings by kernels of 3, ReLU.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+    The book's has three halvings by kernels of 3, and ReLU. Raises ValueError if one is out of its
+    range.
     """
 
     channels: int

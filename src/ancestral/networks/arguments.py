@@ -82,15 +82,8 @@ def non_negative(
 def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | None = None) -> Tensor:
     """Return what is given for a node as one row for each of n, [n, *event].
 
-    This is the one place where rows that are given are counted. Raises ValueError if it has another
-    shape.
-
-    Args:
-        name: Of the node, for the message.
-        value: [n, *event], or one event for all.
-        n: Number of rows.
-        event_shape: Shape of one value; None where it is not known: a single number is then one
-            for all.
+    This is the one place where rows that are given are counted: [n, *event], or one event for all,
+    else a ValueError. Where the event shape is not known (None), a single number is one for all.
 
     Example:
         >>> held_rows("label", 7, 3)

@@ -13,10 +13,6 @@ def prompt_of(n: int, given: Given | None, special: SpecialTokens) -> Tensor:
     """Return what n samples continue, int64 [T]: the ``prompt`` that is given, else BOS.
 
     Raises ValueError if n < 1, the prompt is not [T], or something else is given.
-
-    Example:
-        >>> prompt_of(3, None, SpecialTokens.of(9))
-        tensor([5])
     """
     if n < 1 or (given and set(given) != {"prompt"}):
         raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")

@@ -72,17 +72,10 @@ def with_event_shape(
 
 
 class Rows(Categorical):
-    """States with the probabilities of a table's rows, which are exact zeros where they are 0.
+    """States with the probabilities [*B, K] of a table's rows, exact zeros where they are 0.
 
-    Nothing is normalised again and no logarithm is taken before it is asked for: a chain draws
-    from one at every step.
-
-    Args:
-        probabilities: [*B, states]; each row sums to 1.
-
-    Example:
-        >>> Rows(torch.tensor([0.0, 1.0])).logits
-        tensor([-inf, 0.])
+    Nothing is normalised again and no logarithm is taken before it is asked for: a chain draws from
+    one at every step.
     """
 
     def __init__(self, probabilities: Tensor) -> None:

@@ -19,10 +19,6 @@ class Int8Linear(nn.Module):
     so a row's result does not depend on the other rows, to the last bit.
 
     For inference on CPUs: there are no gradients. The relative error is near 1%.
-
-    Args:
-        weight: W [J, D].
-        bias: b [J], or None.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:

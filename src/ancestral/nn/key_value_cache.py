@@ -79,8 +79,7 @@ class RowLengths:
     def rewind(self, lengths: Tensor) -> None:
         """Forget all but the first ``lengths`` [B] tokens of each row.
 
-        Raises:
-            ValueError: If a row is shorter than that.
+        Raises ValueError if a row is shorter than that.
         """
         held = self._lengths
         if lengths.shape != held.shape or bool((lengths.cpu() > held).any() | (lengths < 0).any()):

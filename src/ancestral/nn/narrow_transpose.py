@@ -16,16 +16,7 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
     for: an image of one channel costs them as much as one of sixteen. Here every tap of the kernel
     is a row of one matrix product, and each of the four phases of the output adds up its taps. The
     gradient is torch's own. Parameters, values and checkpoints are those of the parent class.
-
-    Args:
-        channels_in: Channels of the input.
-        channels_out: Channels of the output, few.
-        kernel_size: Side k of the kernel, at least 2.
-        padding: Padding.
-        output_padding: 0 or 1; with the padding it must double the side.
-
-    Raises:
-        ValueError: If the side would not be doubled.
+    Raises ValueError if kernel and padding would not double the side.
     """
 
     def __init__(

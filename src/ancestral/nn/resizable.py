@@ -8,15 +8,11 @@ from torch import Tensor, nn
 
 
 def resize_on_load(module: nn.Module, names: Iterable[str]) -> None:
-    """Let ``load_state_dict`` change the shape of buffers, as torch alone refuses to.
+    """Let ``load_state_dict`` change the shape of the named buffers, as torch alone refuses to.
 
     A model that keeps its data is built empty and takes the shapes, and the number types, that were
     saved: a freshly constructed model loads what a fitted one has written. Raises ValueError if a
     name is not a buffer of the module.
-
-    Args:
-        module: Owner of the buffers.
-        names: The buffers whose shape depends on the data.
     """
     names = tuple(names)
     known = dict(module.named_buffers(recurse=False))

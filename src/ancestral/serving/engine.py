@@ -8,16 +8,10 @@ from ancestral.serving.scheduler import Scheduler
 
 
 class Engine:
-    """A model that many threads ask: jobs are continued side by side, see :class:`Scheduler`.
+    """A model that many threads ask: jobs are continued side by side.
 
-    Args:
-        model: Reads and predicts; nobody else may use it until the engine is closed.
-        slots: Jobs that can be under way at once, at least 1.
-        queue: Jobs that can wait for a slot, at least 0.
-        room: Tokens that a row can hold, at most the window; the window, or 2,048, if None.
-
-    Raises:
-        ConfigError: If a number is out of its range.
+    Arguments and errors are those of :class:`Scheduler`; nobody else may use the model until the
+    engine is closed.
     """
 
     def __init__(

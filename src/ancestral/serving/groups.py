@@ -21,11 +21,6 @@ class RowGroup:
     The last bits of a row depend on how many rows are multiplied together: so all rows take part,
     in use or not. That they depend neither on which of them it is nor on what the others hold is
     true of most products on most processors; :func:`rows_together` tells.
-
-    Args:
-        model: Reads.
-        rows: How many.
-        room: Tokens that a row can hold.
     """
 
     def __init__(self, model: LanguageModel, rows: int, *, room: int) -> None:

@@ -15,14 +15,10 @@ CHUNK = 64
 
 
 class Prefill:
-    """One row of tokens that a model reads into a state of its own.
+    """One row of tokens, at least one, that a model reads into a state of its own.
 
-    Args:
-        model: Reads.
-        tokens: At least one.
-        goes_on: The row is continued; else the last token is scored and never read.
-        scores: Tell the log-probabilities of the tokens after the first.
-        alternatives: How many of the most probable tokens are told beside each.
+    Where it does not go on, the last token is scored and never read. With ``scores``, the
+    log-probabilities of the tokens after the first are told, and as many ``alternatives``.
     """
 
     def __init__(

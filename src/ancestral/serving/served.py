@@ -47,16 +47,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A run that is served.
+    """A run that is served: its name for clients, and the engine that writes for all who ask.
 
-    Args:
-        name: By which clients ask for it.
-        writer: The run, opened.
-        engine: Writes for all who ask.
-        limits: What is allowed.
-        names: Of the tokens.
-        chance: Source of the seeds of requests that bring none.
-        created: When, in seconds since 1970.
+    The seeds of requests that bring none come from ``chance``; ``created`` is in seconds since
+    1970.
     """
 
     name: str

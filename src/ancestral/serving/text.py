@@ -86,16 +86,10 @@ class Told:
 
 
 class Assembler:
-    """One text that is put together from its tokens.
+    """One text that is put together from its tokens, ``offset`` characters after its beginning.
 
-    What ``feed`` and ``finish`` return adds up to the text before the first stop string. What may
-    still become a stop string, or a character, is held back until it is decided.
-
-    Args:
-        names: Of the tokens; their tokenizer makes the text.
-        stop: Strings before which the text ends.
-        offset: Characters that stand before the text.
-        tell: Whether log-probabilities are told.
+    What ``feed`` and ``finish`` return adds up to the text before the first ``stop`` string. What
+    may still become a stop string, or a character, is held back until it is decided.
     """
 
     def __init__(

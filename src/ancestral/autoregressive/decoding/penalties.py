@@ -14,11 +14,7 @@ def counted_repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Te
     """The book's: divide positive logits by ``penalty ** count``, multiply the others by it.
 
     A token that stands in the row c times, prompt included, loses c times; nothing is ever raised.
-
-    Args:
-        logits: [B, V].
-        seen: What the rows hold.
-        penalty: gamma, at least 1; 1 changes nothing.
+    The penalty is at least 1; 1 changes nothing.
     """
     with np.errstate(over="ignore"):  # gamma ** count may pass the largest number: then -inf, 0.
         return _scale(logits, seen, np.float64(penalty) ** seen.count)
@@ -30,11 +26,6 @@ def repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
     Source: Keskar et al. 2019, CTRL, arXiv:1909.05858, sec. 4.1, with the sign mended as everybody
     does.
 
-    Args:
-        logits: [B, V].
-        seen: What the rows hold.
-        penalty: theta, at least 1; 1 changes nothing.
-
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, 3.0]])
         >>> repetition_penalty(logits, Seen.of([[0, 1, 0]]), 2.0)
@@ -44,12 +35,7 @@ def repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
 
 
 def frequency_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
-    """Subtract ``penalty`` nats for each time that the token was generated.
-
-    Args:
-        logits: [B, V].
-        seen: What the rows hold; the prompt does not count.
-        penalty: Any number; below 0 repetition is rewarded.
+    """Subtract ``penalty`` nats for each time that the token was generated; below 0 it is rewarded.
 
     Example:
         >>> frequency_penalty(torch.zeros(1, 3), Seen.of([[0, 1, 1]], prompts=[1]), 0.5)
@@ -59,12 +45,7 @@ def frequency_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
 
 
 def presence_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
-    """Subtract ``penalty`` nats, once, from the tokens that were generated.
-
-    Args:
-        logits: [B, V].
-        seen: What the rows hold; the prompt does not count.
-        penalty: Any number; below 0 repetition is rewarded.
+    """Subtract ``penalty`` nats, once, from the tokens that were generated; any number.
 
     Example:
         >>> presence_penalty(torch.zeros(1, 3), Seen.of([[0, 1, 1]], prompts=[1]), 0.5)
@@ -78,15 +59,10 @@ def ngram_penalty(
 ) -> Tensor:
     """Subtract ``penalty`` nats from the tokens that would repeat an n-gram; inf forbids them.
 
-    Where every token that was possible would be forbidden, the row is left as it is: a rule of
-    taste does not end a text.
+    They are the ``completions`` of each row. Where every token that was possible would be
+    forbidden, the row is left as it is: a rule of taste does not end a text.
 
     Source: Paulus et al. 2017, arXiv:1705.04304, sec. 2.5, for inf.
-
-    Args:
-        logits: [B, V].
-        completions: The tokens, for each row.
-        penalty: At least 0.
     """
     found = logits.numpy().copy()
     for row, tokens in zip(found, completions, strict=True):

@@ -33,13 +33,7 @@ class Seen:
         prompts: Sequence[int] | None = None,
         exempt: Collection[int] = (),
     ) -> "Seen":
-        """Count whole rows.
-
-        Args:
-            rows: Tokens of each row.
-            prompts: How many of them are its prompt; all if None.
-            exempt: Tokens that are not counted.
-        """
+        """Count whole rows, but for exempt tokens; so many of each are its prompt, all if None."""
         starts = [len(row) for row in rows] if prompts is None else prompts
         return cls.join(
             [
@@ -63,10 +57,7 @@ class Seen:
 class History:
     """The tokens of one row, and what the rules ask of them, brought up to date at each token.
 
-    Args:
-        prompt: Tokens that were given.
-        exempt: Tokens that are not counted.
-        ngram: n of the n-grams to remember, at least 1; none if 0.
+    Tokens that are ``exempt`` are not counted; n-grams are remembered for ``ngram`` of at least 1.
     """
 
     def __init__(

@@ -52,9 +52,7 @@ class _Emissions(nn.Module, ABC):
     def check(self, x: Tensor, *, whole: bool) -> Values:
         """Return x [N, T, D] as float64.
 
-        Raises:
-            ValueError: If x is not [N, T, D].
-            DataError: If a value is infinite.
+        Raises ValueError if x is not [N, T, D]; DataError if a value is infinite.
         """
         del whole
         features = self.event_shape[0]

@@ -18,16 +18,7 @@ _KEPT = 512  # Contexts whose distributions are kept.
 
 
 class LastTokens(RowLengths):
-    """All that an n-gram model keeps: the tokens of each row, of which the last matter.
-
-    Args:
-        tokens: [B, C], -1 where nothing was read.
-        lengths: Tokens that each row has read, int64 [B].
-
-    Example:
-        >>> LastTokens(torch.full((3, 8), -1), torch.zeros(3, dtype=torch.int64)).lengths
-        tensor([0, 0, 0])
-    """
+    """All that an n-gram model keeps: the tokens of each row [B, C], -1 where none was read."""
 
     def __init__(self, tokens: Tensor, lengths: Tensor) -> None:
         super().__init__(lengths)
@@ -182,8 +173,7 @@ class NGramLanguageModel(nn.Module):
     def advance(self, tokens: Tensor, state: LastTokens, *, counts: Tensor | None = None) -> Tensor:
         """Read tokens [B, S]; return the features after each, int64 [B, S, order - 1].
 
-        Raises:
-            ValueError: If a row would hold more tokens than the state has room for.
+        Raises ValueError if a row would hold more tokens than the state has room for.
         """
         rows, steps = tokens.shape
         counts = checked_counts(counts, rows, steps)

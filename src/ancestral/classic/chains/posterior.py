@@ -50,11 +50,7 @@ def expectation(chain: HiddenChain, emissions: Emissions, tile: Tile) -> Expecta
 
 
 def filtered(chain: HiddenChain, emissions: Emissions, tile: Tile) -> Array:
-    """Return p(z_t | x_1..x_t), [K, T, n].
-
-    Raises:
-        InferenceError: If a sequence is impossible.
-    """
+    """Return p(z_t | x_1..x_t), [K, T, n]. Raises InferenceError if a sequence is impossible."""
     likelihood, _ = emissions.likelihood(tile.x)
     states = scaled_filter(chain, likelihood)
     if states is not None:

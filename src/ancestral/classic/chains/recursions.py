@@ -44,11 +44,9 @@ class Expectation:
 def forward(chain: HiddenChain, likelihood: Array) -> tuple[Array, Array]:
     """Return the filtered p(z_t | x_1..x_t) [K, T, n] and the scales p(x_t | x_1..x_t-1) [T, n].
 
-    Source: Rabiner 1989, A tutorial on hidden Markov models, eq. 19-20 and 91-92.
+    ``likelihood`` is p(x_t | z_t), [K, T, n]; 1 where nothing is observed.
 
-    Args:
-        chain: The hidden chain.
-        likelihood: p(x_t | z_t), [K, T, n]; 1 where nothing is observed.
+    Source: Rabiner 1989, A tutorial on hidden Markov models, eq. 19-20 and 91-92.
     """
     alpha = np.empty_like(likelihood)
     scale = np.empty(likelihood.shape[1:])

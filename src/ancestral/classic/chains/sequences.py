@@ -100,12 +100,8 @@ def tiles(
 ) -> Iterator[Tile]:
     """Cut [N, T, ...] into tiles of at most ``most`` numbers in [K, T, n], longest rows first.
 
-    Args:
-        x: Values, missing after each row's end.
-        lengths: Of the rows, [N].
-        states: The number of states K.
-        most: Numbers in one array of a tile; a single sequence may have more.
-        counts: How often each row counts, [N]; None: each once.
+    A single sequence may have more. Values are missing after each row's end; ``counts`` [N] says
+    how often each row counts.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0

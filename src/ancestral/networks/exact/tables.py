@@ -16,13 +16,7 @@ class Tables:
     """Names, states, parents and tables of a discrete network, indexed in topological order.
 
     The arrays are views of the network's buffers; :meth:`current` tells whether a buffer was
-    replaced or written to since.
-
-    Args:
-        network: A network whose nodes are all tables.
-
-    Raises:
-        CapabilityError: If a node is not a table.
+    replaced or written to since. Raises CapabilityError if a node is not a table.
     """
 
     def __init__(self, network: TableNetwork) -> None:

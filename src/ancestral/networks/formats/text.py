@@ -42,8 +42,7 @@ def read_text(path: str | Path) -> str:
 def write_text(text: str, path: str | Path) -> None:
     """Write UTF-8 text, packed if the name ends in ``.gz``; the file is whole or as it was.
 
-    Raises:
-        DataError: If the file cannot be written or a name has no UTF-8 form.
+    Raises DataError if the file cannot be written or a name has no UTF-8 form.
     """
     path = Path(path)
     try:

@@ -32,12 +32,7 @@ MOST_STATES = 2**13
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """Columns whose structure is to be learned.
-
-    Args:
-        arrays: State indices, [N] each.
-        states: Names of the states of each column.
-    """
+    """Columns of state indices, [N] each, to learn a structure of, and their states' names."""
 
     arrays: Mapping[str, NDArray[np.integer]]
     states: Mapping[str, tuple[str, ...]]
