@@ -122,10 +122,7 @@ class ConditionalGAN(AdversarialNetworks):
     ) -> Tensor:
         """Draw label and z from their priors, then x = G(z, label); return n draws, [n, *event].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: May fix ``label``, [n] or a scalar, and ``z``, [n, L] or [L].
-            generator: Source of randomness; torch's global one if None.
+        A ``label``, [n] or a scalar, and ``z``, [n, L] or [L], may be given.
         """
         return self.p.sample(n, given=given, generator=generator)["x"]
 

@@ -162,10 +162,7 @@ class GAN(AdversarialNetworks):
     ) -> Tensor:
         """Draw z from its prior, then x = G(z); return n draws of x, [n, *event].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: May fix ``z``, [n, L] or [L].
-            generator: Source of the latents; torch's global one if None.
+        The latents ``z``, [n, L] or [L], may be given.
         """
         return self.p.sample(n, given=given, generator=generator)["x"]
 

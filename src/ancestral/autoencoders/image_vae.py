@@ -66,10 +66,7 @@ class _ImageAutoencoder(nn.Module, ABC):
     ) -> Tensor:
         """Draw label and z, then x from p(x | z, label), noise included; [n, C, S, S].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``label`` [n] or a scalar, ``z`` [n, L]: held fixed where given.
-            generator: Source of randomness; torch's global one if None.
+        A ``label``, [n] or a scalar, and ``z`` [n, L] may be given.
         """
         return self.joint.sample(n, given=given, generator=generator)["x"]
 

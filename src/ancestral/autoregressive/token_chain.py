@@ -78,11 +78,9 @@ class TokenChain(nn.Module, ABC):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return log p(x) in nats, [B]: of all tokens after the first but BOS and PAD.
 
-        Args:
-            x: Token ids [B, T]: windows that begin with what is given (BOS), with T - 1 tokens at
-                most the model's window. PAD may only follow the last token. What stands after a
-                BOS does not see what stands before it.
-            given: Must be empty.
+        Token ids x [B, T] are windows that begin with what is given (BOS), with T - 1 tokens at
+        most the model's window. PAD may only follow the last token. What stands after a BOS does
+        not see what stands before it.
 
         Raises:
             ValueError: If something is given, or x is too long or holds unknown tokens.
@@ -99,10 +97,7 @@ class TokenChain(nn.Module, ABC):
     ) -> Tensor:
         """Draw n texts token by token from the model's own distribution; PAD follows their EOS.
 
-        Args:
-            n: Number of texts, at least 1.
-            given: ``prompt``, int64 [T] from BOS on, which all of them continue.
-            generator: Source of randomness; torch's global one if None.
+        They may continue a given ``prompt``, int64 [T] from BOS on.
 
         Returns:
             Token ids from BOS on, int64 [n, at most the prompt and 256].

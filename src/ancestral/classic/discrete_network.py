@@ -99,10 +99,8 @@ class DiscreteNetwork(nn.Module):
     ) -> Self:
         """Count the states x [N, D], or fit by EM where something is not known; return self.
 
-        Args:
-            x: States, -1 where missing.
-            given: Nothing.
-            generator: Of the starts of EM; counting is not random.
+        A state is -1 where it is missing. The ``generator`` is that of the starts of EM; counting
+        is not random.
 
         Raises:
             ValueError: If x has another shape.
@@ -129,9 +127,7 @@ class DiscreteNetwork(nn.Module):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the log-probability of what is known of each row, nats, float64 [B].
 
-        Args:
-            x: States [B, D], -1 where missing.
-            given: Nothing.
+        A state of x [B, D] is -1 where it is missing.
 
         Raises:
             ValueError: If x has another shape.
@@ -158,10 +154,7 @@ class DiscreteNetwork(nn.Module):
     ) -> Tensor:
         """Draw rows of states, int64 [n, D]; what is given is conditioned on, exactly.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: States of nodes by name, latent ones too, one for all or [n].
-            generator: Source of randomness; torch's global one if None.
+        States of nodes may be given by name, latent ones too, one for all or [n].
 
         Raises:
             ValueError: If n < 1.

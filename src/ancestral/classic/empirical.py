@@ -85,10 +85,7 @@ class Empirical(nn.Module):
     ) -> Tensor:
         """Draw n training examples with replacement, [n, *event].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``label``, one for all or [n]: draw among the examples that carry it.
-            generator: Source of randomness; torch's global one if None.
+        A ``label`` may be given, one for all or [n]: then among the examples that carry it.
 
         Raises:
             ValueError: If n < 1 or the labels have another shape.

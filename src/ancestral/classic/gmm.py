@@ -207,10 +207,7 @@ class GaussianMixture(nn.Module):
     ) -> Tensor:
         """Draw n points, [n, D], float64, by ancestral sampling: first z, then x.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``z``, to draw from one component: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
+        A component ``z`` may be given, one for all or [n].
 
         Raises:
             ValueError: If n < 1.

@@ -94,10 +94,7 @@ class KDE(nn.Module):
     ) -> Self:
         """Store the examples x [N, D] and choose the bandwidth; return self.
 
-        Args:
-            x: The centres of the kernels, model units.
-            given: Not used: the estimate is of the marginal p(x).
-            generator: Picks the part of large data on which a bandwidth is judged.
+        The ``generator`` picks the part of large data on which a bandwidth is judged.
 
         Raises:
             ValueError: If x is not [N, D].

@@ -164,10 +164,7 @@ class MixtureOf(nn.Module, Generic[F]):
     ) -> Tensor:
         """Draw n examples, [n, D], float64: first z, then x.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``z``, to draw from one component: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
+        A component ``z`` may be given, one for all or [n].
 
         Raises:
             ValueError: If n < 1, or a component is no state.

@@ -137,10 +137,7 @@ class NaiveBayes(nn.Module, Generic[F]):
     ) -> Tensor:
         """Draw n examples, [n, D], float64: first the label, then x.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``label``: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
+        A ``label`` may be given, one for all or [n].
 
         Raises:
             ValueError: If n < 1, or a label is no state.

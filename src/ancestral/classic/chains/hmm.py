@@ -292,11 +292,8 @@ class HMM(nn.Module):
     ) -> Tensor:
         """Draw n sequences, [n, length] or [n, length, D].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: The first states ``z1``, ``z2``, ... may be held fixed: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
-            length: Number of steps, at least 1; the model's own if None.
+        The first states ``z1``, ``z2``, ... may be given: one for all, or [n]. The length is the
+        model's own if None.
 
         Raises:
             ValueError: If n or length is below 1, or what is given is not a state.

@@ -103,9 +103,7 @@ class NGramLanguageModel(nn.Module):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return log p(x) in nats, [B]: of all tokens after the first but BOS and PAD.
 
-        Args:
-            x: Token ids [B, T]; what stands after a BOS does not see what stands before it.
-            given: Must be empty.
+        Of token ids x [B, T], what stands after a BOS does not see what stands before it.
 
         Raises:
             ValueError: If something is given.
@@ -125,10 +123,7 @@ class NGramLanguageModel(nn.Module):
     ) -> Tensor:
         """Draw n texts; PAD follows their EOS.
 
-        Args:
-            n: Number of texts, at least 1.
-            given: ``prompt``, int64 [T] from BOS on, which all of them continue.
-            generator: Source of randomness; torch's global one if None.
+        They may continue a given ``prompt``, int64 [T] from BOS on.
 
         Returns:
             Token ids from BOS on, int64 [n, the prompt and 256].

@@ -115,11 +115,8 @@ class MarkovChain(nn.Module):
     ) -> Self:
         """Set every table to its normalised counts plus ``alpha``; return self.
 
-        Args:
-            x: States, 0 to S - 1, [N, T]; what stands after a sequence's end is not read.
-            given: Not used: the chain is of the marginal p(x).
-            lengths: Number of steps of each sequence, [N]; T for all if None.
-            generator: Not used: counting needs no chance.
+        The states x [N, T] are 0 to S - 1; what stands after a sequence's end is not read. It has T
+        steps, or as many as ``lengths`` [N] says.
 
         Raises:
             ValueError: If x or lengths has another shape.

@@ -112,11 +112,8 @@ class NGram(nn.Module):
     ) -> Self:
         """Count and smooth; return self.
 
-        Args:
-            x: Tokens: one sequence [T], padded ones [N, T] with lengths, or a list of [T_i].
-            given: Not used: the model is of the marginal p(x).
-            lengths: Number of tokens of each row of x [N, T], [N]; T for all if None.
-            generator: Not used: counting needs no chance.
+        The tokens are one sequence [T], padded ones [N, T] with ``lengths`` [N] where they differ,
+        or a list of [T_i].
 
         Raises:
             ValueError: If x has another shape.
