@@ -85,12 +85,3 @@ def _subtract(logits: Tensor, seen: Seen, amount: np.ndarray) -> Tensor:
     array = logits.numpy().copy()
     array[seen.row, seen.token] -= amount.astype(array.dtype)
     return torch.from_numpy(array)
-
-
-__all__ = [
-    "counted_repetition_penalty",
-    "frequency_penalty",
-    "ngram_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-]
