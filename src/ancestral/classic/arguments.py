@@ -7,7 +7,7 @@ import torch
 from torch import Size, Tensor
 
 from ancestral.errors import CapabilityError, ConfigError, DataError, InferenceError
-from ancestral.networks.arguments import check_whole, held_rows
+from ancestral.networks.arguments import held_rows
 
 
 def states_of(name: str, value: object, n: int, states: int, *, given: bool = True) -> Tensor:
@@ -117,11 +117,6 @@ def check_event(x: Tensor, event_shape: Sequence[int]) -> None:
     if x.shape[1:] != Size(event_shape) or x.ndim == 0:
         wanted = ("B", *event_shape)
         raise ValueError(f"x must have shape [{', '.join(map(str, wanted))}], got {list(x.shape)}")
-
-
-def check_count(n: int) -> None:
-    """Check a number of draws. Raises ValueError if it is not a whole number of at least 1."""
-    check_whole("n", n)
 
 
 def check_fitted(rows: Tensor, model: str) -> None:

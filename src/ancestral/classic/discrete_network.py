@@ -7,9 +7,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count, check_event, check_examples
+from ancestral.classic.arguments import check_event, check_examples
 from ancestral.errors import DataError
-from ancestral.networks.arguments import refuse_unknown
+from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.networks.exact import Inference
 from ancestral.networks.learning import Structure, fit_em, fit_tables
@@ -161,7 +161,7 @@ class DiscreteNetwork(nn.Module):
             CapabilityError: If what is given is not a node.
             InferenceError: If what is given is impossible.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "a discrete network", (*self.names, *self.latent))
         draws = self.network.sample(n, given=given, generator=generator)
         return torch.stack([draws[name] for name in self.names], dim=1)

@@ -8,13 +8,12 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
-    check_count,
     check_event,
     check_examples,
     check_fitted,
 )
 from ancestral.errors import CapabilityError
-from ancestral.networks.arguments import held_rows, refuse_unknown
+from ancestral.networks.arguments import check_whole, held_rows, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.nn.resizable import resize_on_load
 
@@ -91,7 +90,7 @@ class Empirical(nn.Module):
             ValueError: If n < 1 or the labels have another shape.
             CapabilityError: If not fitted, if anything else is given, or no example has a label.
         """
-        check_count(n)
+        check_whole("n", n)
         check_fitted(self.data, "empirical")
         refuse_unknown(given, "empirical", ["label"] if len(self.labels) else [])
         if not given:

@@ -8,7 +8,6 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
-    check_count,
     check_event,
     check_examples,
     check_fitted,
@@ -152,7 +151,7 @@ class KDE(nn.Module):
             ValueError: If n < 1.
             CapabilityError: If not fitted, or anything is given.
         """
-        check_count(n)
+        check_whole("n", n)
         check_fitted(self.data, "kde")
         refuse_unknown(given, "kde")
         device = self.data.device

@@ -11,7 +11,6 @@ from torch.distributions import Categorical
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
     check_components,
-    check_count,
     check_examples,
     check_possible,
     counted_rows,
@@ -170,7 +169,7 @@ class MixtureOf(nn.Module, Generic[F]):
             ValueError: If n < 1, or a component is no state.
             CapabilityError: If anything but ``z`` is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "a mixture", ["z"])
         if given:
             z = self._components(given, n)

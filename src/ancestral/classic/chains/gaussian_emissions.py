@@ -12,12 +12,11 @@ from torch import Generator, Tensor, nn
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import Values, device_of, normals
 from ancestral.classic.gaussians import Gaussians
-from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
+from ancestral.classic.seeding import cluster_centres, nearest_centre
 from ancestral.errors import DataError
 from ancestral.networks.arguments import check_whole, to_numpy
 
 _LOG_2PI = math.log(2 * math.pi)
-_KMEANS_ROUNDS = 10
 
 
 class _Emissions(nn.Module, ABC):
@@ -300,8 +299,7 @@ def _clusters(
     mean, scale = to_numpy(emissions.means[0]), to_numpy(emissions.scale)
     scaled = torch.from_numpy((whole - mean) / scale).to(device_of(generator))
     weights = None if each is None else torch.from_numpy(each).to(scaled)
-    seeds = kmeans_plus_plus(scaled, emissions.states, weights=weights, generator=generator)
-    centres = kmeans(scaled, seeds, rounds=_KMEANS_ROUNDS, weights=weights)
+    centres = cluster_centres(scaled, emissions.states, weights=weights, generator=generator)
     emissions.means.copy_(torch.from_numpy(to_numpy(centres) * scale + mean))
     cluster = to_numpy(nearest_centre(scaled, centres))
     belongs = (cluster == np.arange(emissions.states)[:, None]).astype(np.float64)

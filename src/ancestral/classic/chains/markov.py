@@ -10,7 +10,6 @@ from scipy.sparse.csgraph import connected_components
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import (
     check_lengths,
@@ -172,7 +171,7 @@ class MarkovChain(nn.Module):
             ValueError: If n or length is below 1.
             CapabilityError: If anything is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "a Markov chain")
         length = self.length if length is None else length
         check_whole("length", length)

@@ -10,7 +10,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count
 from ancestral.classic.chains.counts import Stream, Whole, continuations, count, find, stream, taken
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import check_states, uniforms
@@ -258,7 +257,7 @@ class NGram(nn.Module):
             ValueError: If n or length is below 1.
             CapabilityError: If the model is not fitted, or anything is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "an n-gram model")
         length = self.length if length is None else length
         check_whole("length", length)
