@@ -79,7 +79,10 @@ class Samples(Protocol, metaclass=_Checked):
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
-        """Return n draws, [n, *event]."""
+        """Return n draws, at least 1, [n, *event]; what is given is held fixed.
+
+        In every model the generator is torch's global one if None.
+        """
         ...
 
 

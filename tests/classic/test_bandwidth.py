@@ -1,10 +1,8 @@
-import math
-
 import pytest
 import torch
 
 from ancestral.classic import bandwidth
-from ancestral.classic.bandwidth import leave_one_out, maximise, rule_of_thumb
+from ancestral.classic.bandwidth import leave_one_out, rule_of_thumb
 from ancestral.classic.kernels import log_kernel_mean
 from ancestral.errors import DataError
 
@@ -63,9 +61,3 @@ def test_many_rows_are_judged_by_a_part(monkeypatch: pytest.MonkeyPatch) -> None
 def test_equal_rows_are_refused() -> None:
     with pytest.raises(DataError, match="at least 2 distinct rows, got 4"):
         leave_one_out(torch.ones(4, 2))
-
-
-@pytest.mark.parametrize("start", [-9.0, 0.9, 1.0, 1.7, 30.0])
-def test_maximise_walks_uphill_from_either_side(start: float) -> None:
-    found = maximise(lambda t: -math.cosh(t - 1), start, step=math.log(2), tolerance=1e-3)
-    assert found == pytest.approx(1, abs=1e-3)

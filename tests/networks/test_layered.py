@@ -8,7 +8,6 @@ from ancestral.networks.layered import (
     GAP_ACROSS,
     assign_layers,
     count_crossings,
-    isotonic,
     lay_out,
 )
 
@@ -70,12 +69,6 @@ def test_a_diamond_is_symmetric() -> None:
     across = lay_out(dag, dict.fromkeys(dag.names, (40.0, 40.0))).across
     assert across["x1"] == pytest.approx(across["x4"])
     assert across["x1"] == pytest.approx((across["x2"] + across["x3"]) / 2)
-
-
-def test_isotonic_is_the_weighted_least_squares_projection() -> None:
-    assert isotonic([1, 2, 3], [1, 1, 1]) == [1, 2, 3]
-    # The two violators pool at (3 * 1 + 1 * 3) / 4 = 1.5.
-    assert isotonic([0, 3, 1, 5], [1, 1, 3, 1]) == [0, 1.5, 1.5, 5]
 
 
 def test_a_graph_without_nodes_has_no_extent() -> None:

@@ -1,19 +1,17 @@
 """The conditional GAN: the same network with one more parent, the class label."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Generator, Size, Tensor, nn
 from torch.nn.functional import one_hot
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
-from ancestral.adversarial.initialise import rescale
-from ancestral.capabilities import Batch, Given, Player
+from ancestral.adversarial.game import GeneratorLoss
+from ancestral.adversarial.gan import AdversarialNetworks
+from ancestral.capabilities import Batch, Given
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Deterministic, Node, StandardNormal, Table
-from ancestral.networks.sampling import draw
 from ancestral.nn import MLP
 
 
@@ -45,7 +43,7 @@ class WithLabel(nn.Module):
         return output if self.event_shape is None else output.unflatten(1, self.event_shape)
 
 
-class ConditionalGAN(nn.Module):
+class ConditionalGAN(AdversarialNetworks):
     """A GAN of fully connected layers whose generator and critic also see the class label.
 
     ``p = {label, z, x | z, label}`` with z independent of the label and x a function of both;
@@ -84,7 +82,6 @@ class ConditionalGAN(nn.Module):
         penalty: float = 0.05,
         updates: tuple[int, int] = (1, 1),
     ) -> None:
-        super().__init__()
         if classes < 1:
             raise ValueError(f"classes must be at least 1, got {classes}")
         if latent < 1:
@@ -97,42 +94,17 @@ class ConditionalGAN(nn.Module):
             shape.numel() + classes, 1, hidden=hidden[::-1], activation=lambda: nn.LeakyReLU(0.2)
         )
         critic = Critic(WithLabel(judge, classes=classes))
-        self.classes = classes
         labels = Table(torch.full((classes,), 1 / classes, dtype=torch.float64))
-        self.p = BayesianNetwork(
+        p = BayesianNetwork(
             [
                 Node("label", labels),
                 Node("z", StandardNormal((latent,)), (), (latent,)),
                 Node("x", Deterministic(generator), ("z", "label"), shape),
             ]
         )
-        self.q = BayesianNetwork([Node("y", critic, ("x", "label"))])
-        rescale(generator, gain=1.0)
-        rescale(critic, gain=2.0)
-        # A tuple, so that p and q stay the only owners of the weights.
-        self._networks = (generator, critic)
-        self.game = AdversarialGame(
-            generate=self._generate,
-            judge=self._judge,
-            loss=loss,
-            penalty=penalty,
-            updates=updates,
-        )
-
-    @property
-    def generator(self) -> nn.Module:
-        """The generator alone: z [B, L] and label [B] -> x [B, *event]."""
-        return self._networks[0]
-
-    @property
-    def critic(self) -> Critic:
-        """The critic: x [B, *event] and label [B] -> Bernoulli(y), y = 1 for real and matching."""
-        return self._networks[1]
-
-    @property
-    def graph(self) -> Mapping[str, DAG]:
-        """The network of the model and the one of the critic."""
-        return {"p": self.p.graph, "q": self.q.graph}
+        q = BayesianNetwork([Node("y", critic, ("x", "label"))])
+        super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
+        self.classes = classes
 
     def fit_labels(self, counts: Tensor) -> None:
         """Set p(label) to the share of each class, the maximum-likelihood table.
@@ -143,30 +115,19 @@ class ConditionalGAN(nn.Module):
         Raises:
             ValueError: If counts has another shape or sums to 0.
         """
-        if counts.shape != (self.classes,) or not counts.sum() > 0:
-            raise ValueError(f"counts must be {self.classes} numbers with a positive sum")
-        self.p.table("label").probabilities.copy_(counts / counts.sum())
+        self.p.table("label").fit_counts(counts)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Draw label and z from their priors, then x = G(z, label); return n draws, [n, *event].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: May fix ``label``, [n] or a scalar, and ``z``, [n, L] or [L].
-            generator: Source of randomness; torch's global one if None.
+        A ``label``, [n] or a scalar, and ``z``, [n, L] or [L], may be given.
         """
         return self.p.sample(n, given=given, generator=generator)["x"]
 
-    def players(self) -> Sequence[Player]:
-        """Return the critic, then the generator; batches give ``label`` [B]."""
-        return self.game.players(self.generator, self.critic)
-
     def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
-        prior = self.p.nodes["z"].distribution(())
-        z = draw(prior, (len(batch.x),), generator)
-        return self.generator(z, batch.given["label"])
+        return self.generator(self._latents(batch, generator), batch.given["label"])
 
     def _judge(self, batch: Batch) -> Tensor:
         return self.critic.logits(batch.x, batch.given["label"])

@@ -1,7 +1,8 @@
 """The generative adversarial network: a sampler learned against a critic, without a density."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Generator, Size, Tensor, nn
@@ -46,7 +47,64 @@ PRIORS: dict[str, Callable[[Sequence[int]], nn.Module]] = {
 }
 
 
-class GAN(nn.Module):
+class AdversarialNetworks(nn.Module, ABC):
+    """What the GANs here share: the two networks, the two players, and the draws.
+
+    The node ``x`` of ``p`` is a function, ``q`` has one node ``y``, the critic; the settings are
+    those of :class:`~ancestral.adversarial.game.AdversarialGame`.
+    """
+
+    def __init__(
+        self,
+        p: BayesianNetwork,
+        q: BayesianNetwork,
+        *,
+        loss: GeneratorLoss,
+        penalty: float,
+        updates: tuple[int, int],
+    ) -> None:
+        super().__init__()
+        self.p, self.q = p, q
+        rescale(self.generator, gain=1.0)
+        rescale(self.critic, gain=2.0)
+        self.game = AdversarialGame(
+            generate=self._generate,
+            judge=self._judge,
+            loss=loss,
+            penalty=penalty,
+            updates=updates,
+        )
+
+    @property
+    def generator(self) -> nn.Module:
+        """The generator alone, z [B, L] -> x [B, *event]: it holds none of the critic's weights."""
+        return cast(nn.Module, self.p.nodes["x"].conditional.function)
+
+    @property
+    def critic(self) -> Critic:
+        """The critic: x [B, *event] -> Bernoulli(y), y = 1 for real."""
+        return cast(Critic, self.q.nodes["y"].conditional)
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The network of the model and the one of the critic."""
+        return {"p": self.p.graph, "q": self.q.graph}
+
+    def players(self) -> Sequence[Player]:
+        """Return the critic, then the generator."""
+        return self.game.players(self.generator, self.critic)
+
+    def _latents(self, batch: Batch, generator: Generator | None) -> Tensor:
+        return draw(self.p.nodes["z"].distribution(()), (len(batch.x),), generator)
+
+    @abstractmethod
+    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor: ...
+
+    @abstractmethod
+    def _judge(self, batch: Batch) -> Tensor: ...
+
+
+class GAN(AdversarialNetworks):
     """A generative adversarial network of fully connected layers.
 
     Two Bayesian networks. ``p = {z, x | z}``: latents z are drawn from a simple prior and x is a
@@ -88,7 +146,6 @@ class GAN(nn.Module):
         penalty: float = 0.05,
         updates: tuple[int, int] = (1, 1),
     ) -> None:
-        super().__init__()
         if latent < 1:
             raise ValueError(f"latent must be at least 1, got {latent}")
         if prior not in PRIORS:
@@ -96,54 +153,21 @@ class GAN(nn.Module):
         shape = Size((features,) if isinstance(features, int) else features)
         generator, critic = _generator(latent, shape, hidden), _critic(shape, hidden[::-1])
         x_given_z = Node("x", Deterministic(generator), ("z",), shape)
-        self.p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
-        self.q = BayesianNetwork([Node("y", critic, ("x",))])
-        rescale(generator, gain=1.0)
-        rescale(critic, gain=2.0)
-        # A tuple, so that p and q stay the only owners of the weights.
-        self._networks = (generator, critic)
-        self.game = AdversarialGame(
-            generate=self._generate,
-            judge=self._judge,
-            loss=loss,
-            penalty=penalty,
-            updates=updates,
-        )
-
-    @property
-    def generator(self) -> nn.Module:
-        """The generator alone: z [B, L] -> x [B, *event]. It holds none of the critic's weights."""
-        return self._networks[0]
-
-    @property
-    def critic(self) -> Critic:
-        """The critic: x [B, *event] -> Bernoulli(y), y = 1 for real."""
-        return self._networks[1]
-
-    @property
-    def graph(self) -> Mapping[str, DAG]:
-        """The network of the model and the one of the critic."""
-        return {"p": self.p.graph, "q": self.q.graph}
+        p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
+        q = BayesianNetwork([Node("y", critic, ("x",))])
+        super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Draw z from its prior, then x = G(z); return n draws of x, [n, *event].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: May fix ``z``, [n, L] or [L].
-            generator: Source of the latents; torch's global one if None.
+        The latents ``z``, [n, L] or [L], may be given.
         """
         return self.p.sample(n, given=given, generator=generator)["x"]
 
-    def players(self) -> Sequence[Player]:
-        """Return the critic, then the generator."""
-        return self.game.players(self.generator, self.critic)
-
     def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
-        prior = self.p.nodes["z"].distribution(())
-        return self.generator(draw(prior, (len(batch.x),), generator))
+        return self.generator(self._latents(batch, generator))
 
     def _judge(self, batch: Batch) -> Tensor:
         return self.critic.logits(batch.x)

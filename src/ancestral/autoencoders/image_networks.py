@@ -22,12 +22,6 @@ class DiscretisedLogisticDecoder(nn.Module):
     Args:
         network: Maps the parents' values to [*B, 2 C, S, S]: centres, then log scales.
         levels: Number of grey levels, at least 2.
-
-    Example:
-        >>> import torch
-        >>> decoder = DiscretisedLogisticDecoder(ConvDecoder(3, 2, size=8, widths=(4,)), levels=17)
-        >>> decoder(torch.zeros(5, 3)).event_shape
-        torch.Size([1, 8, 8])
     """
 
     def __init__(self, network: nn.Module, *, levels: int) -> None:
@@ -52,11 +46,6 @@ class BernoulliDecoder(nn.Module):
 
     Args:
         network: Maps the parents' values to logits [*B, C, S, S].
-
-    Example:
-        >>> import torch
-        >>> BernoulliDecoder(ConvDecoder(3, 1, size=8, widths=(4,)))(torch.zeros(5, 3)).event_shape
-        torch.Size([1, 8, 8])
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -71,19 +60,10 @@ class BernoulliDecoder(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The sizes that an encoder and a decoder of images share.
+    """The sizes that an encoder and a decoder of images share, as in :class:`ImageVAE`.
 
-    Args:
-        channels: Channels C of the images.
-        size: Side S in pixels.
-        classes: Number K of labels; 0 for none.
-        latent: Dimension L of z.
-        width: Channels at the finest resolution; they double with every halving.
-        decoder: How the side is doubled; "book" gives the book's encoder and decoder: three
-            halvings by kernels of 3, ReLU.
-
-    Raises:
-        ValueError: If an argument is out of its range.
+    The book's has three halvings by kernels of 3, and ReLU. Raises ValueError if one is out of its
+    range.
     """
 
     channels: int

@@ -53,29 +53,20 @@ class _ImageAutoencoder(nn.Module, ABC):
         return {"p": self.joint.graph, "q": self.q.graph}
 
     def fit_labels(self, counts: Tensor) -> None:
-        """Set p(label) to the share of each class, the maximum-likelihood table.
+        """Set p(label) to the share of each class, the maximum-likelihood table, from counts [K].
 
-        Args:
-            counts: Examples of each class, [K], not all 0.
-
-        Raises:
-            ValueError: If there are no classes, or counts has another shape or sums to 0.
+        Raises ValueError if there are no classes, or counts has another shape or sums to 0.
         """
         if self.labels is None:
             raise ValueError("this model has no label, so there are no counts to fit")
-        if counts.shape != (self.classes,) or not counts.sum() > 0:
-            raise ValueError(f"counts must be {self.classes} numbers with a positive sum")
-        self.labels.probabilities.copy_(counts / counts.sum())
+        self.labels.fit_counts(counts)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Draw label and z, then x from p(x | z, label), noise included; [n, C, S, S].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``label`` [n] or a scalar, ``z`` [n, L]: held fixed where given.
-            generator: Source of randomness; torch's global one if None.
+        A ``label``, [n] or a scalar, and ``z`` [n, L] may be given.
         """
         return self.joint.sample(n, given=given, generator=generator)["x"]
 
@@ -93,16 +84,14 @@ class _ImageAutoencoder(nn.Module, ABC):
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
         """Return q(z | x, label), batch shape [B], event shape [L], for x [B, C, S, S].
 
-        Raises:
-            ValueError: If there are classes and no label is given.
+        Raises ValueError if there are classes and no label is given.
         """
         return self.q.nodes["z"].distribution([x, *self._label(given, len(x)).values()])
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the mean of p(x | z, label), [B, C, S, S] in [0, 1], for z [B, L].
 
-        Raises:
-            ValueError: If there are classes and no label is given.
+        Raises ValueError if there are classes and no label is given.
         """
         return self.p.nodes["x"].distribution([z, *self._label(given, len(z)).values()]).mean
 

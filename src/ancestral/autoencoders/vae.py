@@ -95,10 +95,7 @@ class VAE(nn.Module):
     ) -> Tensor:
         """Draw z, then x from p(x | z), noise included; [n, D].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``z`` [n, L] may be held fixed.
-            generator: Source of randomness; torch's global one if None.
+        The latents ``z`` [n, L] may be given.
         """
         return self.p.sample(n, given=given, generator=generator)["x"]
 

@@ -121,11 +121,6 @@ class Block(nn.Module):
         parts: What it is made of.
         dropout: Of what is added to the tokens.
         attention_dropout: Of the attention matrices.
-
-    Example:
-        >>> block = Block(GPTShape(width=8, heads=2), GPTParts())
-        >>> block(torch.zeros(2, 5, 8), Sight()).shape
-        torch.Size([2, 5, 8])
     """
 
     def __init__(
@@ -279,18 +274,9 @@ class GPT(TokenChain):
     ) -> Tensor:
         """Read tokens [B, S] into the state, and return the features after each, [B, S, D].
 
-        No gradient flows through a state.
-
-        Args:
-            tokens: One document a row: a BOS does not begin a new one here.
-            state: Of B rows; it is changed.
-            counts: How many of each row's S tokens are real, int64 [B], from 0 to S; the others,
-                at the end, are neither read nor counted. All if None. If given, each row looks at
-                its own keys by itself, so that its bits do not depend on how long others are.
-
-        Raises:
-            ValueError: If a row would hold more tokens than the state has room for, or a token
-                lies outside [0, V).
+        As :class:`~ancestral.capabilities.LanguageModel` says; no gradient flows through a state.
+        If ``counts`` is given, each row looks at its own keys by itself, so that its bits do not
+        depend on how long others are.
         """
         tokens = self._checked(tokens)
         if len(tokens) != len(state.lengths):

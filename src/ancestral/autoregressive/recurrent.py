@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ancestral.autoregressive.token_chain import Objective, TokenChain
-from ancestral.nn.key_value_cache import check_rewind, checked_counts
+from ancestral.nn.key_value_cache import RowLengths, checked_counts
 
 Cell: TypeAlias = Literal["elman", "gru", "lstm"]
 """``elman``: ``h_t = tanh(A x_t + B h_{t-1} + d)``; ``gru`` and ``lstm`` have gates."""
@@ -18,7 +18,7 @@ _CELLS: dict[str, type[nn.RNN | nn.GRU | nn.LSTM]] = {
 }
 
 
-class RecurrentState:
+class RecurrentState(RowLengths):
     """What B rows carried after each of their tokens: so any of them can be gone back to.
 
     Args:
@@ -33,12 +33,8 @@ class RecurrentState:
     """
 
     def __init__(self, data: Tensor, lengths: Tensor) -> None:
-        self.data, self._lengths = data, lengths
-
-    @property
-    def lengths(self) -> Tensor:
-        """Return how many tokens each row holds, int64 [B] on the CPU."""
-        return self._lengths
+        super().__init__(lengths)
+        self.data = data
 
     @property
     def room(self) -> int:
@@ -81,21 +77,11 @@ class RecurrentState:
         Raises:
             ValueError: If a row of ``other`` is longer than this state has room for.
         """
+        self.check_room(other.lengths, self.room)
         used = int(other.lengths.max()) if len(other.lengths) else 0
-        if used > self.room:
-            raise ValueError(f"a row holds {used} tokens, and the state has room for {self.room}")
         where = rows.to(self.data.device)
         self.data[:, :, where, : used + 1] = other.data[..., : used + 1, :]
         self._lengths[rows.cpu()] = other.lengths
-
-    def rewind(self, lengths: Tensor) -> None:
-        """Forget all but the first ``lengths`` [B] tokens of each row.
-
-        Raises:
-            ValueError: If a row is shorter than that.
-        """
-        check_rewind(lengths, self._lengths)
-        self._lengths.copy_(lengths)
 
 
 class RecurrentLM(TokenChain):
@@ -189,27 +175,13 @@ class RecurrentLM(TokenChain):
     ) -> Tensor:
         """Read tokens [B, S] into the state, and return the outputs after each, [B, S, D].
 
-        No gradient flows through a state.
-
-        Args:
-            tokens: One document a row: a BOS does not begin a new one here.
-            state: Of B rows; it is changed.
-            counts: How many of each row's S tokens are real, int64 [B], from 0 to S; the others,
-                at the end, are neither read nor counted. All if None.
-
-        Raises:
-            ValueError: If a row would hold more tokens than the state has room for, or a token
-                lies outside [0, V).
+        As :class:`~ancestral.capabilities.LanguageModel` says; no gradient flows through a state.
         """
         tokens = self._checked(tokens)
         if len(tokens) != len(state.lengths):
             raise ValueError(f"the state has {len(state.lengths)} rows, got {len(tokens)}")
         real = checked_counts(counts, *tokens.shape)
-        end = int((state.lengths + real).max()) if len(tokens) else 0
-        if end > state.room:
-            raise ValueError(
-                f"a row would hold {end} tokens, and the state has room for {state.room}"
-            )
+        state.check_room(state.lengths + real, state.room)
         x, paths = self.dropout(self.tokens(tokens)), []
         for cell, carried in zip(self.layers, state.carried, strict=True):
             paths.append(self._path(cell, x, carried))

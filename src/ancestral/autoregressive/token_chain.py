@@ -52,8 +52,7 @@ class TokenChain(nn.Module, ABC):
     def features(self, tokens: Tensor) -> Tensor:
         """Return the features [B, T, D] after each of the tokens [B, T].
 
-        Raises:
-            ValueError: If there are more tokens than the window, or a token outside [0, V).
+        Raises ValueError if there are more tokens than the window, or a token outside [0, V).
         """
 
     @abstractmethod
@@ -79,11 +78,9 @@ class TokenChain(nn.Module, ABC):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return log p(x) in nats, [B]: of all tokens after the first but BOS and PAD.
 
-        Args:
-            x: Token ids [B, T]: windows that begin with what is given (BOS), with T - 1 tokens at
-                most the model's window. PAD may only follow the last token. What stands after a
-                BOS does not see what stands before it.
-            given: Must be empty.
+        Token ids x [B, T] are windows that begin with what is given (BOS), with T - 1 tokens at
+        most the model's window. PAD may only follow the last token. What stands after a BOS does
+        not see what stands before it.
 
         Raises:
             ValueError: If something is given, or x is too long or holds unknown tokens.
@@ -100,10 +97,7 @@ class TokenChain(nn.Module, ABC):
     ) -> Tensor:
         """Draw n texts token by token from the model's own distribution; PAD follows their EOS.
 
-        Args:
-            n: Number of texts, at least 1.
-            given: ``prompt``, int64 [T] from BOS on, which all of them continue.
-            generator: Source of randomness; torch's global one if None.
+        They may continue a given ``prompt``, int64 [T] from BOS on.
 
         Returns:
             Token ids from BOS on, int64 [n, at most the prompt and 256].
@@ -168,8 +162,7 @@ class TokenChain(nn.Module, ABC):
     def _checked(self, tokens: Tensor) -> Tensor:
         """Return tokens [B, T] as int64.
 
-        Raises:
-            ValueError: If they are too many for the window, or one lies outside [0, V).
+        Raises ValueError if they are too many for the window, or one lies outside [0, V).
         """
         if tokens.ndim != 2:
             raise ValueError(f"tokens must be [B, T], got {[*tokens.shape]}")

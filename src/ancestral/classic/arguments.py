@@ -7,21 +7,15 @@ import torch
 from torch import Size, Tensor
 
 from ancestral.errors import CapabilityError, ConfigError, DataError, InferenceError
-from ancestral.networks.arguments import check_whole, held_rows
+from ancestral.networks.arguments import held_rows
 
 
 def states_of(name: str, value: object, n: int, states: int, *, given: bool = True) -> Tensor:
     """Return the states of a discrete node, [n], whole and in their range.
 
-    Args:
-        name: Of the node, for the messages.
-        value: One state for all rows, or [n]; of any type that holds whole numbers.
-        n: Number of rows.
-        states: Number of states.
-        given: Whether it is a condition, where one for all will do; else it must be [n].
-
-    Raises:
-        ValueError: If the shape is another, or a value is not a whole number from 0 below states.
+    One state may be ``given`` for all rows, in any type that holds whole numbers; what is not a
+    condition must be [n]. Raises ValueError if the shape is another, or a value is not a whole
+    number from 0 below states.
     """
     if given:
         found = held_rows(name, value, n, ())
@@ -42,8 +36,7 @@ def states_of(name: str, value: object, n: int, states: int, *, given: bool = Tr
 def check_weights(weights: Tensor | None, x: Tensor) -> Tensor:
     """Return the weight of each row of x, float64 [N]; 1 where None are given.
 
-    Raises:
-        ValueError: If they are not [N], not finite, negative, or all 0.
+    Raises ValueError if they are not [N], not finite, negative, or all 0.
     """
     if weights is None:
         return torch.ones(len(x), dtype=torch.float64, device=x.device)
@@ -61,8 +54,7 @@ def check_weights(weights: Tensor | None, x: Tensor) -> Tensor:
 def counted_rows(x: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Return the rows of x whose weight is above 0, and their weights; all of them for None.
 
-    Raises:
-        ValueError: As :func:`check_weights`.
+    Raises ValueError as :func:`check_weights`.
     """
     if weights is None:
         return x, None
@@ -77,11 +69,7 @@ def in_type_of(x: Tensor, value: Tensor) -> Tensor:
 
 
 def check_components(components: int, examples: int) -> None:
-    """Refuse more components than examples.
-
-    Raises:
-        ConfigError: If there are.
-    """
+    """Refuse more components than examples. Raises ConfigError if there are."""
     if components > examples:
         raise ConfigError(
             f"components must be at most the number of examples, {examples}, got {components}"
@@ -91,9 +79,8 @@ def check_components(components: int, examples: int) -> None:
 def check_possible(log_joint: Tensor, what: str) -> Tensor:
     """Return log p(state, x), [B, K], where each row is possible under some state.
 
-    Raises:
-        InferenceError: If a row has probability 0 under all; it is named.
-        DataError: If a row is NaN under any, as values that are not finite are.
+    Raises InferenceError if a row has probability 0 under all; it is named; DataError if a row is
+    NaN under any, as values that are not finite are.
     """
     _refuse_not_finite(log_joint.isnan())
     impossible = (log_joint == -math.inf).all(dim=1)
@@ -106,9 +93,8 @@ def check_possible(log_joint: Tensor, what: str) -> Tensor:
 def check_examples(x: Tensor, event_shape: Sequence[int]) -> None:
     """Check data for fitting: at least one row of the right shape, all of it finite.
 
-    Raises:
-        ValueError: If the shape is not [N, *event].
-        DataError: If there is no row, or a value is NaN or infinite.
+    Raises ValueError if the shape is not [N, *event]; DataError if there is no row, or a value is
+    NaN or infinite.
     """
     check_event(x, event_shape)
     if len(x) == 0:
@@ -125,11 +111,7 @@ def _refuse_not_finite(wrong: Tensor) -> None:
 
 
 def check_event(x: Tensor, event_shape: Sequence[int]) -> None:
-    """Check that x is [B, *event].
-
-    Raises:
-        ValueError: If it is not.
-    """
+    """Check that x is [B, *event]. Raises ValueError if it is not."""
     if not isinstance(x, Tensor):
         raise ValueError(f"x must be a tensor, got {type(x).__name__}")
     if x.shape[1:] != Size(event_shape) or x.ndim == 0:
@@ -137,20 +119,7 @@ def check_event(x: Tensor, event_shape: Sequence[int]) -> None:
         raise ValueError(f"x must have shape [{', '.join(map(str, wanted))}], got {list(x.shape)}")
 
 
-def check_count(n: int) -> None:
-    """Check a number of draws.
-
-    Raises:
-        ValueError: If it is not a whole number of at least 1.
-    """
-    check_whole("n", n)
-
-
 def check_fitted(rows: Tensor, model: str) -> None:
-    """Check that a model that keeps its data has some.
-
-    Raises:
-        CapabilityError: If it has none.
-    """
+    """Check that a model that keeps its data has some. Raises CapabilityError if it has none."""
     if len(rows) == 0:
         raise CapabilityError(f"{model} is not fitted; call fit first")

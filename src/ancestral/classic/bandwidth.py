@@ -1,10 +1,10 @@
 """How wide the kernels of a density estimate should be."""
 
 import math
-from collections.abc import Callable
 from typing import Literal, TypeAlias
 
 import torch
+from scipy.optimize import minimize_scalar
 from torch import Generator, Tensor
 
 from ancestral.classic.kernels import log_kernel_mean
@@ -13,23 +13,16 @@ from ancestral.errors import DataError
 Rule: TypeAlias = Literal["scott", "silverman"]
 
 _PAIRS = 8_000_000  # Kernel values in one evaluation of the leave-one-out likelihood.
-_GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def rule_of_thumb(x: Tensor, rule: Rule) -> float:
-    """Return the bandwidth that would be best for Gaussian data, in data units.
+    """Return the bandwidth that would be best for Gaussian data [N, D], in data units.
 
-    The scale is the root of the mean variance of the columns; for standardised data it is 1.
+    N^(-1/(D+4)) by Scott, (N (D+2) / 4)^(-1/(D+4)) by Silverman, times the root of the mean
+    variance of the columns. Raises DataError if all rows are equal.
 
     Source: Scott 1992, Multivariate Density Estimation, eq. 6.42; Silverman 1986, Density
     Estimation, eq. 4.14.
-
-    Args:
-        x: Data, [N, D].
-        rule: ``"scott"``: N^(-1/(D+4)); ``"silverman"``: (N (D+2) / 4)^(-1/(D+4)).
-
-    Raises:
-        DataError: If all rows are equal, when no width can be inferred.
     """
     n, features = x.shape
     scale = float(x.double().var(dim=0, correction=0).mean().sqrt())
@@ -43,25 +36,14 @@ def rule_of_thumb(x: Tensor, rule: Rule) -> float:
 
 
 def leave_one_out(x: Tensor, *, generator: Generator | None = None) -> float:
-    """Return the bandwidth of highest leave-one-out likelihood, to 1%.
+    """Return the bandwidth of highest leave-one-out likelihood of x [N, D], to 1%, in data units.
 
     Copies of a row are left out with it: repeated rows would otherwise predict each other ever
-    better as the width falls to 0. With many rows, the likelihood is averaged over a random part
-    of them (at least 256, so that one evaluation costs about 8e6 kernels), always against all.
-    The search doubles and halves from Scott's rule until it has passed a maximum, then narrows
-    it by golden section.
+    better as the width falls to 0. With many rows, the likelihood is averaged over a random part of
+    them (at least 256, so that one evaluation costs about 8e6 kernels), always against all. Brent's
+    search begins at Scott's rule. Raises DataError if there are not 2 distinct rows.
 
     Source: Habbema, Hermans & van den Broek 1974; Duin 1976 (cross-validated likelihood).
-
-    Args:
-        x: Data, [N, D].
-        generator: Source of the random part; torch's global one if None.
-
-    Returns:
-        The bandwidth, data units.
-
-    Raises:
-        DataError: If there are not 2 distinct rows.
     """
     start = rule_of_thumb(x, "scott")
     distinct = torch.unique(x.double(), dim=0)
@@ -69,46 +51,10 @@ def leave_one_out(x: Tensor, *, generator: Generator | None = None) -> float:
     picked = torch.randperm(len(distinct), generator=generator)[:count]
     points = distinct[picked]
 
-    def likelihood(log_width: float) -> float:
+    def cost(log_width: float) -> float:
         width = math.exp(log_width)
-        return float(log_kernel_mean(points, distinct, width, leave_out=picked).mean())
+        return -float(log_kernel_mean(points, distinct, width, leave_out=picked).mean())
 
-    return math.exp(maximise(likelihood, math.log(start), step=math.log(2), tolerance=0.01))
-
-
-def maximise(
-    function: Callable[[float], float], start: float, *, step: float, tolerance: float
-) -> float:
-    """Return a local maximum of a function of one variable, uphill from ``start``.
-
-    Steps of fixed size bracket it, golden section narrows the bracket to ``tolerance``; at most
-    40 steps are walked.
-    """
-    middle, here = start, function(start)
-    above, below = function(start + step), function(start - step)
-    if max(above, below) > here:
-        step = step if above >= below else -step
-        middle, here = start + step, max(above, below)
-        for _ in range(40):
-            following = function(middle + step)
-            if not following > here:
-                break
-            middle, here = middle + step, following
-    return _golden_section(function, middle - abs(step), middle + abs(step), tolerance)
-
-
-def _golden_section(
-    function: Callable[[float], float], low: float, high: float, tolerance: float
-) -> float:
-    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-    at_left, at_right = function(left), function(right)
-    while high - low > tolerance:
-        if at_left >= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - _GOLDEN * (high - low)
-            at_left = function(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + _GOLDEN * (high - low)
-            at_right = function(right)
-    return (low + high) / 2
+    bracket = (math.log(start / 2), math.log(start))
+    found = minimize_scalar(cost, bracket=bracket, method="brent", options={"xtol": 3e-3})
+    return math.exp(found.x)

@@ -5,7 +5,9 @@ how a component's weighted covariance is brought to its form. Each form is the c
 of the expected log-likelihood, so EM keeps its promise under all of them.
 """
 
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,105 +15,64 @@ from torch import Tensor
 Covariance: TypeAlias = Literal["full", "diag", "tied", "spherical"]
 
 
-class Form(Protocol):
-    """One kind of covariance."""
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One kind of covariance.
 
-    def pairs(self, features: int) -> Tensor:
-        """Return the index pairs i <= j of the columns whose products are needed, [2, Q]."""
-        ...
+    Args:
+        pairs: Maps D to the index pairs i <= j of the columns whose products are needed, [2, Q].
+        decompose: Maps the weighted covariances of the components [K, D, D] and their shares [K]
+            to eigenvalues [K, D] and eigenvectors [K, D, D] of the covariances in this form.
+        round: Whether a component is a sphere: in other units it would be none in the data's.
+    """
+
+    pairs: Callable[[int], Tensor]
+    decompose: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+    round: bool = False
 
     def units(self, scale: Tensor) -> Tensor:
         """Return the scale of each column, [D], by which data may be divided before the fit."""
-        ...
-
-    def decompose(self, scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return eigenvalues [K, D] and eigenvectors [K, D, D] of the covariances in this form.
-
-        Args:
-            scatter: Weighted covariance of each component, [K, D, D].
-            weights: Share of each component, [K].
-        """
-        ...
+        return scale.square().mean().sqrt().expand_as(scale) if self.round else scale
 
 
-class Full:
+def _all_pairs(features: int) -> Tensor:
+    return torch.triu_indices(features, features)
+
+
+def _squares(features: int) -> Tensor:
+    return torch.arange(features).expand(2, -1)
+
+
+def _full(scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """One matrix a component."""
-
-    def pairs(self, features: int) -> Tensor:
-        """Return all pairs."""
-        return torch.triu_indices(features, features)
-
-    def units(self, scale: Tensor) -> Tensor:
-        """Return the scale as it is: the family is the same in any units."""
-        return scale
-
-    def decompose(self, scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the eigensystems of the matrices."""
-        del weights
-        variances, axes = torch.linalg.eigh(scatter)
-        return variances, axes
+    del weights
+    variances, axes = torch.linalg.eigh(scatter)
+    return variances, axes
 
 
-class Tied:
+def _tied(scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """One matrix for all components: the weighted mean of theirs."""
-
-    def pairs(self, features: int) -> Tensor:
-        """Return all pairs."""
-        return torch.triu_indices(features, features)
-
-    def units(self, scale: Tensor) -> Tensor:
-        """Return the scale as it is: the family is the same in any units."""
-        return scale
-
-    def decompose(self, scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the eigensystem of the mean matrix, once for each component."""
-        variances, axes = torch.linalg.eigh(torch.einsum("k,kij->ij", weights, scatter))
-        return variances.expand(len(weights), -1), axes.expand(len(weights), -1, -1)
+    variances, axes = torch.linalg.eigh(torch.einsum("k,kij->ij", weights, scatter))
+    return variances.expand(len(weights), -1), axes.expand(len(weights), -1, -1)
 
 
-class Diagonal:
+def _diagonal(scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """One variance a component and column."""
-
-    def pairs(self, features: int) -> Tensor:
-        """Return the squares only."""
-        return torch.arange(features).expand(2, -1)
-
-    def units(self, scale: Tensor) -> Tensor:
-        """Return the scale as it is: the family is the same in any units of the columns."""
-        return scale
-
-    def decompose(self, scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the diagonals, along the columns."""
-        del weights
-        return scatter.diagonal(dim1=1, dim2=2), _identity(scatter)
+    del weights
+    identity = torch.eye(scatter.shape[-1]).to(scatter).expand_as(scatter)
+    return scatter.diagonal(dim1=1, dim2=2), identity
 
 
-class Spherical:
+def _spherical(scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """One variance a component."""
-
-    def pairs(self, features: int) -> Tensor:
-        """Return the squares only."""
-        return torch.arange(features).expand(2, -1)
-
-    def units(self, scale: Tensor) -> Tensor:
-        """Return one scale for all columns: a sphere in other units is none in the data's."""
-        return scale.square().mean().sqrt().expand_as(scale)
-
-    def decompose(self, scatter: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean of each diagonal, along the columns."""
-        del weights
-        variances = scatter.diagonal(dim1=1, dim2=2)
-        return variances.mean(dim=1, keepdim=True).expand_as(variances), _identity(scatter)
+    variances, axes = _diagonal(scatter, weights)
+    return variances.mean(dim=1, keepdim=True).expand_as(variances), axes
 
 
 FORMS: dict[Covariance, Form] = {
-    "full": Full(),
-    "diag": Diagonal(),
-    "tied": Tied(),
-    "spherical": Spherical(),
+    "full": Form(_all_pairs, _full),
+    "diag": Form(_squares, _diagonal),
+    "tied": Form(_all_pairs, _tied),
+    "spherical": Form(_squares, _spherical, round=True),
 }
 """The forms by the names that scikit-learn's users know."""
-
-
-def _identity(matrices: Tensor) -> Tensor:
-    return torch.eye(matrices.shape[-1]).to(matrices).expand_as(matrices)

@@ -7,9 +7,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count, check_event, check_examples
+from ancestral.classic.arguments import check_event, check_examples
 from ancestral.errors import DataError
-from ancestral.networks.arguments import refuse_unknown
+from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.networks.exact import Inference
 from ancestral.networks.learning import Structure, fit_em, fit_tables
@@ -73,14 +73,14 @@ class DiscreteNetwork(nn.Module):
             parents[child] = (*parents[child], parent)
         kinds = zip(nodes, (*sizes, *(latent or {}).values()), strict=True)
         states = {
-            name: tuple(of if isinstance(of, Sequence) else map(str, range(of)))
-            for name, of in kinds
+            name: tuple(size if isinstance(size, Sequence) else map(str, range(size)))
+            for name, size in kinds
         }
         self.pseudo_count, self.starts = pseudo_count, starts
         self._structure = Structure(parents, states)
         shapes = {name: self._structure.shape(name) for name in nodes}
         self.network = self._structure.network(
-            {name: torch.full(of, 1 / of[-1]).double().numpy() for name, of in shapes.items()}
+            {n: torch.full(shape, 1 / shape[-1]).double().numpy() for n, shape in shapes.items()}
         )
 
     @property
@@ -99,10 +99,8 @@ class DiscreteNetwork(nn.Module):
     ) -> Self:
         """Count the states x [N, D], or fit by EM where something is not known; return self.
 
-        Args:
-            x: States, -1 where missing.
-            given: Nothing.
-            generator: Of the starts of EM; counting is not random.
+        A state is -1 where it is missing. The ``generator`` is that of the starts of EM; counting
+        is not random.
 
         Raises:
             ValueError: If x has another shape.
@@ -129,9 +127,7 @@ class DiscreteNetwork(nn.Module):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the log-probability of what is known of each row, nats, float64 [B].
 
-        Args:
-            x: States [B, D], -1 where missing.
-            given: Nothing.
+        A state of x [B, D] is -1 where it is missing.
 
         Raises:
             ValueError: If x has another shape.
@@ -158,17 +154,14 @@ class DiscreteNetwork(nn.Module):
     ) -> Tensor:
         """Draw rows of states, int64 [n, D]; what is given is conditioned on, exactly.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: States of nodes by name, latent ones too, one for all or [n].
-            generator: Source of randomness; torch's global one if None.
+        States of nodes may be given by name, latent ones too, one for all or [n].
 
         Raises:
             ValueError: If n < 1.
             CapabilityError: If what is given is not a node.
             InferenceError: If what is given is impossible.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "a discrete network", (*self.names, *self.latent))
         draws = self.network.sample(n, given=given, generator=generator)
         return torch.stack([draws[name] for name in self.names], dim=1)

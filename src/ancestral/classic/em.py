@@ -136,17 +136,12 @@ def assigned(design: Design, cluster: Tensor, components: int) -> Tensor:
 def maximisation(
     statistics: Tensor, design: Design, *, least_variance: float, before: Mixture | None = None
 ) -> Mixture:
-    """Return the mixture of highest expected log-likelihood among those allowed.
+    """Return the mixture of highest expected log-likelihood, from the statistics of an E step.
 
     Allowed are covariances whose eigenvalues are at least ``least_variance``. Raising the smaller
     eigenvalues of the weighted covariance to it IS the constrained maximum, so the log-likelihood
-    of EM still never decreases; adding a ridge would not keep that promise.
-
-    Args:
-        statistics: From :func:`expectation`, [K, F].
-        design: Whose features they are sums of, and whose form the covariances have.
-        least_variance: Least eigenvalue, > 0, squared data units.
-        before: Where a component without points keeps its place; any is as good.
+    of EM still never decreases; adding a ridge would not keep that promise. A component without
+    points keeps its place in ``before``.
     """
     pairs, features = design.pairs, design.x.shape[1]
     counts = statistics[:, 0].clamp_min(_LEAST_COUNT)
@@ -169,9 +164,8 @@ def climb(
 ) -> tuple[Mixture, list[float]]:
     """Run EM until the mean log-likelihood rises by less than ``tolerance``.
 
-    Returns:
-        The last mixture, and the mean log-likelihood (nats) at the start of each iteration; where
-        it converged, the last of these is the mixture's own.
+    Return the last mixture, and the mean log-likelihood (nats) at the start of each iteration;
+    where it converged, the last of these is the mixture's own.
 
     Source: Dempster, Laird & Rubin 1977, Maximum likelihood from incomplete data via EM.
     """

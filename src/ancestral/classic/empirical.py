@@ -8,13 +8,12 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
-    check_count,
     check_event,
     check_examples,
     check_fitted,
 )
 from ancestral.errors import CapabilityError
-from ancestral.networks.arguments import held_rows, refuse_unknown
+from ancestral.networks.arguments import check_whole, held_rows, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.nn.resizable import resize_on_load
 
@@ -85,16 +84,13 @@ class Empirical(nn.Module):
     ) -> Tensor:
         """Draw n training examples with replacement, [n, *event].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``label``, one for all or [n]: draw among the examples that carry it.
-            generator: Source of randomness; torch's global one if None.
+        A ``label`` may be given, one for all or [n]: then among the examples that carry it.
 
         Raises:
             ValueError: If n < 1 or the labels have another shape.
             CapabilityError: If not fitted, if anything else is given, or no example has a label.
         """
-        check_count(n)
+        check_whole("n", n)
         check_fitted(self.data, "empirical")
         refuse_unknown(given, "empirical", ["label"] if len(self.labels) else [])
         if not given:

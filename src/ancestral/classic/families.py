@@ -42,9 +42,7 @@ class Family(Protocol):
     def check(self, x: Tensor) -> None:
         """Check that x [B, D] can have come from the family.
 
-        Raises:
-            ValueError: If the shape is not [B, D].
-            DataError: If a value cannot.
+        Raises ValueError if the shape is not [B, D]; DataError if a value cannot.
         """
         ...
 
@@ -64,8 +62,7 @@ class TableFamily(Family, Protocol):
 def check_sizes(states: int, features: int, smoothing: float) -> None:
     """Check what every family takes.
 
-    Raises:
-        ValueError: If there is no state or no column, or the smoothing is negative or not finite.
+    Raises ValueError if there is no state or no column, or the smoothing is negative or not finite.
     """
     for name, value in (("states", states), ("features", features)):
         check_whole(name, value)
@@ -199,10 +196,9 @@ class Bernoullis(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Return the log of the Beta(1 + smoothing, 1 + smoothing) priors, up to a constant."""
-        if not self.smoothing:
-            return self.probabilities.new_zeros(())
-        both = self.probabilities.log() + (-self.probabilities).log1p()
-        return self.smoothing * both.sum()
+        return log_dirichlet(
+            torch.stack((self.probabilities, 1 - self.probabilities)), self.smoothing
+        )
 
     def check(self, x: Tensor) -> None:
         """Check that x is [B, D] of 0 and 1."""
@@ -267,9 +263,7 @@ class Categoricals(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Return the log of the Dirichlet(1 + smoothing) priors, up to a constant."""
-        if not self.smoothing:
-            return self.probabilities.new_zeros(())
-        return self.smoothing * self.probabilities.log().sum()
+        return log_dirichlet(self.probabilities, self.smoothing)
 
     def check(self, x: Tensor) -> None:
         """Check that x is [B, D] of whole numbers below the sizes."""
@@ -341,9 +335,7 @@ class Multinomials(nn.Module):
 
     def log_prior(self) -> Tensor:
         """Return the log of the Dirichlet(1 + smoothing) prior, up to a constant."""
-        if not self.smoothing:
-            return self.probabilities.new_zeros(())
-        return self.smoothing * self.probabilities.log().sum()
+        return log_dirichlet(self.probabilities, self.smoothing)
 
     def check(self, x: Tensor) -> None:
         """Check that x is [B, D] and not negative."""
@@ -369,3 +361,10 @@ def log_product(counts: Tensor, probabilities: Tensor) -> Tensor:
 def shares(counts: Tensor, totals: Tensor, empty: float) -> Tensor:
     """Return counts / totals, and ``empty`` where there is nothing to count."""
     return torch.where(totals > 0, counts / totals.clamp_min(_LEAST_COUNT), empty)
+
+
+def log_dirichlet(probabilities: Tensor, smoothing: float) -> Tensor:
+    """Return the log-density of Dirichlet(1 + smoothing) priors, up to a constant."""
+    if not smoothing:
+        return probabilities.new_zeros(())
+    return smoothing * probabilities.log().sum()

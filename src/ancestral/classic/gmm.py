@@ -10,7 +10,6 @@ from torch import Generator, Tensor, nn
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
     check_components,
-    check_count,
     check_event,
     check_examples,
     check_possible,
@@ -21,14 +20,13 @@ from ancestral.classic.arguments import (
 from ancestral.classic.covariance import FORMS, Covariance
 from ancestral.classic.em import Design, Mixture, assigned, climb, expectation, maximisation
 from ancestral.classic.gaussians import Gaussians
-from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
+from ancestral.classic.seeding import cluster_centres, nearest_centre
 from ancestral.networks.arguments import check_number, check_whole, refuse_unknown
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
 
 _TILE = 1 << 20  # Numbers held at once in a density or a draw: 8 MiB.
-_KMEANS_ROUNDS = 10
 _LEAST_VARIANCES = (1e-6, 1e-4, 1e-2, 0.03, 0.1, 0.3)
 _JUDGED_AT_MOST = 20_000
 
@@ -207,16 +205,13 @@ class GaussianMixture(nn.Module):
     ) -> Tensor:
         """Draw n points, [n, D], float64, by ancestral sampling: first z, then x.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``z``, to draw from one component: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
+        A component ``z`` may be given, one for all or [n].
 
         Raises:
             ValueError: If n < 1.
             CapabilityError: If anything but ``z`` is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "gmm", ["z"])
         # Every draw carries its own [D, D] factor, so many are drawn in parts.
         rows = max(1, _TILE // self.features**2)
@@ -254,8 +249,7 @@ class GaussianMixture(nn.Module):
 
     def _start(self, design: Design, generator: Generator | None) -> Tensor:
         x, weights = design.x, design.weights
-        seeds = kmeans_plus_plus(x, self.components, weights=weights, generator=generator)
-        return kmeans(x, seeds, rounds=_KMEANS_ROUNDS, weights=weights)
+        return cluster_centres(x, self.components, weights=weights, generator=generator)
 
     def _choose_least_variance(self, design: Design, generator: Generator | None) -> float:
         x, weights = design.x, design.weights

@@ -8,7 +8,6 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
-    check_count,
     check_event,
     check_examples,
     check_fitted,
@@ -94,10 +93,7 @@ class KDE(nn.Module):
     ) -> Self:
         """Store the examples x [N, D] and choose the bandwidth; return self.
 
-        Args:
-            x: The centres of the kernels, model units.
-            given: Not used: the estimate is of the marginal p(x).
-            generator: Picks the part of large data on which a bandwidth is judged.
+        The ``generator`` picks the part of large data on which a bandwidth is judged.
 
         Raises:
             ValueError: If x is not [N, D].
@@ -155,7 +151,7 @@ class KDE(nn.Module):
             ValueError: If n < 1.
             CapabilityError: If not fitted, or anything is given.
         """
-        check_count(n)
+        check_whole("n", n)
         check_fitted(self.data, "kde")
         refuse_unknown(given, "kde")
         device = self.data.device

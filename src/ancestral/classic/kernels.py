@@ -18,20 +18,12 @@ _LEAST_SUM = 2.0**-900
 def log_kernel_mean(
     x: Tensor, data: Tensor, bandwidth: float, *, leave_out: Tensor | None = None
 ) -> Tensor:
-    """Return the log of the mean Gaussian kernel between each point and the data, in nats.
+    """Return ``log 1/N sum_k Normal(x; data_k, h^2 I)``, nats, [B], for x [B, D] and data [N, D].
 
     The exponents of a tile of points against all data are one matrix product, of augmented
     coordinates centred on the data: [x, 1, |x|^2] with [y, -|y|^2/2, -1/2]. They are in units of
-    log 2 because exp2 costs less than half of exp.
-
-    Args:
-        x: Points, [B, D], float64.
-        data: Centres of the kernels, [N, D], float64.
-        bandwidth: Standard deviation h of the kernels, > 0, data units.
-        leave_out: For each point the index of the one row of ``data`` to pass over, [B].
-
-    Returns:
-        ``log 1/N sum_k Normal(x; data_k, h^2 I)``, [B]; N - 1 in place of N if one is left out.
+    log 2 because exp2 costs less than half of exp. With ``leave_out`` [B], one row of the data is
+    passed over for each point, and N - 1 stands in place of N.
     """
     count = len(data) - (leave_out is not None)
     normaliser = math.log(count) + data.shape[1] / 2 * math.log(2 * math.pi * bandwidth**2)

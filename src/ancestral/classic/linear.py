@@ -115,13 +115,8 @@ class LinearRegression(nn.Module):
 def least_squares(x: Tensor, y: Tensor, *, penalty: float = 0.0) -> Tensor:
     """Return the w of least ``|y - x w|^2 + penalty |w|^2``, and of those the shortest, [D].
 
-    By the singular values s of x: w = V diag(s / (s^2 + penalty)) U' y. Without a penalty,
+    By the singular values s of x [N, D]: w = V diag(s / (s^2 + penalty)) U' y. Without a penalty,
     directions with s below the rounding of the largest one are left out, as by numpy's ``pinv``.
-
-    Args:
-        x: [N, D].
-        y: [N].
-        penalty: At least 0.
     """
     u, s, vt = torch.linalg.svd(x, full_matrices=False)
     least = max(x.shape) * torch.finfo(x.dtype).eps * s.amax()

@@ -11,7 +11,6 @@ from torch.distributions import Categorical
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
     check_components,
-    check_count,
     check_examples,
     check_possible,
     counted_rows,
@@ -164,16 +163,13 @@ class MixtureOf(nn.Module, Generic[F]):
     ) -> Tensor:
         """Draw n examples, [n, D], float64: first z, then x.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``z``, to draw from one component: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
+        A component ``z`` may be given, one for all or [n].
 
         Raises:
             ValueError: If n < 1, or a component is no state.
             CapabilityError: If anything but ``z`` is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "a mixture", ["z"])
         if given:
             z = self._components(given, n)

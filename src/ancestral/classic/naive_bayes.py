@@ -9,14 +9,13 @@ from torch.distributions import Categorical
 
 from ancestral.capabilities import Given
 from ancestral.classic.arguments import (
-    check_count,
     check_examples,
     check_possible,
     check_weights,
     states_of,
 )
 from ancestral.classic.families import Family
-from ancestral.networks.arguments import refuse_unknown
+from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
@@ -137,16 +136,13 @@ class NaiveBayes(nn.Module, Generic[F]):
     ) -> Tensor:
         """Draw n examples, [n, D], float64: first the label, then x.
 
-        Args:
-            n: Number of draws, at least 1.
-            given: ``label``: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
+        A ``label`` may be given, one for all or [n].
 
         Raises:
             ValueError: If n < 1, or a label is no state.
             CapabilityError: If anything but ``label`` is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "naive-bayes", ["label"])
         if given:
             label = self._labels(given, n)

@@ -18,15 +18,9 @@ Product: TypeAlias = Callable[[Vector], Vector]
 def descend(
     objective: Objective, start: Vector, *, iterations: int, tolerance: float = 1e-8
 ) -> Vector:
-    """Return a local minimum, by L-BFGS.
+    """Return a local minimum, [P], by L-BFGS; it ends when no component of the gradient is larger.
 
     Source: Liu & Nocedal 1989, On the limited memory BFGS method.
-
-    Args:
-        objective: The function.
-        start: Where to begin, [P].
-        iterations: Most steps.
-        tolerance: It ends when no component of the gradient is larger.
     """
     options = {"maxiter": iterations, "maxfun": 20 * iterations, "gtol": tolerance, "ftol": 0.0}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", options=options)
@@ -42,13 +36,8 @@ def polish(
 ) -> Vector:
     """Sharpen a minimum of a convex function by Newton steps, as long as the gradient falls.
 
-    Near the minimum the value is lost in rounding, and the gradient still tells the way.
-
-    Args:
-        objective: The function.
-        curvature: A point -> the product with the second derivatives there.
-        point: Close to the minimum, [P].
-        steps: Most steps.
+    Near the minimum the value is lost in rounding, and the gradient still tells the way. A point is
+    mapped by ``curvature`` to the product with the second derivatives there.
     """
     _, gradient = objective(point)
     for _ in range(steps):

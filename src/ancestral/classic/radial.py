@@ -6,7 +6,9 @@ of ``k(|x|)`` is ``D v_D int k(r) r^(D-1) dr``.
 """
 
 import math
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -22,156 +24,98 @@ KernelName: TypeAlias = Literal[
 _TILE = 1 << 18
 
 
-class Radial(Protocol):
-    """A kernel as a function of the distance r to its centre, in bandwidths."""
+@dataclass(frozen=True, slots=True)
+class Radial:
+    """A kernel as a function of the distance r to its centre, in bandwidths.
+
+    Args:
+        log_share: Maps D to the log of its integral over D dimensions over the unit ball's volume.
+        square: Maps D to its variance in each coordinate, E r^2 / D.
+        log_sum: Maps distances r [b, N] to the log of the sum of the kernels, [b].
+        radii: Draws n distances from the centre in D dimensions, float64 [n].
+    """
+
+    log_share: Callable[[int], float]
+    square: Callable[[int], float]
+    log_sum: Callable[[Tensor], Tensor]
+    radii: Callable[[int, int, Generator | None], Tensor]
 
     def log_mass(self, features: int) -> float:
         """Return the log of its integral over all of D dimensions, at h = 1."""
-        ...
+        return log_ball(features) + self.log_share(features)
 
     def deviation(self, features: int) -> float:
         """Return its standard deviation in each coordinate, at h = 1."""
-        ...
-
-    def log_sum(self, r: Tensor) -> Tensor:
-        """Return the log of the sum of the kernels, [b], for distances r [b, N]."""
-        ...
-
-    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
-        """Draw n distances of points from their centre in D dimensions, float64 [n]."""
-        ...
+        return math.sqrt(self.square(features))
 
 
-class Tophat:
-    """1 within the radius."""
-
-    def log_mass(self, features: int) -> float:
-        """Return the log of the ball's volume."""
-        return log_ball(features)
-
-    def deviation(self, features: int) -> float:
-        """Return the root of E r^2 / D = 1 / (D + 2)."""
-        return (features + 2) ** -0.5
-
-    def log_sum(self, r: Tensor) -> Tensor:
-        """Return the log of the number of centres within the radius."""
-        # Zero times the distance keeps a gradient, which is zero.
-        return ((r < 1).to(r) + 0 * r).sum(dim=1).log()
-
-    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
-        """Return U^(1/D)."""
-        return _beta(features, 1, n, generator)
+def _quadratic_radii(n: int, features: int, generator: Generator | None) -> Tensor:
+    return _beta(features / 2, 2, n, generator).sqrt()
 
 
-class Epanechnikov:
-    """1 - r^2 within the radius."""
-
-    def log_mass(self, features: int) -> float:
-        """Return log v_D 2 / (D + 2)."""
-        return log_ball(features) + math.log(2 / (features + 2))
-
-    def deviation(self, features: int) -> float:
-        """Return the root of E r^2 / D = 1 / (D + 4)."""
-        return (features + 4) ** -0.5
-
-    def log_sum(self, r: Tensor) -> Tensor:
-        """Return the log of the sum over the centres within the radius."""
-        return (1 - r.square()).clamp_min(0).sum(dim=1).log()
-
-    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
-        """Return roots of Beta(D / 2, 2)."""
-        return _beta(features / 2, 2, n, generator).sqrt()
+def _cosine_radii(n: int, features: int, generator: Generator | None) -> Tensor:
+    """Draw by rejection from 1 - r^2, which lies above and at most 4 / pi times as high."""
+    kept = torch.empty(0, dtype=torch.float64)
+    while len(kept) < n:
+        r = _quadratic_radii(2 * n, features, generator)
+        share = torch.cos(r * (math.pi / 2)) / (1 - r.square())
+        uniform = torch.rand(2 * n, generator=generator, dtype=torch.float64)
+        kept = torch.cat((kept, r[uniform < share]))
+    return kept[:n]
 
 
-class Linear:
-    """1 - r within the radius."""
-
-    def log_mass(self, features: int) -> float:
-        """Return log v_D / (D + 1)."""
-        return log_ball(features) - math.log(features + 1)
-
-    def deviation(self, features: int) -> float:
-        """Return the root of E r^2 / D = (D + 1) / ((D + 2) (D + 3))."""
-        return math.sqrt((features + 1) / ((features + 2) * (features + 3)))
-
-    def log_sum(self, r: Tensor) -> Tensor:
-        """Return the log of the sum over the centres within the radius."""
-        return (1 - r).clamp_min(0).sum(dim=1).log()
-
-    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
-        """Return Beta(D, 2)."""
-        return _beta(features, 2, n, generator)
-
-
-class Cosine:
-    """cos(pi r / 2) within the radius."""
-
-    def log_mass(self, features: int) -> float:
-        """Return the log of D v_D int cos(pi r / 2) r^(D-1) dr."""
-        return log_ball(features) + math.log(features * _cosine_moment(features - 1))
-
-    def deviation(self, features: int) -> float:
-        """Return the root of E r^2 / D."""
-        square = _cosine_moment(features + 1) / _cosine_moment(features - 1)
-        return math.sqrt(square / features)
-
-    def log_sum(self, r: Tensor) -> Tensor:
-        """Return the log of the sum over the centres within the radius."""
-        return torch.cos(r.clamp_max(1) * (math.pi / 2)).masked_fill(r >= 1, 0).sum(dim=1).log()
-
-    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
-        """Draw by rejection from 1 - r^2, which lies above and at most 4 / pi times as high."""
-        kept = torch.empty(0, dtype=torch.float64)
-        while len(kept) < n:
-            r = Epanechnikov().radii(2 * n, features, generator)
-            share = torch.cos(r * (math.pi / 2)) / (1 - r.square())
-            uniform = torch.rand(2 * n, generator=generator, dtype=torch.float64)
-            kept = torch.cat((kept, r[uniform < share]))
-        return kept[:n]
-
-
-class Exponential:
-    """exp(-r), without an end."""
-
-    def log_mass(self, features: int) -> float:
-        """Return log D v_D (D - 1)!, which is v_D D!."""
-        return log_ball(features) + math.lgamma(features + 1)
-
-    def deviation(self, features: int) -> float:
-        """Return the root of E r^2 / D = D + 1."""
-        return math.sqrt(features + 1)
-
-    def log_sum(self, r: Tensor) -> Tensor:
-        """Return the log of the sum over all centres."""
-        return torch.logsumexp(-r, dim=1)
-
-    def radii(self, n: int, features: int, generator: Generator | None) -> Tensor:
-        """Return Gamma(D, 1)."""
-        one = torch.ones((), dtype=torch.float64)
-        return draw(Gamma(features * one, one, validate_args=False), (n,), generator)
+def _gamma_radii(n: int, features: int, generator: Generator | None) -> Tensor:
+    one = torch.ones((), dtype=torch.float64)
+    return draw(Gamma(features * one, one, validate_args=False), (n,), generator)
 
 
 RADIAL: dict[str, Radial] = {
-    "tophat": Tophat(),
-    "epanechnikov": Epanechnikov(),
-    "exponential": Exponential(),
-    "linear": Linear(),
-    "cosine": Cosine(),
+    # 1 within the radius. Zero times the distance keeps a gradient, which is zero.
+    "tophat": Radial(
+        log_share=lambda _: 0.0,
+        square=lambda d: 1 / (d + 2),
+        log_sum=lambda r: ((r < 1).to(r) + 0 * r).sum(dim=1).log(),
+        radii=lambda n, d, generator: _beta(d, 1, n, generator),
+    ),
+    # 1 - r^2 within the radius.
+    "epanechnikov": Radial(
+        log_share=lambda d: math.log(2 / (d + 2)),
+        square=lambda d: 1 / (d + 4),
+        log_sum=lambda r: (1 - r.square()).clamp_min(0).sum(dim=1).log(),
+        radii=_quadratic_radii,
+    ),
+    # exp(-r), without an end.
+    "exponential": Radial(
+        log_share=lambda d: math.lgamma(d + 1),
+        square=lambda d: d + 1,
+        log_sum=lambda r: torch.logsumexp(-r, dim=1),
+        radii=_gamma_radii,
+    ),
+    # 1 - r within the radius.
+    "linear": Radial(
+        log_share=lambda d: -math.log(d + 1),
+        square=lambda d: (d + 1) / ((d + 2) * (d + 3)),
+        log_sum=lambda r: (1 - r).clamp_min(0).sum(dim=1).log(),
+        radii=lambda n, d, generator: _beta(d, 2, n, generator),
+    ),
+    # cos(pi r / 2) within the radius.
+    "cosine": Radial(
+        log_share=lambda d: math.log(d * _cosine_moment(d - 1)),
+        square=lambda d: _cosine_moment(d + 1) / _cosine_moment(d - 1) / d,
+        log_sum=lambda r: (
+            torch.cos(r.clamp_max(1) * (math.pi / 2)).masked_fill(r >= 1, 0).sum(dim=1).log()
+        ),
+        radii=_cosine_radii,
+    ),
 }
 """The kernels by name; the Gaussian has its own, faster road in ``kernels``."""
 
 
 def log_radial_mean(kernel: Radial, x: Tensor, data: Tensor, bandwidth: float) -> Tensor:
-    """Return the log of the mean kernel between each point and the data, nats.
+    """Return the log of the mean kernel of width h between points and data, nats, [B].
 
-    Args:
-        kernel: The profile.
-        x: Points, [B, D], float64; gradients flow to them.
-        data: Centres, [N, D], float64.
-        bandwidth: Radius or scale h, > 0, data units.
-
-    Returns:
-        [B]; -inf where no kernel reaches.
+    Points [B, D], to which gradients flow, and centres [N, D] are float64. Where no kernel reaches
+    it is -inf.
     """
     features = data.shape[1]
     normaliser = math.log(len(data)) + kernel.log_mass(features) + features * math.log(bandwidth)

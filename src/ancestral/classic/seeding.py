@@ -4,6 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 _TILE = 1 << 20
+_ROUNDS = 10
 
 
 def kmeans_plus_plus(
@@ -31,6 +32,14 @@ def kmeans_plus_plus(
         nearest = torch.minimum(nearest, (x - centres[-1]).square().sum(dim=1))
         centres.append(x[_drawn(nearest if weights is None else nearest * weights, generator)])
     return torch.stack(centres)
+
+
+def cluster_centres(
+    x: Tensor, components: int, *, weights: Tensor | None, generator: Generator | None
+) -> Tensor:
+    """Return where a few rounds of k-means from k-means++ find clusters, [components, D]."""
+    seeds = kmeans_plus_plus(x, components, weights=weights, generator=generator)
+    return kmeans(x, seeds, rounds=_ROUNDS, weights=weights)
 
 
 def _drawn(shares: Tensor, generator: Generator | None) -> Tensor:

@@ -143,10 +143,7 @@ class AnnealedGaussianChain(nn.Module):
     ) -> Self:
         """Set the Gaussian of the data to their mean and standard deviations; return self.
 
-        Args:
-            x: Examples, [N, D], model units.
-            given: Nothing.
-            generator: Not used: nothing is drawn.
+        The examples are [N, D], in model units.
 
         Raises:
             ValueError: If x is not [N, D] with N at least 2.
@@ -201,10 +198,7 @@ class AnnealedGaussianChain(nn.Module):
     ) -> Tensor:
         """Draw noise, then walk back to x, [n, D].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: The first states of the walk, ``zT``, ... [n, D] or [D], may be held fixed.
-            generator: Source of randomness; torch's global one if None.
+        The first states of the walk, ``zT``, ... [n, D] or [D], may be given.
         """
         with torch.no_grad():
             *_, x = self.p.walk(n, given=given, generator=generator)

@@ -17,34 +17,16 @@ Values: TypeAlias = "ArrayLike | torch.Tensor"
 
 
 def to_numpy(values: Values) -> NDArray[Any]:
-    """Return values as an array in the processor's memory, wherever they are.
-
-    Example:
-        >>> to_numpy(torch.ones(2, requires_grad=True)).shape
-        (2,)
-    """
+    """Return values as an array in the processor's memory, wherever they are."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
 
 
 def check_number(
     name: str, value: object, *, least: float = 0, above: bool = False, finite: bool = True
 ) -> None:
-    """Check a setting that is a number.
+    """Refuse, by a ValueError, a setting that is no finite number, or below ``least``.
 
-    Args:
-        name: Of the argument, for the message.
-        value: What the caller gave.
-        least: The least number that is allowed.
-        above: Whether it must be above that, and not just at least that.
-        finite: Whether infinity is refused.
-
-    Raises:
-        ValueError: If it is not a number, too low, or not finite.
-
-    Example:
-        >>> check_number("alpha", float("nan"))
-        Traceback (most recent call last):
-        ValueError: alpha must be finite, got nan
+    Where ``above``, it must be more than ``least``; without ``finite``, infinity is allowed.
     """
     if isinstance(value, bool) or not isinstance(value, Real):
         raise ValueError(f"{name} must be a number, got {value!r}")
@@ -58,8 +40,7 @@ def check_number(
 def check_whole(name: str, value: object, *, least: int = 1) -> None:
     """Check a setting that counts something.
 
-    Raises:
-        ValueError: If it is not a whole number, or too low.
+    Raises ValueError if it is not a whole number, or too low.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise ValueError(f"{name} must be a whole number, got {value!r}")
@@ -75,21 +56,9 @@ def non_negative(
     some: bool = False,
     error: type[Exception] = ValueError,
 ) -> NDArray[np.float64]:
-    """Return finite numbers of at least 0, float64 [*shape].
+    """Return finite numbers of at least 0, float64 [*shape], or raise ``error``.
 
-    Args:
-        name: Of the argument, for messages.
-        values: A list, an array or a tensor.
-        shape: What it must have.
-        some: Whether one of them must be above 0.
-        error: What to raise.
-
-    Raises:
-        Exception: ``error``, if they are anything else.
-
-    Example:
-        >>> non_negative("weights", [1, 0.5], (2,))
-        array([1. , 0.5])
+    Where ``some``, one of them must be above 0.
     """
     try:
         array = to_numpy(values)
@@ -113,17 +82,8 @@ def non_negative(
 def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | None = None) -> Tensor:
     """Return what is given for a node as one row for each of n, [n, *event].
 
-    This is the one place where rows that are given are counted.
-
-    Args:
-        name: Of the node, for the message.
-        value: [n, *event], or one event for all.
-        n: Number of rows.
-        event_shape: Shape of one value; None where it is not known: a single number is then one
-            for all.
-
-    Raises:
-        ValueError: If it has another shape.
+    This is the one place where rows that are given are counted: [n, *event], or one event for all,
+    else a ValueError. Where the event shape is not known (None), a single number is one for all.
 
     Example:
         >>> held_rows("label", 7, 3)
@@ -151,16 +111,7 @@ def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | Non
 
 
 def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -> None:
-    """Refuse to condition on a node that the model does not have.
-
-    Args:
-        given: What the caller fixes.
-        model: The model's name, for the message.
-        nodes: The nodes that may be given.
-
-    Raises:
-        CapabilityError: If anything else is given; it is named.
-    """
+    """Refuse, by a CapabilityError, to condition a model on what is not one of its ``nodes``."""
     for name in given or {}:
         if name not in nodes:
             takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"

@@ -138,11 +138,6 @@ class BayesianNetwork(nn.Module):
         This is conditioning only where the held nodes have no random ancestors; it is the proposal
         of likelihood weighting everywhere else. :meth:`sample` tells the two apart.
 
-        Args:
-            n: Number of draws.
-            values: Values held fixed, by node or input, [n, *event].
-            generator: Source of randomness; torch's global one if None.
-
         Returns:
             Values of all nodes and inputs, each [n, *event].
         """

@@ -234,7 +234,7 @@ class Chain(nn.Module):
         if not kept:  # Now, and not when the caller asks for it: mistakes are told here.
             first = self.first(inputs)
             shape = () if first.batch_shape == (n,) and inputs else (n,)
-            kept = [_drawn(first, shape, generator)]
+            kept = [drawn(first, shape, generator)]
         return self._walk(kept, inputs, generator)
 
     def _walk(
@@ -249,7 +249,7 @@ class Chain(nn.Module):
         times = range(left, 0, -1) if self.reverse else range(self.steps + 1 - left, self.steps + 1)
         for t in times:
             at = torch.full((len(z),), t, device=z.device)
-            z = _drawn(self.next(z, at, *inputs), (), generator)
+            z = drawn(self.next(z, at, *inputs), (), generator)
             yield z
 
     def _held(
@@ -316,7 +316,7 @@ class ChainDistribution(Distribution):
     def draw(self, shape: Size, generator: Generator | None) -> Tensor:
         """Return paths from a generator: what :func:`draw` asks for."""
         chain, lead = self._chain, shape + self.batch_shape
-        start = _drawn(self._first, shape, generator).reshape(-1, *chain.event_shape)
+        start = drawn(self._first, shape, generator).reshape(-1, *chain.event_shape)
         rows = self._inputs_of(lead)
         rows = [value.reshape(len(start), *value.shape[len(lead) :]) for value in rows]
         given = dict(zip((chain.begin, *chain.inputs), (start, *rows), strict=True))
@@ -341,6 +341,7 @@ class _At(nn.Module):
         return self.step(z, torch.full(lead, self.t, device=z.device), *inputs)
 
 
-def _drawn(distribution: Distribution, shape: Sequence[int], generator: Generator | None) -> Tensor:
+def drawn(distribution: Distribution, shape: Sequence[int], generator: Generator | None) -> Tensor:
+    """Return a draw, reparametrised where gradients are enabled and it can be."""
     differentiable = torch.is_grad_enabled() and distribution.has_rsample
     return draw(distribution, shape, generator, reparametrised=differentiable)

@@ -18,10 +18,9 @@ from torch import Generator, Size, Tensor
 from torch.distributions import Distribution
 
 from ancestral.networks.arguments import check_whole, held_rows
-from ancestral.networks.chain import Chain
+from ancestral.networks.chain import Chain, drawn
 from ancestral.networks.elbo import closed_kl
 from ancestral.networks.nodes import with_event_shape
-from ancestral.networks.sampling import draw
 
 _ROWS = 1 << 12  # States in one call of the steps, where all t are summed.
 
@@ -136,7 +135,7 @@ def chain_terms(
         for chain in (p, q)
     )
     if isinstance(q.step, JumpsBack):
-        z = _drawn(_jump(q, start, t, others), generator)
+        z = drawn(_jump(q, start, t, others), (), generator)
         back = p.next(z, t, *own)
         terms = back.log_prob(start)
         if q.steps > 1:
@@ -145,10 +144,10 @@ def chain_terms(
             terms = torch.where(t == 1, terms, -_kl(_shaped(q, ahead), back, generator))
         return terms.view(shape)
     one = (t == 1).reshape(-1, *[1] * len(q.event_shape))
-    before = _drawn(_jump(q, start, (t - 1).clamp(min=1), others), generator)
+    before = drawn(_jump(q, start, (t - 1).clamp(min=1), others), (), generator)
     z = torch.where(one, start, before)
     step = q.next(z, t, *others)
-    after = _drawn(step, generator)
+    after = drawn(step, (), generator)
     return (p.next(after, t, *own).log_prob(z) - step.log_prob(after)).view(shape)
 
 
@@ -160,7 +159,7 @@ def _end(
     last, prior = _jump(q, x, t, _inputs(q, x, given)), p.first(_inputs(p, x, given))
     if isinstance(q.step, JumpsBack):
         return -_kl(last, prior, generator)
-    return prior.log_prob(_drawn(last, generator))
+    return prior.log_prob(drawn(last, (), generator))
 
 
 def _walked(
@@ -178,8 +177,7 @@ def _walked(
 def _inputs(chain: Chain, x: Tensor, given: Mapping[str, Tensor] | None) -> list[Tensor]:
     """Return the inputs of a chain as rows of x.
 
-    Raises:
-        ValueError: If one is missing or has another number of rows.
+    Raises ValueError if one is missing or has another number of rows.
     """
     given = given or {}
     if missing := [name for name in chain.inputs if name not in given]:
@@ -203,13 +201,8 @@ def _kl(q: Distribution, p: Distribution, generator: Generator | None) -> Tensor
     closed = closed_kl(q, p)
     if closed is not None:
         return closed
-    value = _drawn(q, generator)
+    value = drawn(q, (), generator)
     return q.log_prob(value) - p.log_prob(value)
-
-
-def _drawn(distribution: Distribution, generator: Generator | None) -> Tensor:
-    differentiable = distribution.has_rsample and torch.is_grad_enabled()
-    return draw(distribution, (), generator, reparametrised=differentiable)
 
 
 def _check(p: Chain, q: Chain, x: Tensor, given: Mapping[str, Tensor] | None) -> None:

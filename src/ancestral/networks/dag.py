@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 from types import MappingProxyType
 
 
@@ -26,20 +27,25 @@ class DAG:
     """
 
     def __init__(self, parents: Mapping[str, Sequence[str]]) -> None:
-        complete: dict[str, tuple[str, ...]] = {name: tuple(of) for name, of in parents.items()}
-        for of in parents.values():
-            for name in of:
+        complete = {name: tuple(above) for name, above in parents.items()}
+        for above in parents.values():
+            for name in above:
                 complete.setdefault(name, ())
-        for name, of in complete.items():
-            if len(set(of)) < len(of):
-                raise ValueError(f"parents of {name!r} must differ, got {list(of)}")
         children: dict[str, list[str]] = {name: [] for name in complete}
-        for name, of in complete.items():
-            for parent in of:
+        sorter = TopologicalSorter(dict.fromkeys(complete, ()))  # Ties keep the given order.
+        for name, above in complete.items():
+            if len(set(above)) < len(above):
+                raise ValueError(f"parents of {name!r} must differ, got {list(above)}")
+            sorter.add(name, *above)
+            for parent in above:
                 children[parent].append(name)
         self._parents = complete
-        self._children = {name: tuple(of) for name, of in children.items()}
-        self._names = _topological_order(complete, self._children)
+        self._children = {name: tuple(below) for name, below in children.items()}
+        try:
+            self._names = tuple(sorter.static_order())
+        except CycleError as error:
+            cycle = " -> ".join(error.args[1])
+            raise ValueError(f"the graph must have no cycle, got {cycle}") from None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -92,7 +98,7 @@ class DAG:
             ()
         """
         done = {self._known(name) for name in names}
-        return DAG({name: () if name in done else of for name, of in self._parents.items()})
+        return DAG({name: () if name in done else above for name, above in self._parents.items()})
 
     def markov_blanket(self, name: str) -> frozenset[str]:
         """Return parents, children and the children's other parents of a node."""
@@ -177,33 +183,3 @@ class DAG:
                 found.add(name)
                 stack.extend(step[name])
         return frozenset(found - set(start))
-
-
-def _topological_order(
-    parents: Mapping[str, tuple[str, ...]], children: Mapping[str, tuple[str, ...]]
-) -> tuple[str, ...]:
-    """Kahn's algorithm; ties keep the order in which the nodes were given."""
-    missing = {name: len(of) for name, of in parents.items()}
-    ready = deque(name for name, count in missing.items() if count == 0)
-    order: list[str] = []
-    while ready:
-        name = ready.popleft()
-        order.append(name)
-        for child in children[name]:
-            missing[child] -= 1
-            if missing[child] == 0:
-                ready.append(child)
-    if len(order) < len(parents):
-        cycle = " -> ".join(_find_cycle(parents, {n for n, count in missing.items() if count}))
-        raise ValueError(f"the graph must have no cycle, got {cycle}")
-    return tuple(order)
-
-
-def _find_cycle(parents: Mapping[str, tuple[str, ...]], left: set[str]) -> list[str]:
-    """Walk up among the nodes that were never ready until one repeats."""
-    path = [next(name for name in parents if name in left)]
-    while True:
-        above = next(parent for parent in parents[path[-1]] if parent in left)
-        if above in path:
-            return [above, *reversed(path[path.index(above) :])]
-        path.append(above)

@@ -24,27 +24,13 @@ def sample_tables(
     fixed: Mapping[str, Tensor],
     generator: Generator | None = None,
 ) -> dict[str, Tensor]:
-    """Draw every node given its parents, the fixed ones held; exact for zeros and ones.
+    """Draw every node given its parents, int64 [n] each; what is fixed, [n] each, is held.
 
-    The law is that of drawing node after node from its table. Numbers have 53 bits and come from
-    a generator of NumPy that is seeded from ``generator``: torch's is four times slower.
+    The law is that of drawing node after node from its table, exact for zeros and ones. All tables
+    must lie in the processor's memory. Numbers have 53 bits and come from a generator of NumPy that
+    is seeded from ``generator``: torch's is four times slower.
 
     Source: inversion of the distribution function, Devroye 1986, ch. III.2.
-
-    Args:
-        network: A network whose nodes are all tables, in the processor's memory.
-        n: Number of draws.
-        fixed: State indices by node name, [n] each.
-        generator: Source of randomness; torch's global one if None.
-
-    Returns:
-        State indices of every node, int64 [n] each; the fixed ones as they were given.
-
-    Example:
-        >>> from ancestral.networks import student_network
-        >>> draws = sample_tables(student_network(), 5, {"x1": torch.ones(5)})
-        >>> draws["x4"].shape
-        torch.Size([5])
     """
     numbers = _numbers(generator)
     steps = _steps(network, fixed)
@@ -73,13 +59,8 @@ def walk_table(
 ) -> Iterator[Tensor]:
     """Yield the next states of n chains that all step by one table, int64 [n], so many times.
 
-    The law is that of :func:`sample_tables` on the chain's network.
-
-    Args:
-        table: p(next state | state), in the processor's memory.
-        z: State indices before the first step, [n].
-        steps: How many steps are taken.
-        generator: Source of randomness; torch's global one if None.
+    The law is that of :func:`sample_tables` on the chain's network; ``z`` [n] are the states before
+    the first step.
 
     Example:
         >>> swap = Table([[0.0, 1.0], [1.0, 0.0]])
@@ -102,12 +83,8 @@ def _numbers(generator: Generator | None) -> np.random.Generator:
 def thresholds(probabilities: np.ndarray) -> np.ndarray:
     """Return what a uniform number in [0, 1) must reach to leave each state but the last behind.
 
-    Args:
-        probabilities: Rows that sum to 1, [R, K].
-
-    Returns:
-        Cumulative probabilities, [K - 1, R]; infinite where no probability is left above, so that
-        rounding never picks an impossible state.
+    For rows of probabilities [R, K] these are the cumulative ones, [K - 1, R]; infinite where no
+    probability is left above, so that rounding never picks an impossible state.
     """
     passed = probabilities.cumsum(axis=1)[:, :-1]
     above = probabilities[:, ::-1].cumsum(axis=1)[:, -2::-1]

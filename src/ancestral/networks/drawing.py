@@ -52,27 +52,11 @@ def draw_dag(
 ) -> str:
     """Draw a directed acyclic graph as a standalone SVG that can also stand inside a page.
 
-    Edges run between the layers of the graph and never through a node.
-
-    Args:
-        parents: The parents of each node.
-        observed: Nodes to shade.
-        deterministic: Nodes to draw with a double outline.
-        given: Nodes to draw with a dashed outline: inputs that are conditioned on.
-        values: Distributions to draw inside nodes as bars, state -> probability in [0, 1].
-        title: Name of the picture for screen readers and tool tips.
-        direction: Where edges point; ``auto`` takes ``right`` for chains and other flat graphs.
-
-    Returns:
-        SVG text, with its size in pixels and a viewBox.
-
-    Raises:
-        ValueError: If the graph has a cycle, a name is not a node, or a probability is outside
-            [0, 1].
-
-    Example:
-        >>> draw_dag({"x": ["z"]}, observed=["x"])[:4]
-        '<svg'
+    Edges run between the layers of the graph and never through a node; ``auto`` lets chains and
+    other flat graphs run to the right. Nodes that are ``observed`` are shaded, ``deterministic``
+    ones have a double outline, and those ``given``, inputs, a dashed one. ``values`` are drawn in
+    nodes as bars, state -> probability; ``title`` is for screen readers and tool tips. Raises
+    ValueError if the graph has a cycle, a name is not a node, or a probability is outside [0, 1].
     """
     dag = DAG(parents)
     values = values or {}

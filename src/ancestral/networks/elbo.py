@@ -226,8 +226,7 @@ def _kl(q: Distribution, p: Distribution, value: Tensor) -> Tensor:
 def closed_kl(q: Distribution, p: Distribution) -> Tensor | None:
     """Return KL(q || p) in nats, [*B]; None where torch knows no closed form of the pair.
 
-    Raises:
-        TypeError: If a closed form of scalars is registered and used for vectors.
+    Raises TypeError if a closed form of scalars is registered and used for vectors.
     """
     try:
         found = kl_divergence(q, p)

@@ -12,12 +12,7 @@ SAMPLED = 256
 def prompt_of(n: int, given: Given | None, special: SpecialTokens) -> Tensor:
     """Return what n samples continue, int64 [T]: the ``prompt`` that is given, else BOS.
 
-    Raises:
-        ValueError: If n < 1, the prompt is not [T], or something else is given.
-
-    Example:
-        >>> prompt_of(3, None, SpecialTokens.of(9))
-        tensor([5])
+    Raises ValueError if n < 1, the prompt is not [T], or something else is given.
     """
     if n < 1 or (given and set(given) != {"prompt"}):
         raise ValueError(f"n must be at least 1 and given only prompt, got {n}, {given or {}}")
@@ -28,10 +23,6 @@ def prompt_of(n: int, given: Given | None, special: SpecialTokens) -> Tensor:
 
 
 def refuse_given(given: Given | None) -> None:
-    """Refuse to condition the density of a text.
-
-    Raises:
-        ValueError: If something is given.
-    """
+    """Refuse to condition the density of a text. Raises ValueError if something is given."""
     if given:
         raise ValueError(f"nothing can be given to a language model, got {[*given]}")

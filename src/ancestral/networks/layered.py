@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TypeAlias
 
+from scipy.optimize import isotonic_regression
+
 from ancestral.networks.dag import DAG
 
 Bend: TypeAlias = tuple[str, str, int]
@@ -40,14 +42,10 @@ class Layout:
 
 
 def lay_out(dag: DAG, sizes: Mapping[str, tuple[float, float]]) -> Layout:
-    """Lay a graph out.
+    """Lay a graph out whose nodes need so much room, (across, along) in pixels.
 
     Source: Sugiyama, Tagawa and Toda 1981; the placement by isotonic regression is a least-squares
     form of Gansner et al. 1993, sec. 4.
-
-    Args:
-        dag: The graph.
-        sizes: The room each node needs, (across, along) in pixels.
     """
     layer = assign_layers(dag)
     rows, above, below = _rows(dag, layer)
@@ -183,7 +181,7 @@ def _place(
                 )
                 weights.append(weight or 0.1)
             free = [w - offset for w, offset in zip(wanted, offsets[i], strict=True)]
-            fitted = isotonic(free, weights)
+            fitted = isotonic_regression(free, weights=weights).x.tolist()
             for vertex, value, offset in zip(rows[i], fitted, offsets[i], strict=True):
                 places[vertex] = value + offset
     return places
@@ -192,19 +190,3 @@ def _place(
 def _stiffness(a: Vertex, b: Vertex) -> float:
     """How straight the piece of edge between two vertices wants to be: bends most of all."""
     return (1.0, 2.0, 8.0)[isinstance(a, tuple) + isinstance(b, tuple)]
-
-
-def isotonic(values: Sequence[float], weights: Sequence[float]) -> list[float]:
-    """Return the non-decreasing sequence nearest to ``values`` in weighted least squares.
-
-    Source: Ayer et al. 1955, pooling of adjacent violators.
-    """
-    blocks: list[tuple[float, float, int]] = []
-    for value, weight in zip(values, weights, strict=True):
-        mean, total, count = value, weight, 1
-        while blocks and blocks[-1][0] > mean:
-            other, its, many = blocks.pop()
-            mean = (mean * total + other * its) / (total + its)
-            total, count = total + its, count + many
-        blocks.append((mean, total, count))
-    return [mean for mean, _, count in blocks for _ in range(count)]

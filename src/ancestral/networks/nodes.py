@@ -60,8 +60,7 @@ def with_event_shape(
 ) -> Distribution:
     """Return a distribution as independent over the end of its batch shape that is the event's.
 
-    Raises:
-        ValueError: If its shape does not end in the event shape; the node is named.
+    Raises ValueError if its shape does not end in the event shape; the node is named.
     """
     extra = len(event_shape) - len(distribution.event_shape)
     whole = distribution.batch_shape + distribution.event_shape
@@ -73,17 +72,10 @@ def with_event_shape(
 
 
 class Rows(Categorical):
-    """States with the probabilities of a table's rows, which are exact zeros where they are 0.
+    """States with the probabilities [*B, K] of a table's rows, exact zeros where they are 0.
 
-    Nothing is normalised again and no logarithm is taken before it is asked for: a chain draws
-    from one at every step.
-
-    Args:
-        probabilities: [*B, states]; each row sums to 1.
-
-    Example:
-        >>> Rows(torch.tensor([0.0, 1.0])).logits
-        tensor([-inf, 0.])
+    Nothing is normalised again and no logarithm is taken before it is asked for: a chain draws from
+    one at every step.
     """
 
     def __init__(self, probabilities: Tensor) -> None:
@@ -153,6 +145,12 @@ class Table(nn.Module):
                 f"this table takes {self.probabilities.ndim - 1} parents, got {len(parents)}"
             )
         return Rows(self.probabilities[tuple(parent.long() for parent in parents)])
+
+    def fit_counts(self, counts: Tensor) -> None:
+        """Set a root's table to the share of each state, [K]; ValueError if none counts."""
+        if counts.shape != self.probabilities.shape or not counts.sum() > 0:
+            raise ValueError(f"counts must be {len(self.states)} numbers with a positive sum")
+        self.probabilities.copy_(counts / counts.sum())
 
     def extra_repr(self) -> str:
         """Name the states in ``repr``."""

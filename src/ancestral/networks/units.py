@@ -29,7 +29,8 @@ class InDataUnits:
 
     Every likelihood counts the transform's log-determinant, so that models with different
     transforms compare. Where the transform dequantises (``exact`` is False), a density of the
-    dequantised data becomes a lower bound on the probability of the discrete data.
+    dequantised data becomes a lower bound on the probability of the discrete data. What the model
+    cannot do raises a :class:`~ancestral.errors.CapabilityError`.
 
     Args:
         model: Any model of this library, in model units.
@@ -86,11 +87,7 @@ class InDataUnits:
         generator: Generator | None = None,
         means: bool = False,
     ) -> Tensor:
-        """Return n draws, or means of p(x | z) if ``means``, in user units [n, *event].
-
-        Raises:
-            CapabilityError: If the model cannot do it.
-        """
+        """Return n draws, or means of p(x | z) if ``means``, in user units [n, *event]."""
         if means:
             draws = self._need(SamplesMeans, "means").sample_means(
                 n, given=given, generator=generator
@@ -104,11 +101,7 @@ class InDataUnits:
     def log_prob(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
-        """Return log p(x | given) in nats, [B]; a bound if not ``exact``.
-
-        Raises:
-            CapabilityError: If the model has no exact density.
-        """
+        """Return log p(x | given) in nats, [B]; a bound if not ``exact``."""
         model = self._need(HasDensity, "log_prob")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.log_prob(y, given=given) + log_det
@@ -121,11 +114,7 @@ class InDataUnits:
         draws: int = 1,
         generator: Generator | None = None,
     ) -> Tensor:
-        """Return a lower bound on log p(x | given) in nats, [B].
-
-        Raises:
-            CapabilityError: If the model has no bound.
-        """
+        """Return a lower bound on log p(x | given) in nats, [B]."""
         model = self._need(HasBound, "elbo")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.elbo(y, given=given, draws=draws, generator=generator) + log_det
@@ -138,39 +127,23 @@ class InDataUnits:
         draws: int = 64,
         generator: Generator | None = None,
     ) -> Tensor:
-        """Return the importance-weighted estimate of log p(x | given) in nats, [B].
-
-        Raises:
-            CapabilityError: If the model has no such estimate.
-        """
+        """Return the importance-weighted estimate of log p(x | given) in nats, [B]."""
         model = self._need(Tightens, "estimate_log_prob")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
 
     def posterior(self, x: Tensor, *, generator: Generator | None = None) -> Categorical:
-        """Return p(label | x), batch shape [B].
-
-        Raises:
-            CapabilityError: If the model gives no labels.
-        """
+        """Return p(label | x), batch shape [B]."""
         model = self._need(Classifies, "labels")
         return model.posterior(self.transform(x, generator))
 
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
-        """Return q(z | x), batch shape [B].
-
-        Raises:
-            CapabilityError: If the model has no encoder.
-        """
+        """Return q(z | x), batch shape [B]."""
         model = self._need(Encodes, "encode")
         return model.encode(self.transform.forward_and_log_det(x)[0], given=given)
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
-        """Return the mean of p(x | z) in user units, [B, *event].
-
-        Raises:
-            CapabilityError: If the model has no decoder.
-        """
+        """Return the mean of p(x | z) in user units, [B, *event]."""
         return self.transform.inverse(self._need(Encodes, "decode").decode(z, given=given))
 
     def _need(self, capability: type[T], what: str) -> T:

@@ -31,16 +31,10 @@ class Sight:
 class AdditiveScore(nn.Module):
     """``s_ij = v . tanh(A q_i + B k_j)``: how well a key answers a query, learned by a network.
 
-    It holds a vector for each pair of tokens, so it takes P times the memory of a product.
+    It holds a vector of P features for each pair of tokens, so it takes P times the memory of a
+    product.
 
     Source: Bahdanau et al. 2015, arXiv:1409.0473, sec. A.1.2.
-
-    Args:
-        head_width: Features P of queries and keys.
-
-    Example:
-        >>> AdditiveScore(8)(torch.zeros(2, 4, 5, 8), torch.zeros(2, 4, 7, 8)).shape
-        torch.Size([2, 4, 5, 7])
     """
 
     def __init__(self, head_width: int) -> None:

@@ -65,7 +65,36 @@ class Slots:
     parts: Sequence[Part]
 
 
-class KeyValueCache:
+class RowLengths:
+    """What every state of B rows keeps: how many tokens each row has read, int64 [B] on the CPU."""
+
+    def __init__(self, lengths: Tensor) -> None:
+        self._lengths = lengths
+
+    @property
+    def lengths(self) -> Tensor:
+        """Return how many tokens each row holds, int64 [B] on the CPU."""
+        return self._lengths
+
+    def rewind(self, lengths: Tensor) -> None:
+        """Forget all but the first ``lengths`` [B] tokens of each row.
+
+        Raises ValueError if a row is shorter than that.
+        """
+        held = self._lengths
+        if lengths.shape != held.shape or bool((lengths.cpu() > held).any() | (lengths < 0).any()):
+            raise ValueError(
+                f"rows of {held.tolist()} tokens cannot be rewound to {lengths.tolist()} tokens"
+            )
+        held.copy_(lengths)
+
+    def check_room(self, held: Tensor, room: int) -> None:
+        """Refuse, by a ValueError, rows that would hold more tokens [B] than there is room for."""
+        if len(held) and (most := int(held.max())) > room:
+            raise ValueError(f"a row would hold {most} tokens, and the state has room for {room}")
+
+
+class KeyValueCache(RowLengths):
     """Keys and values of B rows of different lengths, in one tensor: a state of a Transformer.
 
     Args:
@@ -81,7 +110,8 @@ class KeyValueCache:
     """
 
     def __init__(self, data: Tensor, lengths: Tensor, room: int | None = None) -> None:
-        self.data, self._lengths = data, lengths
+        super().__init__(lengths)
+        self.data = data
         self.room = data.shape[4] if room is None else room
 
     @classmethod
@@ -96,11 +126,6 @@ class KeyValueCache:
         places = -(-room // _STEP) * _STEP
         data = torch.empty((*before, places, width), dtype=like.dtype, device=like.device)
         return cls(data, torch.zeros(shape[2], dtype=torch.int64), room)
-
-    @property
-    def lengths(self) -> Tensor:
-        """Return how many tokens each row holds, int64 [B] on the CPU."""
-        return self._lengths
 
     def reserve(self, steps: int, counts: Tensor | None) -> Slots:
         """Return the slots of the next ``steps`` tokens; nothing is written or counted yet.
@@ -117,12 +142,7 @@ class KeyValueCache:
         """
         rows = len(self._lengths)
         real = checked_counts(counts, rows, steps)
-        ends = self._lengths + real
-        end = int(ends.max()) if rows else 0
-        if end > self.room:
-            raise ValueError(
-                f"a row would hold {end} tokens, and the state has room for {self.room}"
-            )
+        self.check_room(self._lengths + real, self.room)
         starts, places = self._lengths.tolist(), self._lengths
         if counts is None and len(set(starts)) == 1:
             parts, places = [(slice(None), starts[0], steps)], places[:1]
@@ -156,28 +176,17 @@ class KeyValueCache:
         Raises:
             ValueError: If a row of ``other`` is longer than this cache has room for.
         """
+        self.check_room(other.lengths, self.room)
         used = int(other.lengths.max()) if len(other.lengths) else 0
-        if used > self.room:
-            raise ValueError(f"a row holds {used} tokens, and the state has room for {self.room}")
         where = rows.to(self.data.device)
         self.data[:, :, where, :, :used] = other.data[..., :used, :]
         self._lengths[rows.cpu()] = other.lengths
-
-    def rewind(self, lengths: Tensor) -> None:
-        """Forget all but the first ``lengths`` [B] tokens of each row.
-
-        Raises:
-            ValueError: If a row is shorter than that.
-        """
-        check_rewind(lengths, self._lengths)
-        self._lengths.copy_(lengths)
 
 
 def checked_counts(counts: Tensor | None, rows: int, steps: int) -> Tensor:
     """Return how many tokens of each row are real, int64 [B] on the CPU.
 
-    Raises:
-        ValueError: If a count lies outside [0, S], or there is not one a row.
+    Raises ValueError if a count lies outside [0, S], or there is not one a row.
     """
     if counts is None:
         return torch.full((rows,), steps)
@@ -187,15 +196,3 @@ def checked_counts(counts: Tensor | None, rows: int, steps: int) -> Tensor:
     if bool(((counts < 0) | (counts > steps)).any()):
         raise ValueError(f"counts must lie between 0 and {steps}, got {counts.tolist()}")
     return counts
-
-
-def check_rewind(lengths: Tensor, held: Tensor) -> None:
-    """Refuse to rewind rows to more tokens than they hold.
-
-    Raises:
-        ValueError: If a length is below 0 or above what is held.
-    """
-    if lengths.shape != held.shape or bool((lengths.cpu() > held).any() | (lengths < 0).any()):
-        raise ValueError(
-            f"rows of {held.tolist()} tokens cannot be rewound to {lengths.tolist()} tokens"
-        )

@@ -16,21 +16,7 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
     for: an image of one channel costs them as much as one of sixteen. Here every tap of the kernel
     is a row of one matrix product, and each of the four phases of the output adds up its taps. The
     gradient is torch's own. Parameters, values and checkpoints are those of the parent class.
-
-    Args:
-        channels_in: Channels of the input.
-        channels_out: Channels of the output, few.
-        kernel_size: Side k of the kernel, at least 2.
-        padding: Padding.
-        output_padding: 0 or 1; with the padding it must double the side.
-
-    Raises:
-        ValueError: If the side would not be doubled.
-
-    Example:
-        >>> layer = NarrowConvTranspose2d(16, 1, kernel_size=4, padding=1)
-        >>> layer(torch.zeros(5, 16, 8, 8)).shape
-        torch.Size([5, 1, 16, 16])
+    Raises ValueError if kernel and padding would not double the side.
     """
 
     def __init__(
@@ -56,8 +42,7 @@ class NarrowConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map x [B, C, H, W] to [B, O, 2 H, 2 W].
 
-        Raises:
-            ValueError: If an output size is given: it is always double.
+        Raises ValueError if an output size is given: it is always double.
         """
         if output_size is not None:
             raise ValueError(f"the side is doubled, got output_size {output_size}")

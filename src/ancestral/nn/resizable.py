@@ -8,28 +8,11 @@ from torch import Tensor, nn
 
 
 def resize_on_load(module: nn.Module, names: Iterable[str]) -> None:
-    """Let ``load_state_dict`` change the shape of buffers, as torch alone refuses to.
+    """Let ``load_state_dict`` change the shape of the named buffers, as torch alone refuses to.
 
-    A model that keeps its data is built empty and takes the shapes, and the number types, that
-    were saved: a freshly constructed model loads what a fitted one has written.
-
-    Args:
-        module: Owner of the buffers.
-        names: The buffers whose shape depends on the data.
-
-    Raises:
-        ValueError: If a name is not a buffer of the module.
-
-    Example:
-        >>> import torch
-        >>> class Rows(nn.Module):
-        ...     def __init__(self, rows):
-        ...         super().__init__()
-        ...         self.register_buffer("x", torch.zeros(rows, 2))
-        ...         resize_on_load(self, ["x"])
-        >>> empty = Rows(0)
-        >>> empty.load_state_dict(Rows(5).state_dict()), empty.x.shape
-        (<All keys matched successfully>, torch.Size([5, 2]))
+    A model that keeps its data is built empty and takes the shapes, and the number types, that were
+    saved: a freshly constructed model loads what a fitted one has written. Raises ValueError if a
+    name is not a buffer of the module.
     """
     names = tuple(names)
     known = dict(module.named_buffers(recurse=False))

@@ -26,12 +26,7 @@ _SLOW = 30.0
 
 
 class Answers:
-    """The completions that are under way.
-
-    Args:
-        served: What is asked.
-        metrics: Are told of them.
-    """
+    """The completions that are under way."""
 
     def __init__(self, served: Served, metrics: Metrics) -> None:
         self._served, self._metrics = served, metrics

@@ -29,37 +29,9 @@ _EVENTS = {"text/event-stream": {"schema": _EVENT}}
 
 
 class Application:
-    """All that answers: the gate, and behind it the routes.
+    """All that answers: the ``gate``, and behind it the routes and the ``answers`` under way.
 
-    Args:
-        served: What is served.
-        key: The API key; None if there is none.
-
-    Attributes:
-        gate: The ASGI application.
-        answers: The completions that are under way.
-
-    Example:
-        >>> import httpx
-        >>> import torch
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> from ancestral.data.text import Tokenizer
-        >>> from ancestral.recipes.generating import Writer
-        >>> from ancestral.serving.limits import Limits
-        >>> from ancestral.serving.opening import serve_writer
-        >>> words = Tokenizer.train(["sun and rain"], kind="word")
-        >>> ids = [words.special.bos, *words.encode("sun and rain"), words.special.eos]
-        >>> model = NGramLanguageModel(words.vocabulary, order=2).fit(torch.tensor([ids]))
-        >>> served = serve_writer(Writer(model, words, Writer.open), Limits(), name="weather")
-        >>> async def ask(**asked: object) -> dict:
-        ...     transport = httpx.ASGITransport(Application(served).gate)
-        ...     async with httpx.AsyncClient(transport=transport) as client:
-        ...         answer = await client.post("http://here/v1/completions", json=asked)
-        ...         return answer.json()["choices"][0]
-        >>> asyncio.run(ask(prompt="sun", temperature=0, max_tokens=3))["text"]
-        ' and '
-        >>> served.engine.close(timeout=10)
-        True
+    Without an API key, ``key`` is None.
     """
 
     def __init__(self, served: Served, *, key: str | None = None) -> None:

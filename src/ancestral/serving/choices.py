@@ -42,28 +42,10 @@ class Piece:
 
 
 class Text:
-    """A text that is being written.
+    """A text that is being written, at a place in the answer.
 
-    Args:
-        index: Its place in the answer.
-        prompt: What it continues.
-        ticket: Of its job.
-        names: Of the tokens.
-        asked: How it is wanted.
-
-    Attributes:
-        tokens: How many were generated.
-        ended: Whether nothing more comes.
-        tells: Whether log-probabilities are told.
-
-    Example:
-        >>> from ancestral.data.text import Tokenizer
-        >>> words = Tokenizer.train(["sun and rain"], kind="word")
-        >>> text = Text(0, Prompt([4], True), Ticket(), Names(words), CompletionRequest())
-        >>> text.choice(Choice(0, words.encode("rain")[0], -0.7))
-        >>> text.end()
-        >>> text.piece()
-        Piece(index=0, text='rain', told=None, reason='length')
+    ``tokens`` tells how many were generated, ``ended`` whether nothing more comes, and ``tells``
+    whether log-probabilities are told.
     """
 
     def __init__(

@@ -27,15 +27,9 @@ _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 @dataclass(slots=True, eq=False)
 class Completion:
-    """A request that was accepted.
+    """A request that was accepted, at a time by ``time.perf_counter``.
 
     Use :meth:`begin` to make one, and :meth:`close` to leave it: what has not ended is cancelled.
-
-    Args:
-        served: What is asked.
-        asked: For what.
-        metrics: Are told of it.
-        arrived: When, by ``time.perf_counter``.
     """
 
     served: Served
@@ -59,8 +53,7 @@ class Completion:
     ) -> "Completion":
         """Hand the jobs of a request to the engine, all or none.
 
-        Raises:
-            AncestralError: If a job does not fit the model, or the engine is busy or closed.
+        Raises AncestralError if a job does not fit the model, or the engine is busy or closed.
         """
         found = cls(served, asked, metrics, arrived)
         loop = asyncio.get_running_loop()
@@ -96,11 +89,7 @@ class Completion:
                 text.ticket.cancel()
 
     async def whole(self) -> dict[str, Any]:
-        """Return the answer once it is complete.
-
-        Raises:
-            Refusal: If it fails.
-        """
+        """Return the answer once it is complete, or raise a Refusal."""
         texts = ["" for _ in self.texts]
         told: list[Told | None] = [Told() if text.tells else None for text in self.texts]
         reasons: list[str | None] = [None] * len(texts)

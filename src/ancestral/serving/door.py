@@ -18,19 +18,9 @@ _LAST = 2
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound and does not listen yet.
+    """Return a socket that is bound, to a free port if it is 0, and does not listen yet.
 
-    Args:
-        host: A name or an address.
-        port: 0 for one that is free.
-
-    Raises:
-        ConfigError: If the port is taken or the host is none of this machine's.
-
-    Example:
-        >>> with bind("127.0.0.1", 0) as found:
-        ...     found.getsockname()[1] > 0
-        True
+    Raises ConfigError if the port is taken or the host is none of this machine's.
     """
     if not 0 <= port < 2**16:
         raise ConfigError(f"port must be 0 to 65535, got {port}")
@@ -54,13 +44,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def address(found: socket.socket) -> str:
-    """Return the address of a socket as clients write it.
-
-    Example:
-        >>> with bind("127.0.0.1", 0) as found:
-        ...     address(found).startswith("http://127.0.0.1:")
-        True
-    """
+    """Return the address of a socket as clients write it."""
     host, port = found.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
@@ -73,16 +57,9 @@ def is_loopback(found: socket.socket) -> bool:
 class Door(uvicorn.Server):
     """Serves until it is asked to end, by SIGTERM or Ctrl-C.
 
-    The first signal closes the gate: who comes then is refused, what has begun is finished, for as
-    long as the limits' ``grace``. The second ends that time.
-
-    Args:
-        application: Answers.
-        served: Its limits and its engine; the engine is closed at the end.
-        ready: Called once clients can come.
-
-    Attributes:
-        signal: That asked it to end; 0 before.
+    The first ``signal`` closes the gate: who comes then is refused, what has begun is finished, for
+    as long as the limits' ``grace``. The second ends that time. The engine is closed at the end;
+    ``ready`` is called once clients can come.
     """
 
     def __init__(

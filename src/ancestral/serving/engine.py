@@ -8,29 +8,10 @@ from ancestral.serving.scheduler import Scheduler
 
 
 class Engine:
-    """A model that many threads ask: jobs are continued side by side, see :class:`Scheduler`.
+    """A model that many threads ask: jobs are continued side by side.
 
-    Args:
-        model: Reads and predicts; nobody else may use it until the engine is closed.
-        slots: Jobs that can be under way at once, at least 1.
-        queue: Jobs that can wait for a slot, at least 0.
-        room: Tokens that a row can hold, at most the window; the window, or 2,048, if None.
-
-    Raises:
-        ConfigError: If a number is out of its range.
-
-    Example:
-        >>> import torch
-        >>> from ancestral.autoregressive.decoding import Decoding
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> engine, heard = Engine(model), []
-        >>> job = Job(prompt=[2, 0], decoding=Decoding.greedy(), max_tokens=2, seed=0)
-        >>> ticket = engine.submit(job, heard.append)
-        >>> engine.close(timeout=60)
-        True
-        >>> [event.token for event in heard[:-1]], heard[-1]
-        ([1, 0], Finished())
+    Arguments and errors are those of :class:`Scheduler`; nobody else may use the model until the
+    engine is closed.
     """
 
     def __init__(
@@ -48,17 +29,9 @@ class Engine:
         return self._scheduler.load
 
     def submit(self, job: Job, listen: Listener) -> Ticket:
-        """Accept a job, and return at once.
+        """Accept a job, and return at once; errors as of :meth:`Scheduler.submit`.
 
-        Args:
-            job: What is asked for.
-            listen: Is told the job's events, in the engine's thread: it must not block.
-
-        Raises:
-            BusyError: If all slots and all places of the queue are taken.
-            ClosedError: If the engine is closing.
-            DataError: If the prompt is empty, too long, or has an unknown token.
-            ConfigError: If a setting does not fit the model.
+        ``listen`` is told the job's events, in the engine's thread: it must not block.
         """
         ticket = self._scheduler.submit(job, listen)
         with self._work:
@@ -68,11 +41,8 @@ class Engine:
     def close(self, *, timeout: float) -> bool:
         """Take no more jobs, finish what was accepted, and end the thread.
 
-        Args:
-            timeout: Seconds after which the jobs that are left fail with a :class:`ClosedError`.
-
-        Returns:
-            Whether all jobs ended by themselves.
+        Jobs that are left after ``timeout`` seconds fail with a :class:`ClosedError`; return
+        whether all ended by themselves.
         """
         self._scheduler.close()
         with self._work:

@@ -20,16 +20,8 @@ PATIENCE = 30.0
 class Gate:
     """ASGI middleware: the key, the size of the body, closing time, and the count of requests.
 
-    Args:
-        app: What stands behind it.
-        limits: What is allowed.
-        metrics: Are told of every request.
-        key: The API key; None if there is none.
-        paths: That are counted by their names.
-
-    Attributes:
-        closing: Whether nobody is let in any more.
-        inside: Requests that have not ended.
+    Once ``closing``, nobody is let in any more; ``inside`` are the requests that have not ended,
+    and ``paths`` those that are counted by their names.
     """
 
     def __init__(

@@ -21,18 +21,6 @@ class RowGroup:
     The last bits of a row depend on how many rows are multiplied together: so all rows take part,
     in use or not. That they depend neither on which of them it is nor on what the others hold is
     true of most products on most processors; :func:`rows_together` tells.
-
-    Args:
-        model: Reads.
-        rows: How many.
-        room: Tokens that a row can hold.
-
-    Example:
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> group = RowGroup(model, 4, room=16)
-        >>> group.read([2, 0]).shape  # The first two rows read.
-        torch.Size([2, 6])
     """
 
     def __init__(self, model: LanguageModel, rows: int, *, room: int) -> None:
@@ -64,14 +52,8 @@ def rows_together(model: LanguageModel, rows: int) -> int:
     """Return how many rows a group can have so that none depends on its place and neighbours.
 
     It is measured: products of some sizes sum the first and last rows in another order on some
-    processors or with some numbers of threads.
-
-    Args:
-        model: Reads.
-        rows: How many are wanted.
-
-    Returns:
-        ``rows``, or :data:`MOST` if that many hold where ``rows`` do not, or 1, which always does.
+    processors or with some numbers of threads. Return ``rows``, as many as are wanted, or
+    :data:`MOST` if that many hold where ``rows`` do not, or 1, which always does.
     """
     sizes = [rows, MOST] if rows < MOST else [rows]
     with reading(model):

@@ -32,10 +32,6 @@ class Job:
 
     Raises:
         ConfigError: If ``max_tokens`` or the seed is out of its range.
-
-    Example:
-        >>> Job(prompt=[96, 5, 7], decoding=Decoding(), max_tokens=16, seed=1).score_prompt
-        False
     """
 
     prompt: Sequence[int]
@@ -86,14 +82,7 @@ Listener: TypeAlias = Callable[[Event], None]
 
 
 class Ticket:
-    """A job that was accepted.
-
-    Example:
-        >>> ticket = Ticket()
-        >>> ticket.cancel()
-        >>> ticket.cancelled
-        True
-    """
+    """A job that was accepted."""
 
     def __init__(self) -> None:
         self.cancelled = False

@@ -15,21 +15,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 
 
 class Metrics:
-    """The metrics of one server.
-
-    Args:
-        engine: Whose load is told.
-
-    Example:
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> engine = Engine(NGramLanguageModel(6))
-        >>> metrics = Metrics(engine)
-        >>> metrics.answered("/health", 200)
-        >>> b'ancestral_requests_total{path="/health",status="200"} 1.0' in metrics.text()
-        True
-        >>> engine.close(timeout=10)
-        True
-    """
+    """The metrics of one server, and the load of its engine."""
 
     def __init__(self, engine: Engine) -> None:
         self._registry = CollectorRegistry()

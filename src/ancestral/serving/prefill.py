@@ -15,21 +15,10 @@ CHUNK = 64
 
 
 class Prefill:
-    """One row of tokens that a model reads into a state of its own.
+    """One row of tokens, at least one, that a model reads into a state of its own.
 
-    Args:
-        model: Reads.
-        tokens: At least one.
-        goes_on: The row is continued; else the last token is scored and never read.
-        scores: Tell the log-probabilities of the tokens after the first.
-        alternatives: How many of the most probable tokens are told beside each.
-
-    Example:
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> prefill = Prefill(model, [2, 0, 1])
-        >>> prefill.read(), prefill.logits().shape, prefill.state.lengths
-        (3, torch.Size([6]), tensor([3]))
+    Where it does not go on, the last token is scored and never read. With ``scores``, the
+    log-probabilities of the tokens after the first are told, and as many ``alternatives``.
     """
 
     def __init__(

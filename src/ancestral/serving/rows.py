@@ -19,24 +19,8 @@ _log = logging.getLogger(__name__)
 class Row:
     """A job that was accepted; its events go to a listener until nobody wants them any more.
 
-    Args:
-        job: What is asked for.
-        text: How it goes on; None if it is only scored.
-        listen: Is told.
-
-    Attributes:
-        ticket: Of who asked.
-        admitted: It has a slot.
-        prefill: Its prompt on the way into the model, if it is.
-        held: Tokens that its state holds.
-
-    Example:
-        >>> from ancestral.autoregressive.decoding import Decoding
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> job = Job(prompt=[2, 0], decoding=Decoding(), max_tokens=2, seed=0)
-        >>> row = Row.of(job, print, NGramLanguageModel(6), room=16)
-        >>> row.last, row.gone
-        (0, False)
+    Its ``text`` says how it goes on, None if it is only scored; ``admitted`` that it has a slot;
+    ``prefill`` is its prompt on the way into the model, and ``held`` counts what its state holds.
     """
 
     def __init__(self, job: Job, text: Continuation | None, listen: Listener) -> None:
@@ -50,9 +34,8 @@ class Row:
     def of(cls, job: Job, listen: Listener, model: LanguageModel, *, room: int) -> Self:
         """Accept a job that a model can do with room for so many tokens.
 
-        Raises:
-            DataError: If the prompt is empty, too long, or has an unknown token.
-            ConfigError: If a setting does not fit the model.
+        Raises DataError if the prompt is empty, too long, or has an unknown token; ConfigError if a
+        setting does not fit the model.
         """
         prompt = job.prompt
         if job.max_tokens:

@@ -50,19 +50,6 @@ class Scheduler:
 
     Raises:
         ConfigError: If a number is out of its range.
-
-    Example:
-        >>> import torch
-        >>> from ancestral.autoregressive.decoding import Decoding
-        >>> from ancestral.classic.chains.language import NGramLanguageModel
-        >>> model = NGramLanguageModel(6, order=2).fit(torch.tensor([[2, 0, 1, 0, 1, 3]]))
-        >>> scheduler, heard = Scheduler(model), []
-        >>> job = Job(prompt=[2, 0], decoding=Decoding.greedy(), max_tokens=2, seed=0)
-        >>> _ = scheduler.submit(job, heard.append)
-        >>> while scheduler.step():
-        ...     pass
-        >>> [event.token for event in heard[:-1]], heard[-1]
-        ([1, 0], Finished())
     """
 
     def __init__(
@@ -113,11 +100,9 @@ class Scheduler:
     def submit(self, job: Job, listen: Listener) -> Ticket:
         """Accept a job; any thread may.
 
-        Raises:
-            BusyError: If all slots and all places of the queue are taken.
-            ClosedError: If no more jobs are taken.
-            DataError: If the prompt is empty, too long, or has an unknown token.
-            ConfigError: If a setting does not fit the model.
+        Raises BusyError if all slots and all places of the queue are taken; ClosedError if no more
+        jobs are taken; DataError if the prompt is empty, too long, or has an unknown token;
+        ConfigError if a setting does not fit the model.
         """
         row = Row.of(job, listen, self._model, room=self._room)
         with self._lock:

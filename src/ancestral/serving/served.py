@@ -47,16 +47,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """A run that is served.
+    """A run that is served: its name for clients, and the engine that writes for all who ask.
 
-    Args:
-        name: By which clients ask for it.
-        writer: The run, opened.
-        engine: Writes for all who ask.
-        limits: What is allowed.
-        names: Of the tokens.
-        chance: Source of the seeds of requests that bring none.
-        created: When, in seconds since 1970.
+    The seeds of requests that bring none come from ``chance``; ``created`` is in seconds since
+    1970.
     """
 
     name: str
@@ -78,11 +72,7 @@ class Served:
         return self.writer.model.window
 
     def check_model(self, name: str | None) -> None:
-        """Refuse the name of another model.
-
-        Raises:
-            Refusal: With status 404.
-        """
+        """Refuse the name of another model, with status 404."""
         if name is not None and name != self.name:
             shown = name.encode("ascii", "backslashreplace").decode()[:80]
             raise Refusal(
@@ -95,10 +85,9 @@ class Served:
     def jobs(self, asked: CompletionRequest) -> list[tuple[Prompt, Job]]:
         """Return what the engine has to do: the choices of the first prompt, of the second ...
 
-        Raises:
-            Refusal: If a limit is passed, something is not supported, or the model is another.
-            ConfigError: If a prompt or a setting does not fit the run.
-            ValueError: If a text is not Unicode.
+        Raises Refusal if a limit is passed, something is not supported, or the model is another;
+        ConfigError if a prompt or a setting does not fit the run; ValueError if a text is not
+        Unicode.
         """
         self.check_model(asked.model)
         _supported(asked)
@@ -134,14 +123,8 @@ class Served:
     def prompt(self, what: str | Sequence[int], *, echo: bool = False) -> Prompt:
         """Read a prompt: text, or ids as they are; BOS stands in front of both.
 
-        Args:
-            what: The text or the ids.
-            echo: Whether its text is needed again.
-
-        Raises:
-            ConfigError: If every word of it is unknown.
-            Refusal: If it is too long, or an id is unknown.
-            ValueError: If the text is not Unicode.
+        Its text is kept for an ``echo``. Raises ConfigError if every word of it is unknown; Refusal
+        if it is too long, or an id is unknown; ValueError if the text is not Unicode.
         """
         bos = self.tokenizer.special.bos
         if isinstance(what, str):

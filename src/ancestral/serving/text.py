@@ -70,22 +70,15 @@ class Told:
     def take(self, end: int) -> "Told":
         """Take out the tokens that begin before a place."""
         count = sum(offset < end for offset in self.text_offset)
-        taken = Told(
-            self.tokens[:count],
-            self.token_logprobs[:count],
-            self.top_logprobs[:count],
-            self.text_offset[:count],
-        )
-        del self.tokens[:count], self.token_logprobs[:count]
-        del self.top_logprobs[:count], self.text_offset[:count]
+        taken = Told(*(getattr(self, name)[:count] for name in self.__slots__))
+        for name in self.__slots__:
+            del getattr(self, name)[:count]
         return taken
 
     def extend(self, other: "Told") -> None:
         """Tell what another tells, too."""
-        self.tokens += other.tokens
-        self.token_logprobs += other.token_logprobs
-        self.top_logprobs += other.top_logprobs
-        self.text_offset += other.text_offset
+        for name in self.__slots__:
+            getattr(self, name).extend(getattr(other, name))
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that is sent."""
@@ -93,22 +86,10 @@ class Told:
 
 
 class Assembler:
-    """One text that is put together from its tokens.
+    """One text that is put together from its tokens, ``offset`` characters after its beginning.
 
-    What ``feed`` and ``finish`` return adds up to the text before the first stop string. What may
-    still become a stop string, or a character, is held back until it is decided.
-
-    Args:
-        names: Of the tokens; their tokenizer makes the text.
-        stop: Strings before which the text ends.
-        offset: Characters that stand before the text.
-        tell: Whether log-probabilities are told.
-
-    Example:
-        >>> words = Tokenizer.train(["one two three"], kind="word")
-        >>> text = Assembler(Names(words), stop=["two"])
-        >>> [text.feed(token, 0.0)[0] for token in words.encode("one two")], text.stopped
-        (['one', ' ', ''], True)
+    What ``feed`` and ``finish`` return adds up to the text before the first ``stop`` string. What
+    may still become a stop string, or a character, is held back until it is decided.
     """
 
     def __init__(

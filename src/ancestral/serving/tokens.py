@@ -11,11 +11,8 @@ def tokenize(served: Served, asked: TokenizeRequest) -> dict[str, Any]:
     """Return the ids of a text.
 
     The name of a special token, alone, is that token: so clients learn its id. In the prompt of a
-    completion it is text like any other.
-
-    Raises:
-        Refusal: If another model is asked for.
-        ValueError: If the text is not Unicode.
+    completion it is text like any other. Raises Refusal if another model is asked for; ValueError
+    if the text is not Unicode.
     """
     served.check_model(asked.model)
     special = served.tokenizer.special
@@ -31,9 +28,7 @@ def tokenize(served: Served, asked: TokenizeRequest) -> dict[str, Any]:
 def detokenize(served: Served, asked: DetokenizeRequest) -> dict[str, str]:
     """Return the text of ids.
 
-    Raises:
-        Refusal: If another model is asked for.
-        ValueError: If an id is unknown.
+    Raises Refusal if another model is asked for; ValueError if an id is unknown.
     """
     served.check_model(asked.model)
     return {"prompt": served.tokenizer.decode(asked.tokens)}

@@ -44,10 +44,6 @@ class Beam:
 
     Raises:
         ConfigError: If a value is outside its range.
-
-    Example:
-        >>> Beam(beams=6, groups=3, diversity=0.5).groups
-        3
     """
 
     beams: int = 4

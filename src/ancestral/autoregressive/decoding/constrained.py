@@ -39,27 +39,15 @@ class Grammar:
     def regex(cls, pattern: str, pieces: Sequence[bytes]) -> Self:
         """Return what matches a regular expression as a whole (Rust's syntax, no look-around).
 
-        Args:
-            pattern: The expression.
-            pieces: Bytes of each token, the four special ones last.
-
-        Raises:
-            ConfigError: If the expression cannot be read, or llguidance is missing.
+        ``pieces`` are the bytes of each token, the four special ones last. Raises ConfigError if
+        the expression cannot be read, or llguidance is missing.
         """
         guidance = _library()
         return cls._made(lambda: guidance.LLMatcher.grammar_from_regex(pattern), pieces)
 
     @classmethod
     def json(cls, schema: Mapping[str, Any], pieces: Sequence[bytes]) -> Self:
-        """Return the JSON texts that fit a schema.
-
-        Args:
-            schema: A JSON schema.
-            pieces: Bytes of each token, the four special ones last.
-
-        Raises:
-            ConfigError: If the schema cannot be read, or llguidance is missing.
-        """
+        """Return the JSON texts that fit a schema; the rest is as in :meth:`regex`."""
         guidance = _library()
         text = json.dumps(dict(schema))
         return cls._made(lambda: guidance.LLMatcher.grammar_from_json_schema(text), pieces)
@@ -77,9 +65,8 @@ class Grammar:
     def allowed(self) -> Tensor:
         """Return which tokens may come next, bool [V]; EOS where the text may end.
 
-        Raises:
-            ConfigError: If the grammar is too large to be followed, or asks for what no token
-                spells.
+        Raises ConfigError if the grammar is too large to be followed, or asks for what no token
+        spells.
         """
         bits = np.frombuffer(self._matcher.compute_bitmask(), dtype=np.uint8)
         if self._matcher.is_error():

@@ -64,18 +64,9 @@ class Choice:
 class Continuation:
     """A row that is being continued.
 
-    Args:
-        prompt: Its tokens, at least one.
-        decoding: How a token is chosen.
-        vocabulary: V.
-        max_tokens: Most tokens to generate, at least 1.
-        generator: Source of its chance.
-        row: Its place among the prompts.
-        stop: Ends it, besides EOS and PAD.
-        constraint: What it may hold.
-
-    Raises:
-        ConfigError: If a token of the settings is not in the vocabulary.
+    It ends at EOS, PAD or its ``stop``, or after ``max_tokens``; its chance is its ``generator``'s,
+    and ``row`` its place among the prompts. Raises ConfigError if a token of the settings is not in
+    the vocabulary.
 
     Example:
         >>> row = Continuation([1, 0], Decoding.greedy(), vocabulary=6, max_tokens=2)
@@ -132,8 +123,7 @@ class Continuation:
     def take(self, token: int, logits: Tensor) -> Choice:
         """Go on by a token, whatever chose it; ``logits`` [V] are the model's.
 
-        Raises:
-            DivergenceError: If the logits have a nan.
+        Raises DivergenceError if the logits have a nan.
         """
         log_probs = log_probabilities(logits.numpy(), [token])
         self.history.push(token)
@@ -151,8 +141,7 @@ class Continuation:
 def log_probabilities(logits: np.ndarray, tokens: Sequence[int]) -> list[float]:
     """Return the log-probabilities of tokens, nats, given logits [V].
 
-    Raises:
-        DivergenceError: If the logits have a nan, or none is finite.
+    Raises DivergenceError if the logits have a nan, or none is finite.
     """
     peak = logits.max()
     if not np.isfinite(peak):

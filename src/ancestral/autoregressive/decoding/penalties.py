@@ -1,4 +1,4 @@
-"""Rules that lower what a sequence holds already. Each takes logits [B, V], and leaves them be."""
+"""Rules that lower what a sequence holds already: logits [B, V] in, new ones out."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -14,19 +14,7 @@ def counted_repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Te
     """The book's: divide positive logits by ``penalty ** count``, multiply the others by it.
 
     A token that stands in the row c times, prompt included, loses c times; nothing is ever raised.
-
-    Args:
-        logits: [B, V].
-        seen: What the rows hold.
-        penalty: gamma, at least 1; 1 changes nothing.
-
-    Returns:
-        New logits, [B, V].
-
-    Example:
-        >>> logits = torch.tensor([[2.0, -1.0, 3.0]])
-        >>> counted_repetition_penalty(logits, Seen.of([[0, 1, 0]]), 2.0)
-        tensor([[ 0.5000, -2.0000,  3.0000]])
+    The penalty is at least 1; 1 changes nothing.
     """
     with np.errstate(over="ignore"):  # gamma ** count may pass the largest number: then -inf, 0.
         return _scale(logits, seen, np.float64(penalty) ** seen.count)
@@ -38,14 +26,6 @@ def repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
     Source: Keskar et al. 2019, CTRL, arXiv:1909.05858, sec. 4.1, with the sign mended as everybody
     does.
 
-    Args:
-        logits: [B, V].
-        seen: What the rows hold.
-        penalty: theta, at least 1; 1 changes nothing.
-
-    Returns:
-        New logits, [B, V].
-
     Example:
         >>> logits = torch.tensor([[2.0, -1.0, 3.0]])
         >>> repetition_penalty(logits, Seen.of([[0, 1, 0]]), 2.0)
@@ -55,15 +35,7 @@ def repetition_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
 
 
 def frequency_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
-    """Subtract ``penalty`` nats for each time that the token was generated.
-
-    Args:
-        logits: [B, V].
-        seen: What the rows hold; the prompt does not count.
-        penalty: Any number; below 0 repetition is rewarded.
-
-    Returns:
-        New logits, [B, V].
+    """Subtract ``penalty`` nats for each time that the token was generated; below 0 it is rewarded.
 
     Example:
         >>> frequency_penalty(torch.zeros(1, 3), Seen.of([[0, 1, 1]], prompts=[1]), 0.5)
@@ -73,15 +45,7 @@ def frequency_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
 
 
 def presence_penalty(logits: Tensor, seen: Seen, penalty: float) -> Tensor:
-    """Subtract ``penalty`` nats, once, from the tokens that were generated.
-
-    Args:
-        logits: [B, V].
-        seen: What the rows hold; the prompt does not count.
-        penalty: Any number; below 0 repetition is rewarded.
-
-    Returns:
-        New logits, [B, V].
+    """Subtract ``penalty`` nats, once, from the tokens that were generated; any number.
 
     Example:
         >>> presence_penalty(torch.zeros(1, 3), Seen.of([[0, 1, 1]], prompts=[1]), 0.5)
@@ -95,22 +59,10 @@ def ngram_penalty(
 ) -> Tensor:
     """Subtract ``penalty`` nats from the tokens that would repeat an n-gram; inf forbids them.
 
-    Where every token that was possible would be forbidden, the row is left as it is: a rule of
-    taste does not end a text.
+    They are the ``completions`` of each row. Where every token that was possible would be
+    forbidden, the row is left as it is: a rule of taste does not end a text.
 
     Source: Paulus et al. 2017, arXiv:1705.04304, sec. 2.5, for inf.
-
-    Args:
-        logits: [B, V].
-        completions: The tokens, for each row.
-        penalty: At least 0.
-
-    Returns:
-        New logits, [B, V].
-
-    Example:
-        >>> ngram_penalty(torch.zeros(1, 3), [{1}])
-        tensor([[0., -inf, 0.]])
     """
     found = logits.numpy().copy()
     for row, tokens in zip(found, completions, strict=True):
@@ -133,12 +85,3 @@ def _subtract(logits: Tensor, seen: Seen, amount: np.ndarray) -> Tensor:
     array = logits.numpy().copy()
     array[seen.row, seen.token] -= amount.astype(array.dtype)
     return torch.from_numpy(array)
-
-
-__all__ = [
-    "counted_repetition_penalty",
-    "frequency_penalty",
-    "ngram_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-]

@@ -11,20 +11,11 @@ from ancestral.errors import DataError
 
 
 class Reader:
-    """Rows of tokens of any lengths, read by a model into one state.
+    """Rows of tokens of any lengths, read by a model into one state with room for so many more.
 
     Equal prompts are read once. A row that fills the model's window is read again from its last
-    ``keep`` tokens on, so a row never ends for want of room: the model forgets what came before.
-
-    Args:
-        model: Whose next tokens are asked for.
-        prompts: Tokens of each row, at least one.
-        room: Most tokens that will be read after the prompt.
-        keep: Share of the window that stays when it is full, in [0, 1].
-
-    Raises:
-        DataError: If there is no prompt, or one is empty, longer than the window, or has a token
-            that is not in the vocabulary.
+    tokens on, a share ``keep`` of the window, so a row never ends for want of room: the model
+    forgets what came before. Raises DataError as :func:`check_prompts` does.
     """
 
     def __init__(
@@ -138,9 +129,8 @@ def on_cpu(logits: Tensor) -> Tensor:
 def check_prompts(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> None:
     """Refuse prompts that a model cannot read.
 
-    Raises:
-        DataError: If there is no prompt, or one is empty, longer than the window, or has a token
-            that is not in the vocabulary.
+    Raises DataError if there is no prompt, or one is empty, longer than the window, or has a token
+    that is not in the vocabulary.
     """
     if not prompts:
         raise DataError("prompts must hold at least one prompt, got none")

@@ -1,6 +1,6 @@
 """Rules that sharpen and cut the distribution of the next token.
 
-Each takes logits [B, V] and leaves them be; what a rule excludes gets -inf. They live on the CPU,
+Each takes logits [B, V] and returns new ones; what a rule excludes gets -inf. They live on the CPU,
 where the loop over a vocabulary is cheap beside the model: numpy's partition and sort use the wide
 registers that torch's do not.
 """
@@ -25,12 +25,8 @@ _PEAKED = 100  # A mass of so many times the most probable token is spread over 
 def temperature(logits: Tensor, value: float) -> Tensor:
     """Divide by the temperature; 0 leaves the largest logit alone, the first where several are.
 
-    Args:
-        logits: [B, V].
-        value: T, at least 0 and finite; what rounds to 0 in the type of the logits is 0.
-
-    Returns:
-        New logits, [B, V], their maximum 0.
+    It is at least 0 and finite; what rounds to 0 in the type of the logits is 0. The maximum of the
+    new logits is 0.
 
     Example:
         >>> temperature(torch.tensor([[1.0, 3.0, 2.0]]), 0.5)
@@ -52,16 +48,9 @@ def temperature(logits: Tensor, value: float) -> Tensor:
 
 
 def top_k(logits: Tensor, k: int) -> Tensor:
-    """Keep the k largest logits; of equal ones those of the lower ids.
+    """Keep the k largest logits, at least 1; of equal ones those of the lower ids.
 
     Source: Fan et al. 2018, arXiv:1805.04833, sec. 5.4.
-
-    Args:
-        logits: [B, V].
-        k: At least 1; V and more keep all.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> top_k(torch.tensor([[1.0, 3.0, 2.0, 2.0]]), 2)
@@ -71,16 +60,9 @@ def top_k(logits: Tensor, k: int) -> Tensor:
 
 
 def top_p(logits: Tensor, p: float) -> Tensor:
-    """Keep the fewest of the most probable tokens whose probabilities sum to at least p.
+    """Keep the fewest of the most probable tokens whose probabilities sum to at least p, in (0, 1].
 
     Source: Holtzman et al. 2020, arXiv:1904.09751, sec. 3.1.
-
-    Args:
-        logits: [B, V].
-        p: In (0, 1]; 1 keeps all.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> top_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.7).exp()
@@ -95,16 +77,9 @@ def top_p(logits: Tensor, p: float) -> Tensor:
 
 
 def min_p(logits: Tensor, share: float) -> Tensor:
-    """Keep the tokens at least ``share`` times as probable as the most probable one.
+    """Keep the tokens at least ``share``, in [0, 1], times as probable as the most probable one.
 
     Source: Nguyen et al. 2024, arXiv:2407.01082, sec. 3.
-
-    Args:
-        logits: [B, V].
-        share: In [0, 1]; 0 keeps all, 1 the most probable and its equals.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> min_p(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.5).exp()
@@ -119,13 +94,6 @@ def typical(logits: Tensor, mass: float) -> Tensor:
     """Keep the tokens whose surprise is nearest to the entropy, the fewest of at least this mass.
 
     Source: Meister et al. 2023, arXiv:2202.00666, eq. 11.
-
-    Args:
-        logits: [B, V].
-        mass: In (0, 1]; 1 keeps all.
-
-    Returns:
-        New logits, [B, V].
 
     Example:
         >>> typical(torch.tensor([[0.5, 0.3, 0.2]]).log(), 0.3).exp()

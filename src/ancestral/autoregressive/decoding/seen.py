@@ -18,11 +18,6 @@ class Seen:
         token: Its token, [M].
         count: How often the row holds it, the prompt included, [M].
         generated: How often it was generated, [M].
-
-    Example:
-        >>> seen = Seen.of([[4, 2, 4], [1]])
-        >>> seen.row, seen.token, seen.count
-        (array([0, 0, 1]), array([4, 2, 1]), array([2, 1, 1]))
     """
 
     row: Whole
@@ -38,13 +33,7 @@ class Seen:
         prompts: Sequence[int] | None = None,
         exempt: Collection[int] = (),
     ) -> "Seen":
-        """Count whole rows.
-
-        Args:
-            rows: Tokens of each row.
-            prompts: How many of them are its prompt; all if None.
-            exempt: Tokens that are not counted.
-        """
+        """Count whole rows, but for exempt tokens; so many of each are its prompt, all if None."""
         starts = [len(row) for row in rows] if prompts is None else prompts
         return cls.join(
             [
@@ -68,17 +57,7 @@ class Seen:
 class History:
     """The tokens of one row, and what the rules ask of them, brought up to date at each token.
 
-    Args:
-        prompt: Tokens that were given.
-        exempt: Tokens that are not counted.
-        ngram: n of the n-grams to remember, at least 1; none if 0.
-
-    Example:
-        >>> history = History([3, 5, 3], ngram=2).extend([5, 6])
-        >>> history.tokens, history.prompt
-        ([3, 5, 3, 5, 6], 3)
-        >>> sorted(history.push(3).completions)  # 3 5 stands there already.
-        [5]
+    Tokens that are ``exempt`` are not counted; n-grams are remembered for ``ngram`` of at least 1.
     """
 
     def __init__(

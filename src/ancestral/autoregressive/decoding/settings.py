@@ -111,28 +111,51 @@ class Decoding:
         return replace(self, **changes)
 
     @property
-    def penalises(self) -> bool:
-        """Whether what a row holds matters to the next token."""
-        return any(name in _PENALTIES for name, _ in self.rules)
-
-    @property
     def rules(self) -> tuple[tuple[str, Rule], ...]:
         """The rules that change anything, by name, in the order in which they apply."""
-        active = {
-            "forbidden": bool(self.forbidden),
-            "repetition_penalty": self.repetition_penalty != 1,
-            "frequency_penalty": self.frequency_penalty != 0,
-            "presence_penalty": self.presence_penalty != 0,
-            "no_repeat_ngram": self.no_repeat_ngram > 0 and self.ngram_penalty > 0,
-            "temperature": self.temperature != 1,
-            "top_k": self.top_k is not None,
-            "typical": self.typical < 1,
-            "top_p": self.top_p < 1,
-            "min_p": self.min_p > 0,
+        cuts = self.temperature != 0  # Else one token is left: there is nothing more to cut.
+        repetition = (
+            penalties.counted_repetition_penalty
+            if self.repetition_counts
+            else penalties.repetition_penalty
+        )
+        found: dict[str, tuple[bool, Rule]] = {
+            "forbidden": (bool(self.forbidden), lambda x, _: forbid(x, self.forbidden)),
+            "repetition_penalty": (
+                self.repetition_penalty != 1,
+                lambda x, rows: repetition(x, Seen.join(rows), self.repetition_penalty),
+            ),
+            "frequency_penalty": (
+                self.frequency_penalty != 0,
+                lambda x, rows: penalties.frequency_penalty(
+                    x, Seen.join(rows), self.frequency_penalty
+                ),
+            ),
+            "presence_penalty": (
+                self.presence_penalty != 0,
+                lambda x, rows: penalties.presence_penalty(
+                    x, Seen.join(rows), self.presence_penalty
+                ),
+            ),
+            "no_repeat_ngram": (
+                self.no_repeat_ngram > 0 and self.ngram_penalty > 0,
+                lambda x, rows: penalties.ngram_penalty(
+                    x, [row.completions for row in rows], self.ngram_penalty
+                ),
+            ),
+            "temperature": (
+                self.temperature != 1,
+                lambda x, _: rules.temperature(x, self.temperature),
+            ),
+            "top_k": (
+                cuts and self.top_k is not None,
+                lambda x, _: rules.top_k(x, self.top_k or x.shape[-1]),
+            ),
+            "typical": (cuts and self.typical < 1, lambda x, _: rules.typical(x, self.typical)),
+            "top_p": (cuts and self.top_p < 1, lambda x, _: rules.top_p(x, self.top_p)),
+            "min_p": (cuts and self.min_p > 0, lambda x, _: rules.min_p(x, self.min_p)),
         }
-        if self.temperature == 0:  # One token is left: there is nothing more to cut.
-            active |= dict.fromkeys(("top_k", "typical", "top_p", "min_p"), False)
-        return tuple((name, getattr(self, f"_{name}")) for name, on in active.items() if on)
+        return tuple((name, rule) for name, (on, rule) in found.items() if on)
 
     def history(self, prompt: Sequence[int], *, vocabulary: int) -> History:
         """Return the history of a row that begins with a prompt, as the rules want it."""
@@ -152,51 +175,6 @@ class Decoding:
         for _, rule in self.rules:
             logits = rule(logits, rows)
         return logits
-
-    def _forbidden(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        del rows
-        return forbid(logits, self.forbidden)
-
-    def _repetition_penalty(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        rule = (
-            penalties.counted_repetition_penalty
-            if self.repetition_counts
-            else penalties.repetition_penalty
-        )
-        return rule(logits, Seen.join(rows), self.repetition_penalty)
-
-    def _frequency_penalty(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        return penalties.frequency_penalty(logits, Seen.join(rows), self.frequency_penalty)
-
-    def _presence_penalty(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        return penalties.presence_penalty(logits, Seen.join(rows), self.presence_penalty)
-
-    def _no_repeat_ngram(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        completions = [row.completions for row in rows]
-        return penalties.ngram_penalty(logits, completions, self.ngram_penalty)
-
-    def _temperature(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        del rows
-        return rules.temperature(logits, self.temperature)
-
-    def _top_k(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        del rows
-        return rules.top_k(logits, self.top_k or logits.shape[-1])
-
-    def _typical(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        del rows
-        return rules.typical(logits, self.typical)
-
-    def _top_p(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        del rows
-        return rules.top_p(logits, self.top_p)
-
-    def _min_p(self, logits: Tensor, rows: Sequence[History]) -> Tensor:
-        del rows
-        return rules.min_p(logits, self.min_p)
-
-
-_PENALTIES = ("repetition_penalty", "frequency_penalty", "presence_penalty", "no_repeat_ngram")
 
 
 def forbid(logits: Tensor, tokens: Sequence[int]) -> Tensor:

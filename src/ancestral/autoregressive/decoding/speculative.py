@@ -254,6 +254,3 @@ def _softmax(logits: Tensor) -> Tensor:
     array = logits.numpy().astype(np.float64)
     weight = np.exp(array - array.max())
     return torch.from_numpy(weight / weight.sum())
-
-
-__all__ = ["NGramLookup", "Proposal", "speculate"]

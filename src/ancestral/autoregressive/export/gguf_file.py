@@ -133,9 +133,8 @@ def write_gguf(
 def gguf_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Return the float32 tensors by the names of the format.
 
-    Raises:
-        CapabilityError: If no architecture holds the model.
-        DivergenceError: If a weight is not finite.
+    Raises CapabilityError if no architecture holds the model; DivergenceError if a weight is not
+    finite.
     """
     stock = stock_of(model)
     model = cast(GPT, model)
@@ -170,8 +169,7 @@ def _paired(matrix: Tensor, heads: int) -> Tensor:
 def _halved(name: str, tensor: Tensor) -> Tensor:
     """Return a matrix in float16; vectors and positions stay as they are.
 
-    Raises:
-        DivergenceError: If a value is too large for it.
+    Raises DivergenceError if a value is too large for it.
     """
     if tensor.ndim < 2 or name == _AROUND["positions"]:
         return tensor

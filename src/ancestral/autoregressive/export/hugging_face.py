@@ -133,9 +133,7 @@ def write_hugging_face(
 def hugging_face_parts(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return what ``config.json`` says but for the special tokens, and the tensors by name.
 
-    Raises:
-        CapabilityError: If no class holds the model.
-        DivergenceError: If a weight is not finite.
+    Raises CapabilityError if no class holds the model; DivergenceError if a weight is not finite.
     """
     stock = stock_of(model)
     model = cast(GPT, model)
@@ -181,8 +179,7 @@ def hugging_face_parts(model: nn.Module) -> tuple[dict[str, Any], dict[str, Tens
 def check_vocabulary(model: GPT, tokenizer: Tokenizer) -> None:
     """Refuse a tokenizer that is not the model's.
 
-    Raises:
-        ValueError: If it has another number of tokens.
+    Raises ValueError if it has another number of tokens.
     """
     if len(tokenizer) != model.vocabulary:
         raise ValueError(

@@ -38,12 +38,7 @@ _FIT = (
 
 
 def parts_of(model: GPT) -> GPTParts:
-    """Return what a GPT is made of.
-
-    Example:
-        >>> parts_of(GPT(100, parts=GPTParts(tied=True))).tied
-        True
-    """
+    """Return what a GPT is made of."""
     block = cast(Block, model.blocks[0])
     return GPTParts(
         positions="rotary" if model.positions is None else "learned",
@@ -58,8 +53,7 @@ def parts_of(model: GPT) -> GPTParts:
 def stock_of(model: nn.Module) -> Stock:
     """Return the family that computes what the model computes.
 
-    Raises:
-        CapabilityError: If there is none.
+    Raises CapabilityError if there is none.
 
     Example:
         >>> stock_of(GPT(100))
@@ -93,11 +87,9 @@ def weights_of(model: GPT) -> tuple[dict[str, Tensor], list[dict[str, Tensor]]]:
     All matrices map by ``x @ W.T``. Around: ``tokens`` [V, D], ``positions`` [T, D] if learned,
     ``head`` [V, D] if not tied, ``norm`` and ``norm.bias``. Of a block: ``query``, ``key``,
     ``value``, ``out``, ``attention_norm``, ``feed_forward_norm`` (and ``.bias``), ``up``, ``down``,
-    with SwiGLU ``gate``, with normed queries and keys ``query_norm`` and ``key_norm``.
-
-    Raises:
-        CapabilityError: If the model has weights besides these.
-        DivergenceError: If a weight is not finite.
+    with SwiGLU ``gate``, with normed queries and keys ``query_norm`` and ``key_norm``. Raises
+    CapabilityError if the model has weights besides these; DivergenceError if a weight is not
+    finite.
     """
     for name, parameter in model.named_parameters():
         if not bool(parameter.isfinite().all()):

@@ -14,10 +14,6 @@ def tokenizer_files(tokenizer: Tokenizer, window: int) -> dict[str, dict[str, An
     leaves it out. Special tokens that a text spells stay text. Rows of several lengths are padded
     on the left, where generation needs it.
 
-    Args:
-        tokenizer: Of any kind.
-        window: Tokens that the model sees.
-
     Example:
         >>> tokenizer = Tokenizer.train(["a b"], kind="word")
         >>> sorted(tokenizer_files(tokenizer, window=16))

@@ -57,10 +57,8 @@ def stream(
 ) -> Stream:
     """Lay sequences [T], [N, T] with lengths, or a list of [T_i], one after the other.
 
-    Raises:
-        ValueError: If the shape is none of these.
-        DataError: If there is no sequence, none has an event, or a token is not 0 to
-            vocabulary - 1.
+    Raises ValueError if the shape is none of these; DataError if there is no sequence, none has an
+    event, or a token is not 0 to vocabulary - 1.
     """
     if not isinstance(x, Tensor):
         parts = [_part(part) for part in x]

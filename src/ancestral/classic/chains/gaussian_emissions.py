@@ -1,6 +1,7 @@
 """Gaussian emissions of a hidden Markov model, with full or diagonal covariances."""
 
 import math
+from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
@@ -11,15 +12,80 @@ from torch import Generator, Tensor, nn
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import Values, device_of, normals
 from ancestral.classic.gaussians import Gaussians
-from ancestral.classic.seeding import kmeans, kmeans_plus_plus, nearest_centre
+from ancestral.classic.seeding import cluster_centres, nearest_centre
 from ancestral.errors import DataError
 from ancestral.networks.arguments import check_whole, to_numpy
 
 _LOG_2PI = math.log(2 * math.pi)
-_KMEANS_ROUNDS = 10
 
 
-class GaussianEmissions(nn.Module):
+class _Emissions(nn.Module, ABC):
+    """What both kinds share: the means, the scale of the data, and where the states start."""
+
+    means: Tensor
+    scale: Tensor
+
+    def __init__(self, states: int, *, features: int, least_variance: float) -> None:
+        super().__init__()
+        for name, count in {"states": states, "features": features}.items():
+            check_whole(name, count)
+        if not 0 < least_variance <= 1:
+            raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
+        self.states, self.event_shape = states, (features,)
+        self.least_variance = least_variance
+        self.register_buffer("means", torch.zeros(states, features, dtype=torch.float64))
+        self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
+
+    @abstractmethod
+    def log_likelihood(self, x: Values) -> Array:
+        """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
+
+    @abstractmethod
+    def statistics(self, x: Values, weights: Array) -> Array:
+        """Return sufficient statistics of x [T, n, D] under weights [K, T, n]."""
+
+    @abstractmethod
+    def maximise(self, statistics: Array, *, alpha: float = 0.0) -> None:
+        """Set the most likely parameters."""
+
+    def check(self, x: Tensor, *, whole: bool) -> Values:
+        """Return x [N, T, D] as float64.
+
+        Raises ValueError if x is not [N, T, D]; DataError if a value is infinite.
+        """
+        del whole
+        features = self.event_shape[0]
+        if x.ndim != 3 or x.shape[2] != features:
+            raise ValueError(f"x must have shape [N, T, {features}], got {list(x.shape)}")
+        values = to_numpy(x).astype(np.float64)
+        if np.isinf(values).any():
+            raise DataError("every value must be finite, or NaN where it is missing, got infinity")
+        return values
+
+    def likelihood(self, x: Values) -> tuple[Array, Array]:
+        """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
+        found = self.log_likelihood(x)
+        top = found.max(axis=0)
+        found -= top
+        with np.errstate(under="ignore"):
+            return np.exp(found, out=found), top
+
+    def reset(self, x: Values, counts: Array | None = None) -> None:
+        """Give every state the mean and the variances of the data [M, D]."""
+        mean, scale = _location(x, counts)
+        self.scale.copy_(scale)
+        self.means.copy_(mean.expand_as(self.means))
+
+    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
+        """Put the states where k-means finds clusters in x [M, D]."""
+        self.maximise(self.statistics(*_clusters(self, x, generator, counts)))
+
+    def extra_repr(self) -> str:
+        """Tell the sizes in ``repr``."""
+        return f"states={self.states}, features={self.event_shape[0]}"
+
+
+class GaussianEmissions(_Emissions):
     """Every state shows a Gaussian vector with its own mean and full covariance.
 
     A row of NaN is a missing observation. A row with some NaN has its other entries' marginal
@@ -39,19 +105,12 @@ class GaussianEmissions(nn.Module):
         torch.Size([3, 2, 2])
     """
 
-    means: Tensor
     covariances: Tensor
-    scale: Tensor
 
     def __init__(self, states: int, *, features: int, least_variance: float = 1e-6) -> None:
-        super().__init__()
-        _check_sizes(states, features, least_variance)
-        self.states, self.event_shape = states, (features,)
-        self.least_variance = least_variance
-        self.register_buffer("means", torch.zeros(states, features, dtype=torch.float64))
+        super().__init__(states, features=features, least_variance=least_variance)
         eye = torch.eye(features, dtype=torch.float64)
         self.register_buffer("covariances", eye.repeat(states, 1, 1))
-        self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
 
     def check(self, x: Tensor, *, whole: bool) -> Values:
         """Return x [N, T, D] as float64; where ``whole``, rows must be all NaN or not at all.
@@ -60,7 +119,7 @@ class GaussianEmissions(nn.Module):
             ValueError: If x is not [N, T, D].
             DataError: If a value is infinite, or a row that must be whole is not.
         """
-        values = _check_values(x, self.event_shape[0])
+        values = super().check(x, whole=whole)
         gaps = np.isnan(values)
         if whole and (gaps.any(axis=2) & ~gaps.all(axis=2)).any():
             raise DataError(
@@ -82,21 +141,10 @@ class GaussianEmissions(nn.Module):
                 self._fill(found, rows, which.ravel() == number, np.flatnonzero(pattern))
         return found.reshape(self.states, *x.shape[:-1])
 
-    def likelihood(self, x: Values) -> tuple[Array, Array]:
-        """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
-        return _topped(self.log_likelihood(x))
-
     def reset(self, x: Values, counts: Array | None = None) -> None:
         """Give every state the mean and the variances of the data [M, D]."""
-        mean, scale = _location(x, counts)
-        self.scale.copy_(scale)
-        self.means.copy_(mean.expand_as(self.means))
+        super().reset(x, counts)
         self.covariances.copy_(torch.diag(self.scale.square()).expand_as(self.covariances))
-
-    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
-        """Put the states where k-means finds clusters in x [M, D]."""
-        cluster = _clusters(self, x, generator, counts)
-        self.maximise(self.statistics(*cluster))
 
     def statistics(self, x: Values, weights: Array) -> Array:
         """Return counts, first and second moments about the present means, [K, 1 + D + D^2]."""
@@ -145,10 +193,6 @@ class GaussianEmissions(nn.Module):
         """Return p(x | z) as a module of Gaussians."""
         return _gaussians(self.means, self.covariances)
 
-    def extra_repr(self) -> str:
-        """Tell the sizes in ``repr``."""
-        return f"states={self.states}, features={self.event_shape[0]}"
-
     def _fill(
         self, found: Array, rows: Array, where: slice | NDArray[np.bool_], columns: NDArray[np.int_]
     ) -> None:
@@ -163,7 +207,7 @@ class GaussianEmissions(nn.Module):
             found[k, where] = -0.5 * np.square(white).sum(axis=0) - volume
 
 
-class DiagonalGaussianEmissions(nn.Module):
+class DiagonalGaussianEmissions(_Emissions):
     """Every state shows a Gaussian vector with its own mean and variances, entries independent.
 
     NaN entries are missing observations, one by one.
@@ -181,28 +225,11 @@ class DiagonalGaussianEmissions(nn.Module):
         torch.Size([3, 2])
     """
 
-    means: Tensor
     variances: Tensor
-    scale: Tensor
 
     def __init__(self, states: int, *, features: int, least_variance: float = 1e-6) -> None:
-        super().__init__()
-        _check_sizes(states, features, least_variance)
-        self.states, self.event_shape = states, (features,)
-        self.least_variance = least_variance
-        self.register_buffer("means", torch.zeros(states, features, dtype=torch.float64))
+        super().__init__(states, features=features, least_variance=least_variance)
         self.register_buffer("variances", torch.ones(states, features, dtype=torch.float64))
-        self.register_buffer("scale", torch.ones(features, dtype=torch.float64))
-
-    def check(self, x: Tensor, *, whole: bool) -> Values:
-        """Return x [N, T, D] as float64.
-
-        Raises:
-            ValueError: If x is not [N, T, D].
-            DataError: If a value is infinite.
-        """
-        del whole
-        return _check_values(x, self.event_shape[0])
 
     def log_likelihood(self, x: Values) -> Array:
         """Return log p(x_t | z_t), nats, [K, T, n], for x [T, n, D]."""
@@ -213,21 +240,10 @@ class DiagonalGaussianEmissions(nn.Module):
             found[k] = -0.5 * np.nansum(terms, axis=-1)
         return found
 
-    def likelihood(self, x: Values) -> tuple[Array, Array]:
-        """Return p(x_t | z_t) divided by its largest over z_t, and the log of that, [T, n]."""
-        return _topped(self.log_likelihood(x))
-
     def reset(self, x: Values, counts: Array | None = None) -> None:
         """Give every state the mean and the variances of the data [M, D]."""
-        mean, scale = _location(x, counts)
-        self.scale.copy_(scale)
-        self.means.copy_(mean.expand_as(self.means))
+        super().reset(x, counts)
         self.variances.copy_(self.scale.square().expand_as(self.variances))
-
-    def start(self, x: Values, generator: Generator | None, counts: Array | None = None) -> None:
-        """Put the states where k-means finds clusters in x [M, D]."""
-        cluster = _clusters(self, x, generator, counts)
-        self.maximise(self.statistics(*cluster))
 
     def statistics(self, x: Values, weights: Array) -> Array:
         """Return counts and two moments about the present means, by column, [K, 3, D]."""
@@ -261,46 +277,17 @@ class DiagonalGaussianEmissions(nn.Module):
         """Return p(x | z) as a module of Gaussians."""
         return _gaussians(self.means, torch.diag_embed(self.variances))
 
-    def extra_repr(self) -> str:
-        """Tell the sizes in ``repr``."""
-        return f"states={self.states}, features={self.event_shape[0]}"
-
-
-def _check_sizes(states: int, features: int, least_variance: float) -> None:
-    for name, count in {"states": states, "features": features}.items():
-        check_whole(name, count)
-    if not 0 < least_variance <= 1:
-        raise ValueError(f"least_variance must be in (0, 1], got {least_variance}")
-
-
-def _check_values(x: Tensor, features: int) -> NDArray[np.float64]:
-    if x.ndim != 3 or x.shape[2] != features:
-        raise ValueError(f"x must have shape [N, T, {features}], got {list(x.shape)}")
-    values = to_numpy(x).astype(np.float64)
-    if np.isinf(values).any():
-        raise DataError("every value must be finite, or NaN where it is missing, got infinity")
-    return values
-
-
-def _topped(log_likelihood: Array) -> tuple[Array, Array]:
-    top = log_likelihood.max(axis=0)
-    log_likelihood -= top
-    with np.errstate(under="ignore"):
-        return np.exp(log_likelihood, out=log_likelihood), top
-
 
 def _clusters(
-    emissions: GaussianEmissions | DiagonalGaussianEmissions,
+    emissions: _Emissions,
     x: Values,
     generator: Generator | None,
     counts: Array | None,
 ) -> tuple[Values, Array]:
     """Set the scale and the means from x [M, D]; return x [M, 1, D] and who belongs where.
 
-    What belongs to a state counts as often as ``counts`` [M] says.
-
-    Raises:
-        DataError: If fewer whole rows are observed than there are states.
+    What belongs to a state counts as often as ``counts`` [M] says. Raises DataError if fewer whole
+    rows are observed than there are states.
     """
     known = ~np.isnan(x).any(axis=1)
     whole, each = x[known], None if counts is None else counts[known]
@@ -312,8 +299,7 @@ def _clusters(
     mean, scale = to_numpy(emissions.means[0]), to_numpy(emissions.scale)
     scaled = torch.from_numpy((whole - mean) / scale).to(device_of(generator))
     weights = None if each is None else torch.from_numpy(each).to(scaled)
-    seeds = kmeans_plus_plus(scaled, emissions.states, weights=weights, generator=generator)
-    centres = kmeans(scaled, seeds, rounds=_KMEANS_ROUNDS, weights=weights)
+    centres = cluster_centres(scaled, emissions.states, weights=weights, generator=generator)
     emissions.means.copy_(torch.from_numpy(to_numpy(centres) * scale + mean))
     cluster = to_numpy(nearest_centre(scaled, centres))
     belongs = (cluster == np.arange(emissions.states)[:, None]).astype(np.float64)

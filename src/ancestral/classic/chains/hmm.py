@@ -1,7 +1,7 @@
 """Hidden Markov models: z_1 -> z_2 -> ... with z_t -> x_t, fitted by Baum-Welch or by counting."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
 import numpy as np
@@ -253,12 +253,9 @@ class HMM(nn.Module):
         Raises:
             InferenceError: If a sequence is impossible.
         """
-        values, steps = self._read(x, lengths)
-        found = np.zeros((*values.shape[:2], self.states))
-        for tile in tiles(values, steps, states=self.states):
-            states = filtered(self._chain, self.emissions, tile)
-            _put(found, tile, states * tile.active)
-        return torch.from_numpy(found)
+        return self._per_step(
+            x, lengths, lambda tile: filtered(self._chain, self.emissions, tile) * tile.active
+        )
 
     @torch.no_grad()
     def smooth(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -267,11 +264,9 @@ class HMM(nn.Module):
         Raises:
             InferenceError: If a sequence is impossible.
         """
-        values, steps = self._read(x, lengths)
-        found = np.zeros((*values.shape[:2], self.states))
-        for tile in tiles(values, steps, states=self.states):
-            _put(found, tile, expectation(self._chain, self.emissions, tile).states)
-        return torch.from_numpy(found)
+        return self._per_step(
+            x, lengths, lambda tile: expectation(self._chain, self.emissions, tile).states
+        )
 
     @torch.no_grad()
     def most_likely_states(self, x: Tensor, *, lengths: Tensor | None = None) -> Tensor:
@@ -297,11 +292,8 @@ class HMM(nn.Module):
     ) -> Tensor:
         """Draw n sequences, [n, length] or [n, length, D].
 
-        Args:
-            n: Number of draws, at least 1.
-            given: The first states ``z1``, ``z2``, ... may be held fixed: one for all, or [n].
-            generator: Source of randomness; torch's global one if None.
-            length: Number of steps, at least 1; the model's own if None.
+        The first states ``z1``, ``z2``, ... may be given: one for all, or [n]. The length is the
+        model's own if None.
 
         Raises:
             ValueError: If n or length is below 1, or what is given is not a state.
@@ -332,6 +324,17 @@ class HMM(nn.Module):
     @property
     def _chain(self) -> HiddenChain:
         return HiddenChain(to_numpy(self.initial), to_numpy(self.transition))
+
+    def _per_step(
+        self, x: Tensor, lengths: Tensor | None, posterior: Callable[[Tile], Array]
+    ) -> Tensor:
+        """Return [N, T, K] of what ``posterior`` says of each tile, [K, T, n]; 0 after the ends."""
+        values, steps = self._read(x, lengths)
+        found = np.zeros((*values.shape[:2], self.states))
+        for tile in tiles(values, steps, states=self.states):
+            states = posterior(tile)
+            found[tile.rows, : states.shape[1]] = states.transpose(2, 1, 0)
+        return torch.from_numpy(found)
 
     def _read(
         self, x: Tensor, lengths: Tensor | None, *, whole: bool = False
@@ -387,8 +390,3 @@ class HMM(nn.Module):
             self._set(initial, normalised(np.asarray(pairs, np.float64), chain.transition))
             self.emissions.maximise(np.asarray(shown, np.float64))
         self.history = tuple(history)
-
-
-def _put(found: Array, tile: Tile, states: Array) -> None:
-    """Write [K, T, n] into the rows of [N, T, K]."""
-    found[tile.rows, : states.shape[1]] = states.transpose(2, 1, 0)

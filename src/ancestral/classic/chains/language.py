@@ -12,30 +12,17 @@ from ancestral.classic.chains.ngram import NGram
 from ancestral.classic.chains.smoothing import Smoothing
 from ancestral.networks.dag import DAG
 from ancestral.networks.language import SAMPLED, prompt_of, refuse_given
-from ancestral.nn.key_value_cache import check_rewind, checked_counts
+from ancestral.nn.key_value_cache import RowLengths, checked_counts
 
 _KEPT = 512  # Contexts whose distributions are kept.
 
 
-class LastTokens:
-    """All that an n-gram model keeps: the tokens of each row, of which the last matter.
-
-    Args:
-        tokens: [B, C], -1 where nothing was read.
-        lengths: Tokens that each row has read, int64 [B].
-
-    Example:
-        >>> LastTokens(torch.full((3, 8), -1), torch.zeros(3, dtype=torch.int64)).lengths
-        tensor([0, 0, 0])
-    """
+class LastTokens(RowLengths):
+    """All that an n-gram model keeps: the tokens of each row [B, C], -1 where none was read."""
 
     def __init__(self, tokens: Tensor, lengths: Tensor) -> None:
-        self.tokens, self._lengths = tokens, lengths
-
-    @property
-    def lengths(self) -> Tensor:
-        """Return how many tokens each row holds, int64 [B] on the CPU."""
-        return self._lengths
+        super().__init__(lengths)
+        self.tokens = tokens
 
     def select(self, rows: Tensor) -> "LastTokens":
         """Return a copy of the rows at positions int64 [R], in that order; rows may repeat."""
@@ -49,15 +36,6 @@ class LastTokens:
         """Write all rows of ``other`` over the rows at positions int64 [R]."""
         self.tokens[rows, : other.tokens.shape[1]] = other.tokens
         self._lengths[rows] = other.lengths
-
-    def rewind(self, lengths: Tensor) -> None:
-        """Forget all but the first ``lengths`` [B] tokens of each row.
-
-        Raises:
-            ValueError: If a row is shorter than that.
-        """
-        check_rewind(lengths, self._lengths)
-        self._lengths.copy_(lengths)
 
 
 class NGramLanguageModel(nn.Module):
@@ -125,9 +103,7 @@ class NGramLanguageModel(nn.Module):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return log p(x) in nats, [B]: of all tokens after the first but BOS and PAD.
 
-        Args:
-            x: Token ids [B, T]; what stands after a BOS does not see what stands before it.
-            given: Must be empty.
+        Of token ids x [B, T], what stands after a BOS does not see what stands before it.
 
         Raises:
             ValueError: If something is given.
@@ -147,10 +123,7 @@ class NGramLanguageModel(nn.Module):
     ) -> Tensor:
         """Draw n texts; PAD follows their EOS.
 
-        Args:
-            n: Number of texts, at least 1.
-            given: ``prompt``, int64 [T] from BOS on, which all of them continue.
-            generator: Source of randomness; torch's global one if None.
+        They may continue a given ``prompt``, int64 [T] from BOS on.
 
         Returns:
             Token ids from BOS on, int64 [n, the prompt and 256].
@@ -195,15 +168,13 @@ class NGramLanguageModel(nn.Module):
     def advance(self, tokens: Tensor, state: LastTokens, *, counts: Tensor | None = None) -> Tensor:
         """Read tokens [B, S]; return the features after each, int64 [B, S, order - 1].
 
-        Raises:
-            ValueError: If a row would hold more tokens than the state has room for.
+        Raises ValueError if a row would hold more tokens than the state has room for.
         """
         rows, steps = tokens.shape
         counts = checked_counts(counts, rows, steps)
         ends = state.lengths + counts
         room = state.tokens.shape[1]
-        if rows and int(ends.max()) > room:
-            raise ValueError(f"a row would hold {int(ends.max())} tokens, the room is {room}")
+        state.check_room(ends, room)
         step = torch.arange(steps)
         row, column = (step < counts[:, None]).nonzero(as_tuple=True)
         state.tokens[row, state.lengths[row] + column] = tokens[row, column]

@@ -10,7 +10,6 @@ from scipy.sparse.csgraph import connected_components
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import (
     check_lengths,
@@ -115,11 +114,8 @@ class MarkovChain(nn.Module):
     ) -> Self:
         """Set every table to its normalised counts plus ``alpha``; return self.
 
-        Args:
-            x: States, 0 to S - 1, [N, T]; what stands after a sequence's end is not read.
-            given: Not used: the chain is of the marginal p(x).
-            lengths: Number of steps of each sequence, [N]; T for all if None.
-            generator: Not used: counting needs no chance.
+        The states x [N, T] are 0 to S - 1; what stands after a sequence's end is not read. It has T
+        steps, or as many as ``lengths`` [N] says.
 
         Raises:
             ValueError: If x or lengths has another shape.
@@ -175,7 +171,7 @@ class MarkovChain(nn.Module):
             ValueError: If n or length is below 1.
             CapabilityError: If anything is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "a Markov chain")
         length = self.length if length is None else length
         check_whole("length", length)

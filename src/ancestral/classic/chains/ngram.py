@@ -10,7 +10,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
-from ancestral.classic.arguments import check_count
 from ancestral.classic.chains.counts import Stream, Whole, continuations, count, find, stream, taken
 from ancestral.classic.chains.recursions import Array
 from ancestral.classic.chains.sequences import check_states, uniforms
@@ -112,11 +111,8 @@ class NGram(nn.Module):
     ) -> Self:
         """Count and smooth; return self.
 
-        Args:
-            x: Tokens: one sequence [T], padded ones [N, T] with lengths, or a list of [T_i].
-            given: Not used: the model is of the marginal p(x).
-            lengths: Number of tokens of each row of x [N, T], [N]; T for all if None.
-            generator: Not used: counting needs no chance.
+        The tokens are one sequence [T], padded ones [N, T] with ``lengths`` [N] where they differ,
+        or a list of [T_i].
 
         Raises:
             ValueError: If x has another shape.
@@ -261,7 +257,7 @@ class NGram(nn.Module):
             ValueError: If n or length is below 1.
             CapabilityError: If the model is not fitted, or anything is given.
         """
-        check_count(n)
+        check_whole("n", n)
         refuse_unknown(given, "an n-gram model")
         length = self.length if length is None else length
         check_whole("length", length)

@@ -50,11 +50,7 @@ def expectation(chain: HiddenChain, emissions: Emissions, tile: Tile) -> Expecta
 
 
 def filtered(chain: HiddenChain, emissions: Emissions, tile: Tile) -> Array:
-    """Return p(z_t | x_1..x_t), [K, T, n].
-
-    Raises:
-        InferenceError: If a sequence is impossible.
-    """
+    """Return p(z_t | x_1..x_t), [K, T, n]. Raises InferenceError if a sequence is impossible."""
     likelihood, _ = emissions.likelihood(tile.x)
     states = scaled_filter(chain, likelihood)
     if states is not None:
@@ -68,8 +64,7 @@ def filtered(chain: HiddenChain, emissions: Emissions, tile: Tile) -> Array:
 def best_path(chain: HiddenChain, emissions: Emissions, tile: Tile) -> NDArray[np.int64]:
     """Return the most likely states, [T, n], -1 after a sequence's end.
 
-    Raises:
-        InferenceError: If a sequence is impossible.
+    Raises InferenceError if a sequence is impossible.
     """
     path, score = viterbi(chain, emissions.log_likelihood(tile.x), tile.active)
     _check_possible(score[None], tile)

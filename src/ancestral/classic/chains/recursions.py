@@ -44,11 +44,9 @@ class Expectation:
 def forward(chain: HiddenChain, likelihood: Array) -> tuple[Array, Array]:
     """Return the filtered p(z_t | x_1..x_t) [K, T, n] and the scales p(x_t | x_1..x_t-1) [T, n].
 
-    Source: Rabiner 1989, A tutorial on hidden Markov models, eq. 19-20 and 91-92.
+    ``likelihood`` is p(x_t | z_t), [K, T, n]; 1 where nothing is observed.
 
-    Args:
-        chain: The hidden chain.
-        likelihood: p(x_t | z_t), [K, T, n]; 1 where nothing is observed.
+    Source: Rabiner 1989, A tutorial on hidden Markov models, eq. 19-20 and 91-92.
     """
     alpha = np.empty_like(likelihood)
     scale = np.empty(likelihood.shape[1:])
@@ -91,15 +89,10 @@ def scaled_expectation(
 ) -> Expectation | None:
     """Return the posterior by the scaled recursions, or None where underflow could be felt.
 
-    A filtered probability below 1e-308 becomes 0. It is missed only if the future asks for it,
-    that is, if the scaled backward variable is huge there; this is looked at, so that the answer
-    is either right to rounding or not given.
-
-    Args:
-        chain: The hidden chain.
-        likelihood: As in :func:`forward`; overwritten.
-        active: Whether a sequence has a step t, [T, n].
-        counts: How often each sequence counts in the pairs, [n]; once if None.
+    A filtered probability below 1e-308 becomes 0. It is missed only if the future asks for it, that
+    is, if the scaled backward variable is huge there; this is looked at, so that the answer is
+    either right to rounding or not given. ``likelihood``, as in :func:`forward`, is overwritten;
+    ``active`` says whether a sequence has a step t, [T, n], ``counts`` how often each counts, [n].
     """
     alpha, scale = forward(chain, likelihood)
     if not scale.min() > _LEAST_SCALE:
@@ -170,15 +163,11 @@ def viterbi(
 ) -> tuple[NDArray[np.int64], Array]:
     """Return the most likely states [T, n] and their log joint density [n]; -1 after the end.
 
-    No pointers are kept: the way back asks again which state led to the one that was chosen,
-    which costs K comparisons a step in place of K^2.
+    No pointers are kept: the way back asks again which state led to the one that was chosen, which
+    costs K comparisons a step in place of K^2. ``log_likelihood`` [K, T, n] is 0 where nothing is
+    observed; ``active`` [T, n] has the longer sequences first.
 
     Source: Viterbi 1967; Rabiner 1989, eq. 30-35.
-
-    Args:
-        chain: The hidden chain.
-        log_likelihood: log p(x_t | z_t), [K, T, n]; 0 where nothing is observed.
-        active: Whether a sequence has a step t, [T, n]; longer sequences come first.
     """
     log_chain = _log(chain.transition)
     length, n = active.shape

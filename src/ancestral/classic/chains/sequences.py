@@ -41,9 +41,8 @@ class Tile:
 def check_lengths(x: Tensor, lengths: Tensor | None) -> NDArray[np.int64]:
     """Return the length of each row of x [N, T, ...], [N].
 
-    Raises:
-        ValueError: If there is not one length for each row.
-        DataError: If there is no row, or a length is not in 1..T.
+    Raises ValueError if there is not one length for each row; DataError if there is no row, or a
+    length is not in 1..T.
     """
     if x.ndim < 2:
         raise ValueError(f"x must have shape [N, T] or [N, T, D], got {list(x.shape)}")
@@ -67,9 +66,7 @@ def check_lengths(x: Tensor, lengths: Tensor | None) -> NDArray[np.int64]:
 def check_states(x: Tensor, states: int, *, name: str, missing: bool) -> NDArray[np.int64]:
     """Return whole numbers 0 to states - 1 (-1, too, where it may be missing) as an array.
 
-    Raises:
-        ValueError: If x is not [N, T].
-        DataError: If a value is not one of them.
+    Raises ValueError if x is not [N, T]; DataError if a value is not one of them.
     """
     if x.ndim != 2:
         raise ValueError(f"{name} must have shape [N, T], got {list(x.shape)}")
@@ -103,12 +100,8 @@ def tiles(
 ) -> Iterator[Tile]:
     """Cut [N, T, ...] into tiles of at most ``most`` numbers in [K, T, n], longest rows first.
 
-    Args:
-        x: Values, missing after each row's end.
-        lengths: Of the rows, [N].
-        states: The number of states K.
-        most: Numbers in one array of a tile; a single sequence may have more.
-        counts: How often each row counts, [N]; None: each once.
+    A single sequence may have more. Values are missing after each row's end; ``counts`` [N] says
+    how often each row counts.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0

@@ -129,22 +129,20 @@ class NaiveBayesClassifier(_Classifier):
 
     def _family(self, features: int) -> Family:
         """Return the unfitted family."""
-        states = len(self.classes_)
-        counts = 1.0 if self.smoothing is None else self.smoothing
-        if self.family == "gaussian":
-            ridge = 1e-9 if self.smoothing is None else self.smoothing
-            return DiagonalGaussians(states, features, smoothing=ridge)
-        if self.family == "bernoulli":
-            return Bernoullis(states, features, smoothing=counts)
-        if self.family == "multinomial":
-            return Multinomials(states, features, smoothing=counts)
+        kinds: dict[str, Any] = {
+            "gaussian": DiagonalGaussians,
+            "bernoulli": Bernoullis,
+            "multinomial": Multinomials,
+            "categorical": Categoricals,
+        }
+        if self.family not in kinds:
+            raise ValueError(f"family must be one of {', '.join(kinds)}, got {self.family!r}")
+        usual = 1e-9 if self.family == "gaussian" else 1.0
+        columns: int | list[int] = features
         if self.family == "categorical":
-            sizes = [len(seen) + 1 for seen in self.encoder_.categories_]
-            return Categoricals(states, sizes, smoothing=counts)
-        raise ValueError(
-            "family must be one of gaussian, bernoulli, multinomial, categorical, "
-            f"got {self.family!r}"
-        )
+            columns = [len(seen) + 1 for seen in self.encoder_.categories_]
+        smoothing = usual if self.smoothing is None else self.smoothing
+        return kinds[self.family](len(self.classes_), columns, smoothing=smoothing)
 
     def _coded(self, x: NDArray) -> Tensor:
         """Return rows as the family has them."""

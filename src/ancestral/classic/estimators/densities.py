@@ -8,7 +8,6 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils.validation import check_is_fitted
 from torch.distributions import Categorical
 
-from ancestral.classic.arguments import check_count
 from ancestral.classic.bandwidth import Rule
 from ancestral.classic.covariance import Covariance
 from ancestral.classic.estimators.crossing import (
@@ -25,6 +24,7 @@ from ancestral.classic.estimators.crossing import (
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
 from ancestral.classic.radial import KernelName
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.sampling import draw
 
 
@@ -142,7 +142,7 @@ class GaussianMixtureEstimator(_Density):
     def sample(self, n_samples: int = 1) -> tuple[Array, NDArray[np.int64]]:
         """Return draws [n_samples, D] and the component of each, [n_samples]."""
         check_is_fitted(self)
-        check_count(n_samples)
+        check_whole("n", n_samples)
         source = generator(self.random_state)
         weights = Categorical(probs=self.model_.weights, validate_args=False)
         z = draw(weights, (n_samples,), source)

@@ -17,26 +17,13 @@ a thousand sweeps."""
 def tied_nodes(network: BayesianNetwork, evidence: Mapping[str, int]) -> list[tuple[str, ...]]:
     """Return the groups of hidden nodes whose common table falls apart under moves of one node.
 
-    Of each table, under the evidence, the joint states of its hidden nodes that are possible make
-    a graph, with an edge where one node differs. Where it is in several parts, a chain that draws
-    one node at a time never goes from one to another (where entries are exactly 0), or hardly
-    ever. It is enough for chains to be shut in, and not needed: several tables can do it together.
+    Of each table, under the evidence (state indices), the joint states of its hidden nodes that are
+    possible make a graph, with an edge where one node differs. Where it is in several parts, a
+    chain that draws one node at a time never goes from one to another (where entries are exactly
+    0), or hardly ever. It is enough for chains to be shut in, and not needed: several tables can do
+    it together. The owner of a table comes first where it is hidden, then its parents.
 
     Source: Koller & Friedman 2009, sec. 12.3.4 (irreducibility of Gibbs chains).
-
-    Args:
-        network: A network whose nodes are all tables.
-        evidence: State index by node name.
-
-    Returns:
-        For each such table its hidden nodes: the owner first where it is hidden, then parents.
-
-    Example:
-        >>> from ancestral.networks import Node, Table
-        >>> copy = Table([[1.0, 0.0], [0.0, 1.0]])
-        >>> pair = [Node("a", Table([0.5, 0.5])), Node("b", copy, parents=("a",))]
-        >>> tied_nodes(BayesianNetwork(pair), {})
-        [('b', 'a')]
     """
     found = []
     for name, node in network.nodes.items():

@@ -50,9 +50,7 @@ def check_targets(network: BayesianNetwork, targets: Iterable[str]) -> list[str]
 def check_tables(network: BayesianNetwork, given: Mapping[str, str | int]) -> dict[str, int]:
     """Return evidence as state indices of a network of tables.
 
-    Raises:
-        CapabilityError: If a node is not a table.
-        InferenceError: If a name or a state is unknown.
+    Raises CapabilityError if a node is not a table; InferenceError if a name or a state is unknown.
     """
     if not network.discrete:
         raise CapabilityError(

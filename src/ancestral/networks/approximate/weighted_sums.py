@@ -13,11 +13,9 @@ from ancestral.networks.approximate.estimate import Estimate, by_state
 class WeightedSums:
     """Running sums of w, w^2, w f, w^2 f, w^2 f^2 for features f of each target.
 
-    The features of a discrete target are the indicators of its states, those of any other its
-    value. Weights are kept relative to the largest so far, so that none overflows.
-
-    Args:
-        states: Names of the states of each discrete target.
+    The features of a discrete target, whose ``states`` are given by name, are the indicators of its
+    states, those of any other its value. Weights are kept relative to the largest so far, so that
+    none overflows.
     """
 
     def __init__(self, states: Mapping[str, tuple[str, ...]]) -> None:
@@ -60,8 +58,8 @@ class WeightedSums:
         others = [name for name in self.sums if name not in self.states]
         return Estimate(
             method=method,
-            probabilities={n: by_state(of, ratios[n]) for n, of in self.states.items()},
-            standard_errors={n: by_state(of, errors[n]) for n, of in self.states.items()},
+            probabilities={n: by_state(states, ratios[n]) for n, states in self.states.items()},
+            standard_errors={n: by_state(states, errors[n]) for n, states in self.states.items()},
             diagnostics={
                 "draws": float(draws),
                 "effective_sample_size": size,
@@ -77,7 +75,7 @@ class WeightedSums:
         if name in self.states:
             count = len(self.states[name])
             index = value.long().cpu().numpy()
-            w, w2 = (np.bincount(index, weights=of, minlength=count) for of in weights)
+            w, w2 = (np.bincount(index, weights=row, minlength=count) for row in weights)
             return np.stack([w, w2, w2])
         flat = value.double().reshape(len(value), -1).cpu().numpy()
         return np.concatenate([weights @ flat, weights[1:] @ flat**2])

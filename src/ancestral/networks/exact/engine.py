@@ -28,12 +28,9 @@ _FEW = 16
 
 
 class Engine:
-    """The programs of one network.
+    """The programs of one network, whose numbers are ``tables``.
 
     It holds no reference to the network itself, so that a network can be forgotten.
-
-    Args:
-        tables: The network's numbers.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -62,8 +59,7 @@ class Engine:
     def program(self, question: Question, limit: float) -> Program:
         """Return the compiled program of a question.
 
-        Raises:
-            InferenceError: If it would need more than ``limit`` bytes.
+        Raises InferenceError if it would need more than ``limit`` bytes.
         """
         program = self._programs.get(question)
         if program is not None and not program.stale:
@@ -93,16 +89,10 @@ class Engine:
     ) -> Iterable[tuple[Program, Beliefs, Array, Array]]:
         """Yield (program, beliefs, states by node and case, row numbers), chunk by chunk.
 
-        Rows with the same missing cells share a program that has their evidence cut out. Where
-        that makes too many programs, one serves all: what is missing in some rows only stays in
-        the cliques, and is known in the others by a likelihood of 0 and 1.
-
-        Args:
-            nodes: The nodes of the rows.
-            rows: States, [nodes, N]; -1 where missing.
-            targets: As in :meth:`question`.
-            limit: As in :meth:`program`.
-            base: What holds in every row: likelihoods and interventions.
+        Rows [nodes, N], -1 where missing, with the same missing cells share a program that has
+        their evidence cut out. Where that makes too many programs, one serves all: what is missing
+        in some rows only stays in the cliques, and is known in the others by a likelihood of 0 and
+        1. What holds in every row, likelihoods and interventions, is ``base``.
         """
         groups, base = by_pattern(rows), base or Case([0] * len(self.tables.sizes))
         if len(groups) > _PATTERNS and self._one_serves_all(
@@ -167,8 +157,7 @@ class Engine:
     ) -> None:
         """Refuse rows of which one is impossible.
 
-        Raises:
-            InferenceError: If so; it names the first such row and its conflict.
+        Raises InferenceError if so; it names the first such row and its conflict.
         """
         impossible = np.flatnonzero(np.isneginf(log_evidence))
         if not len(impossible):
@@ -183,11 +172,7 @@ class Engine:
         self.refuse(case, limit, f"row {row + 1}: " if rows.shape[1] > 1 else "")
 
     def refuse(self, case: Case, limit: float, where: str = "") -> NoReturn:
-        """Say which evidence conflicts.
-
-        Raises:
-            InferenceError: Always.
-        """
+        """Say which evidence conflicts, by an InferenceError."""
         tables, weights = self.tables, dict(case.soft)
 
         def possible(some: Sequence[int]) -> bool:
@@ -217,8 +202,7 @@ _ENGINES: WeakKeyDictionary[TableNetwork, Engine] = WeakKeyDictionary()
 def engine_of(network: TableNetwork) -> Engine:
     """Return the engine of a network, with its tables as they are now.
 
-    Raises:
-        CapabilityError: If a node is not a table.
+    Raises CapabilityError if a node is not a table.
     """
     engine = _ENGINES.get(network)
     if engine is None:

@@ -53,9 +53,8 @@ def read_case(
 ) -> Case:
     """Check evidence and turn it into indices.
 
-    Raises:
-        InferenceError: If a name or state is unknown, a node is both given and set, or a
-            likelihood is not one non-negative number a state with a positive one among them.
+    Raises InferenceError if a name or state is unknown, a node is both given and set, or a
+    likelihood is not one non-negative number a state with a positive one among them.
     """
     case = Case([0] * len(tables.sizes))
     for name, state in (do or {}).items():
@@ -79,11 +78,7 @@ def read_case(
 
 
 def find(tables: Tables, name: str) -> int:
-    """Return the index of a node.
-
-    Raises:
-        InferenceError: If there is none.
-    """
+    """Return the index of a node. Raises InferenceError if there is none."""
     try:
         return tables.index[name]
     except KeyError:
@@ -99,8 +94,7 @@ def _few(names: Sequence[str], most: int = 40) -> str:
 def find_state(tables: Tables, node: int, state: str | int) -> int:
     """Return the index of a state given by name or by index.
 
-    Raises:
-        InferenceError: If the node has no such state.
+    Raises InferenceError if the node has no such state.
     """
     states = tables.states[node]
     if isinstance(state, str) and state in states:
@@ -115,8 +109,7 @@ def find_state(tables: Tables, node: int, state: str | int) -> int:
 def read_names(tables: Tables, names: Iterable[str]) -> list[int]:
     """Return the indices of nodes; a string is one name.
 
-    Raises:
-        InferenceError: If there is no such node.
+    Raises InferenceError if there is no such node.
     """
     return [find(tables, name) for name in ([names] if isinstance(names, str) else names)]
 
@@ -126,14 +119,9 @@ def read_rows(
 ) -> tuple[list[int], Array]:
     """Check rows of evidence; return the nodes and their states, [nodes, N], -1 where missing.
 
-    Args:
-        tables: The network.
-        given: Columns of state indices.
-        cut: Set of the nodes set by intervention, which can have no column.
-
-    Raises:
-        InferenceError: If a name is unknown or set, a column is not one-dimensional and whole
-            numbers, the lengths differ, there is no column, or a state is out of range.
+    Raises InferenceError if a name is unknown or in the set ``cut`` of nodes set by intervention, a
+    column is not one-dimensional and whole numbers, the lengths differ, there is no column, or a
+    state is out of range.
     """
     nodes = [find(tables, name) for name in given]
     if both := [name for name, node in zip(given, nodes, strict=True) if cut >> node & 1]:
@@ -177,12 +165,8 @@ def by_pattern(rows: Array) -> list[tuple[Array, Array]]:
 def smallest_conflict(items: Sequence[_T], possible: Callable[[Sequence[_T]], bool]) -> list[_T]:
     """Return a subset of ``items`` that is impossible, while all of its own subsets are possible.
 
-    Source: Junker 2004, QuickXplain: preferred explanations and relaxations for
-    over-constrained problems.
-
-    Args:
-        items: Pieces of evidence that are impossible together.
-        possible: Whether some of them are possible together.
+    Source: Junker 2004, QuickXplain: preferred explanations and relaxations for over-constrained
+    problems.
     """
 
     def explain(background: list[_T], changed: bool, left: list[_T]) -> list[_T]:

@@ -181,11 +181,7 @@ class Inference:
     ) -> Tensor:
         """Return the joint posterior of several nodes, float64 [*states of each, in order].
 
-        Args:
-            names: Names of nodes.
-            given: Evidence, as in :meth:`query`.
-            likelihood: Soft evidence, as in :meth:`query`.
-            do: Interventions, as in :meth:`query`.
+        The evidence is given as in :meth:`query`.
 
         Raises:
             InferenceError: If a name or state is unknown, a name comes twice, the evidence is
@@ -254,12 +250,8 @@ class Inference:
     ) -> Explanation:
         """Return the most probable states of all other nodes together (MPE).
 
-        They need not be the states that are most probable one by one.
-
-        Args:
-            given: Evidence, as in :meth:`query`.
-            likelihood: Soft evidence, as in :meth:`query`.
-            do: Interventions, as in :meth:`query`.
+        They need not be the states that are most probable one by one. The evidence is given as in
+        :meth:`query`.
 
         Raises:
             InferenceError: If a name or state is unknown, the evidence is impossible, or the
@@ -279,11 +271,7 @@ class Inference:
     ) -> Explanation:
         """Return the most probable states of some nodes together, the rest summed out.
 
-        Args:
-            names: Names of nodes.
-            given: Evidence, as in :meth:`query`.
-            likelihood: Soft evidence, as in :meth:`query`.
-            do: Interventions, as in :meth:`query`.
+        The evidence is given as in :meth:`query`.
 
         Raises:
             InferenceError: If a name or state is unknown, a name is given as evidence or set, the

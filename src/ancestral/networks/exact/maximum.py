@@ -17,24 +17,13 @@ _Factor = tuple[tuple[int, ...], Array]
 def maximise(
     tables: Tables, nodes: Sequence[int], case: Case, limit: float
 ) -> tuple[dict[int, int], float]:
-    """Return the states of ``nodes`` that are most probable together, and the log of that.
+    """Return the states of ``nodes`` that are most probable together, and the log of that, nats.
 
-    The other nodes are summed out first, then these are maximised out one by one, and their
-    states read off in the opposite order.
+    The other nodes are summed out first, then these are maximised out one by one, and their states
+    read off in the opposite order. The log is -inf if the evidence is impossible. Raises
+    InferenceError if it would need more than ``limit`` bytes.
 
     Source: Koller & Friedman 2009, algorithms 13.1 and 13.2 (max-product elimination).
-
-    Args:
-        tables: The network.
-        nodes: Nodes whose state is not known.
-        case: The evidence, likelihoods and interventions.
-        limit: Most bytes to use.
-
-    Returns:
-        State by node, and log p(states, evidence) in nats; -inf if the evidence is impossible.
-
-    Raises:
-        InferenceError: If it would need more than ``limit``.
     """
     over = sum(1 << node for node in nodes)
     relevant = tables.relevant([*nodes, *bits(case.observed | case.weighed)], case.cut)

@@ -36,8 +36,7 @@ class Factor:
     def pick(self, values: Sequence[int] | Array) -> Array:
         """Return the entries for every case, [entries, B]; [entries, 1] if all are alike.
 
-        Args:
-            values: States by node, [nodes]; or by node and case, an array [nodes, B].
+        ``values`` are states by node, [nodes], or by node and case, an array [nodes, B].
         """
         if not self.known:
             return self.rows[0][:, None]
@@ -52,13 +51,10 @@ class Factor:
 def clique_factors(
     tables: Tables, clique: Clique, nodes: Sequence[int], known: int
 ) -> list[Factor]:
-    """Return the factors whose product is the potential of a clique.
+    """Return the factors whose product is the potential of a clique that holds the nodes' tables.
 
-    Args:
-        tables: The network.
-        clique: The clique; one with no nodes stands for tables that are wholly observed.
-        nodes: The nodes whose tables it holds.
-        known: Set of the observed nodes.
+    The set ``known`` has the observed nodes; a clique with no nodes stands for tables that are
+    wholly observed.
     """
     if not nodes:
         return []

@@ -33,12 +33,7 @@ class Beliefs:
 
 
 class Program:
-    """A junction tree with its numbers: all that is ready before the evidence's states are known.
-
-    Args:
-        tables: The network.
-        structure: The tree.
-    """
+    """A junction tree with its numbers: all that is ready before the evidence comes."""
 
     def __init__(self, tables: Tables, structure: Structure) -> None:
         self.tables, self.structure = tables, structure
@@ -80,15 +75,10 @@ class Program:
         return heavy, sending, receiving
 
     def run(self, values: Values, count: int, soft: Sequence[tuple[int, Array]] = ()) -> Beliefs:
-        """Propagate.
+        """Propagate B = ``count`` cases; the cliques of an impossible case mean nothing.
 
-        Args:
-            values: States by node, or by node and case.
-            count: Number of cases B.
-            soft: Pairs (node, likelihood of its states, [states] or [states, B]).
-
-        Returns:
-            The calibrated cliques. Those of an impossible case mean nothing.
+        ``values`` are states by node, or by node and case; ``soft`` pairs of a node and the
+        likelihood of its states, [states] or [states, B].
         """
         with np.errstate(divide="ignore", invalid="ignore"):
             log_evidence = self._observed_part(values, count)
@@ -191,15 +181,10 @@ class Program:
         return np.add.reduce(table.reshape(size, -1, beliefs.count), axis=1)
 
     def joint(self, beliefs: Beliefs, nodes: Sequence[int], mass: Array | None = None) -> Array:
-        """Return the posterior of hidden nodes that share a clique.
+        """Return the posterior of hidden nodes that share a clique, [*states of each, in order, B].
 
-        Args:
-            beliefs: What :meth:`run` returned.
-            nodes: The nodes, all in one table or all in ``together``.
-            mass: Weight of each case, [B]; then the cases are added up.
-
-        Returns:
-            [*states of each, in order, B], or without B if they are added up.
+        They are all in one table or all in ``together``. With ``mass``, the weight of each case
+        [B], the cases are added up, and there is no B.
         """
         if not nodes:
             ones = np.ones(beliefs.count)

@@ -20,23 +20,13 @@ def sample_posterior(
 ) -> dict[str, Tensor]:
     """Draw every node given evidence anywhere, exactly; :meth:`BayesianNetwork.sample` calls it.
 
-    From the root of the junction tree down: each node from its posterior given those of its
-    clique that are drawn already. Equal rows of evidence are propagated once.
+    From the root of the junction tree down: each node from its posterior given those of its clique
+    that are drawn already. Equal rows of evidence are propagated once. Evidence and draws are state
+    indices, [n] each. Raises InferenceError if the evidence is impossible or the computation would
+    not fit.
 
     Source: Dawid 1992, Applications of a general propagation algorithm for probabilistic expert
     systems, sec. 8.
-
-    Args:
-        network: A network whose nodes are all tables.
-        n: Number of draws.
-        given: Evidence as state indices, [n] each.
-        generator: Source of the draws.
-
-    Returns:
-        State indices of every node, [n] each.
-
-    Raises:
-        InferenceError: If the evidence is impossible or the computation would not fit.
     """
     engine = engine_of(network)
     tables = engine.tables

@@ -44,8 +44,7 @@ def cost_of(tables: Tables, tree: JunctionTree) -> Cost:
 def check_size(cost: Cost, limit: float) -> None:
     """Refuse what does not fit.
 
-    Raises:
-        InferenceError: If the computation would need more than ``limit`` bytes.
+    Raises InferenceError if the computation would need more than ``limit`` bytes.
     """
     if cost.size > limit:
         raise InferenceError(

@@ -16,13 +16,7 @@ class Tables:
     """Names, states, parents and tables of a discrete network, indexed in topological order.
 
     The arrays are views of the network's buffers; :meth:`current` tells whether a buffer was
-    replaced or written to since.
-
-    Args:
-        network: A network whose nodes are all tables.
-
-    Raises:
-        CapabilityError: If a node is not a table.
+    replaced or written to since. Raises CapabilityError if a node is not a table.
     """
 
     def __init__(self, network: TableNetwork) -> None:
@@ -37,12 +31,12 @@ class Tables:
             tuple([self.index[parent] for parent in node.parents])
             for node in network.nodes.values()
         ]
-        self.scopes = [(*of, at) for at, of in enumerate(self.parents)]
+        self.scopes = [(*parents, at) for at, parents in enumerate(self.parents)]
         self.families = [sum(1 << v for v in scope) for scope in self.scopes]
         self.ancestors: list[int] = []  # Each with the node itself.
-        for at, of in enumerate(self.parents):
+        for at, parents in enumerate(self.parents):
             above = 1 << at
-            for parent in of:
+            for parent in parents:
                 above |= self.ancestors[parent]
             self.ancestors.append(above)
         self._watched: list[tuple[dict[str, Tensor | None], Tensor, int]] = []

@@ -48,18 +48,13 @@ def moralise(scopes: Iterable[int], size: int) -> list[int]:
 
 
 def triangulate(adjacency: Sequence[int], sizes: Sequence[int], first: int, last: int = 0) -> Order:
-    """Return a good order that sums out all of ``first`` and then all of ``last``.
+    """Return a good order that sums out all of the set ``first`` and then all of ``last``.
 
     Min-fill with ties to the smaller clique; where that is large, min-fill and weighted min-fill
     with randomly enlarged scores are tried too, and the order with the fewest entries is taken.
+    ``adjacency`` has the neighbours of each node, ``sizes`` its number of states.
 
     Source: Koller & Friedman 2009, sec. 9.4.3 and algorithm 9.4.
-
-    Args:
-        adjacency: Set of the neighbours of each node.
-        sizes: Number of states of each node.
-        first: Set of nodes.
-        last: Set of nodes.
     """
     best = _Greedy(adjacency, sizes).run(first, last)
     assert best is not None  # Without a bound a run ends.

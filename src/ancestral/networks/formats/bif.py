@@ -3,7 +3,6 @@
 import re
 from itertools import product
 from pathlib import Path
-from typing import NoReturn
 
 import numpy as np
 
@@ -85,15 +84,16 @@ def _quote(name: str) -> str:
     return f'"{name}"'
 
 
+def _unquote(token: str) -> str:
+    return token[1:-1] if token[0] == '"' else token
+
+
 class _Reader:
     """One pass over the tokens, block by block; fills ``found``."""
 
     def __init__(self, text: str, name: str) -> None:
-        if "//" in text or "/*" in text:
-            text = _COMMENT.sub(_blank, text)
-        self.scan = Scanner(text, _TOKEN, name)
-        if '"' in self.scan.tokens:
-            self.scan.fail("expected a closing '\"', got none", self.scan.tokens.index('"'))
+        comment = _COMMENT if "//" in text or "/*" in text else None
+        self.scan = Scanner(text, _TOKEN, name, comment=comment, marks=_MARKS)
         self.found = Description()
         self.indices: dict[str, dict[str, int]] = {}
         blocks = {
@@ -104,7 +104,7 @@ class _Reader:
         while not self.scan.done:
             keyword = self.scan.next()
             if keyword not in blocks:
-                self.fail(f"expected network, variable or probability, got {keyword!r}")
+                self.scan.refuse(f"expected network, variable or probability, got {keyword!r}")
             blocks[keyword]()
 
     def _network(self) -> None:
@@ -116,7 +116,7 @@ class _Reader:
 
     def _variable(self) -> None:
         scan = self.scan
-        variable, states = self._name(), None
+        variable, states = _unquote(scan.next_name()), None
         place = scan.at - 1
         scan.expect("{")
         while (keyword := scan.next("'}'")) != "}":
@@ -124,7 +124,7 @@ class _Reader:
                 scan.until(";")
                 continue
             if (kind := scan.next()) != "discrete":
-                self.fail(f"variable {variable!r} must be discrete, got {kind!r}")
+                self.scan.refuse(f"variable {variable!r} must be discrete, got {kind!r}")
             scan.expect("[")
             count = scan.next()
             scan.expect("]")
@@ -132,30 +132,25 @@ class _Reader:
             states = self.names("}")
             scan.expect(";")
             if count != str(len(states)):
-                self.fail(f"variable {variable!r} announces {count} states, lists {len(states)}")
+                self.scan.refuse(
+                    f"variable {variable!r} announces {count} states, lists {len(states)}"
+                )
         if states is None:
-            self.fail(f"variable {variable!r} has no type")
-        self.found.declare(variable, states, place, self.fail)
+            self.scan.refuse(f"variable {variable!r} has no type")
+        self.found.declare(variable, states, place, self.scan.refuse)
         self.indices[variable] = {state: index for index, state in enumerate(states)}
 
     def _probability(self) -> None:
         scan = self.scan
         scan.expect("(")
-        variable, parents = self._name(), []
-        if (mark := scan.next()) == "|":
-            parents = self.names(")")
-        elif mark != ")":
-            self.fail(f"expected ')' or '|', got {mark!r}")
+        variable = _unquote(scan.next_name())
+        parents = self.names(")") if (mark := scan.next()) == "|" else []
+        if mark not in "|)":
+            scan.refuse(f"expected ')' or '|', got {mark!r}")
         scope = (*parents, variable)
-        shape = self.found.shape(scope, self.fail)
+        shape = self.found.shape(scope, self.scan.refuse)
         scan.expect("{")
         _Block(self, scope, shape).read()
-
-    def _name(self) -> str:
-        token = self.scan.next("a name")
-        if token in _MARKS:
-            self.fail(f"expected a name, got {token!r}")
-        return token[1:-1] if token[0] == '"' else token
 
     def names(self, end: str) -> list[str]:
         """Return the names before the next ``end`` and step over it."""
@@ -164,11 +159,7 @@ class _Reader:
         if not _MARKS.isdisjoint(words):
             wrong = next(place for place, word in enumerate(words) if word in _MARKS)
             self.scan.fail(f"expected {end!r}, got {words[wrong]!r}", start + wrong)
-        return [word[1:-1] if word[0] == '"' else word for word in words]
-
-    def fail(self, message: str) -> NoReturn:
-        """Raise an error on the line of the token that was read last."""
-        self.scan.fail(message, self.scan.at - 1)
+        return list(map(_unquote, words))
 
 
 class _Block:
@@ -199,7 +190,7 @@ class _Block:
             elif token == "property":
                 scan.until(";")
             else:
-                self.reader.fail(f"expected table, default or (states), got {token!r}")
+                self.scan.refuse(f"expected table, default or (states), got {token!r}")
         self._finish()
 
     def _finish(self) -> None:
@@ -222,14 +213,14 @@ class _Block:
         start = self.scan.at - 1
         names = self.reader.names(")")
         if len(names) != len(self.lookups):
-            self.reader.fail(f"expected states of {len(self.lookups)} parents, got {len(names)}")
+            self.scan.refuse(f"expected states of {len(self.lookups)} parents, got {len(names)}")
         row = 0
         for axis, (state, (lookup, count)) in enumerate(zip(names, self.lookups, strict=True)):
             if state not in lookup:
-                self.reader.fail(f"{self.scope[axis]!r} has no state {state!r}")
+                self.scan.refuse(f"{self.scope[axis]!r} has no state {state!r}")
             row = row * count + lookup[state]
         if row in self.rows:
-            self.reader.fail(f"the row ({', '.join(names)}) is given twice")
+            self.scan.refuse(f"the row ({', '.join(names)}) is given twice")
         self.rows[row] = start
         self.numbers += self._probabilities(self.size)
 
@@ -242,10 +233,5 @@ class _Block:
         start = self.scan.at
         numbers = self.scan.numbers(self.scan.until(";"), start)
         if len(numbers) != count:
-            self.reader.fail(f"{self.scope[-1]!r} needs {count} probabilities, got {len(numbers)}")
+            self.scan.refuse(f"{self.scope[-1]!r} needs {count} probabilities, got {len(numbers)}")
         return numbers
-
-
-def _blank(match: re.Match[str]) -> str:
-    """Blank a comment, keep its lines; a quoted name is none."""
-    return match.group() if match.group()[0] == '"' else re.sub(r"[^\n]", " ", match.group())

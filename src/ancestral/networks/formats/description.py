@@ -64,12 +64,10 @@ class Description:
     def add(
         self, scope: tuple[str, ...], rows: np.ndarray, fail: Callable[[str, int], NoReturn]
     ) -> None:
-        """Add a table.
+        """Add a table over ``scope``, parents, then the variable.
 
-        Args:
-            scope: Parents, then the variable.
-            rows: [product of the parents' states, states]; NaN where nothing was said.
-            fail: Called with the message and the number of the row that is wrong.
+        ``rows`` are [product of the parents' states, states], NaN where nothing was said; ``fail``
+        is called with a message and the number of the row that is wrong.
         """
         variable, parents = scope[-1], scope[:-1]
         totals = rows.sum(-1)
@@ -94,15 +92,9 @@ class Description:
         self.parents[variable] = parents
 
     def network(self, name: str, kind: str, line: Callable[[int], int]) -> BayesianNetwork:
-        """Build the network.
+        """Build the network; ``line`` maps a place in the file to a line.
 
-        Args:
-            name: What the file is called.
-            kind: What its format is called.
-            line: Maps a place to a line.
-
-        Raises:
-            DataError: If there is no variable, one has no table, or the arcs form a cycle.
+        Raises DataError if there is no variable, one has no table, or the arcs form a cycle.
         """
         if not self.states:
             raise DataError(f"{name} holds no variable: not a {kind} network")
@@ -127,8 +119,7 @@ class Description:
 def check_writable(network: BayesianNetwork, kind: str) -> None:
     """Refuse a network that is not made of tables.
 
-    Raises:
-        CapabilityError: If a node is not a table, or the network has inputs.
+    Raises CapabilityError if a node is not a table, or the network has inputs.
     """
     if not network.discrete:
         odd = [n for n, node in network.nodes.items() if not isinstance(node.conditional, Table)]

@@ -96,7 +96,7 @@ def network_suffixes(name: str | None = None) -> tuple[str, ...]:
         ('.xmlbif', '.bifxml', '.xml')
     """
     wanted = None if name is None else _FORMATS[f".{name}"]
-    return tuple(suffix for suffix, of in _FORMATS.items() if wanted in (None, of))
+    return tuple(suffix for suffix, form in _FORMATS.items() if wanted in (None, form))
 
 
 def _format(path: str | Path) -> _Format:

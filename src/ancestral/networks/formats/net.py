@@ -1,7 +1,6 @@
 """NET, the format of Hugin: nodes with attributes, potentials with nested numbers."""
 
 import re
-from typing import NoReturn
 
 import numpy as np
 
@@ -94,11 +93,8 @@ class _Reader:
     """One pass over the tokens, block by block; fills ``found``."""
 
     def __init__(self, text: str, name: str) -> None:
-        if "%" in text:
-            text = _COMMENT.sub(_blank, text)
-        self.scan = Scanner(text, _TOKEN, name)
-        if '"' in self.scan.tokens:
-            self.scan.fail("expected a closing '\"', got none", self.scan.tokens.index('"'))
+        comment = _COMMENT if "%" in text else None
+        self.scan = Scanner(text, _TOKEN, name, comment=comment, marks=_MARKS)
         self.found = Description()
         self.data_end = 0  # Place after the last number of a potential.
         self.names: dict[str, str] = {}  # Identifier -> name.
@@ -111,42 +107,40 @@ class _Reader:
             elif keyword == "potential":
                 self._potential()
             else:
-                self._fail(f"expected net, node or potential, got {keyword!r}")
+                self.scan.refuse(f"expected net, node or potential, got {keyword!r}")
 
     def _node(self, keyword: str) -> None:
         if keyword == "discrete":
             self.scan.expect("node")
-        identifier = self._name()
+        identifier = _unquote(self.scan.next_name())
         place = self.scan.at - 1
         if identifier in self.names:
-            self._fail(f"variable {identifier!r} is declared twice")
+            self.scan.refuse(f"variable {identifier!r} is declared twice")
         attributes = self._attributes()
         if "states" not in attributes:
-            self._fail(f"expected states of {identifier!r}, got none")
+            self.scan.refuse(f"expected states of {identifier!r}, got none")
         states = [word for word in attributes["states"] if word not in _PARENTHESES]
         if wrong := [word for word in states if word in _MARKS]:
-            self._fail(f"expected names of the states of {identifier!r}, got {wrong[0]!r}")
+            self.scan.refuse(f"expected names of the states of {identifier!r}, got {wrong[0]!r}")
         name = _unquote((attributes.get(NAME) or [identifier])[0])
         self.names[identifier] = name
-        self.found.declare(name, list(map(_unquote, states)), place, self._fail)
+        self.found.declare(name, list(map(_unquote, states)), place, self.scan.refuse)
 
     def _potential(self) -> None:
         scan = self.scan
         scan.expect("(")
-        child = self._name()
-        parents: list[str] = []
-        if (mark := scan.next()) == "|":
-            parents = scan.until(")")
-        elif mark != ")":
-            self._fail(f"expected ')' or '|', got {mark!r}")
+        child = _unquote(self.scan.next_name())
+        parents = scan.until(")") if (mark := scan.next()) == "|" else []
+        if mark not in "|)":
+            scan.refuse(f"expected ')' or '|', got {mark!r}")
         for identifier in (*parents, child):
             if identifier not in self.names:
-                self._fail(f"no variable {identifier!r} is declared above")
+                self.scan.refuse(f"no variable {identifier!r} is declared above")
         scope = tuple(self.names[identifier] for identifier in (*parents, child))
-        shape = self.found.shape(scope, self._fail)
+        shape = self.found.shape(scope, self.scan.refuse)
         attributes = self._attributes(numbers="data")
         if "data" not in attributes:
-            self._fail(f"expected data of {scope[-1]!r}, got none")
+            self.scan.refuse(f"expected data of {scope[-1]!r}, got none")
         self._table(scope, shape, attributes["data"])
 
     def _table(self, scope: tuple[str, ...], shape: list[int], words: list[str]) -> None:
@@ -173,23 +167,9 @@ class _Reader:
         scan.expect("{")
         while (key := scan.next("'}'")) != "}":
             if key in _MARKS:
-                self._fail(f"expected an attribute or '}}', got {key!r}")
+                self.scan.refuse(f"expected an attribute or '}}', got {key!r}")
             scan.expect("=")
             found[key] = scan.until(";")
             if key == numbers:
                 self.data_end = scan.at - 1
         return found
-
-    def _name(self) -> str:
-        token = self.scan.next("a name")
-        if token in _MARKS:
-            self._fail(f"expected a name, got {token!r}")
-        return _unquote(token)
-
-    def _fail(self, message: str) -> NoReturn:
-        self.scan.fail(message, self.scan.at - 1)
-
-
-def _blank(match: re.Match[str]) -> str:
-    """Blank a comment; a string is none."""
-    return match.group() if match.group()[0] == '"' else " " * len(match.group())

@@ -1,6 +1,7 @@
 """A text cut into words and marks at once; lines are counted only where an error needs one."""
 
 import re
+from collections.abc import Set
 from typing import NoReturn
 
 from ancestral.errors import DataError
@@ -10,9 +11,11 @@ class Scanner:
     r"""The tokens of a file and the place of the reader among them.
 
     Args:
-        text: The file, its comments blanked so that lines keep their numbers.
+        text: The file.
         pattern: What a token is; without groups, so that one call cuts the whole text.
         name: What to call the file in errors.
+        comment: What a comment is, or a quoted string, which is none; None where there are none.
+        marks: Tokens that are no names.
 
     Example:
         >>> scanner = Scanner("a {\n b }", re.compile(r"\w+|[{}]"), "the text")
@@ -24,12 +27,24 @@ class Scanner:
         ancestral.errors.DataError: the text, line 2: expected 'c', got the end of the file
     """
 
-    def __init__(self, text: str, pattern: re.Pattern[str], name: str) -> None:
-        self.text = text
+    def __init__(
+        self,
+        text: str,
+        pattern: re.Pattern[str],
+        name: str,
+        *,
+        comment: re.Pattern[str] | None = None,
+        marks: Set[str] = frozenset(),
+    ) -> None:
+        # Comments are blanked, so that lines keep their numbers.
+        self.text = text = text if comment is None else comment.sub(_blank, text)
+        self.marks = marks
         self.pattern = pattern
         self.name = name
         self.tokens: list[str] = pattern.findall(text)
         self.at = 0
+        if '"' in marks and '"' in self.tokens:
+            self.fail("expected a closing '\"', got none", self.tokens.index('"'))
 
     @property
     def done(self) -> bool:
@@ -43,10 +58,16 @@ class Scanner:
         self.at += 1
         return self.tokens[self.at - 1]
 
+    def next_name(self) -> str:
+        """Return the next token, which must be a name, quoted or not, and step over it."""
+        if (token := self.next("a name")) in self.marks:
+            self.refuse(f"expected a name, got {token!r}")
+        return token
+
     def expect(self, mark: str) -> None:
         """Step over a token that must be ``mark``."""
         if (token := self.next(repr(mark))) != mark:
-            self.fail(f"expected {mark!r}, got {token!r}", self.at - 1)
+            self.refuse(f"expected {mark!r}, got {token!r}")
 
     def until(self, mark: str) -> list[str]:
         """Return the tokens before the next ``mark`` and step over it."""
@@ -59,19 +80,13 @@ class Scanner:
         return found
 
     def numbers(self, words: list[str], start: int) -> list[float]:
-        """Return tokens as numbers.
-
-        Args:
-            words: The tokens.
-            start: The place of the first of them, for the error.
-        """
+        """Return tokens as numbers; ``start`` is the place of the first of them, for the error."""
+        found: list[float] = []
         try:
-            return list(map(float, words))
-        except ValueError:
-            for place, word in enumerate(words, start):
-                if not _is_number(word):
-                    self.fail(f"expected a number, got {word!r}", place)
-            raise
+            found.extend(map(float, words))
+        except ValueError:  # What came before the wrong one is there.
+            self.fail(f"expected a number, got {words[len(found)]!r}", start + len(found))
+        return found
 
     def line(self, place: int) -> int:
         """Return the line, from 1, on which a token stands; the last line after the last token."""
@@ -82,6 +97,10 @@ class Scanner:
                 break
         return self.text.count("\n", 0, end) + 1
 
+    def refuse(self, message: str) -> NoReturn:
+        """Fail on the line of the token that was read last."""
+        self.fail(message, self.at - 1)
+
     def fail(self, message: str, place: int | None = None) -> NoReturn:
         """Raise a :class:`DataError` that names the file and the line of a token."""
         raise DataError(
@@ -89,9 +108,6 @@ class Scanner:
         )
 
 
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
+def _blank(match: re.Match[str]) -> str:
+    """Blank a comment, keep its lines; a quoted name is none."""
+    return match.group() if match.group()[0] == '"' else re.sub(r"[^\n]", " ", match.group())

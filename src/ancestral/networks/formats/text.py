@@ -11,8 +11,7 @@ from ancestral.errors import DataError, RunError
 def read_bytes(path: str | Path) -> bytes:
     """Return what a file holds, unpacked if its name ends in ``.gz``.
 
-    Raises:
-        DataError: If the file is missing, cannot be read, or is not gzip.
+    Raises DataError if the file is missing, cannot be read, or is not gzip.
     """
     path = Path(path)
     try:
@@ -27,8 +26,7 @@ def read_bytes(path: str | Path) -> bytes:
 def read_text(path: str | Path) -> str:
     """Return the UTF-8 text of a file, see :func:`read_bytes`.
 
-    Raises:
-        DataError: If it cannot be read or is not UTF-8; the line is named.
+    Raises DataError if it cannot be read or is not UTF-8; the line is named.
     """
     raw = read_bytes(path)
     try:
@@ -44,8 +42,7 @@ def read_text(path: str | Path) -> str:
 def write_text(text: str, path: str | Path) -> None:
     """Write UTF-8 text, packed if the name ends in ``.gz``; the file is whole or as it was.
 
-    Raises:
-        DataError: If the file cannot be written or a name has no UTF-8 form.
+    Raises DataError if the file cannot be written or a name has no UTF-8 form.
     """
     path = Path(path)
     try:

@@ -3,7 +3,6 @@
 import math
 import re
 import sys
-from typing import NoReturn
 
 import numpy as np
 
@@ -73,15 +72,15 @@ class _Reader:
                 f"undirected, this library reads Bayesian networks"
             )
         if kind != "BAYES":
-            self._fail(f"expected BAYES, got {kind!r}")
+            self.scan.refuse(f"expected BAYES, got {kind!r}")
         for index in range(self._count("the number of variables")):
             # No more than the file has numbers: a wrong one must not fill the memory.
             size = self._count("a number of states", least=1, most=len(scan.tokens))
             states = list(map(str, range(size)))
-            self.found.declare(str(index), states, scan.at - 1, self._fail)
+            self.found.declare(str(index), states, scan.at - 1, self.scan.refuse)
         variables = len(self.found.states)
         if (factors := self._count("the number of factors")) != variables:
-            self._fail(f"expected {variables} factors, one for each variable, got {factors}")
+            self.scan.refuse(f"expected {variables} factors, one for each variable, got {factors}")
         scopes = [self._scope() for _ in range(factors)]
         for scope in scopes:
             self._table(scope)
@@ -97,9 +96,9 @@ class _Reader:
         scan = self.scan
         place = scan.at
         announced = self._count("the size of a table")
-        shape = self.found.shape(scope, self._fail)
+        shape = self.found.shape(scope, self.scan.refuse)
         if announced != (size := math.prod(shape)):
-            self._fail(f"{scope[-1]!r} needs {size} probabilities, {announced} are announced")
+            self.scan.refuse(f"{scope[-1]!r} needs {size} probabilities, {announced} are announced")
         words = scan.tokens[scan.at : scan.at + size]
         if len(words) < size:
             scan.fail(f"expected {size} probabilities, got {len(words)}", len(scan.tokens))
@@ -116,8 +115,5 @@ class _Reader:
         most = sys.maxsize if most is None else most
         if not _WHOLE.fullmatch(token) or not least <= int(token) <= most:
             end = "" if most == sys.maxsize else f" and at most {most}"
-            self._fail(f"expected {what}, at least {least}{end}, got {token!r}")
+            self.scan.refuse(f"expected {what}, at least {least}{end}, got {token!r}")
         return int(token)
-
-    def _fail(self, message: str) -> NoReturn:
-        self.scan.fail(message, self.scan.at - 1)

@@ -125,7 +125,7 @@ class _Reader:
             self.leaves.append((tag, text if self.keep_space else text.strip(), self.began))
         elif tag == "VARIABLE":
             name, line = self._only("NAME", "VARIABLE")
-            states = [text for of, text, _ in self.leaves if of == "OUTCOME"]
+            states = [text for tag, text, _ in self.leaves if tag == "OUTCOME"]
             self.found.declare(name, states, line, self.fail)
         elif tag == "DEFINITION":
             self._definition()
@@ -146,7 +146,7 @@ class _Reader:
         self.found.add(scope, rows, lambda message, _: self.fail(message, began))
 
     def _only(self, tag: str, parent: str) -> tuple[str, int]:
-        found = [(text, line) for of, text, line in self.leaves if of == tag]
+        found = [(text, line) for leaf, text, line in self.leaves if leaf == tag]
         if len(found) != 1:
             self.fail(f"expected one <{tag}> in the {parent}, got {len(found)}")
         return found[0]

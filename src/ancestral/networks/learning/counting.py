@@ -217,11 +217,7 @@ def fit_tables(
 
 
 def merge(parts: Iterable[Counts]) -> Counts:
-    """Return the sum of counts.
-
-    Raises:
-        ValueError: If there are none, or of different structures.
-    """
+    """Return the sum of counts. Raises ValueError if there are none, or of different structures."""
     total: Counts | None = None
     for part in parts:
         total = part if total is None else total + part
@@ -233,14 +229,9 @@ def merge(parts: Iterable[Counts]) -> Counts:
 def check_columns(columns: Columns, sizes: Mapping[str, int], *, missing: bool = False) -> dict:
     """Return the columns of the nodes as integer arrays [N] whose every value is a state.
 
-    Args:
-        columns: State indices by name.
-        sizes: Number of states of each wanted column.
-        missing: Whether -1 is allowed.
-
-    Raises:
-        DataError: If a column is missing, not of whole numbers, of another length, or holds what
-            is not a state.
+    ``sizes`` are the numbers of states of the wanted columns; -1 is allowed where ``missing``.
+    Raises DataError if a column is missing, not of whole numbers, of another length, or holds what
+    is not a state.
     """
     arrays: dict[str, NDArray[np.integer]] = {}
     for name, size in sizes.items():

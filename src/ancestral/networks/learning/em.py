@@ -163,17 +163,11 @@ class _Problem:
 def distinct_rows(
     structure: Structure, columns: Columns
 ) -> tuple[dict[str, NDArray[np.integer]], Array]:
-    """Return the distinct rows and how often each occurs.
+    """Return the distinct rows, state indices [M] by node, and how often each occurs, float64 [M].
 
-    Args:
-        structure: The nodes; one without a column is latent, other columns are passed over.
-        columns: State indices, [N] each, -1 where missing.
-
-    Returns:
-        State indices by node, [M] each, and counts, float64 [M].
-
-    Raises:
-        DataError: If there is no column of a node, no row, or a value is not a state.
+    Columns [N] have -1 where a cell is missing; a node without one is latent, those of no node are
+    passed over. Raises DataError if there is no column of a node, no row, or a value is not a
+    state.
     """
     sizes = {n: len(states) for n, states in structure.states.items() if n in columns}
     if not sizes:

@@ -55,7 +55,7 @@ def hill_climb(
         >>> import torch
         >>> rows = student_network().sample(5000, generator=torch.Generator().manual_seed(0))
         >>> found = hill_climb(rows)
-        >>> sorted(len(of) for of in found.structure.parents.values())
+        >>> sorted(len(parents) for parents in found.structure.parents.values())
         [0, 1, 1, 2]
     """
     if score not in get_args(Score):
@@ -136,9 +136,7 @@ class _Climb:
     def best_move(self, seen: Set[bytes], *, losing: bool) -> list[tuple[int, int]]:
         """Return the (child, parent) pairs to toggle for the best move, empty if there is none.
 
-        Args:
-            seen: Graphs that must not come back.
-            losing: Whether a move may lower the score.
+        Graphs ``seen`` must not come back; ``losing`` moves may lower the score.
         """
         gains = self._gains()
         for flat in np.argsort(-gains, axis=None) if losing else [int(gains.argmax())]:

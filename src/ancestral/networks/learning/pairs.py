@@ -32,12 +32,7 @@ MOST_STATES = 2**13
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """Columns whose structure is to be learned.
-
-    Args:
-        arrays: State indices, [N] each.
-        states: Names of the states of each column.
-    """
+    """Columns of state indices, [N] each, to learn a structure of, and their states' names."""
 
     arrays: Mapping[str, NDArray[np.integer]]
     states: Mapping[str, tuple[str, ...]]
@@ -46,8 +41,7 @@ class Variables:
     def of(cls, columns: Columns, states: Mapping[str, Sequence[str]] | None) -> "Variables":
         """Check the columns; without names the states are "0" to the largest index.
 
-        Raises:
-            DataError: If there is no column or no row, or a value is not a state.
+        Raises DataError if there is no column or no row, or a value is not a state.
         """
         wanted = list(columns if states is None else states)
         limits = {n: np.iinfo(np.int64).max if states is None else len(states[n]) for n in wanted}
@@ -77,16 +71,15 @@ class Variables:
 
     def structure(self, parents: Mapping[str, Sequence[str]]) -> Structure:
         """Return the structure with these parents."""
-        return Structure({name: tuple(of) for name, of in parents.items()}, self.states)
+        return Structure({name: tuple(above) for name, above in parents.items()}, self.states)
 
 
 def pair_counts(variables: Variables) -> tuple[Array, NDArray[np.intp]]:
     """Count every pair of columns by one product of matrices of indicators.
 
-    Returns:
-        Counts [S, S], where S is the number of all states of all columns, and the first of the
-        S positions of each column, with S at the end, [D + 1]. The counts of columns i and j are
-        the block ``[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]``.
+    Return counts [S, S] of all S states of all columns, and where each column starts among them,
+    with S at the end, [D + 1]: the block ``[starts[i] : starts[i + 1], starts[j] : starts[j + 1]]``
+    has the counts of columns i and j.
     """
     starts = np.cumsum([0, *variables.sizes])
     arrays = list(variables.arrays.values())
