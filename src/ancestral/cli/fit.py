@@ -40,7 +40,7 @@ class Settings:
         Raises:
             ConfigError: If one is not key=value, or the structure is said in two ways.
         """
-        from ancestral.recipes.settings import parse_pairs
+        from ancestral.settings import parse_pairs
 
         found = parse_pairs(self.set_ or ())
         if self.structure is None:

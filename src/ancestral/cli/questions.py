@@ -20,7 +20,7 @@ from ancestral.networks.learning import criteria, sensitivities
 from ancestral.recipes import open_network
 from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.networks import states_by_name
-from ancestral.recipes.settings import parse_pairs
+from ancestral.settings import parse_pairs
 
 Answer: TypeAlias = dict[str, Any]
 

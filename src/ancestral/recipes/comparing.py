@@ -21,8 +21,8 @@ from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.record import FORMAT
 from ancestral.recipes.reporting import budget_text, model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run, check_free, free_name
-from ancestral.recipes.settings import build, hints
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
+from ancestral.settings import build, hints
 from ancestral.training.budget import Budget
 
 COMPARISON = "comparison.json"

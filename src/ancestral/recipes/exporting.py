@@ -10,8 +10,8 @@ from ancestral.errors import ConfigError, RunError
 from ancestral.networks.formats import network_suffix, network_suffixes, write_network
 from ancestral.recipes.files import disk_errors
 from ancestral.recipes.networks import open_network
-from ancestral.recipes.settings import nearest
 from ancestral.recipes.text_exporting import export_gguf, export_hugging_face
+from ancestral.settings import nearest
 
 Writer: TypeAlias = Callable[[str, Path], dict[str, Any]]
 """From what the user wrote (a run folder, or a file) to a path that is free or may be replaced; it

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from ancestral import settings
 from ancestral.capabilities import CAPABILITIES
 from ancestral.data.fields import Image, Kind, Shape, Tokens, Vector, labelled
-from ancestral.recipes import settings
 from ancestral.recipes.recipe import Recipe, build_model, resolve
 from ancestral.recipes.table import RECIPES, open_families
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from ancestral.errors import CapabilityError, DataError
 from ancestral.networks import BayesianNetwork, Table, read_network, student_network
 from ancestral.recipes.runs import Run
-from ancestral.recipes.settings import nearest
+from ancestral.settings import nearest
 
 BUILT_IN = {"student": student_network}
 """Networks that have a name."""

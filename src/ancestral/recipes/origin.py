@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading
 from ancestral.data.text import Tokenizer
 from ancestral.errors import ConfigError, RunError
-from ancestral.recipes import settings
 from ancestral.recipes.recipe import Config, Recipe
 from ancestral.recipes.runs import WEIGHTS, Run
 from ancestral.recipes.tuning import Tuning

@@ -8,20 +8,20 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
-from ancestral.recipes import settings
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.record import DataRecord
 from ancestral.recipes.runs import WEIGHTS, open_parts
-from ancestral.recipes.settings import convert, hints, nearest
 from ancestral.recipes.table import name_of, recipe_named
 from ancestral.recipes.tuning import Tuning
+from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, get_type_hints, runtime_checkable
 import torch
 from torch import Generator, Tensor, nn
 
+from ancestral import settings
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind, Shape, X
 from ancestral.data.transforms import (
@@ -21,8 +22,7 @@ from ancestral.data.transforms import (
 from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Criterion
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import settings
-from ancestral.recipes.settings import may_be_none
+from ancestral.settings import may_be_none
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of

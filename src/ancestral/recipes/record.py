@@ -10,13 +10,12 @@ from typing import Any, Literal, Self, TypeAlias
 import tomli_w
 import torch
 
-from ancestral import __version__
+from ancestral import __version__, settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Shape, WithFields
 from ancestral.data.plain import from_plain, to_plain
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.evaluation.figures import Figure
-from ancestral.recipes import settings
 from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config
 from ancestral.recipes.table import VARIABLE, recipe_named

@@ -4,13 +4,13 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ancestral import settings
 from ancestral.capabilities import CAPABILITIES, HasGraph
 from ancestral.data.dataset import Dataset, TextLoading
 from ancestral.evaluation import Evaluation, Setting, bench_of
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import settings
 from ancestral.recipes.recipe import resolve
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run

@@ -16,7 +16,7 @@ from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.answers import Answer, examples_answer
 from ancestral.recipes.runs import Run
-from ancestral.recipes.settings import nearest, parse_pairs
+from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
 
 _NUMBERS_AT_ONCE = 2_000_000

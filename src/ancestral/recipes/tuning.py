@@ -8,7 +8,7 @@ from torch import nn
 from ancestral.errors import ConfigError
 from ancestral.nn.low_rank import add_adapters
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.settings import require
+from ancestral.settings import require
 from ancestral.training.options import Options, by_adamw
 from ancestral.training.order import global_randomness, seed_of
 

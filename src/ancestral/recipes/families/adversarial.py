@@ -15,7 +15,7 @@ from ancestral.data.fields import LABEL, Kind, Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import Size, require, widths
+from ancestral.settings import Size, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 

@@ -11,7 +11,7 @@ from ancestral.data.fields import LABEL, Shape
 from ancestral.evaluation import chosen as figures
 from ancestral.nn.pyramid import Upsampling
 from ancestral.recipes.recipe import Recipe, chosen, grey
-from ancestral.recipes.settings import Size, require, widths
+from ancestral.settings import Size, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 

@@ -19,7 +19,7 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind, Shape
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.settings import require
 
 _COMPONENTS: dict[bool, Sequence[int]] = {
     False: (1, 2, 4, 8, 16, 32, 64),

@@ -16,7 +16,7 @@ from ancestral.networks.formats import network_suffix, network_suffixes
 from ancestral.networks.learning import chow_liu, hill_climb
 from ancestral.recipes.graphs import graph_of_file
 from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.settings import require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from ancestral.data.fields import Shape
 from ancestral.data.transforms import States, Transform
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.settings import require
 from ancestral.training.budget import Budget
 from ancestral.training.options import MUON_RATE, Options
 

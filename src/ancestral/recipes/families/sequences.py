@@ -14,7 +14,7 @@ from ancestral.data.transforms import Affine, Compose, States, Steps, Transform,
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.settings import require
 
 _STATES = (1, 2, 3, 4, 6, 8, 12)
 _HELD_OUT = 5  # One sequence in so many judges the number of states.
