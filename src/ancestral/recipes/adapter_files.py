@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from ancestral.data.files import disk_errors, write_text
 from ancestral.nn.low_rank import LowRankLinear, adapters
-from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.checkpoint import save_tensors
 

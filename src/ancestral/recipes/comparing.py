@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ancestral.data.dataset import Dataset
+from ancestral.data.files import disk_errors, write_text
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError
 from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
-from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.record import FORMAT
 from ancestral.recipes.reporting import budget_text, model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run, check_free, free_name
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
 from ancestral.settings import build, hints
 from ancestral.training.budget import Budget
+from ancestral.training.metrics import FORMAT
 
 COMPARISON = "comparison.json"
 """What marks a folder as a comparison's: the answer of ``--json``."""

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ancestral.data.files import make_above
 from ancestral.errors import ConfigError, RunError
 from ancestral.networks.formats import network_suffix, network_suffixes, write_network
-from ancestral.recipes.files import disk_errors
 from ancestral.recipes.networks import open_network
 from ancestral.recipes.text_exporting import export_gguf, export_hugging_face
 from ancestral.settings import nearest
@@ -44,8 +44,7 @@ def _write_network(source: str, out: Path, *, name: str) -> dict[str, Any]:
             f"OUT must end in {' or '.join(endings)}, or that and .gz, for --to {name}, "
             f"got {str(out)!r}"
         )
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    make_above(out)
     write_network(network, out)
     return {"nodes": len(network.nodes), "edges": len(network.graph.edges)}
 

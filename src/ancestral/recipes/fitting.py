@@ -17,18 +17,10 @@ from ancestral.evaluation.chosen import Judge
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.feeding import examples_of, lengths_of, on_device
-from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.record import (
-    Record,
-    Result,
-    Stopped,
-    check_format,
-    is_finished,
-    versions,
-)
+from ancestral.recipes.record import Record, Result, Stopped, is_finished, versions
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
     CHECKPOINT,
@@ -45,7 +37,9 @@ from ancestral.recipes.runs import (
 from ancestral.training.budget import Budget
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
+from ancestral.training.interrupts import Interrupts
 from ancestral.training.loop import Report, Validation, train
+from ancestral.training.metrics import check_format
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
 

@@ -23,12 +23,11 @@ from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.capabilities import LanguageModel
-from ancestral.data.files import reason, shown
+from ancestral.data.files import reason, shown, write_text
 from ancestral.data.text import Tokenizer
 from ancestral.data.writing import TABLES, write_table
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.recipes.answers import Answer
-from ancestral.recipes.files import write_text
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of

@@ -9,8 +9,7 @@ from typing import Any, Self
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.adapter_files import save_adapters
-from ancestral.recipes.metrics import MetricsFile
-from ancestral.recipes.record import FORMAT, Result, Stopped
+from ancestral.recipes.record import Result, Stopped
 from ancestral.recipes.runs import (
     ADAPTER,
     CHECKPOINT,
@@ -23,6 +22,7 @@ from ancestral.recipes.runs import (
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
+from ancestral.training.metrics import FORMAT, MetricsFile
 from ancestral.training.progress import Progress
 
 CHECKPOINT_SECONDS = 5.0

@@ -14,17 +14,15 @@ from ancestral import __version__, settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Shape, WithFields
 from ancestral.data.plain import from_plain, to_plain
-from ancestral.errors import ConfigError, DamagedFileError, RunError
+from ancestral.errors import ConfigError, DamagedFileError
 from ancestral.evaluation.figures import Figure
 from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config
 from ancestral.recipes.table import VARIABLE, recipe_named
 from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
+from ancestral.training.metrics import FORMAT, check_format
 from ancestral.training.options import Options
-
-FORMAT = 2
-"""The layout of a run folder; a larger number is refused."""
 
 Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]
 Status: TypeAlias = Literal["running", "finished", "interrupted", "failed"]
@@ -37,22 +35,6 @@ def versions() -> dict[str, str]:
         "torch": str(torch.__version__),
         "python": platform.python_version(),
     }
-
-
-def check_format(found: object, path: Path) -> None:
-    """Refuse what a newer version has written.
-
-    Raises:
-        RunError: If the format is newer than this version reads.
-        DamagedFileError: If it is not a number.
-    """
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise DamagedFileError(f"{path} is damaged: its format is {found!r}")
-    if found > FORMAT:
-        raise RunError(
-            f"{path} was written by a newer version (format {found}; this one reads {FORMAT}): "
-            "upgrade ancestral"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

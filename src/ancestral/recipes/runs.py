@@ -13,19 +13,19 @@ from torch import Tensor, nn
 from ancestral.capabilities import Fits
 from ancestral.data.dataset import Dataset, adopt
 from ancestral.data.fields import LABEL, Field, Tokens, X
+from ancestral.data.files import disk_errors, write_text
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
 from ancestral.nn.low_rank import adapters, merged_state
-from ancestral.recipes.files import disk_errors, write_text
-from ancestral.recipes.metrics import read_metrics
 from ancestral.recipes.parts import Part, frozen
 from ancestral.recipes.recipe import Recipe, build_model
-from ancestral.recipes.record import FORMAT, Record, check_format
+from ancestral.recipes.record import Record
 from ancestral.recipes.table import recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
+from ancestral.training.metrics import FORMAT, check_format, read_metrics
 
 RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
 METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
