@@ -44,13 +44,14 @@ class Application:
         >>> import torch
         >>> from ancestral.classic.chains.language import NGramLanguageModel
         >>> from ancestral.data.text import Tokenizer
-        >>> from ancestral.recipes.generating import Writer
+        >>> from ancestral.autoregressive.writing import Writer
+        >>> from ancestral.recipes.generating import open_writer
         >>> from ancestral.serving.limits import Limits
         >>> from ancestral.serving.opening import serve_writer
         >>> words = Tokenizer.train(["sun and rain"], kind="word")
         >>> ids = [words.special.bos, *words.encode("sun and rain"), words.special.eos]
         >>> model = NGramLanguageModel(words.vocabulary, order=2).fit(torch.tensor([ids]))
-        >>> served = serve_writer(Writer(model, words, Writer.open), Limits(), name="weather")
+        >>> served = serve_writer(Writer(model, words, open_writer), Limits(), name="weather")
         >>> async def ask(**asked: object) -> dict:
         ...     transport = httpx.ASGITransport(Application(served).gate)
         ...     async with httpx.AsyncClient(transport=transport) as client:
