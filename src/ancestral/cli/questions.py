@@ -16,10 +16,9 @@ from ancestral.data.files import make_above, write_text
 from ancestral.data.writing import write_table
 from ancestral.errors import ConfigError, InferenceError
 from ancestral.networks import BayesianNetwork, Inference, approximate
-from ancestral.networks.formats import read_evidence
+from ancestral.networks.formats import read_evidence, states_by_name
 from ancestral.networks.learning import criteria, sensitivities
 from ancestral.recipes import open_network
-from ancestral.recipes.networks import states_by_name
 from ancestral.settings import parse_pairs
 
 Answer: TypeAlias = dict[str, Any]

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.adapter_files import save_adapters
 from ancestral.recipes.record import Result, Stopped
 from ancestral.recipes.runs import (
     ADAPTER,
@@ -19,6 +18,7 @@ from ancestral.recipes.runs import (
     save_record,
     save_weights,
 )
+from ancestral.training.adapter_files import save_adapters
 from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
@@ -117,7 +117,7 @@ class Keeper:
         with self.game.averaged():
             save_weights(self.run, self.units.model, self.units.transform, words)
             if (tuning := self.run.record.tuning) is not None:
-                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning)
+                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning.start)
 
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""

@@ -12,9 +12,8 @@ from ancestral.data.fields import Shape
 from ancestral.data.transforms import States, Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.networks.formats import network_suffix, network_suffixes
+from ancestral.networks.formats import graph_of_file, network_suffix, network_suffixes
 from ancestral.networks.learning import chow_liu, hill_climb
-from ancestral.recipes.graphs import graph_of_file
 from ancestral.recipes.recipe import Recipe, chosen
 from ancestral.settings import require
 
