@@ -16,7 +16,7 @@ from ancestral.networks import DAG
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import Run, encode_run, fit, sample_run
 from ancestral.recipes.kinds import ways_of
-from ancestral.recipes.paths import examples_for
+from ancestral.recipes.reading import examples_for
 from ancestral.recipes.sampling import Asked
 from ancestral.recipes.scoring import score_rows
 from ancestral.training import Budget

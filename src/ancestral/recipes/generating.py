@@ -30,7 +30,7 @@ def open_writer(run: Run | str | Path, *, device: str = "cpu", int8: bool = Fals
         RunError: If it is not a run on text or has no weights.
         CapabilityError: If the model has no version in eight bits.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     tokenizer = run.tokenizer()
     model = run.model(device=device).model
     if not isinstance(model, LanguageModel):

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -45,13 +45,15 @@ class Run:
     record: Record
 
     @classmethod
-    def open(cls, folder: str | Path) -> Self:
-        """Read a run folder.
+    def open(cls, folder: "Run | str | Path") -> "Run":
+        """Read a run folder; a run that is open stays as it is.
 
         Raises:
             RunError: If it is not a run, or a newer version wrote it.
             DamagedFileError: If ``run.toml`` is damaged.
         """
+        if isinstance(folder, Run):
+            return folder
         folder = Path(folder)
         path = folder / RECORD
         if not folder.exists():

@@ -97,7 +97,7 @@ def sample_run(
         DataError: If a file of images cannot be read.
         InferenceError: If what is given is impossible.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     units = run.model(device=device, sampling=settings)

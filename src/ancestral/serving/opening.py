@@ -36,7 +36,7 @@ def open_run(
         RunError: If it is no run, or not on text.
         CapabilityError: If the model has no version in eight bits.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     writer = open_writer(run, device=device, int8=int8)
     return serve_writer(writer, limits, name=name or run.folder.resolve().name, seed=seed)
 
