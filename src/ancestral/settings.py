@@ -276,3 +276,25 @@ def require(settings: object, name: str, condition: bool, rule_: str) -> None:
     """
     if not condition:
         raise ConfigError(f"{name} must be {rule_}, got {getattr(settings, name)}")
+
+
+def at_least(settings: object, **least: float) -> None:
+    """Check fields in a ``__post_init__``, each against its least value; None is not chosen yet.
+
+    Raises:
+        ConfigError: As :func:`require`.
+    """
+    for name, bound in least.items():
+        value = getattr(settings, name)
+        require(settings, name, value is None or value >= bound, f"at least {bound:g}")
+
+
+def shares(settings: object, *names: str) -> None:
+    """Check fields in a ``__post_init__`` that lie in [0, 1); None is not chosen yet.
+
+    Raises:
+        ConfigError: As :func:`require`.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        require(settings, name, value is None or 0 <= value < 1, "in [0, 1)")

@@ -58,7 +58,7 @@ def list_models() -> list[ModelInfo]:
 
     Example:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
-        ['kde', 'gmm', 'bayes-net', 'naive-bayes', 'bigram', 'ngram', 'kneser-ney', ...]
+        ['kde', 'gmm', 'naive-bayes', 'bayes-net', 'hmm', 'bigram', 'ngram', 'kneser-ney', ...]
     """
     open_families()
     return [_info(recipe) for recipe in RECIPES.values()]

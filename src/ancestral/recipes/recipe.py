@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral import settings
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Kind, Shape, X
+from ancestral.data.fields import LABEL, Kind, Shape, X
 from ancestral.data.transforms import (
     Compose,
     Flatten,
@@ -68,6 +68,18 @@ class HasOptimum(Protocol):
     def closed(self) -> bool:
         """Whether an estimator finds the optimum; no step is then made by the loop."""
         ...
+
+
+def arguments(config: Config, *without: str) -> dict[str, Any]:
+    """Return the settings by name, for a model whose arguments have the same names."""
+    names = (item.name for item in fields(config) if item.name not in without)
+    return {name: getattr(config, name) for name in names}
+
+
+def count_labels(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model given labels
+    """Fit p(label), a table, by counting the training split."""
+    if model.classes:
+        model.fit_labels(data.train[LABEL].bincount(minlength=model.classes).double())
 
 
 def resolve(config: Config, shape: Shape) -> Config:

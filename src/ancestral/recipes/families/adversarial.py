@@ -5,17 +5,17 @@ from functools import partial
 from typing import Literal, Self
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 from torch.distributions import Normal
 
 from ancestral.adversarial import GAN, ConditionalGAN
 from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import LABEL, Kind, Shape
+from ancestral.data.fields import Kind, Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.settings import Size, require, widths
+from ancestral.recipes.recipe import Recipe, arguments, chosen, count_labels
+from ancestral.settings import Size, at_least, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -61,9 +61,8 @@ class ConditionalGANConfig:
     updates: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
-        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
+        at_least(self, latent=1, penalty=0)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
-        require(self, "penalty", self.penalty >= 0, "at least 0")
         require(self, "updates", min(self.updates) >= 1, "two numbers of at least 1")
 
     def resolved(self, shape: Shape) -> Self:
@@ -102,35 +101,6 @@ class GANSampling:
 
     def __post_init__(self) -> None:
         require(self, "truncation", self.truncation is None or self.truncation > 0, "above 0")
-
-
-def _gan(config: GANConfig, shape: Shape) -> nn.Module:
-    return GAN(
-        shape.features,
-        latent=config.latent,
-        hidden=config.hidden,
-        loss=config.loss,
-        prior=config.prior,
-        penalty=config.penalty,
-        updates=config.updates,
-    )
-
-
-def _conditional_gan(config: ConditionalGANConfig, shape: Shape) -> nn.Module:
-    return ConditionalGAN(
-        shape.features,
-        classes=max(1, len(shape.labels)),
-        latent=config.latent,
-        hidden=config.hidden,
-        loss=config.loss,
-        penalty=config.penalty,
-        updates=config.updates,
-    )
-
-
-def _count_labels(model: ConditionalGAN, data: Dataset) -> None:
-    """Fit p(label), a table, by counting the training split."""
-    model.fit_labels(data.train[LABEL].bincount(minlength=model.classes).double())
 
 
 def _draw(
@@ -184,7 +154,7 @@ RECIPES = (
         paradigm="adversarial",
         summary="generative adversarial network, fully connected; no density",
         config=GANConfig,
-        build=_gan,
+        build=lambda config, shape: GAN(shape.features, **arguments(config, "size")),
         check=_check_data,
         **_TRAINING,
     ),
@@ -193,8 +163,10 @@ RECIPES = (
         paradigm="adversarial",
         summary="generative adversarial network given the class label; no density",
         config=ConditionalGANConfig,
-        build=_conditional_gan,
-        count=_count_labels,
+        build=lambda config, shape: ConditionalGAN(
+            shape.features, classes=max(1, len(shape.labels)), **arguments(config, "size")
+        ),
+        count=count_labels,
         check=partial(_check_data, labelled=True),
         **_TRAINING,
     ),

@@ -11,7 +11,7 @@ from ancestral.data.fields import LABEL, Kind, Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, chosen, noiseless
-from ancestral.settings import Size, require, widths
+from ancestral.settings import Size, at_least, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -43,7 +43,7 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
-        require(self, "penalty", self.penalty is None or self.penalty >= 0, "at least 0")
+        at_least(self, penalty=0)
         require(
             self, "hidden", not self.closed or self.hidden is None, "left out with kind=logistic"
         )

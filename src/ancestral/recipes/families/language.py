@@ -1,7 +1,7 @@
 """Language models: counts of n-grams, recurrent networks, Transformers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, Self, TypeAlias
 
 from torch import nn
@@ -10,12 +10,11 @@ from ancestral.autoregressive import GPT, GPTParts, GPTShape, RecurrentLM
 from ancestral.autoregressive.recurrent import Cell
 from ancestral.classic.chains.language import NGramLanguageModel
 from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
-from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
-from ancestral.data.transforms import States, Transform
+from ancestral.data.transforms import States
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.settings import require
+from ancestral.recipes.recipe import Recipe, arguments, chosen
+from ancestral.settings import at_least, require, shares
 from ancestral.training.budget import Budget
 from ancestral.training.options import MUON_RATE, Options
 
@@ -26,21 +25,11 @@ _LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 _HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
 _WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
 
-_PARTS: dict[str, dict[str, Any]] = {
-    "book": {
-        "positions": "learned",
-        "norm": "layer",
-        "feed_forward": "gelu",
-        "qk_norm": False,
-        "tied": False,
-    },
-    "modern": {
-        "positions": "rotary",
-        "norm": "rms",
-        "feed_forward": "swiglu",
-        "qk_norm": True,
-        "tied": True,
-    },
+_PARTS = {
+    "book": GPTParts(),
+    "modern": GPTParts(
+        positions="rotary", norm="rms", feed_forward="swiglu", qk_norm=True, tied=True
+    ),
 }
 
 _RECURRENT_WIDTHS: dict[TextSize, int] = {"tiny": 64, "small": 256, "medium": 384, "large": 768}
@@ -61,7 +50,7 @@ class NGramConfig:
     k: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self, "order", self.order >= 1, "at least 1")
+        at_least(self, order=1)
         require(self, "k", self.k > 0, "above 0")
 
 
@@ -90,7 +79,7 @@ class KneserNeyConfig:
     order: int = 3
 
     def __post_init__(self) -> None:
-        require(self, "order", self.order >= 2, "at least 2")
+        at_least(self, order=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +99,8 @@ class RecurrentConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width"):
-            value = getattr(self, name)
-            require(self, name, value is None or value >= 1, "at least 1")
-        require(self, "dropout", 0 <= self.dropout < 1, "in [0, 1)")
+        at_least(self, layers=1, width=1)
+        shares(self, "dropout")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config with its layers and its width."""
@@ -168,12 +155,8 @@ class GPTConfig:
     attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "heads", "groups"):
-            value = getattr(self, name)
-            require(self, name, value is None or value >= 1, "at least 1")
-        for name in ("dropout", "attention_dropout"):
-            value = getattr(self, name)
-            require(self, name, value is None or 0 <= value < 1, "in [0, 1)")
+        at_least(self, layers=1, width=1, heads=1, groups=1)
+        shares(self, "dropout", "attention_dropout")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config with its layers, width, heads, parts and dropout."""
@@ -184,7 +167,7 @@ class GPTConfig:
         require(self, "groups", heads % groups == 0, f"a divisor of heads = {heads}")
         small = self.size in {"tiny", "small"}
         kind = self.parts or ("modern" if small else "book")
-        parts = dict(_PARTS[kind])
+        parts = asdict(_PARTS[kind])
         if (width // heads) % 2:  # Angles turn features in pairs.
             parts["positions"] = "learned"
         given = {name: value for name in parts if (value := getattr(self, name)) is not None}
@@ -226,17 +209,6 @@ _GPT_OPTIONS = replace(_OPTIONS, optimizer="muon", hidden_weight_decay=1.0, batc
 """Of a GPT: after the same steps Muon was far ahead of AdamW, see the notes on performance."""
 
 
-def _tokens(data: Dataset) -> Transform:
-    """Return the transform of text: token ids stay as they are."""
-    del data  # There is nothing to fit.
-    return States("tokens")
-
-
-def _bigram(config: BigramConfig, shape: Shape) -> nn.Module:
-    """Return a model of pairs, not fitted yet."""
-    return NGramLanguageModel(shape.vocabulary, order=2, smoothing=AddK(config.k))
-
-
 def _ngram(config: NGramConfig, shape: Shape) -> nn.Module:
     """Return a model of n-grams, not fitted yet."""
     smoothing: Smoothing = KneserNey()
@@ -245,26 +217,6 @@ def _ngram(config: NGramConfig, shape: Shape) -> nn.Module:
     elif config.smoothing == "witten-bell":
         smoothing = WittenBell()
     return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=smoothing)
-
-
-def _kneser_ney(config: KneserNeyConfig, shape: Shape) -> nn.Module:
-    """Return a model of n-grams under Kneser-Ney, not fitted yet."""
-    return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=KneserNey())
-
-
-def _recurrent(cell: Cell) -> Callable[[RecurrentConfig, Shape], nn.Module]:
-    """Return what builds a recurrent network of a kind of cells."""
-
-    def build(config: RecurrentConfig, shape: Shape) -> nn.Module:
-        return RecurrentLM(
-            shape.vocabulary,
-            cell=cell,
-            width=config.width,
-            layers=config.layers,
-            dropout=config.dropout,
-        )
-
-    return build
 
 
 def _gpt(config: GPTConfig, shape: Shape) -> nn.Module:
@@ -278,27 +230,10 @@ def _gpt(config: GPTConfig, shape: Shape) -> nn.Module:
             heads=config.heads,
             key_value_heads=config.groups,
         ),
-        parts=GPTParts(
-            positions=config.positions,
-            norm=config.norm,
-            feed_forward=config.feed_forward,
-            tied=config.tied,
-            qk_norm=config.qk_norm,
-            score=config.score,
-        ),
+        parts=GPTParts(**{part.name: getattr(config, part.name) for part in fields(GPTParts)}),
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
     )
-
-
-def _blocks(model: GPT) -> nn.Module:
-    """Return what gets adapters: attention (queries, keys and values are one product) and MLPs."""
-    return model.blocks
-
-
-def _cells(model: RecurrentLM) -> nn.Module:
-    """Return what gets adapters: the matrices of input and state."""
-    return model.layers
 
 
 def _counted(
@@ -311,7 +246,7 @@ def _counted(
         summary=summary,
         config=config,
         build=build,
-        transform=_tokens,
+        transform=lambda _data: States("tokens"),
         kinds=("text",),
         chosen_by=figures.BITS_PER_CHAR,
     )
@@ -329,13 +264,26 @@ def _trained(recipe: Recipe, options: Options, adapted: Callable[[Any], nn.Modul
     )
 
 
-def _recurrent_recipe(name: str, cell: Cell, summary: str) -> Recipe:
-    recipe = _counted(name, summary, RecurrentConfig, _recurrent(cell))
-    return _trained(recipe, _OPTIONS, _cells)
+def _recurrent(name: str, cell: Cell, summary: str) -> Recipe:
+    """Return the recipe of a recurrent network of a kind of cells."""
+
+    def build(config: RecurrentConfig, shape: Shape) -> nn.Module:
+        return RecurrentLM(shape.vocabulary, cell=cell, **arguments(config, "size"))
+
+    # The matrices of input and state get adapters.
+    recipe = _counted(name, summary, RecurrentConfig, build)
+    return _trained(recipe, _OPTIONS, lambda model: model.layers)
 
 
 RECIPES = (
-    _counted("bigram", "counts of pairs of tokens", BigramConfig, _bigram),
+    _counted(
+        "bigram",
+        "counts of pairs of tokens",
+        BigramConfig,
+        lambda config, shape: NGramLanguageModel(
+            shape.vocabulary, order=2, smoothing=AddK(config.k)
+        ),
+    ),
     _counted(
         "ngram", "counts of the last tokens, with the smoothing of your choice", NGramConfig, _ngram
     ),
@@ -343,11 +291,13 @@ RECIPES = (
         "kneser-ney",
         "trigrams under interpolated modified Kneser-Ney smoothing",
         KneserNeyConfig,
-        _kneser_ney,
+        lambda config, shape: NGramLanguageModel(
+            shape.vocabulary, order=config.order, smoothing=KneserNey()
+        ),
     ),
-    _recurrent_recipe("rnn", "elman", "Elman's recurrent network, the book's"),
-    _recurrent_recipe("lstm", "lstm", "recurrent network with gated memory"),
-    _recurrent_recipe("gru", "gru", "recurrent network with two gates"),
+    _recurrent("rnn", "elman", "Elman's recurrent network, the book's"),
+    _recurrent("lstm", "lstm", "recurrent network with gated memory"),
+    _recurrent("gru", "gru", "recurrent network with two gates"),
     _trained(
         _counted(
             "gpt",
@@ -356,6 +306,6 @@ RECIPES = (
             _gpt,
         ),
         _GPT_OPTIONS,
-        _blocks,
+        lambda model: model.blocks,  # Queries, keys and values are one product there.
     ),
 )

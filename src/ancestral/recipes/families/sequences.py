@@ -1,8 +1,8 @@
 """Hidden Markov models of rows that are sequences: the columns are the steps, in their order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -14,7 +14,7 @@ from ancestral.data.transforms import Affine, Compose, States, Steps, Transform,
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.settings import require
+from ancestral.settings import at_least
 
 _STATES = (1, 2, 3, 4, 6, 8, 12)
 _HELD_OUT = 5  # One sequence in so many judges the number of states.
@@ -39,9 +39,7 @@ class HMMConfig:
     iterations: int = 100
 
     def __post_init__(self) -> None:
-        require(self, "states", self.states is None or self.states >= 1, "at least 1")
-        require(self, "restarts", self.restarts >= 1, "at least 1")
-        require(self, "iterations", self.iterations >= 1, "at least 1")
+        at_least(self, states=1, restarts=1, iterations=1)
 
 
 def _series(data: Dataset) -> Transform:
@@ -53,17 +51,10 @@ def _series(data: Dataset) -> Transform:
     return Compose([Affine(mean.expand_as(each.mean), std.expand_as(each.std)), Steps()])
 
 
-def _states(data: Dataset) -> Transform:
-    """Return the transform of sequences of states: they stay as they are."""
-    del data  # There is nothing to fit.
-    return States()
-
-
-def _transform(data: Dataset) -> Transform:
-    return _TRANSFORMS[data.kind](data)
-
-
-_TRANSFORMS: dict[Kind, Callable[[Dataset], Transform]] = {"vectors": _series, "tables": _states}
+_TRANSFORMS: dict[Kind, Callable[[Dataset], Transform]] = {
+    "vectors": _series,
+    "tables": lambda _data: States(),
+}
 
 
 def _model(config: HMMConfig, states: int, *, symbols: int, length: int) -> HMM:
@@ -107,10 +98,6 @@ def _check_alphabet(config: HMMConfig, data: Dataset) -> None:
         )
 
 
-def _reads(config: HMMConfig) -> Mapping[str, Any]:
-    return {"discrete": config.emissions == "categorical"}
-
-
 RECIPES = (
     Recipe(
         name="hmm",
@@ -119,8 +106,8 @@ RECIPES = (
         config=HMMConfig,
         build=_hmm,
         kinds=("vectors", "tables"),
-        reads=_reads,
-        transform=_transform,
+        reads=lambda config: {"discrete": config.emissions == "categorical"},
+        transform=lambda data: _TRANSFORMS[data.kind](data),
         choose=_choose_states,
         listed={"states": 1},
         check=_check_alphabet,
