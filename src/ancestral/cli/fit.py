@@ -74,8 +74,8 @@ def fit(
     resume
         Go on with this run; nothing else is needed.
     """
+    from ancestral.data.files import check_free
     from ancestral.recipes import plan, start
-    from ancestral.recipes.runs import check_free
 
     common.apply()
     end = ending.read()

@@ -131,6 +131,38 @@ def check_place(path: Path, *, overwrite: bool, ours: Collection[str] = ()) -> N
         raise RunError(f"{shown(path)} holds other files ({strange[0]}) and is not replaced")
 
 
+def check_free(folder: Path, *, overwrite: bool, what: str = "run", mark: str = "run.toml") -> None:
+    """Check, writing nothing, that a run may be put there, or what else has such a mark.
+
+    Raises:
+        RunError: If it exists and may not be replaced, or holds what is none.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise RunError(f"{folder} exists; choose another --out, or give --overwrite")
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder; --overwrite replaces {what}s only")
+    if any(folder.iterdir()) and not (folder / mark).is_file():
+        raise RunError(
+            f"{folder} holds something that is not a {what}; --overwrite replaces {what}s only"
+        )
+
+
+def free_name(stem: Path) -> Path:
+    """Return the first of ``stem``, ``stem-2``, ``stem-3`` ... that does not exist.
+
+    Example:
+        >>> free_name(Path("/nowhere/path.png")).name
+        'path.png'
+    """
+    number, candidate = 1, stem
+    while candidate.exists():
+        number += 1
+        candidate = stem.with_name(f"{stem.stem}-{number}{stem.suffix}")
+    return candidate
+
+
 def make_above(path: Path) -> None:
     """Make the folders above a path.
 

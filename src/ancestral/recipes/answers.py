@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ancestral.data.fields import Field, Image, Vector
+from ancestral.data.files import free_name
 from ancestral.data.writing import csv_lines, write_samples, write_table
-from ancestral.recipes.runs import free_name
 
 _WRITTEN = frozenset((Image,))
 """Fields whose examples cannot be shown on standard output."""

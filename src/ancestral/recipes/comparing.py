@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ancestral.data.dataset import Dataset
-from ancestral.data.files import disk_errors, write_text
+from ancestral.data.files import check_free, disk_errors, free_name, write_text
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError
 from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
@@ -19,7 +19,7 @@ from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import budget_text, model_entry, report_run
-from ancestral.recipes.runs import REPORT, Run, check_free, free_name
+from ancestral.recipes.runs import REPORT, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
 from ancestral.settings import build, hints
 from ancestral.training.budget import Budget

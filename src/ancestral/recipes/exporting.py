@@ -12,8 +12,9 @@ from ancestral.data.files import make_above
 from ancestral.errors import ConfigError, RunError
 from ancestral.networks.formats import network_suffix, network_suffixes, write_network
 from ancestral.recipes.networks import open_network
-from ancestral.recipes.runs import Run, count_parameters
+from ancestral.recipes.runs import Run
 from ancestral.settings import nearest
+from ancestral.training.weights import count_parameters
 
 Writer: TypeAlias = Callable[[str, Path], dict[str, Any]]
 """From what the user wrote (a run folder, or a file) to a path that is free or may be replaced; it

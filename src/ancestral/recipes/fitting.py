@@ -11,6 +11,7 @@ from torch import Generator, nn
 
 from ancestral.capabilities import Fits, Trains
 from ancestral.data.dataset import Dataset
+from ancestral.data.files import check_free, free_name
 from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, RunError
 from ancestral.evaluation.chosen import Judge
@@ -25,10 +26,7 @@ from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
     CHECKPOINT,
     Run,
-    check_free,
-    count_parameters,
     discarding,
-    free_name,
     make_folder,
     save_record,
     save_tokenizer,
@@ -42,6 +40,7 @@ from ancestral.training.loop import Report, Validation, train
 from ancestral.training.metrics import check_format
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
+from ancestral.training.weights import count_parameters
 
 
 @dataclass(frozen=True, slots=True)

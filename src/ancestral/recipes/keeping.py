@@ -8,12 +8,12 @@ from typing import Any, Self
 
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.parts import WEIGHTS
 from ancestral.recipes.record import Result, Stopped
 from ancestral.recipes.runs import (
     ADAPTER,
     CHECKPOINT,
     METRICS,
-    WEIGHTS,
     Run,
     save_record,
     save_weights,

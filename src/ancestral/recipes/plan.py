@@ -11,19 +11,19 @@ from torch import Tensor, nn
 from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.record import DataRecord
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
-from ancestral.recipes.record import DataRecord
-from ancestral.recipes.runs import WEIGHTS, open_parts
+from ancestral.recipes.runs import open_parts
 from ancestral.recipes.table import name_of, recipe_named
-from ancestral.recipes.tuning import Tuning
 from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
+from ancestral.training.tuning import Tuning
 
 _LOADING = {
     "label": "label",
@@ -112,8 +112,8 @@ class Plan:
             self.recipe.count(model, self.data)
         if self.weights is not None:
             model.load_state_dict(self.weights)
-        if self.tuning is not None:
-            self.tuning.adapt(model, self.recipe, self.seed)
+        if self.tuning is not None and self.recipe.adapted is not None:
+            self.tuning.adapt(model, self.recipe.adapted(model), self.seed)
         return model
 
 
@@ -251,7 +251,7 @@ class _Chosen:
     def find_parts(self, recipe: Recipe) -> dict[str, Part]:
         if missing := [name for name in recipe.parts if name not in self.parts]:
             raise ConfigError(f"{recipe.name} stands on another run: give --set {missing[0]}=RUN")
-        return {name: Part.of(name, str(run), WEIGHTS) for name, run in self.parts.items()}
+        return {name: Part.of(name, str(run)) for name, run in self.parts.items()}
 
     def make_loading(self, origin: Origin | None) -> Loading:
         loading = loading_of(self.loading)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from ancestral.data.dataset import Examples, as_field
 from ancestral.data.fields import LABEL, Category, X
+from ancestral.data.record import DataRecord
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
 from ancestral.errors import ConfigError, DataError, RunError
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.record import DataRecord
 from ancestral.recipes.runs import Run
 
 

@@ -11,14 +11,8 @@ from torch import Generator, Tensor, nn
 from ancestral import settings
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import LABEL, Kind, Shape, X
-from ancestral.data.transforms import (
-    Compose,
-    Flatten,
-    Transform,
-    dequantise,
-    standardise,
-    unit_interval,
-)
+from ancestral.data.model_units import flat
+from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Criterion
 from ancestral.networks.units import InDataUnits
@@ -85,39 +79,6 @@ def count_labels(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model g
 def resolve(config: Config, shape: Shape) -> Config:
     """Return the config with everything that depends on the data's shape chosen."""
     return config.resolved(shape) if isinstance(config, Resolves) else config
-
-
-def flat(data: Dataset) -> Transform:
-    """Return the transform for models of vectors: standardised columns, or pixels in a row."""
-    return _FLAT[data.kind](data)
-
-
-def noiseless(data: Dataset) -> Transform:
-    """Return the transform for models that only read x: as :func:`flat`, nothing added."""
-    return _NOISELESS[data.kind](data)
-
-
-def grey(data: Dataset) -> Transform:
-    """Return the transform for models that give mass to grey levels: onto [0, 1], no noise."""
-    return unit_interval(data.levels)
-
-
-def _standardised(data: Dataset) -> Transform:
-    return standardise(data.train)
-
-
-def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
-    return Compose([pixels, Flatten(tuple(data.event_shape))])
-
-
-_FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
-    "vectors": _standardised,
-    "images": lambda data: _in_a_row(data, dequantise(data.train, data.levels, standard=True)),
-}
-_NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
-    "vectors": _standardised,
-    "images": lambda data: _in_a_row(data, unit_interval(data.levels)),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,99 @@
+"""What a run remembers of its data."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from ancestral.data.dataset import Dataset, Loading, TextLoading
+from ancestral.data.fields import Field, Shape, WithFields
+from ancestral.data.plain import from_plain, to_plain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecord(WithFields):
+    """The data of a run: how to load them again, and what is needed without them.
+
+    Args:
+        name: A short name.
+        source: What loads it.
+        fields: What ``x`` and the given fields are.
+        fingerprint: Of contents and split.
+        train: Examples in the training split.
+        loading: Everything that changes what is loaded.
+    """
+
+    name: str
+    source: str
+    fields: Mapping[str, Field]
+    fingerprint: str
+    train: int
+    loading: Loading = field(default_factory=Loading)
+
+    @property
+    def shape(self) -> Shape:
+        """What a model must know of these data."""
+        return Shape(self.fields)
+
+    @classmethod
+    def of(cls, data: Dataset, loading: Loading) -> Self:
+        """Return the record of a data set."""
+        return cls(
+            name=data.name,
+            source=data.source,
+            fields=data.fields,
+            fingerprint=data.fingerprint,
+            train=len(data.train),
+            loading=loading,
+        )
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return what TOML can hold."""
+        loading = {k: v for k, v in asdict(self.loading).items() if v is not None}
+        return {
+            "name": self.name,
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "train": self.train,
+            "loading": loading,
+            "fields": {name: to_plain(field) for name, field in self.fields.items()},
+        }
+
+    @classmethod
+    def from_plain(cls, found: Mapping[str, Any]) -> Self:
+        """Return what :meth:`to_plain` described."""
+        values = dict(found)
+        loading = dict(values.pop("loading"))
+        loading["fractions"] = tuple(loading["fractions"])
+        loading["text"] = TextLoading(**loading.pop("text", {}))
+        loading = Loading(**loading)
+        plain = values.pop("fields", None)
+        if plain is None:
+            plain = _fields_of_first_format(values)
+        fields = {name: from_plain(field) for name, field in plain.items()}
+        known = {name: values[name] for name in ("name", "source", "fingerprint", "train")}
+        return cls(**known, fields=fields, loading=loading)
+
+
+def _fields_of_first_format(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the fields of data as runs described them before fields had names."""
+    shape, states = data["event_shape"], data.get("states", [])
+    kinds: dict[str, dict[str, Any]] = {
+        "vectors": {"type": "vector", "columns": data["columns"]},
+        "tables": {
+            "type": "vector",
+            "columns": [
+                {"name": name, "type": "category", "states": words}
+                for name, words in zip(data["columns"], states, strict=False)
+            ],
+        },
+        "text": {
+            "type": "tokens", "vocabulary": data.get("vocabulary", 0), "window": shape[0] - 1
+        },
+    }  # fmt: skip
+    fields = {"x": kinds.get(data["kind"], {})}
+    if len(shape) == 3:
+        sizes = dict(zip(("channels", "height", "width"), shape, strict=True))
+        fields["x"] = {"type": "image", **sizes, "levels": data["levels"]}
+    if data["labels"]:
+        fields["label"] = {"type": "category", "states": data["labels"]}
+    return fields
