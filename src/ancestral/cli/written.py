@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ancestral.cli import console
 
 if TYPE_CHECKING:
-    from ancestral.recipes.answers import Answer
+    from ancestral.data.answers import Answer
 
 
 def deliver(answer: "Answer", asked: dict[str, Any], *, out: Path | None, json: bool) -> None:

@@ -47,14 +47,13 @@ class DataRecord(WithFields):
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what TOML can hold."""
-        loading = {k: v for k, v in asdict(self.loading).items() if v is not None}
+        """Return what TOML can hold, but for None."""
         return {
             "name": self.name,
             "source": self.source,
             "fingerprint": self.fingerprint,
             "train": self.train,
-            "loading": loading,
+            "loading": asdict(self.loading),
             "fields": {name: to_plain(field) for name, field in self.fields.items()},
         }
 

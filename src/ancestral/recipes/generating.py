@@ -9,10 +9,10 @@ from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.autoregressive.writing import Writer, Writing
 from ancestral.capabilities import LanguageModel
+from ancestral.data.answers import Answer
 from ancestral.data.files import write_text
 from ancestral.data.writing import TABLES, write_table
 from ancestral.errors import CapabilityError
-from ancestral.recipes.answers import Answer
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of

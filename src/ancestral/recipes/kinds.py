@@ -4,12 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ancestral.data.answers import Answer, table_answer
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Category, Field, Image, Tokens, Vector
 from ancestral.data.text import held_out_text
 from ancestral.errors import DataError, RunError
 from ancestral.evaluation.surprise import LabelScores, RowScores, TokenScores
-from ancestral.recipes.answers import Answer, table_answer
 from ancestral.recipes.generating import draw_texts
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_examples

@@ -1,9 +1,9 @@
 """What a recipe is: how a name becomes a fitted model. The recipes stand in ``families/``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias, get_type_hints, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
@@ -16,7 +16,7 @@ from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Criterion
 from ancestral.networks.units import InDataUnits
-from ancestral.settings import may_be_none
+from ancestral.settings import unset
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
@@ -28,11 +28,6 @@ A setting whose default is :func:`chosen` may be left to the library; ``resolved
 config has it, chooses it from the data or from ``size``, and the resolved config is what
 ``run.toml`` keeps, so that a run can be repeated even after a default has changed.
 """
-
-
-def chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
-    """Return the default of a setting that the library chooses, written as ``word``."""
-    return field(default=None, metadata={"none": word})
 
 
 @runtime_checkable
@@ -62,12 +57,6 @@ class HasOptimum(Protocol):
     def closed(self) -> bool:
         """Whether an estimator finds the optimum; no step is then made by the loop."""
         ...
-
-
-def arguments(config: Config, *without: str) -> dict[str, Any]:
-    """Return the settings by name, for a model whose arguments have the same names."""
-    names = (item.name for item in fields(config) if item.name not in without)
-    return {name: getattr(config, name) for name in names}
 
 
 def count_labels(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model given labels
@@ -210,13 +199,3 @@ def build_model(
             return recipe.build(config, shape, **parts)
         except ValueError as error:
             raise ConfigError(f"{recipe.name}: {error}") from error
-
-
-def unset(config: Config) -> list[str]:
-    """Return the settings that nobody has chosen yet, though they must have a value."""
-    optional = {name for name, kind in get_type_hints(type(config)).items() if may_be_none(kind)}
-    return [
-        item.name
-        for item in fields(config)
-        if getattr(config, item.name) is None and item.name not in optional
-    ]

@@ -25,6 +25,9 @@ from ancestral.training.tuning import Tuning
 Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]
 Status: TypeAlias = Literal["running", "finished", "interrupted", "failed"]
 
+_AS_THEY_ARE = ("model", "seed", "device", "threads", "versions")
+"""What is written as it is."""
+
 
 def versions() -> dict[str, str]:
     """Return the versions that a number can depend on."""
@@ -62,12 +65,8 @@ class Result:
     error: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what TOML can hold."""
-        found = {key: value for key, value in asdict(self).items() if value is not None}
-        if self.best is not None:
-            shown = self.best.to_json()
-            found["best"] = {key: value for key, value in shown.items() if value is not None}
-        return found
+        """Return what TOML can hold, but for None."""
+        return {**asdict(self), "best": self.best and self.best.to_json()}
 
     @classmethod
     def from_plain(cls, found: Mapping[str, Any]) -> Self:
@@ -116,29 +115,20 @@ class Record:
 
     def to_toml(self) -> str:
         """Return the text of ``run.toml``."""
-        found: dict[str, Any] = {
+        found = {
             "format": FORMAT,
-            "model": self.model,
-            "seed": self.seed,
-            "device": self.device,
-            "threads": self.threads,
-            "versions": dict(self.versions),
+            **{name: getattr(self, name) for name in _AS_THEY_ARE},
             "result": self.result.to_plain(),
             "config": settings.plain(self.config),
+            "budget": self.budget and asdict(self.budget),
+            "options": self.options and settings.plain(self.options),
+            "sampling": self.sampling and settings.plain(self.sampling),
+            "parts": {name: asdict(part) for name, part in self.parts.items()} or None,
+            "tuning": self.tuning and settings.plain(self.tuning),
+            "data": self.data.to_plain(),
+            "transform": self.transform,
         }
-        if self.options is not None and self.budget is not None:
-            budget = asdict(self.budget)
-            found["budget"] = {key: value for key, value in budget.items() if value is not None}
-            found["options"] = settings.plain(self.options)
-        if self.sampling is not None:
-            found["sampling"] = settings.plain(self.sampling)
-        if self.parts:
-            found["parts"] = {name: asdict(part) for name, part in self.parts.items()}
-        if self.tuning is not None:
-            found["tuning"] = settings.plain(self.tuning)
-        found["data"] = self.data.to_plain()
-        found["transform"] = _without_none(self.transform)
-        return tomli_w.dumps(found)
+        return tomli_w.dumps(_without_none(found))
 
     @classmethod
     def from_toml(cls, text: str, path: Path) -> Self:
@@ -179,11 +169,7 @@ class Record:
         if found["model"] == "gpt":
             config.setdefault("parts", "book")
         return cls(
-            model=found["model"],
-            seed=found["seed"],
-            device=found["device"],
-            threads=found["threads"],
-            versions=found["versions"],
+            **{name: found[name] for name in _AS_THEY_ARE},
             data=DataRecord.from_plain(found["data"]),
             config=settings.build(recipe.config, config),
             options=settings.build(Options, options) if trained else None,
@@ -198,20 +184,12 @@ class Record:
 
 def is_finished(record: Record, end: Budget | None = None) -> bool:
     """Return whether a run has nothing left to do, also under a new end."""
-    return record.result.status == "finished" and not _longer(record, end)
-
-
-def _longer(record: Record, end: Budget | None) -> bool:
-    if end is None or end == record.budget:
-        return False
-    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
-    if total is not None:
-        return total > record.result.steps
-    return (end.seconds or 0.0) > record.result.seconds
-
-
-def _per_step(record: Record) -> int:
-    return record.options.batch_size * record.options.accumulate if record.options else 1
+    result, examples, options = record.result, record.data.train, record.options
+    if result.status != "finished" or end is None or end == record.budget:
+        return result.status == "finished"
+    per_step = options.batch_size * options.accumulate if options else 1
+    total = end.total_steps(examples, min(per_step, examples))
+    return (end.seconds or 0.0) <= result.seconds if total is None else total <= result.steps
 
 
 def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON

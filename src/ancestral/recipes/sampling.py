@@ -9,12 +9,12 @@ import torch
 from torch import Generator, Tensor
 
 from ancestral.capabilities import Given, Samples, SamplesMeans, TakesStates
+from ancestral.data.answers import Answer, examples_answer
 from ancestral.data.dataset import as_field
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.answers import Answer, examples_answer
 from ancestral.recipes.runs import Run
 from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of

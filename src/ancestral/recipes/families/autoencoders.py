@@ -9,8 +9,8 @@ from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import grey
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, arguments, chosen, count_labels
-from ancestral.settings import Size, at_least, require, widths
+from ancestral.recipes.recipe import Recipe, count_labels
+from ancestral.settings import Size, arguments, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 

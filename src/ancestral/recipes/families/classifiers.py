@@ -11,8 +11,8 @@ from ancestral.data.fields import LABEL, Kind, Shape
 from ancestral.data.model_units import noiseless
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.settings import Size, at_least, require, widths
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import Size, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 

@@ -18,8 +18,8 @@ from ancestral.classic.arguments import check_components
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind, Shape
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, arguments, chosen
-from ancestral.settings import at_least, require
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import arguments, at_least, chosen, require
 
 _COMPONENTS: dict[bool, Sequence[int]] = {
     False: (1, 2, 4, 8, 16, 32, 64),

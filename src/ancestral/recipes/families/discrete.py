@@ -13,8 +13,8 @@ from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.networks.formats import graph_of_file, network_suffix, network_suffixes
 from ancestral.networks.learning import chow_liu, hill_climb
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.settings import at_least, require
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import at_least, chosen, require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,8 +13,8 @@ from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, Witte
 from ancestral.data.fields import Shape
 from ancestral.data.transforms import States
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, arguments, chosen
-from ancestral.settings import at_least, require, shares
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import arguments, at_least, chosen, require, shares
 from ancestral.training.budget import Budget
 from ancestral.training.options import MUON_RATE, Options
 

@@ -13,8 +13,8 @@ from ancestral.data.fields import Kind, Shape
 from ancestral.data.transforms import Affine, Compose, States, Steps, Transform, standardise
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.settings import at_least
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import at_least, chosen
 
 _STATES = (1, 2, 3, 4, 6, 8, 12)
 _HELD_OUT = 5  # One sequence in so many judges the number of states.

@@ -1,4 +1,4 @@
-"""What a run answers, whatever its data are: for a file, for a JSON object and for people."""
+"""What is answered, whatever the data are: for a file, for a JSON object and for people."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
