@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
+import torch
+
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind
 from ancestral.data.transforms import (
+    Affine,
     Compose,
     Flatten,
+    States,
+    Steps,
     Transform,
     dequantise,
     standardise,
@@ -44,4 +49,23 @@ _FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
 _NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
     "vectors": _standardised,
     "images": lambda data: _in_a_row(data, unit_interval(data.levels)),
+}
+
+
+def series(data: Dataset) -> Transform:
+    """Return the transform for sequences: one mean and deviation for all steps, or their states."""
+    return _SERIES[data.kind](data)
+
+
+def _numbers(data: Dataset) -> Transform:
+    each = standardise(data.train)
+    mean = each.mean.mean()
+    std = (data.train.x - mean).square().mean().sqrt()
+    std = torch.where(std > 0, std, 1.0)
+    return Compose([Affine(mean.expand_as(each.mean), std.expand_as(each.std)), Steps()])
+
+
+_SERIES: dict[Kind, Callable[[Dataset], Transform]] = {
+    "vectors": _numbers,
+    "tables": lambda _data: States(),
 }

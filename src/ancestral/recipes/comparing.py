@@ -18,11 +18,11 @@ from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.reporting import budget_text, model_entry, report_run
+from ancestral.recipes.reporting import model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
 from ancestral.settings import build, hints
-from ancestral.training.budget import Budget
+from ancestral.training.budget import Budget, budget_text
 from ancestral.training.metrics import FORMAT
 
 COMPARISON = "comparison.json"

@@ -8,7 +8,6 @@ from typing import Any, Self
 
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.parts import WEIGHTS
 from ancestral.recipes.record import Result, Stopped
 from ancestral.recipes.runs import (
     ADAPTER,
@@ -23,6 +22,7 @@ from ancestral.training.checkpoint import Checkpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
 from ancestral.training.metrics import FORMAT, MetricsFile
+from ancestral.training.parts import WEIGHTS
 from ancestral.training.progress import Progress
 
 CHECKPOINT_SECONDS = 5.0

@@ -12,9 +12,9 @@ from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading
 from ancestral.data.text import Tokenizer
 from ancestral.errors import ConfigError, RunError
-from ancestral.recipes.parts import fingerprint
 from ancestral.recipes.recipe import Config, Recipe
 from ancestral.recipes.runs import Run
+from ancestral.training.parts import fingerprint
 from ancestral.training.tuning import Tuning
 
 _OF_TOKENS = ("tokenizer", "pieces", "window")

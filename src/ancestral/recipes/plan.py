@@ -16,13 +16,13 @@ from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.recipes.origin import Origin
-from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import open_parts
 from ancestral.recipes.table import name_of, recipe_named
 from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
+from ancestral.training.parts import Part
 from ancestral.training.tuning import Tuning
 
 _LOADING = {

@@ -14,12 +14,12 @@ from ancestral import __version__, settings
 from ancestral.data.record import DataRecord
 from ancestral.errors import ConfigError, DamagedFileError
 from ancestral.evaluation.figures import Figure
-from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config
 from ancestral.recipes.table import VARIABLE, recipe_named
 from ancestral.training.budget import Budget
 from ancestral.training.metrics import FORMAT, check_format
 from ancestral.training.options import Options
+from ancestral.training.parts import Part
 from ancestral.training.tuning import Tuning
 
 Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]

@@ -19,12 +19,12 @@ from ancestral.data.transforms import Transform, build
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
 from ancestral.nn.low_rank import merged_state
-from ancestral.recipes.parts import WEIGHTS, Part
 from ancestral.recipes.recipe import Recipe, build_model
 from ancestral.recipes.record import Record
 from ancestral.recipes.table import recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
 from ancestral.training.metrics import FORMAT, check_format, read_metrics
+from ancestral.training.parts import WEIGHTS, Part
 from ancestral.training.weights import check_finite, check_numbers, load_state
 
 RECORD, CHECKPOINT = "run.toml", "checkpoint"

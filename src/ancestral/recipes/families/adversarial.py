@@ -4,12 +4,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
 
-import torch
-from torch import Generator, Tensor
-from torch.distributions import Normal
-
 from ancestral.adversarial import GAN, ConditionalGAN
-from ancestral.capabilities import Given
+from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind, Shape
 from ancestral.errors import ConfigError
@@ -88,9 +84,7 @@ class GANConfig(ConditionalGANConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GANSampling:
-    """How a GAN is sampled.
-
-    Source: the truncation trick, Brock et al. 2019, arXiv:1809.11096, sec. 3.1.
+    """How a GAN is sampled; see :mod:`ancestral.adversarial.truncation`.
 
     Args:
         truncation: Normal latents are drawn within so many standard deviations, above 0: fewer
@@ -101,26 +95,6 @@ class GANSampling:
 
     def __post_init__(self) -> None:
         require(self, "truncation", self.truncation is None or self.truncation > 0, "above 0")
-
-
-def _draw(
-    model: GAN | ConditionalGAN,
-    n: int,
-    sampling: GANSampling,
-    *,
-    given: Given | None = None,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Draw n examples, their latents from a truncated normal where that is asked for."""
-    if sampling.truncation is not None:
-        prior = model.p.nodes["z"].distribution(())
-        normal = getattr(prior, "base_dist", prior)
-        if not isinstance(normal, Normal):
-            raise ConfigError("truncation is of normal latents: leave it out with prior=uniform")
-        edge = normal.cdf(torch.full_like(normal.mean, sampling.truncation))
-        draws = torch.rand((n, *edge.shape), generator=generator, device=edge.device)
-        given = {**(given or {}), "z": normal.icdf(torch.lerp(1 - edge, edge, draws))}
-    return model.sample(n, given=given, generator=generator)
 
 
 def _check_data(_config: ConditionalGANConfig, data: Dataset, *, labelled: bool = False) -> None:
@@ -145,7 +119,9 @@ _TRAINING = {
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
     "chosen_by": figures.SLICED_WASSERSTEIN,
     "sampling": GANSampling,
-    "draw": _draw,
+    "draw": lambda model, n, sampling, given=None, generator=None: sample_truncated(
+        model, n, sampling.truncation, given=given, generator=generator
+    ),
 }
 
 RECIPES = (

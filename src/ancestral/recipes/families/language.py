@@ -1,15 +1,15 @@
 """Language models: counts of n-grams, recurrent networks, Transformers."""
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Self, TypeAlias
+from functools import partial
+from typing import Literal, Self, TypeAlias
 
 from torch import nn
 
 from ancestral.autoregressive import GPT, GPTParts, GPTShape, RecurrentLM
 from ancestral.autoregressive.recurrent import Cell
 from ancestral.classic.chains.language import NGramLanguageModel
-from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
+from ancestral.classic.chains.smoothing import AddK, KneserNey, WittenBell
 from ancestral.data.fields import Shape
 from ancestral.data.transforms import States
 from ancestral.evaluation import chosen as figures
@@ -211,11 +211,8 @@ _GPT_OPTIONS = replace(_OPTIONS, optimizer="muon", hidden_weight_decay=1.0, batc
 
 def _ngram(config: NGramConfig, shape: Shape) -> nn.Module:
     """Return a model of n-grams, not fitted yet."""
-    smoothing: Smoothing = KneserNey()
-    if config.smoothing == "add-k":
-        smoothing = AddK(config.k)
-    elif config.smoothing == "witten-bell":
-        smoothing = WittenBell()
+    known = {"add-k": AddK(config.k), "witten-bell": WittenBell(), "kneser-ney": KneserNey()}
+    smoothing = known[config.smoothing]
     return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=smoothing)
 
 
@@ -236,62 +233,52 @@ def _gpt(config: GPTConfig, shape: Shape) -> nn.Module:
     )
 
 
-def _counted(
-    name: str, summary: str, config: type[Any], build: Callable[[Any, Shape], nn.Module]
-) -> Recipe:
-    """Return the recipe of a language model of counts."""
-    return Recipe(
-        name=name,
-        paradigm="classic",
-        summary=summary,
-        config=config,
-        build=build,
-        transform=lambda _data: States("tokens"),
-        kinds=("text",),
-        chosen_by=figures.BITS_PER_CHAR,
-    )
-
-
-def _trained(recipe: Recipe, options: Options, adapted: Callable[[Any], nn.Module]) -> Recipe:
-    """Return the recipe of a language model that is trained by gradients."""
-    return replace(
-        recipe,
-        paradigm="autoregressive",
-        options={"text": options},
-        budget={"text": Budget(steps=2_000)},
-        every_epoch=True,
-        adapted=adapted,
-    )
+_recipe = partial(
+    Recipe,
+    paradigm="classic",
+    transform=lambda _data: States("tokens"),
+    kinds=("text",),
+    chosen_by=figures.BITS_PER_CHAR,
+)
+_trained = partial(
+    _recipe, paradigm="autoregressive", budget={"text": Budget(steps=2_000)}, every_epoch=True
+)
 
 
 def _recurrent(name: str, cell: Cell, summary: str) -> Recipe:
     """Return the recipe of a recurrent network of a kind of cells."""
-
-    def build(config: RecurrentConfig, shape: Shape) -> nn.Module:
-        return RecurrentLM(shape.vocabulary, cell=cell, **arguments(config, "size"))
-
-    # The matrices of input and state get adapters.
-    recipe = _counted(name, summary, RecurrentConfig, build)
-    return _trained(recipe, _OPTIONS, lambda model: model.layers)
+    return _trained(
+        name=name,
+        summary=summary,
+        config=RecurrentConfig,
+        build=lambda config, shape: RecurrentLM(
+            shape.vocabulary, cell=cell, **arguments(config, "size")
+        ),
+        options={"text": _OPTIONS},
+        adapted=lambda model: model.layers,
+    )
 
 
 RECIPES = (
-    _counted(
-        "bigram",
-        "counts of pairs of tokens",
-        BigramConfig,
-        lambda config, shape: NGramLanguageModel(
+    _recipe(
+        name="bigram",
+        summary="counts of pairs of tokens",
+        config=BigramConfig,
+        build=lambda config, shape: NGramLanguageModel(
             shape.vocabulary, order=2, smoothing=AddK(config.k)
         ),
     ),
-    _counted(
-        "ngram", "counts of the last tokens, with the smoothing of your choice", NGramConfig, _ngram
+    _recipe(
+        name="ngram",
+        summary="counts of the last tokens, with the smoothing of your choice",
+        config=NGramConfig,
+        build=_ngram,
     ),
-    _counted(
-        "kneser-ney",
-        "trigrams under interpolated modified Kneser-Ney smoothing",
-        KneserNeyConfig,
-        lambda config, shape: NGramLanguageModel(
+    _recipe(
+        name="kneser-ney",
+        summary="trigrams under interpolated modified Kneser-Ney smoothing",
+        config=KneserNeyConfig,
+        build=lambda config, shape: NGramLanguageModel(
             shape.vocabulary, order=config.order, smoothing=KneserNey()
         ),
     ),
@@ -299,13 +286,11 @@ RECIPES = (
     _recurrent("lstm", "lstm", "recurrent network with gated memory"),
     _recurrent("gru", "gru", "recurrent network with two gates"),
     _trained(
-        _counted(
-            "gpt",
-            "Transformer that predicts the next token, the book's by default",
-            GPTConfig,
-            _gpt,
-        ),
-        _GPT_OPTIONS,
-        lambda model: model.blocks,  # Queries, keys and values are one product there.
+        name="gpt",
+        summary="Transformer that predicts the next token, the book's by default",
+        config=GPTConfig,
+        build=_gpt,
+        options={"text": _GPT_OPTIONS},
+        adapted=lambda model: model.blocks,
     ),
 )

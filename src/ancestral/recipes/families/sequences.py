@@ -1,6 +1,5 @@
 """Hidden Markov models of rows that are sequences: the columns are the steps, in their order."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,8 +8,8 @@ from torch import Generator, Tensor, nn
 
 from ancestral.classic import HMM, CategoricalEmissions, DiagonalGaussianEmissions
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Kind, Shape
-from ancestral.data.transforms import Affine, Compose, States, Steps, Transform, standardise
+from ancestral.data.fields import Shape
+from ancestral.data.model_units import series
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe
@@ -40,21 +39,6 @@ class HMMConfig:
 
     def __post_init__(self) -> None:
         at_least(self, states=1, restarts=1, iterations=1)
-
-
-def _series(data: Dataset) -> Transform:
-    """Return the transform of series of numbers: one mean and deviation for all steps."""
-    each = standardise(data.train)
-    mean = each.mean.mean()
-    std = (data.train.x - mean).square().mean().sqrt()
-    std = torch.where(std > 0, std, 1.0)
-    return Compose([Affine(mean.expand_as(each.mean), std.expand_as(each.std)), Steps()])
-
-
-_TRANSFORMS: dict[Kind, Callable[[Dataset], Transform]] = {
-    "vectors": _series,
-    "tables": lambda _data: States(),
-}
 
 
 def _model(config: HMMConfig, states: int, *, symbols: int, length: int) -> HMM:
@@ -107,7 +91,7 @@ RECIPES = (
         build=_hmm,
         kinds=("vectors", "tables"),
         reads=lambda config: {"discrete": config.emissions == "categorical"},
-        transform=lambda data: _TRANSFORMS[data.kind](data),
+        transform=series,
         choose=_choose_states,
         listed={"states": 1},
         check=_check_alphabet,
