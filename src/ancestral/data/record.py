@@ -1,12 +1,16 @@
 """What a run remembers of its data."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
-from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Shape, WithFields
+from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading, as_field
+from ancestral.data.fields import LABEL, Field, Shape, WithFields, X
 from ancestral.data.plain import from_plain, to_plain
+from ancestral.data.sources import read
+from ancestral.data.splitting import Contents
+from ancestral.errors import DataError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +49,44 @@ class DataRecord(WithFields):
             train=len(data.train),
             loading=loading,
         )
+
+    def read(self, source: str, *, who: str) -> tuple[Examples, tuple[str, ...]]:
+        """Read all examples of a source, in its order, as these data are.
+
+        Args:
+            source: A name, a file or a folder.
+            who: Subject and verb of the message, such as "RUN models".
+
+        Returns:
+            The examples, under these states; their labels, which need not be these, keep the
+            numbers that they have in the names returned. A table need not have the label's column.
+
+        Raises:
+            RunError: If a field differs.
+            DataError: If they cannot be read.
+        """
+        examples, contents = self._contents(source)
+        values = {X: examples.x, **examples.given}
+        for name, mine in self.fields.items():
+            if name in values and name != LABEL:
+                other = contents.fields[name]
+                values[name] = as_field(mine, other, values[name], who=who, source=source)
+        return Examples(values.pop(X), values), contents.labels
+
+    def _contents(self, source: str) -> tuple[Examples, Contents]:
+        """Read a source; one that has only ``x`` has lost nothing that is needed."""
+        loading = replace(self.loading, size=self.side)
+        try:
+            return read(source, loading, expected=self.field)
+        except DataError:
+            bare = replace(loading, label=None, field=None)
+            if bare == loading:
+                raise
+            with suppress(DataError):  # The first error is the one to tell.
+                found = read(source, bare, expected=self.field)
+                if self.field.difference(found[1].field, found[0].x) is None:
+                    return found
+            raise
 
     def to_plain(self) -> dict[str, Any]:
         """Return what TOML can hold, but for None."""

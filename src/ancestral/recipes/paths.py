@@ -5,10 +5,11 @@ from pathlib import Path
 from torch import Tensor
 
 from ancestral.capabilities import Encodes
-from ancestral.errors import CapabilityError, ConfigError
+from ancestral.data.dataset import Examples
+from ancestral.data.fields import LABEL, Category, X
+from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import Latents, encode, walk
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.reading import conditioned, one_example
 from ancestral.recipes.runs import Run
 
 
@@ -26,7 +27,7 @@ def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Late
     """
     run = Run.open(run)
     units = _encoder(run, device)
-    return encode(units, conditioned(run, units, data), device=device)
+    return encode(units, _conditioned(run, units, data), device=device)
 
 
 def interpolate_run(
@@ -60,7 +61,7 @@ def interpolate_run(
     if steps < 2:
         raise ConfigError(f"steps must be at least 2, got {steps}")
     units = _encoder(run, device)
-    first, last = (one_example(run, units, end) for end in (a, b))
+    first, last = (_one(run, units, end) for end in (a, b))
     return walk(units, first, last, steps, spherical=spherical, device=device)
 
 
@@ -71,3 +72,42 @@ def _encoder(run: Run, device: str) -> InDataUnits:
             f"{run.record.model} cannot encode: it has no latents; models that can: vae, image-vae"
         )
     return units
+
+
+def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
+    """Read all examples of a source, with what the model takes as given, numbered as in the run.
+
+    Raises:
+        RunError: If it takes something that the source does not have.
+        DataError: If the source has a label that the run does not know.
+    """
+    examples, own = run.examples(source)
+    given = dict(examples.given)
+    for name, mine in run.record.data.fields.items():
+        if name == X or name not in units.nodes:
+            continue
+        if name not in given:
+            raise RunError(f"{run.folder} needs the {name} of each example, {source} has none")
+        if name == LABEL:
+            given[name] = mine.recode(given[name], Category(states=own), source)
+    return Examples(examples.x, given)
+
+
+def _one(run: Run, units: InDataUnits, end: str) -> Examples:
+    """Return a row of the held-out test split, or the only example of a file.
+
+    Raises:
+        ConfigError: If it is not in the test split.
+        DataError: If the file cannot be read or holds several examples.
+    """
+    if Path(end).exists():
+        examples = _conditioned(run, units, end)
+        if len(examples) != 1:
+            raise DataError(f"{end} must hold one example, it holds {len(examples)}")
+        return examples
+    if not end.removeprefix("-").isdecimal():
+        raise ConfigError(f"an end must be a row of the test split or a file, got {end!r}")
+    test = run.data().test
+    if not 0 <= (row := int(end)) < len(test):
+        raise ConfigError(f"a row of the test split must be from 0 to {len(test) - 1}, got {row}")
+    return test[row : row + 1]

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ancestral.data.dataset import Dataset, adopt
+from ancestral.data.dataset import Dataset, Examples, adopt
 from ancestral.data.fields import LABEL, Field, Tokens, X
 from ancestral.data.files import check_free, disk_errors, write_text
 from ancestral.data.sources import load
@@ -141,12 +141,14 @@ class Run:
             RunError: If they have changed.
             DataError: If they cannot be read.
         """
-        data = _LOADERS.get(type(self.record.data.field), _load_again)(self)
-        if data.fingerprint != self.record.data.fingerprint:
+        mine = self.record.data
+        again = _LOADERS.get(type(mine.field))
+        data = again(self) if again else load(mine.source, mine.loading)
+        if data.fingerprint != mine.fingerprint:
             raise RunError(
-                f"the data of {self.folder} have changed: {self.record.data.source} has "
+                f"the data of {self.folder} have changed: {mine.source} has "
                 f"fingerprint {data.fingerprint[:12]}, the run was begun with "
-                f"{self.record.data.fingerprint[:12]}"
+                f"{mine.fingerprint[:12]}"
             )
         return data
 
@@ -162,9 +164,14 @@ class Run:
         data = load(source, mine.loading)
         return adopt(data, fields, who=f"{self.folder} models", source=source)
 
+    def examples(self, source: str) -> tuple[Examples, tuple[str, ...]]:
+        """Read all examples of a source for this run's model; see :meth:`DataRecord.read`.
 
-def _load_again(run: Run) -> Dataset:
-    return load(run.record.data.source, run.record.data.loading)
+        Raises:
+            RunError: If the run's model does not take them.
+            DataError: If they cannot be read.
+        """
+        return self.record.data.read(source, who=f"{self.folder} models")
 
 
 def _load_text(run: Run) -> Dataset:

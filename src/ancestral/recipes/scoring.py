@@ -13,7 +13,6 @@ from ancestral.evaluation.surprise import (
     row_surprise,
     token_surprise,
 )
-from ancestral.recipes.reading import examples_for
 from ancestral.recipes.runs import Run
 from ancestral.training.order import seed_of
 
@@ -37,7 +36,7 @@ def score_rows(
     units = run.model(device=device)
     if not (units.can(HasDensity) or units.can(HasBound)):
         raise CapabilityError(f"{run.record.model} has no density and no bound to score with")
-    return row_surprise(units, examples_for(run, data)[0], seed=seed_of(seed, "score"))
+    return row_surprise(units, run.examples(data)[0], seed=seed_of(seed, "score"))
 
 
 def score_labels(
@@ -55,7 +54,7 @@ def score_labels(
     units, names = run.model(device=device), run.record.data.labels
     if not units.can(Classifies) or not names:
         raise CapabilityError(f"{run.record.model} in {run.folder} gives no labels")
-    examples, own = examples_for(run, data)
+    examples, own = run.examples(data)
     return label_surprise(units, examples, names=names, own=own, seed=seed_of(seed, "score"))
 
 

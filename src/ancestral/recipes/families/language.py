@@ -2,12 +2,22 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
-from typing import Literal, Self, TypeAlias
+from typing import Literal, Self
 
 from torch import nn
 
 from ancestral.autoregressive import GPT, GPTParts, GPTShape, RecurrentLM
 from ancestral.autoregressive.recurrent import Cell
+from ancestral.autoregressive.sizes import (
+    HEAD_WIDTH,
+    HEADS,
+    LAYERS,
+    PARTS,
+    RECURRENT_WIDTHS,
+    WIDTHS,
+    TextSize,
+    rate_of_width,
+)
 from ancestral.classic.chains.language import NGramLanguageModel
 from ancestral.classic.chains.smoothing import AddK, KneserNey, WittenBell
 from ancestral.data.fields import Shape
@@ -17,22 +27,6 @@ from ancestral.recipes.recipe import Recipe
 from ancestral.settings import arguments, at_least, chosen, require, shares
 from ancestral.training.budget import Budget
 from ancestral.training.options import MUON_RATE, Options
-
-TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
-
-_HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
-_LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
-_HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
-_WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
-
-_PARTS = {
-    "book": GPTParts(),
-    "modern": GPTParts(
-        positions="rotary", norm="rms", feed_forward="swiglu", qk_norm=True, tied=True
-    ),
-}
-
-_RECURRENT_WIDTHS: dict[TextSize, int] = {"tiny": 64, "small": 256, "medium": 384, "large": 768}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +101,13 @@ class RecurrentConfig:
         return replace(
             self,
             layers=self.layers or (1 if self.size in {"tiny", "small"} else 2),
-            width=self.width or _RECURRENT_WIDTHS[self.size],
+            width=self.width or RECURRENT_WIDTHS[self.size],
         )
 
     @property
     def learning_rate(self) -> float:
         """The peak rate: wide networks take smaller steps."""
-        return _rate_of_width(self.width or _RECURRENT_WIDTHS[self.size])
+        return rate_of_width(self.width or RECURRENT_WIDTHS[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,20 +154,20 @@ class GPTConfig:
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config with its layers, width, heads, parts and dropout."""
-        heads = self.heads or _HEADS[self.size]
-        width = self.width or heads * _HEAD_WIDTH[self.size]
+        heads = self.heads or HEADS[self.size]
+        width = self.width or heads * HEAD_WIDTH[self.size]
         require(self, "width", width % heads == 0, f"a multiple of heads = {heads}")
         groups = self.groups or heads
         require(self, "groups", heads % groups == 0, f"a divisor of heads = {heads}")
         small = self.size in {"tiny", "small"}
         kind = self.parts or ("modern" if small else "book")
-        parts = asdict(_PARTS[kind])
+        parts = asdict(PARTS[kind])
         if (width // heads) % 2:  # Angles turn features in pairs.
             parts["positions"] = "learned"
         given = {name: value for name in parts if (value := getattr(self, name)) is not None}
         return replace(
             self,
-            layers=self.layers or _LAYERS[self.size],
+            layers=self.layers or LAYERS[self.size],
             width=width,
             heads=heads,
             groups=groups,
@@ -185,12 +179,7 @@ class GPTConfig:
     @property
     def learning_rate(self) -> float:
         """The peak rate of ``muon``: wide networks take smaller steps."""
-        return MUON_RATE * _rate_of_width(self.width or _WIDTHS[self.size])
-
-
-def _rate_of_width(width: int) -> float:
-    """Return a peak learning rate for AdamW: 1e-3 at 384 features, falling with their root."""
-    return min(5e-3, 1e-3 * (384 / width) ** 0.5)
+        return MUON_RATE * rate_of_width(self.width or WIDTHS[self.size])
 
 
 _OPTIONS = Options(
