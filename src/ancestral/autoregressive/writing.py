@@ -24,6 +24,7 @@ from ancestral.capabilities import LanguageModel
 from ancestral.data.files import reason, shown
 from ancestral.data.text import Tokenizer
 from ancestral.errors import ConfigError
+from ancestral.settings import at_least
 
 _BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
 
@@ -63,9 +64,7 @@ class Writing:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("n", 1), ("max_tokens", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(self, n=1, max_tokens=1)
         if not 0 <= self.beams <= _BEAMS:
             raise ConfigError(f"beams must lie in [0, {_BEAMS:,}], got {self.beams:,}")
         if not 0 <= self.contrastive <= 1:
