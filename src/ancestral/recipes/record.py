@@ -65,8 +65,8 @@ class Result:
     error: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        """Return what TOML can hold, but for None."""
-        return {**asdict(self), "best": self.best and self.best.to_json()}
+        """Return what TOML can hold."""
+        return _without_none({**asdict(self), "best": self.best and self.best.to_json()})
 
     @classmethod
     def from_plain(cls, found: Mapping[str, Any]) -> Self:
