@@ -9,7 +9,6 @@ TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
 HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
 HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
-WIDTHS = {size: HEADS[size] * HEAD_WIDTH[size] for size in HEADS}
 
 PARTS = {
     "book": GPTParts(),

@@ -39,26 +39,6 @@ class Resolves(Protocol):
         ...
 
 
-@runtime_checkable
-class HasRate(Protocol):
-    """A config whose networks come in sizes that want learning rates of their own."""
-
-    @property
-    def learning_rate(self) -> float:
-        """Return the peak rate."""
-        ...
-
-
-@runtime_checkable
-class HasOptimum(Protocol):
-    """A config of a recipe that trains by gradients, under some of whose settings it need not."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether an estimator finds the optimum; no step is then made by the loop."""
-        ...
-
-
 def count_labels(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model given labels
     """Fit p(label), a table, by counting the training split."""
     if model.classes:
@@ -93,6 +73,8 @@ class Recipe:
         chosen_by: The validation figure that chooses the kept weights (for estimators: the one
             that is reported); None where there is none.
         options: Default settings of the training, by kind; empty for closed-form estimators.
+        rate: By the config: the learning rate, where sizes of networks want rates of their own.
+        closed: By the config: whether an estimator finds the optimum, without steps of the loop.
         budget: Default end of the training, by kind.
         every_epoch: Validate once an epoch at least: the best weights may be those of an early one.
         adapted: The part of the model whose layers get adapters; None: it cannot begin at the
@@ -125,6 +107,8 @@ class Recipe:
     check: Callable[[Config, Dataset], None] | None = None
     chosen_by: Criterion | None = None
     options: Mapping[Kind, Options] = field(default_factory=dict)
+    rate: Callable[[Config], float] | None = None
+    closed: Callable[[Config], bool] = lambda _config: False
     budget: Mapping[Kind, Budget] = field(default_factory=dict)
     every_epoch: bool = False
     adapted: Callable[[Any], nn.Module] | None = None
@@ -149,7 +133,7 @@ class Recipe:
 
     def trains_with(self, config: Config) -> bool:
         """Return whether these settings are trained by gradients."""
-        return self.trains and not (isinstance(config, HasOptimum) and config.closed)
+        return self.trains and not self.closed(config)
 
     def sampled_with(self, usual: Config | None, given: Mapping[str, object]) -> Config | None:
         """Return the settings of sampling: those given, the others as usual.
@@ -169,10 +153,8 @@ class Recipe:
 
     def options_of(self, config: Config, kind: Kind) -> Options:
         """Return the default settings of the training of a model of this size."""
-        options = self.options[kind]
-        if isinstance(config, HasRate):
-            return replace(options, learning_rate=config.learning_rate)
-        return options
+        rates = {} if self.rate is None else {"learning_rate": self.rate(config)}
+        return replace(self.options[kind], **rates)
 
 
 def build_model(

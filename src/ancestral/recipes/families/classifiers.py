@@ -90,6 +90,7 @@ RECIPES = (
         check=_check_labels,
         chosen_by=figures.LABEL_LOG_PROB,
         options={"vectors": _OPTIONS, "images": replace(_OPTIONS, validate_every=200)},
+        closed=lambda config: config.closed,
         budget={"vectors": Budget(steps=2_000), "images": Budget(steps=5_000)},
     ),
 )

@@ -14,7 +14,6 @@ from ancestral.autoregressive.sizes import (
     LAYERS,
     PARTS,
     RECURRENT_WIDTHS,
-    WIDTHS,
     TextSize,
     rate_of_width,
 )
@@ -104,11 +103,6 @@ class RecurrentConfig:
             width=self.width or RECURRENT_WIDTHS[self.size],
         )
 
-    @property
-    def learning_rate(self) -> float:
-        """The peak rate: wide networks take smaller steps."""
-        return rate_of_width(self.width or RECURRENT_WIDTHS[self.size])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GPTConfig:
@@ -176,11 +170,6 @@ class GPTConfig:
             dropout=(0.3 if small else 0.1) if self.dropout is None else self.dropout,
         )
 
-    @property
-    def learning_rate(self) -> float:
-        """The peak rate of ``muon``: wide networks take smaller steps."""
-        return MUON_RATE * rate_of_width(self.width or WIDTHS[self.size])
-
 
 _OPTIONS = Options(
     batch_size=16,
@@ -244,6 +233,7 @@ def _recurrent(name: str, cell: Cell, summary: str) -> Recipe:
             shape.vocabulary, cell=cell, **arguments(config, "size")
         ),
         options={"text": _OPTIONS},
+        rate=lambda config: rate_of_width(config.width),
         adapted=lambda model: model.layers,
     )
 
@@ -280,6 +270,7 @@ RECIPES = (
         config=GPTConfig,
         build=_gpt,
         options={"text": _GPT_OPTIONS},
+        rate=lambda config: MUON_RATE * rate_of_width(config.width),
         adapted=lambda model: model.blocks,
     ),
 )
