@@ -17,9 +17,8 @@ from ancestral.settings import nearest
 from ancestral.training.weights import count_parameters
 
 Writer: TypeAlias = Callable[[str, Path], dict[str, Any]]
-"""From what the user wrote (a run folder, or a file) to a path that is free or may be replaced; it
-makes the folders above. It returns what is to be told in ``--json`` beside source, format and path,
-and refuses with an ``AncestralError`` what it cannot write: then the path stays as it is."""
+"""From a run folder or a file to a path that is free or may be replaced; it returns what ``--json``
+tells beside source, format and path. What it refuses leaves the path as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,30 +72,27 @@ _GGUF = {
     for dtype in get_args(GGUFType)
 }
 
-EXPORTS: dict[str, ExportFormat] = {
-    each.name: each
-    for each in (
-        *(
-            ExportFormat(
-                name=name,
-                about=f"{about}; needs a run of bayes-net, or a network in a file",
-                write=partial(_write_network, name=name),
-            )
-            for name, about in _NETWORKS.items()
-        ),
-        ExportFormat(
-            name="hf",
-            about="a folder that transformers, and so vLLM, loads; needs a run of gpt",
-            write=partial(_write_gpt, write=write_hugging_face),
-        ),
-        ExportFormat(
-            name="gguf",
-            about="a file that llama.cpp loads; needs a run of gpt with tokenizer=bpe",
-            write=_GGUF["f32"],
-            dtypes=_GGUF,
-        ),
+_FORMATS = [
+    ExportFormat(
+        name=name,
+        about=f"{about}; needs a run of bayes-net, or a network in a file",
+        write=partial(_write_network, name=name),
     )
-}
+    for name, about in _NETWORKS.items()
+] + [
+    ExportFormat(
+        name="hf",
+        about="a folder that transformers, and so vLLM, loads; needs a run of gpt",
+        write=partial(_write_gpt, write=write_hugging_face),
+    ),
+    ExportFormat(
+        name="gguf",
+        about="a file that llama.cpp loads; needs a run of gpt with tokenizer=bpe",
+        write=_GGUF["f32"],
+        dtypes=_GGUF,
+    ),
+]
+EXPORTS: dict[str, ExportFormat] = {each.name: each for each in _FORMATS}
 """Every format that ``ancestral export`` knows."""
 
 
