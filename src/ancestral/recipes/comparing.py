@@ -157,17 +157,8 @@ def contest(
     common, own = _sort(settings or {}, asked if models else None)
     loaded = load(data, replace(loading_of(common), **_reads(asked, own)))
     names = asked or list(DEFAULTS[loaded.kind])
-    plans = [
-        plan(
-            name,
-            loaded,
-            settings={**common, **own.get(name, {})},
-            budget=end,
-            seed=seed,
-            device=device,
-        )
-        for name in names
-    ]
+    begin = partial(plan, data=loaded, budget=end, seed=seed, device=device)
+    plans = [begin(name, settings={**common, **own.get(name, {})}) for name in names]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
     words = ["ancestral", "compare", data, "--models", ",".join(names)]
     words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
@@ -177,12 +168,7 @@ def contest(
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
     return Comparison(
-        plans=plans,
-        data=loaded,
-        seed=seed,
-        end=end,
-        folder=folder,
-        repeat=shlex.join(words),
+        plans=plans, data=loaded, seed=seed, end=end, folder=folder, repeat=shlex.join(words)
     )
 
 

@@ -101,13 +101,9 @@ def _choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GM
     """Return the config with the number of components that held-out examples like best."""
     if config.components is not None:
         return config
-    best = best_components(
-        y,
-        _COMPONENTS[y.shape[1] >= _MANY_FEATURES],
-        covariance=config.covariance,
-        least_variance=config.least_variance,
-        generator=generator,
-    )
+    candidates = _COMPONENTS[y.shape[1] >= _MANY_FEATURES]
+    own = arguments(config, "components")
+    best = best_components(y, candidates, generator=generator, **own)
     return replace(config, components=best)
 
 
