@@ -44,7 +44,7 @@ def test_a_run_is_a_whole_folder(fitted: Fitted, table: Path) -> None:
     assert record["result"]["status"] == "finished"
     lines = (run / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
-    assert rows[0] == {"format": 1}
+    assert rows[0] == {"format": 2}
     assert [row["step"] for row in rows[1:]] == [1, 2, 3, 4, 5]
     assert "elbo" in rows[-1]["validation"]
     page = (run / "report.html").read_text()
