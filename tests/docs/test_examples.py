@@ -19,7 +19,7 @@ from ancestral.cli.app import app, run, spread
 from ancestral.data import load
 from ancestral.recipes import RECIPES, plan, start
 from ancestral.recipes.comparing import contest
-from ancestral.recipes.settings import parse_pairs
+from ancestral.settings import parse_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
 # The Spanish pages hold the same blocks: test_languages compares them.

@@ -8,9 +8,9 @@ import torch
 from ancestral.data import write_samples
 from ancestral.errors import ConfigError, DataError, RunError
 from ancestral.evaluation import Setting
+from ancestral.networks.formats import FileGraph, graph_of_file
 from ancestral.recipes import Run, evaluate_run, fit, plan, sample_run
 from ancestral.recipes.comparing import contest
-from ancestral.recipes.graphs import FileGraph, graph_of_file
 from ancestral.recipes.scoring import score_rows
 
 BIF = """

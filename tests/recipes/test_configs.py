@@ -8,8 +8,9 @@ from ancestral.recipes.families.density import GMMConfig, KDEConfig, NaiveBayesC
 from ancestral.recipes.families.discrete import BayesNetConfig
 from ancestral.recipes.families.language import GPTConfig
 from ancestral.recipes.listing import EXAMPLES
-from ancestral.recipes.recipe import build_model, resolve, unset
+from ancestral.recipes.recipe import build_model, resolve
 from ancestral.recipes.table import RECIPES
+from ancestral.settings import unset
 
 PLANE = Shape({"x": Vector.of_numbers("ab")})
 DIGITS = Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "0123456789"))

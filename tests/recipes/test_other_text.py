@@ -7,7 +7,7 @@ from ancestral.data.text import Corpus
 from ancestral.errors import DataError
 from ancestral.evaluation.setting import Setting
 from ancestral.recipes import Run, evaluate_run, fit
-from ancestral.recipes.other_text import other_text
+from ancestral.recipes.kinds import other_text
 
 SETTING = Setting(samples=20, seed=0)
 NAMES = ["log_prob", "perplexity", "bits_per_char", "bits_per_byte", "distinct_2"]

@@ -19,7 +19,7 @@ from ancestral.data.fields import Shape
 from ancestral.errors import ConfigError, RunError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import RECIPES, Recipe, Run, compare, evaluate_run, recipe_named
-from ancestral.recipes.recipe import chosen
+from ancestral.settings import chosen
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "en" / "tutorials" / "own-model.md"
 

@@ -6,7 +6,8 @@ import pytest
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.evaluation import Figure
 from ancestral.recipes import RECIPES, plan
-from ancestral.recipes.record import Record, Result, check_format, versions
+from ancestral.recipes.record import Record, Result, versions
+from ancestral.training.metrics import check_format
 
 PATH = Path("run.toml")
 

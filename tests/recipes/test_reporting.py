@@ -5,8 +5,9 @@ import pytest
 
 from ancestral.cli.app import run as command
 from ancestral.recipes import Run, fit
-from ancestral.recipes.reporting import budget_text, repeat_command
+from ancestral.recipes.reporting import repeat_command
 from ancestral.training import Budget, load_tensors
+from ancestral.training.budget import budget_text
 
 
 def test_the_command_repeats_the_run_bit_for_bit(

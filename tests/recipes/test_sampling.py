@@ -16,7 +16,6 @@ from ancestral.networks import DAG
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes import Run, encode_run, fit, sample_run
 from ancestral.recipes.kinds import ways_of
-from ancestral.recipes.paths import examples_for
 from ancestral.recipes.sampling import Asked
 from ancestral.recipes.scoring import score_rows
 from ancestral.training import Budget
@@ -116,8 +115,8 @@ def test_an_image_is_read_as_the_field_that_the_run_models(pairs: Path, tmp_path
         budget=Budget(steps=2),
         out=tmp_path / "i",
     )
-    whole, _ = examples_for(mask, str(pairs))
-    one, _ = examples_for(mask, str(pairs / "masks" / "a" / "0.png"))
+    whole, _ = mask.examples(str(pairs))
+    one, _ = mask.examples(str(pairs / "masks" / "a" / "0.png"))
     assert torch.equal(one.x, whole.x[:1])
     assert len(encode_run(image, str(pairs / "images")).mean) == 20
     np.save(tmp_path / "x.npy", np.stack([pixels(0)]))

@@ -3,13 +3,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from ancestral import settings
 from ancestral.capabilities import Fits, HasBound, HasDensity, LanguageModel, Samples, Trains
 from ancestral.data import Loading, load
 from ancestral.data.dataset import TextLoading
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import DEFAULTS, RECIPES, plan, recipe_named, settings
+from ancestral.recipes import DEFAULTS, RECIPES, plan, recipe_named
 from ancestral.training import Budget
 
 PAIRS = [(name, kind) for name, recipe in RECIPES.items() for kind in recipe.kinds]

@@ -11,8 +11,8 @@ from ancestral.errors import ConfigError, RunError
 from ancestral.nn.low_rank import adapters, trainable
 from ancestral.recipes import Run, plan, start
 from ancestral.recipes.record import Record
-from ancestral.recipes.tuning import Tuning
 from ancestral.training.options import Options, by_adamw
+from ancestral.training.tuning import Tuning
 
 TINY = {"size": "tiny", "tokenizer": "word", "window": 16, "batch_size": 8}
 

@@ -34,7 +34,7 @@ def compare(
         Of the data: size=32, label=COLUMN, split_seed=1; of one model: MODEL.key=value.
     """
     from ancestral.recipes.comparing import check_folder, contest
-    from ancestral.recipes.settings import parse_pairs
+    from ancestral.settings import parse_pairs
 
     common.apply()
     end = ending.read() or "30s"

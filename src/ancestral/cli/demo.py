@@ -17,9 +17,9 @@ def demo(
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Compare four paradigms on two data sets; the last line is the path of the report."""
+    from ancestral.data.files import free_name
     from ancestral.evaluation.report import write_report
     from ancestral.recipes.comparing import check_folder, contest
-    from ancestral.recipes.runs import free_name
 
     common.apply()
     begun, out = time.monotonic(), folder.out or free_name(Path("runs/demo"))

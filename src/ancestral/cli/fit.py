@@ -40,7 +40,7 @@ class Settings:
         Raises:
             ConfigError: If one is not key=value, or the structure is said in two ways.
         """
-        from ancestral.recipes.settings import parse_pairs
+        from ancestral.settings import parse_pairs
 
         found = parse_pairs(self.set_ or ())
         if self.structure is None:
@@ -74,8 +74,8 @@ def fit(
     resume
         Go on with this run; nothing else is needed.
     """
+    from ancestral.data.files import check_free
     from ancestral.recipes import plan, start
-    from ancestral.recipes.runs import check_free
     from ancestral.training.ranks import join, one_of_node_first
 
     common.apply()

@@ -32,8 +32,8 @@ def interpolate(
     slerp
         Walk along the great circle, where draws of the prior live, not the straight line.
     """
+    from ancestral.data.answers import examples_answer
     from ancestral.recipes import Run, interpolate_run
-    from ancestral.recipes.answers import examples_answer
 
     common.apply()
     to.check()
@@ -66,9 +66,9 @@ def encode(
     """
     import torch
 
+    from ancestral.data.answers import examples_answer
     from ancestral.data.fields import Vector
     from ancestral.recipes import encode_run
-    from ancestral.recipes.answers import examples_answer
 
     common.apply()
     to.check()

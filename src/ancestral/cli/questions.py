@@ -12,15 +12,14 @@ from torch import Generator
 from ancestral.cli import answers, console
 from ancestral.cli.asking import Asking
 from ancestral.cli.options import Common, Pairs
+from ancestral.data.files import make_above, write_text
 from ancestral.data.writing import write_table
 from ancestral.errors import ConfigError, InferenceError
 from ancestral.networks import BayesianNetwork, Inference, approximate
-from ancestral.networks.formats import read_evidence
+from ancestral.networks.formats import read_evidence, states_by_name
 from ancestral.networks.learning import criteria, sensitivities
 from ancestral.recipes import open_network
-from ancestral.recipes.files import disk_errors, write_text
-from ancestral.recipes.networks import states_by_name
-from ancestral.recipes.settings import parse_pairs
+from ancestral.settings import parse_pairs
 
 Answer: TypeAlias = dict[str, Any]
 
@@ -194,7 +193,7 @@ def _rows(asked: Question, out: Path | None) -> None:
         if not asked.emit(**answer, posteriors=table.tolist()):
             console.csv(columns, table.tolist())
         return
-    _make_folder(out)
+    make_above(out)
     out = write_table(dict(zip(columns, table.T, strict=True)), out)
     if not asked.emit(**answer, out=str(out)):
         console.write(f"{len(table):,} rows of answers in {out}")
@@ -297,11 +296,6 @@ def _draw(
     if out is None:
         return {}
     graph = asked.network.graph.cut(asked.do)
-    _make_folder(out)
+    make_above(out)
     write_text(out, graph.draw(observed=tuple(asked.known), values=values))
     return {"out": str(out)}
-
-
-def _make_folder(out: Path) -> None:
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)

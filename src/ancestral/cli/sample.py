@@ -54,7 +54,7 @@ def sample(
     from ancestral.recipes import Run
     from ancestral.recipes.kinds import ways_of
     from ancestral.recipes.sampling import Asked
-    from ancestral.recipes.settings import parse_pairs
+    from ancestral.settings import parse_pairs
 
     common.apply()
     to.check()

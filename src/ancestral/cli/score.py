@@ -28,14 +28,14 @@ def score(
         A name, a file or a folder; of a language model, a text.
     """
     from ancestral.recipes import Run
-    from ancestral.recipes.kinds import ways_of
+    from ancestral.recipes.kinds import score_run
 
     common.apply()
     to.check()
     to.check_table()
     opened = Run.open(run)
     seed, device = common.seed_or_default, common.device_or_default
-    found = ways_of(opened).score(opened, data, seed=seed, device=device)
+    found = score_run(opened, data, seed=seed, device=device)
     if found.facts["kind"] == "bound":
         console.say("of a lower bound on the likelihood: the true surprise is at most this")
     answer = {"run": str(run), "data": data, "unit": "nats"}

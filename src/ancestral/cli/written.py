@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from ancestral.cli import console
 
 if TYPE_CHECKING:
-    from ancestral.recipes.answers import Answer
+    from ancestral.data.answers import Answer
 
 
 def deliver(answer: "Answer", asked: dict[str, Any], *, out: Path | None, json: bool) -> None:
@@ -22,12 +22,11 @@ def deliver(answer: "Answer", asked: dict[str, Any], *, out: Path | None, json: 
         ConfigError: If such answers are not written to that ending.
         RunError: If the place cannot be written.
     """
-    from ancestral.recipes.files import disk_errors
+    from ancestral.data.files import make_above
 
     facts, out = {**asked, **answer.facts}, out or answer.place
     if out is not None:
-        with disk_errors(out):
-            out.parent.mkdir(parents=True, exist_ok=True)
+        make_above(out)
         facts["out"] = str(answer.write(out))
         if not json:
             console.write(facts["out"])

@@ -9,6 +9,7 @@ from torch import Tensor
 from ancestral.data.cache import take_rows
 from ancestral.data.fields import Field, WithFields, X
 from ancestral.errors import ConfigError, RunError
+from ancestral.settings import at_least
 
 if TYPE_CHECKING:
     from ancestral.data.stream import Stream
@@ -187,9 +188,7 @@ class TextLoading:
     documents: Literal["auto", "lines", "paragraphs", "files"] = "auto"
 
     def __post_init__(self) -> None:
-        for name, least in (("pieces", 261), ("window", 2)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        at_least(self, pieces=261, window=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,6 +23,29 @@ def reason(error: BaseException) -> str:
 
 
 @contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write ``path`` into one line.
+
+    Raises:
+        RunError: Where the body raised an ``OSError`` (disk full, read-only, no permission).
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        RunError: If the disk is full or the folder cannot be written; an older file stays as is.
+    """
+    with atomic(path) as draft:
+        draft.write_text(text, encoding="utf-8")
+
+
+@contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary file beside ``path`` that takes its place once the block has ended.
 
@@ -36,21 +59,18 @@ def atomic(path: Path) -> Iterator[Path]:
         >>> [file.name for file in folder.iterdir()]
         ['a.txt']
     """
-    draft: Path | None = None
-    try:
+    with disk_errors(path):
         # mkstemp's files are private to their owner; the finished one gets the usual mode.
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:64]}-")
         os.close(handle)
         draft = Path(name)
-        yield draft
-        draft.chmod(0o666 & ~_umask())
-        _flush(draft)
-        draft.replace(path)
-        _flush(path.parent)
-    except OSError as error:
-        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
-    finally:
-        if draft is not None:
+        try:
+            yield draft
+            draft.chmod(0o666 & ~_umask())
+            _flush(draft)
+            draft.replace(path)
+            _flush(path.parent)
+        finally:
             draft.unlink(missing_ok=True)
 
 
@@ -70,23 +90,20 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         >>> [found.name for found in above.iterdir()]
         ['new']
     """
-    drafts: Path | None = None
-    try:
+    with disk_errors(path):
         drafts = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:64]}-"))
         draft = drafts / "new"
-        draft.mkdir()
-        yield draft
-        for file in draft.iterdir():
-            _flush(file)
-        _flush(draft)
-        if path.exists():
-            path.replace(drafts / "old")
-        draft.replace(path)
-        _flush(path.parent)
-    except OSError as error:
-        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
-    finally:
-        if drafts is not None:
+        try:
+            draft.mkdir()
+            yield draft
+            for file in draft.iterdir():
+                _flush(file)
+            _flush(draft)
+            if path.exists():
+                path.replace(drafts / "old")
+            draft.replace(path)
+            _flush(path.parent)
+        finally:
             if (drafts / "old").exists() and not path.exists():  # Cut short between two renames.
                 (drafts / "old").replace(path)
             shutil.rmtree(drafts, ignore_errors=True)
@@ -114,16 +131,46 @@ def check_place(path: Path, *, overwrite: bool, ours: Collection[str] = ()) -> N
         raise RunError(f"{shown(path)} holds other files ({strange[0]}) and is not replaced")
 
 
+def check_free(folder: Path, *, overwrite: bool, what: str = "run", mark: str = "run.toml") -> None:
+    """Check, writing nothing, that a run may be put there, or what else has such a mark.
+
+    Raises:
+        RunError: If it exists and may not be replaced, or holds what is none.
+    """
+    if not folder.exists():
+        return
+    if not overwrite:
+        raise RunError(f"{folder} exists; choose another --out, or give --overwrite")
+    if not folder.is_dir():
+        raise RunError(f"{folder} is not a folder; --overwrite replaces {what}s only")
+    if any(folder.iterdir()) and not (folder / mark).is_file():
+        raise RunError(
+            f"{folder} holds something that is not a {what}; --overwrite replaces {what}s only"
+        )
+
+
+def free_name(stem: Path) -> Path:
+    """Return the first of ``stem``, ``stem-2``, ``stem-3`` ... that does not exist.
+
+    Example:
+        >>> free_name(Path("/nowhere/path.png")).name
+        'path.png'
+    """
+    number, candidate = 1, stem
+    while candidate.exists():
+        number += 1
+        candidate = stem.with_name(f"{stem.stem}-{number}{stem.suffix}")
+    return candidate
+
+
 def make_above(path: Path) -> None:
     """Make the folders above a path.
 
     Raises:
         RunError: If they cannot be made.
     """
-    try:
+    with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
 
 
 def _umask() -> int:

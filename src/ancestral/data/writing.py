@@ -18,7 +18,7 @@ from PIL import Image as Picture
 from torch import Tensor
 
 from ancestral.data.fields import Field, Image, Tokens, Vector
-from ancestral.data.files import atomic, reason, shown
+from ancestral.data.files import atomic, disk_errors, shown
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -277,22 +277,19 @@ def _finite(row: Mapping[str, object]) -> dict[str, object]:
 
 def _write_folder(x: Tensor, path: Path, levels: int) -> Path:
     old = _old_folder(path)
-    draft: Path | None = None
-    try:
+    with disk_errors(path):
         draft = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name[:64]}-"))
-        digits = len(str(max(len(x) - 1, 1)))
-        for index, image in enumerate(_visible(x, levels)):
-            _picture(image).save(draft / f"{index:0{digits}d}.png")
-        if len(x):
-            image_grid(x[:_GRID_IMAGES], levels).save(draft / "grid.png")
-        draft.chmod(0o755)
-        if old:
-            shutil.rmtree(path)
-        os.replace(draft, path)
-    except OSError as error:
-        raise RunError(f"cannot write {shown(path)}: {reason(error)}") from error
-    finally:
-        if draft is not None:
+        try:
+            digits = len(str(max(len(x) - 1, 1)))
+            for index, image in enumerate(_visible(x, levels)):
+                _picture(image).save(draft / f"{index:0{digits}d}.png")
+            if len(x):
+                image_grid(x[:_GRID_IMAGES], levels).save(draft / "grid.png")
+            draft.chmod(0o755)
+            if old:
+                shutil.rmtree(path)
+            os.replace(draft, path)
+        finally:
             shutil.rmtree(draft, ignore_errors=True)
     return path
 

@@ -1,9 +1,10 @@
 """How large an evaluation is: the sizes asked for, and those that the data allow."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from ancestral.data.dataset import Dataset
 from ancestral.errors import ConfigError
+from ancestral.settings import at_least
 
 LEAST = 20
 """Fewest test and generated examples from which figures of sample quality are made."""
@@ -43,13 +44,7 @@ class Setting:
     means: bool = True
 
     def __post_init__(self) -> None:
-        least = {"samples": LEAST, "references": LEAST, "seed": 0, "means": 0}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value < least.get(field.name, 1):
-                raise ConfigError(
-                    f"{field.name} must be at least {least.get(field.name, 1)}, got {value}"
-                )
+        at_least(self, samples=LEAST, references=LEAST, radii=1, k=1, draws=1, seed=0)
         if self.radii <= self.k:
             raise ConfigError(f"radii must be more than k = {self.k}, got {self.radii}")
 

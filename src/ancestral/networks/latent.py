@@ -1,7 +1,68 @@
-"""Paths between latents: functions over any ``encode`` and ``decode``."""
+"""Latents of examples, and paths between them: functions over any ``encode`` and ``decode``."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
+
+from ancestral.data.dataset import Examples
+from ancestral.networks.units import InDataUnits
+
+_CHUNK = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latents:
+    """The posterior of each example.
+
+    Args:
+        mean: Of q(z | x), [N, L].
+        std: Of q(z | x), [N, L].
+    """
+
+    mean: Tensor
+    std: Tensor
+
+
+@torch.no_grad()
+def encode(model: InDataUnits, examples: Examples, *, device: str = "cpu") -> Latents:
+    """Return the latents of examples, under what the model takes as given of them."""
+    starts = range(0, len(examples), _CHUNK)
+    parts = [_posterior(model, examples[at : at + _CHUNK], device) for at in starts]
+    return Latents(
+        mean=torch.cat([q.mean.cpu() for q in parts]),
+        std=torch.cat([q.stddev.cpu() for q in parts]),
+    )
+
+
+@torch.no_grad()
+def walk(
+    model: InDataUnits,
+    a: Examples,
+    b: Examples,
+    steps: int,
+    *,
+    spherical: bool = False,
+    device: str = "cpu",
+) -> Tensor:
+    """Return the way from one example to another through the latents, [steps, *event].
+
+    What is given on the way is that of the nearer end. See :func:`interpolate` and :func:`slerp`.
+    """
+    first, last = (_posterior(model, end, device).mean[0] for end in (a, b))
+    way = (slerp if spherical else interpolate)(first, last, steps)
+    half = (steps + 1) // 2
+    given = {
+        name: torch.cat([value] * half + [b.given[name]] * (steps - half)).to(device)
+        for name, value in (model.taken(a.given) or {}).items()
+    }
+    return model.decode(way, given=given or None).cpu()
+
+
+def _posterior(model: InDataUnits, examples: Examples, device: str) -> Distribution:
+    given = {name: value.to(device) for name, value in examples.given.items()}
+    return model.encode(examples.x.to(device), given=model.taken(given))
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int) -> Tensor:

@@ -1,11 +1,12 @@
 """From a name to a fitted model in a run folder: the only place that wires."""
 
+from ancestral.networks.latent import Latents
 from ancestral.recipes.comparing import Comparison, compare
 from ancestral.recipes.evaluating import Evaluated, evaluate_run
 from ancestral.recipes.exporting import EXPORTS, ExportFormat, export_run
 from ancestral.recipes.fitting import Fitting, fit, resume, start
 from ancestral.recipes.networks import open_network
-from ancestral.recipes.paths import Latents, encode_run, interpolate_run
+from ancestral.recipes.paths import encode_run, interpolate_run
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.runs import Run

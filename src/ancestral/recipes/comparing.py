@@ -11,21 +11,21 @@ from typing import Any, TypeAlias
 import torch
 
 from ancestral.data.dataset import Dataset
+from ancestral.data.files import check_free, disk_errors, free_name, write_text
 from ancestral.data.sources import load
 from ancestral.errors import ConfigError
 from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
-from ancestral.recipes.files import disk_errors, write_text
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.record import FORMAT
-from ancestral.recipes.reporting import budget_text, model_entry, report_run
-from ancestral.recipes.runs import REPORT, Run, check_free, free_name
-from ancestral.recipes.settings import build, hints
+from ancestral.recipes.reporting import model_entry, report_run
+from ancestral.recipes.runs import REPORT, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
-from ancestral.training.budget import Budget
+from ancestral.settings import build, hints
+from ancestral.training.budget import Budget, budget_text
+from ancestral.training.metrics import FORMAT
 
 COMPARISON = "comparison.json"
 """What marks a folder as a comparison's: the answer of ``--json``."""
@@ -159,17 +159,8 @@ def contest(
     common, own = _sort(settings or {}, asked if models else None)
     loaded = load(data, replace(loading_of(common), **_reads(asked, own)))
     names = asked or list(DEFAULTS[loaded.kind])
-    plans = [
-        plan(
-            name,
-            loaded,
-            settings={**common, **own.get(name, {})},
-            budget=end,
-            seed=seed,
-            device=device,
-        )
-        for name in names
-    ]
+    begin = partial(plan, data=loaded, budget=end, seed=seed, device=device)
+    plans = [begin(name, settings={**common, **own.get(name, {})}) for name in names]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
     words = ["ancestral", "compare", data, "--models", ",".join(names)]
     words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
@@ -179,12 +170,7 @@ def contest(
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
     return Comparison(
-        plans=plans,
-        data=loaded,
-        seed=seed,
-        end=end,
-        folder=folder,
-        repeat=shlex.join(words),
+        plans=plans, data=loaded, seed=seed, end=end, folder=folder, repeat=shlex.join(words)
     )
 
 

@@ -79,7 +79,7 @@ def evaluate_run(
         RunError: If it is not a run, or has no weights, or the data do not fit it.
         DataError: If the data cannot be read.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     units = run.model(device=device)
     loaded = run.data() if data is None else ways_of(run).other(run, data)
     fields = run.record.data.fields

@@ -4,19 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
+from ancestral.autoregressive.export import Exported, GGUFType, write_gguf, write_hugging_face
+from ancestral.autoregressive.export.parts import stock_of
+from ancestral.data.files import make_above
 from ancestral.errors import ConfigError, RunError
 from ancestral.networks.formats import network_suffix, network_suffixes, write_network
-from ancestral.recipes.files import disk_errors
 from ancestral.recipes.networks import open_network
-from ancestral.recipes.settings import nearest
-from ancestral.recipes.text_exporting import export_gguf, export_hugging_face
+from ancestral.recipes.runs import Run
+from ancestral.settings import nearest
+from ancestral.training.weights import count_parameters
 
 Writer: TypeAlias = Callable[[str, Path], dict[str, Any]]
-"""From what the user wrote (a run folder, or a file) to a path that is free or may be replaced; it
-makes the folders above. It returns what is to be told in ``--json`` beside source, format and path,
-and refuses with an ``AncestralError`` what it cannot write: then the path stays as it is."""
+"""From a run folder or a file to a path that is free or may be replaced; it returns what ``--json``
+tells beside source, format and path. What it refuses leaves the path as it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,43 +46,53 @@ def _write_network(source: str, out: Path, *, name: str) -> dict[str, Any]:
             f"OUT must end in {' or '.join(endings)}, or that and .gz, for --to {name}, "
             f"got {str(out)!r}"
         )
-    with disk_errors(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
+    make_above(out)
     write_network(network, out)
     return {"nodes": len(network.nodes), "edges": len(network.graph.edges)}
 
 
-def _of_networks(name: str, about: str) -> ExportFormat:
-    """Return a format of network files."""
-    needs = "needs a run of bayes-net, or a network in a file"
-    return ExportFormat(
-        name=name, about=f"{about}; {needs}", write=partial(_write_network, name=name)
-    )
+def _write_gpt(source: str, out: Path, *, write: Callable[..., Exported]) -> dict[str, Any]:
+    """Write a run of ``gpt``; tell what other programs take it for, and what to beware of."""
+    run = Run.open(source)
+    model = run.model().model
+    stock_of(model)  # Tells what it is not, before what its data have not.
+    written = write(model, run.tokenizer(), out, overwrite=True)
+    told = {"class": written.name, "parameters": count_parameters(model)}
+    return {**told, "notes": list(written.notes)}
 
 
-EXPORTS: dict[str, ExportFormat] = {
-    each.name: each
-    for each in (
-        _of_networks("bif", "BIF, the interchange format of Bayesian networks"),
-        _of_networks("xmlbif", "XMLBIF 0.3"),
-        _of_networks("uai", "UAI, without names of nodes and states"),
-        _of_networks("net", "Hugin's NET"),
-        ExportFormat(
-            name="hf",
-            about="a folder that transformers, and so vLLM, loads; needs a run of gpt",
-            write=export_hugging_face,
-        ),
-        ExportFormat(
-            name="gguf",
-            about="a file that llama.cpp loads; needs a run of gpt with tokenizer=bpe",
-            write=partial(export_gguf, dtype="f32"),
-            dtypes={
-                "f32": partial(export_gguf, dtype="f32"),
-                "f16": partial(export_gguf, dtype="f16"),
-            },
-        ),
-    )
+_NETWORKS = {
+    "bif": "BIF, the interchange format of Bayesian networks",
+    "xmlbif": "XMLBIF 0.3",
+    "uai": "UAI, without names of nodes and states",
+    "net": "Hugin's NET",
 }
+_GGUF = {
+    dtype: partial(_write_gpt, write=partial(write_gguf, dtype=dtype))
+    for dtype in get_args(GGUFType)
+}
+
+_FORMATS = [
+    ExportFormat(
+        name=name,
+        about=f"{about}; needs a run of bayes-net, or a network in a file",
+        write=partial(_write_network, name=name),
+    )
+    for name, about in _NETWORKS.items()
+] + [
+    ExportFormat(
+        name="hf",
+        about="a folder that transformers, and so vLLM, loads; needs a run of gpt",
+        write=partial(_write_gpt, write=write_hugging_face),
+    ),
+    ExportFormat(
+        name="gguf",
+        about="a file that llama.cpp loads; needs a run of gpt with tokenizer=bpe",
+        write=_GGUF["f32"],
+        dtypes=_GGUF,
+    ),
+]
+EXPORTS: dict[str, ExportFormat] = {each.name: each for each in _FORMATS}
 """Every format that ``ancestral export`` knows."""
 
 
@@ -125,6 +137,7 @@ def export_run(
         raise ConfigError(f"--dtype must be {rule} for --to {to}, got {dtype!r}")
     if path.exists() and not overwrite:
         raise RunError(f"{path} exists; choose another place, or give --overwrite")
+    dtype = dtype or next(iter(form.dtypes), None)
     write = form.write if dtype is None else form.dtypes[dtype]
-    found = write(str(source), path)
-    return {"source": str(source), "to": to, "out": str(path), **found}
+    words = {"source": str(source), "to": to, "out": str(path), **write(str(source), path)}
+    return words if dtype is None else {**words, "dtype": dtype}

@@ -11,29 +11,20 @@ from torch import Generator, nn
 
 from ancestral.capabilities import Changes, Fits, Trains
 from ancestral.data.dataset import Dataset
+from ancestral.data.files import check_free, free_name
 from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, ConfigError, RunError
 from ancestral.evaluation.chosen import Judge
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.feeding import feed_of, on_device
-from ancestral.recipes.interrupts import Interrupts
 from ancestral.recipes.keeping import Keeper, Position, position_of, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.record import (
-    Record,
-    Result,
-    Stopped,
-    is_finished,
-    versions,
-)
+from ancestral.recipes.record import Record, Result, Stopped, is_finished, versions
 from ancestral.recipes.reporting import report_fit
 from ancestral.recipes.runs import (
     Run,
-    check_free,
-    count_parameters,
     discarding,
-    free_name,
     make_folder,
     save_record,
     save_tokenizer,
@@ -41,11 +32,13 @@ from ancestral.recipes.runs import (
 )
 from ancestral.training.budget import Budget
 from ancestral.training.game import Game
+from ancestral.training.interrupts import Interrupts
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
 from ancestral.training.progress import Progress
 from ancestral.training.ranks import one_line_if_lost, sums_over_ranks, world
 from ancestral.training.threads import faster_threads
+from ancestral.training.weights import count_parameters
 
 
 @dataclass(slots=True)

@@ -1,299 +1,45 @@
-"""Text from a run on text: a prompt and how to go on, as words and not as token ids."""
+"""Text from a run on text."""
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ancestral.autoregressive.decoding import (
-    Choice,
-    Constraint,
-    Decoding,
-    StopStrings,
-    beam_search,
-    collect,
-    contrastive_search,
-    generate,
-    row_generators,
-)
-from ancestral.autoregressive.decoding.beam import Beam
-from ancestral.autoregressive.decoding.constrained import Grammar
-from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.autoregressive.token_chain import TokenChain
+from ancestral.autoregressive.writing import Writer, Writing
 from ancestral.capabilities import LanguageModel
-from ancestral.data.files import reason, shown
-from ancestral.data.text import Tokenizer
+from ancestral.data.answers import Answer
+from ancestral.data.files import write_text
 from ancestral.data.writing import TABLES, write_table
-from ancestral.errors import CapabilityError, ConfigError
-from ancestral.recipes.answers import Answer
-from ancestral.recipes.files import write_text
+from ancestral.errors import CapabilityError
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of
 
-_BEAMS = 1_000  # More of them are no search any longer, and each is a row of the model.
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
-    """What is to be written.
+def open_writer(run: Run | str | Path, *, device: str = "cpu", int8: bool = False) -> Writer:
+    """Open a run on text, to write by its model.
 
     Args:
-        prompt: What the text begins with; empty for a text from its beginning.
-        n: Number of texts, at least 1.
-        max_tokens: Most tokens of each, at least 1.
-        decoding: How tokens are chosen; the book's by default.
-        stop: Strings before which a text ends.
-        regex: A regular expression that what is generated matches.
-        schema: A JSON schema that what is generated fits.
-        beams: Beams of a beam search in place of draws, at most 1,000; 0 for none.
-        contrastive: alpha of contrastive search in place of draws, in (0, 1]; 0 for none.
-        draft: Another run of the same tokenizer whose guesses are checked in one pass, or
-            ``ngram``: what followed the last tokens before.
-        seed: Of the draws.
+        run: The run, or its folder.
+        device: Where to compute.
+        int8: Compute with weights of eight bits.
 
     Raises:
-        ConfigError: If a value is out of its range, or two of them exclude each other.
+        RunError: If it is not a run on text or has no weights.
+        CapabilityError: If the model has no version in eight bits.
     """
-
-    prompt: str = ""
-    n: int = 1
-    max_tokens: int = 256
-    decoding: Decoding = field(default_factory=Decoding)
-    stop: tuple[str, ...] = ()
-    regex: str | None = None
-    schema: Mapping[str, Any] | None = None
-    beams: int = 0
-    contrastive: float = 0.0
-    draft: str | None = None
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name, least in (("n", 1), ("max_tokens", 1)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} must be at least {least}, got {getattr(self, name)}")
-        if not 0 <= self.beams <= _BEAMS:
-            raise ConfigError(f"beams must lie in [0, {_BEAMS:,}], got {self.beams:,}")
-        if not 0 <= self.contrastive <= 1:
-            raise ConfigError(f"contrastive must lie in [0, 1], got {self.contrastive}")
-        ways = {"beams": self.beams, "contrastive": self.contrastive, "draft": self.draft}
-        chosen = [name for name, value in ways.items() if value]
-        held = [name for name in ("regex", "schema") if getattr(self, name) is not None]
-        searches = [name for name in chosen if name != "draft"]  # A draft draws as without one.
-        if len(chosen) > 1 or len(held) > 1 or (searches and held):
-            raise ConfigError(f"{' and '.join(chosen + held)} exclude each other: give one")
-        if 0 < self.beams < self.n:
-            raise ConfigError(f"n must be at most beams = {self.beams}, got {self.n}")
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any], *, n: int, seed: int) -> "Writing":
-        """Return what the options of ``ancestral sample`` say, those that were given.
-
-        Raises:
-            ConfigError: If a value is out of its range.
-        """
-        chosen = {name: value for name, value in options.items() if name != "int8"}
-        names = [each.name for each in fields(Decoding) if each.name in chosen]
-        decoding = {name: chosen.pop(name) for name in names}
-        if "top_k" in decoding:
-            decoding["top_k"] = decoding["top_k"] or None
-        chosen["stop"] = tuple(chosen.get("stop", ()))
-        if "schema" in chosen:
-            chosen["schema"] = read_schema(chosen["schema"])
-        return cls(
-            decoding=Decoding().but(**decoding), n=1 if n is None else n, seed=seed, **chosen
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """One text.
-
-    Args:
-        text: Prompt and continuation.
-        continuation: What was generated, without special tokens.
-        tokens: Ids of what was generated.
-        log_prob: Of what was generated under the model, nats.
-        reason: ``stop`` or ``length``.
-    """
-
-    text: str
-    continuation: str
-    tokens: tuple[int, ...]
-    log_prob: float
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that ``sample --json`` prints."""
-        return {
-            "text": self.text,
-            "continuation": self.continuation,
-            "tokens": len(self.tokens),
-            "log_prob": self.log_prob,
-            "reason": self.reason,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Writer:
-    """A run on text, opened.
-
-    Args:
-        model: Predicts the next token.
-        tokenizer: Of the run.
-        load: Opens another run by its folder, for a draft.
-    """
-
-    model: LanguageModel
-    tokenizer: Tokenizer
-    load: Callable[[str], "Writer"]
-
-    @classmethod
-    def open(cls, run: Run | str | Path, *, device: str = "cpu", int8: bool = False) -> "Writer":
-        """Open a run.
-
-        Args:
-            run: The run, or its folder.
-            device: Where to compute.
-            int8: Compute with weights of eight bits.
-
-        Raises:
-            RunError: If it is not a run on text or has no weights.
-            CapabilityError: If the model has no version in eight bits.
-        """
-        run = run if isinstance(run, Run) else Run.open(run)
-        tokenizer = run.tokenizer()
-        model = run.model(device=device).model
-        if not isinstance(model, LanguageModel):
-            raise CapabilityError(f"{run.record.model} does not predict tokens")
-        if int8:
-            if not isinstance(model, TokenChain):
-                raise CapabilityError(
-                    f"{run.record.model} has no weights to compute with in 8 bits"
-                )
-            model = Int8LanguageModel(model)
-        return cls(model, tokenizer, lambda other: cls.open(other, device=device))
-
-    def prompt(self, text: str) -> list[int]:
-        """Return the ids of a prompt, BOS first.
-
-        Raises:
-            ConfigError: If every word of it is unknown, or it is longer than the window.
-        """
-        special, ids = self.tokenizer.special, self.tokenizer.encode(text)
-        words = [i for i in ids if not self.tokenizer.token(i).isspace()]
-        if words and all(i == special.unk for i in words):
-            raise ConfigError(f"every word of the prompt is unknown to this run, got {text!r}")
-        window = self.model.window
-        if window is not None and len(ids) + 1 > window:
-            raise ConfigError(
-                f"the prompt must be at most {window - 1} tokens, the window of the model, "
-                f"got {len(ids)}"
-            )
-        return [special.bos, *ids]
-
-    def write(self, what: Writing) -> list[Written]:
-        """Write texts.
-
-        Raises:
-            ConfigError: If the prompt or a setting does not fit the run.
-        """
-        if what.beams:
-            return self._by_beams(what)
-        drawn = collect(self.steps(what))
-        return [
-            self._written(what, text.tokens, sum(text.log_probs), text.reason or "length")
-            for text in drawn
-        ]
-
-    def steps(self, what: Writing) -> Iterator[Sequence[Choice]]:
-        """Yield the choices of each step; see :func:`ancestral.autoregressive.generate`."""
-        prompt = self.prompt(what.prompt)
-        decoding = what.decoding.but(exempt=(*what.decoding.exempt, *self.blanks()))
-        stop = StopStrings(what.stop, self.tokenizer.decode) if what.stop else None
-        if what.contrastive:
-            return contrastive_search(
-                self.model, prompt, alpha=what.contrastive, max_tokens=what.max_tokens, stop=stop
-            )
-        generators = row_generators(seed_of(what.seed, "sample") >> 1, what.n)
-        if what.draft is not None:
-            if what.n > 1:
-                raise ConfigError(f"a draft helps one text at a time: n must be 1, got {what.n}")
-            return speculate(
-                self.model,
-                prompt,
-                decoding,
-                self._draft(what.draft),
-                max_tokens=what.max_tokens,
-                generator=generators[0],
-                stop=stop,
-                constraint=self.constraint(regex=what.regex, schema=what.schema),
-            )
-        return generate(
-            self.model,
-            [prompt] * what.n,
-            decoding,
-            max_tokens=what.max_tokens,
-            generators=generators,
-            stop=stop,
-            constraint=self.constraint(regex=what.regex, schema=what.schema),
-        )
-
-    def blanks(self) -> list[int]:
-        """Return the tokens that are blanks: to repeat them is no fault."""
-        if self.tokenizer.kind == "bpe":
-            return []
-        return [
-            i for i in range(self.tokenizer.vocabulary - 4) if self.tokenizer.token(i).isspace()
-        ]
-
-    def constraint(
-        self, *, regex: str | None = None, schema: Mapping[str, Any] | None = None
-    ) -> Constraint | None:
-        """Return what holds a text to a regular expression or a JSON schema, or None.
-
-        Raises:
-            ConfigError: If it cannot be read.
-        """
-        if regex is None and schema is None:
-            return None
-        size = self.tokenizer.vocabulary
-        pieces = [self.tokenizer.token_bytes(i) for i in range(size - 4)] + [b""] * 4
-        if regex is not None:
-            return Grammar.regex(regex, pieces)
-        return Grammar.json(schema or {}, pieces)
-
-    def _by_beams(self, what: Writing) -> list[Written]:
-        beam = Beam(beams=what.beams, max_tokens=what.max_tokens)
-        found = beam_search(self.model, self.prompt(what.prompt), beam)
-        return [
-            self._written(what, one.tokens, one.log_prob, "stop" if one.ended else "length")
-            for one in found[: what.n]
-        ]
-
-    def _written(
-        self, what: Writing, tokens: Sequence[int], log_prob: float, reason: str
-    ) -> Written:
-        text = self.tokenizer.decode(tokens)
-        if what.stop:
-            text = StopStrings(what.stop, self.tokenizer.decode).cut(text)
-        return Written(
-            text=what.prompt + text,
-            continuation=text,
-            tokens=tuple(tokens),
-            log_prob=log_prob,
-            reason=reason,
-        )
-
-    def _draft(self, name: str) -> LanguageModel | NGramLookup:
-        if name == "ngram":
-            return NGramLookup()
-        other = self.load(name)
-        if other.tokenizer != self.tokenizer:
-            raise ConfigError(f"draft must have the run's own tokenizer, {name} has another")
-        return other.model
+    run = Run.open(run)
+    tokenizer = run.tokenizer()
+    model = run.model(device=device).model
+    if not isinstance(model, LanguageModel):
+        raise CapabilityError(f"{run.record.model} does not predict tokens")
+    if int8:
+        if not isinstance(model, TokenChain):
+            raise CapabilityError(f"{run.record.model} has no weights to compute with in 8 bits")
+        model = Int8LanguageModel(model)
+    return Writer(model, tokenizer, partial(open_writer, device=device))
 
 
 def draw_texts(run: Run, asked: Asked) -> Answer:
@@ -305,8 +51,9 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
     """
     if asked.given or asked.means:
         raise CapabilityError("--given and --means are not of language models; try --prompt")
-    what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=asked.seed)
-    writer = Writer.open(run, device=asked.device, int8="int8" in asked.writing)
+    seed = seed_of(asked.seed, "sample") >> 1
+    what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=seed)
+    writer = open_writer(run, device=asked.device, int8="int8" in asked.writing)
 
     def rows() -> list[dict[str, Any]]:
         return [one.to_json() for one in writer.write(what)]
@@ -321,28 +68,7 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
     def show() -> Iterator[str]:
         if what.n > 1 or what.beams or what.stop:
             yield "\n\n".join(row["text"] for row in rows()) + "\n"
-            return
-        stream, prompt = writer.tokenizer.stream(), what.prompt
-        for choices in writer.steps(what):
-            yield prompt + stream.feed([choice.token for choice in choices])
-            prompt = ""
-        yield stream.finish() + "\n"
+        else:
+            yield from writer.stream(what)
 
     return Answer(write=write, to_json=lambda: {"samples": rows()}, show=show, facts={"n": what.n})
-
-
-def read_schema(path: Path) -> dict[str, Any]:
-    """Read a JSON schema.
-
-    Raises:
-        ConfigError: If it cannot be read.
-    """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"schema {shown(path)} cannot be read: {reason(error)}") from None
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{shown(path)} is no JSON schema: {reason(error)}") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"{shown(path)} is no JSON schema: it must be an object")
-    return found

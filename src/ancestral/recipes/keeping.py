@@ -9,21 +9,21 @@ from typing import Any, Self
 from ancestral.errors import RunError
 from ancestral.evaluation.figures import Figure
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.adapter_files import save_adapters
-from ancestral.recipes.metrics import MetricsFile
-from ancestral.recipes.record import FORMAT, Record, Result, Stopped, check_format
+from ancestral.recipes.record import Record, Result, Stopped
 from ancestral.recipes.runs import (
     ADAPTER,
     CHECKPOINT,
     METRICS,
-    WEIGHTS,
     Run,
     save_record,
     save_weights,
 )
+from ancestral.training.adapter_files import save_adapters
 from ancestral.training.checkpoint import Checkpoints, SpreadCheckpoints
 from ancestral.training.game import Game
 from ancestral.training.loop import Report
+from ancestral.training.metrics import FORMAT, MetricsFile, check_format
+from ancestral.training.parts import WEIGHTS
 from ancestral.training.progress import Progress
 from ancestral.training.ranks import is_first, number_of_first, world
 
@@ -139,7 +139,7 @@ class Keeper:
         with self.game.averaged():
             save_weights(self.run, self.units.model, self.units.transform, words)
             if (tuning := self.run.record.tuning) is not None:
-                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning)
+                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning.start)
 
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""

@@ -1,16 +1,48 @@
 """What runs on each kind of field are asked: one table, by the field that their model models."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from ancestral.data.answers import Answer, table_answer
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Category, Field, Image, Tokens, Vector
-from ancestral.recipes.answers import Answer
+from ancestral.data.text import held_out_text
+from ancestral.errors import DataError, RunError
+from ancestral.evaluation.surprise import LabelScores, RowScores, TokenScores
 from ancestral.recipes.generating import draw_texts
-from ancestral.recipes.other_text import other_text
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_examples
-from ancestral.recipes.scoring import labels_scored, rows_scored, tokens_scored
+from ancestral.recipes.scoring import score_labels, score_rows, score_text
+
+
+def other_text(run: Run, source: str) -> Dataset:
+    """Read a text by the tokenizer of a run; its documents are the test split, the run's the rest.
+
+    Documents that stand in the training or validation split of the run are left out. Where the
+    run's own data are gone, nothing is left out, there is no training split, and a note says so.
+
+    Args:
+        run: On text.
+        source: A text file, or a folder of text files.
+
+    Raises:
+        RunError: If the tokenizer cannot be read.
+        DataError: If the text cannot be read, or nothing of it is unseen.
+    """
+    tokenizer, mine = run.tokenizer(), run.record.data
+    notes, seen = (), ()
+    try:
+        own = run.data().text
+        seen = (own.train, own.validation)
+    except (DataError, RunError) as error:
+        notes = (
+            f"what the run was trained on is not left out, nor memorisation measured: {error}",
+        )
+    kind = mine.loading.text.documents
+    path = Path(source).expanduser()
+    found = held_out_text(path, tokenizer, mine.fields, seen=seen, documents=kind)
+    return replace(found, notes=(*found.notes, *notes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,18 +56,29 @@ class Ways:
     """
 
     other: Callable[[Run, str], Dataset] = Run.same_kind
-    score: Callable[..., Answer] = rows_scored
+    score: Callable[..., RowScores | LabelScores | TokenScores] = score_rows
     draw: Callable[[Run, Asked], Answer] = draw_examples
 
 
 WAYS: dict[type[Field], Ways] = {
     Vector: Ways(),
     Image: Ways(),
-    Category: Ways(score=labels_scored),
-    Tokens: Ways(other=other_text, score=tokens_scored, draw=draw_texts),
+    Category: Ways(score=score_labels),
+    Tokens: Ways(other=other_text, score=score_text, draw=draw_texts),
 }
 
 
 def ways_of(run: Run) -> Ways:
     """Return how a run is asked."""
     return WAYS[type(run.modelled)]
+
+
+def score_run(run: Run, data: str, *, seed: int = 0, device: str = "cpu") -> Answer:
+    """Return the surprise of a run at each row, image or token of DATA.
+
+    Raises:
+        CapabilityError: If the model has none.
+        RunError: If the data do not fit the run.
+    """
+    found = ways_of(run).score(run, data, seed=seed, device=device)
+    return table_answer(found.columns(), {"kind": found.kind, "n": len(found)})

@@ -1,11 +1,11 @@
 """What there is: the models by paradigm, what each can do and what can be set."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from ancestral import settings
 from ancestral.capabilities import CAPABILITIES
 from ancestral.data.fields import Image, Kind, Shape, Tokens, Vector, X, labelled
-from ancestral.recipes import settings
 from ancestral.recipes.recipe import Recipe, build_model, resolve
 from ancestral.recipes.table import RECIPES, open_families
 
@@ -42,15 +42,7 @@ class ModelInfo:
 
     def to_json(self) -> dict[str, Any]:
         """Return the object in ``models --json``."""
-        return {
-            "name": self.name,
-            "paradigm": self.paradigm,
-            "summary": self.summary,
-            "data": list(self.kinds),
-            "capabilities": list(self.capabilities),
-            "chosen_by": self.chosen_by,
-            "settings": self.settings,
-        }
+        return {{"kinds": "data"}.get(name, name): value for name, value in asdict(self).items()}
 
 
 def list_models() -> list[ModelInfo]:

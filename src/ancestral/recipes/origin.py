@@ -1,6 +1,5 @@
 """The run at whose weights another one begins, and what it decides."""
 
-import hashlib
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -9,13 +8,14 @@ from typing import Any, Self
 
 from torch import Tensor
 
+from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading
 from ancestral.data.text import Tokenizer
 from ancestral.errors import ConfigError, RunError
-from ancestral.recipes import settings
 from ancestral.recipes.recipe import Config, Recipe
-from ancestral.recipes.runs import WEIGHTS, Run
-from ancestral.recipes.tuning import Tuning
+from ancestral.recipes.runs import Run
+from ancestral.training.parts import fingerprint
+from ancestral.training.tuning import Tuning
 
 _OF_TOKENS = ("tokenizer", "pieces", "window")
 """Settings of text that the weights are made for; the others may differ."""
@@ -55,7 +55,7 @@ class Origin:
                     f"{folder} is a run of {run.record.model}, a run of {recipe.name} is needed"
                 )
             tokenizer, weights = run.tokenizer(), run.model().model.state_dict()
-            digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+            digest = fingerprint(folder)
         except (RunError, OSError) as error:
             raise ConfigError(f"start: {error}") from None
         tuning = replace(tuning, start=os.path.abspath(folder), fingerprint=digest)

@@ -8,22 +8,22 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.record import DataRecord
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
-from ancestral.recipes import settings
 from ancestral.recipes.origin import Origin
-from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
-from ancestral.recipes.record import DataRecord
-from ancestral.recipes.runs import WEIGHTS, open_parts
-from ancestral.recipes.settings import convert, hints, nearest
+from ancestral.recipes.runs import open_parts
 from ancestral.recipes.table import name_of, recipe_named
-from ancestral.recipes.tuning import Tuning
+from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
+from ancestral.training.parts import Part
+from ancestral.training.tuning import Tuning
 
 _LOADING = {
     "label": "label",
@@ -113,8 +113,8 @@ class Plan:
             self.recipe.count(model, self.data)
         if self.weights is not None:
             model.load_state_dict(self.weights)
-        if self.tuning is not None:
-            self.tuning.adapt(model, self.recipe, self.seed)
+        if self.tuning is not None and self.recipe.adapted is not None:
+            self.tuning.adapt(model, self.recipe.adapted(model), self.seed)
         return model
 
 
@@ -151,29 +151,28 @@ def plan(
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    reads = recipe.reads(chosen.check(recipe))
-    origin = chosen.open_origin(recipe)
+    reads = recipe.reads(chosen.check())
+    origin = chosen.open_origin()
     loading = replace(chosen.make_loading(origin), **reads)
     tokenizer = origin and origin.tokenizer
     loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
     _check_data(recipe, loaded, loading)
     if origin is not None:
         origin.check(loaded)
-    config = chosen.make_config(recipe, origin)
-    config = resolve(config, DataRecord.of(loaded, loading).shape)
+    config = resolve(chosen.make_config(origin), DataRecord.of(loaded, loading).shape)
     if recipe.check is not None:
         recipe.check(config, loaded)
     return Plan(
         recipe=recipe,
         config=config,
-        options=chosen.make_options(recipe, config, loaded, origin),
+        options=chosen.make_options(config, loaded, origin),
         budget=(end or recipe.budget[loaded.kind]) if recipe.trains_with(config) else None,
         seed=seed,
         device=device,
         data=loaded,
         loading=loading,
         sampling=recipe.sampled_with(None, chosen.sampling),
-        parts=chosen.find_parts(recipe),
+        parts=chosen.find_parts(),
         tuning=origin and origin.tuning,
         weights=origin and origin.weights,
     )
@@ -196,6 +195,7 @@ def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
 class _Chosen:
     """The user's settings, sorted by whom they concern."""
 
+    recipe: Recipe
     config: dict[str, Any]
     options: dict[str, Any]
     loading: dict[str, Any]
@@ -206,7 +206,7 @@ class _Chosen:
     @classmethod
     def sort(cls, recipe: Recipe, given: Mapping[str, object]) -> "_Chosen":
         own, training = hints(recipe.config), hints(Options) if recipe.trains else {}
-        found = cls({}, {}, {}, {}, {}, {})
+        found = cls(recipe, {}, {}, {}, {}, {}, {})
         groups = (
             (own, found.config),
             (training, found.options),
@@ -228,58 +228,57 @@ class _Chosen:
             group[name] = value
         return found
 
-    def check(self, recipe: Recipe) -> Config:
+    def check(self) -> Config:
         """Refuse wrong values before the data are loaded; return the config as it is written."""
-        config = self.make_config(recipe)
-        if recipe.trains_with(config):
+        config = self.make_config()
+        if self.recipe.trains_with(config):
             settings.build(Options, self.options)
         elif self.options:
             raise ConfigError(
-                f"{', '.join(self.options)} must be left out: {recipe.name} is fitted to its "
+                f"{', '.join(self.options)} must be left out: {self.recipe.name} is fitted to its "
                 "optimum under these settings, without steps"
             )
         return config
 
-    def open_origin(self, recipe: Recipe) -> Origin | None:
+    def open_origin(self) -> Origin | None:
         if not self.tuning:
             return None
         if "start" not in self.tuning:
-            raise ConfigError(
-                f"{next(iter(self.tuning))} needs start=RUN, at whose weights to begin"
-            )
-        return Origin.open(settings.build(Tuning, self.tuning), recipe)
+            first = next(iter(self.tuning))
+            raise ConfigError(f"{first} needs start=RUN, at whose weights to begin")
+        return Origin.open(settings.build(Tuning, self.tuning), self.recipe)
 
-    def find_parts(self, recipe: Recipe) -> dict[str, Part]:
-        if missing := [name for name in recipe.parts if name not in self.parts]:
-            raise ConfigError(f"{recipe.name} stands on another run: give --set {missing[0]}=RUN")
-        return {name: Part.of(name, str(run), WEIGHTS) for name, run in self.parts.items()}
+    def find_parts(self) -> dict[str, Part]:
+        if missing := [name for name in self.recipe.parts if name not in self.parts]:
+            raise ConfigError(
+                f"{self.recipe.name} stands on another run: give --set {missing[0]}=RUN"
+            )
+        return {name: Part.of(name, str(run)) for name, run in self.parts.items()}
 
     def make_loading(self, origin: Origin | None) -> Loading:
         loading = loading_of(self.loading)
         return loading if origin is None else origin.loading(loading, self.loading)
 
-    def make_config(self, recipe: Recipe, origin: Origin | None = None) -> Config:
+    def make_config(self, origin: Origin | None = None) -> Config:
         try:
             if origin is not None:
                 return origin.config(self.config)
-            return settings.build(recipe.config, self.config)
+            return settings.build(self.recipe.config, self.config)
         except ConfigError as error:
-            whole = "images" in recipe.kinds and str(error).startswith("size must be one of")
+            whole = "images" in self.recipe.kinds and str(error).startswith("size must be one of")
             hint = ", or a whole number of pixels for images" if whole else ""
             raise ConfigError(f"{error}{hint}") from None
 
-    def make_options(
-        self, recipe: Recipe, config: Config, data: Dataset, origin: Origin | None
-    ) -> Options | None:
-        if not recipe.trains_with(config):
+    def make_options(self, config: Config, data: Dataset, origin: Origin | None) -> Options | None:
+        if not self.recipe.trains_with(config):
             return None
-        usual = recipe.options_of(config, data.kind)
+        usual = self.recipe.options_of(config, data.kind)
         if self.options.get("optimizer", "muon") != "muon":
             usual = by_adamw(usual)
         if origin is not None:
             usual = origin.tuning.options(usual)
         options = settings.build(Options, self.options, base=usual)
-        if recipe.every_epoch and "validate_every" not in self.options:
+        if self.recipe.every_epoch and "validate_every" not in self.options:
             epoch = -(-len(data.train) // (options.batch_size * options.accumulate))
             options = replace(options, validate_every=min(options.validate_every, max(epoch, 10)))
         return options

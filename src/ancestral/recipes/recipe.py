@@ -1,28 +1,22 @@
 """What a recipe is: how a name becomes a fitted model. The recipes stand in ``families/``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Protocol, TypeAlias, get_type_hints, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from torch import Generator, Tensor, nn
 
+from ancestral import settings
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Kind, Shape, X
-from ancestral.data.transforms import (
-    Compose,
-    Flatten,
-    Transform,
-    dequantise,
-    standardise,
-    unit_interval,
-)
+from ancestral.data.fields import LABEL, Kind, Shape, X
+from ancestral.data.model_units import flat
+from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Criterion
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import settings
-from ancestral.recipes.settings import may_be_none
+from ancestral.settings import unset
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
@@ -36,11 +30,6 @@ config has it, chooses it from the data or from ``size``, and the resolved confi
 """
 
 
-def chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
-    """Return the default of a setting that the library chooses, written as ``word``."""
-    return field(default=None, metadata={"none": word})
-
-
 @runtime_checkable
 class Resolves(Protocol):
     """A config some of whose settings are chosen from the shape of the data."""
@@ -50,62 +39,15 @@ class Resolves(Protocol):
         ...
 
 
-@runtime_checkable
-class HasRate(Protocol):
-    """A config whose networks come in sizes that want learning rates of their own."""
-
-    @property
-    def learning_rate(self) -> float:
-        """Return the peak rate."""
-        ...
-
-
-@runtime_checkable
-class HasOptimum(Protocol):
-    """A config of a recipe that trains by gradients, under some of whose settings it need not."""
-
-    @property
-    def closed(self) -> bool:
-        """Whether an estimator finds the optimum; no step is then made by the loop."""
-        ...
+def count_labels(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model given labels
+    """Fit p(label), a table, by counting the training split."""
+    if model.classes:
+        model.fit_labels(data.train[LABEL].bincount(minlength=model.classes).double())
 
 
 def resolve(config: Config, shape: Shape) -> Config:
     """Return the config with everything that depends on the data's shape chosen."""
     return config.resolved(shape) if isinstance(config, Resolves) else config
-
-
-def flat(data: Dataset) -> Transform:
-    """Return the transform for models of vectors: standardised columns, or pixels in a row."""
-    return _FLAT[data.kind](data)
-
-
-def noiseless(data: Dataset) -> Transform:
-    """Return the transform for models that only read x: as :func:`flat`, nothing added."""
-    return _NOISELESS[data.kind](data)
-
-
-def grey(data: Dataset) -> Transform:
-    """Return the transform for models that give mass to grey levels: onto [0, 1], no noise."""
-    return unit_interval(data.levels)
-
-
-def _standardised(data: Dataset) -> Transform:
-    return standardise(data.train)
-
-
-def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
-    return Compose([pixels, Flatten(tuple(data.event_shape))])
-
-
-_FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
-    "vectors": _standardised,
-    "images": lambda data: _in_a_row(data, dequantise(data.train, data.levels, standard=True)),
-}
-_NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
-    "vectors": _standardised,
-    "images": lambda data: _in_a_row(data, unit_interval(data.levels)),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +73,8 @@ class Recipe:
         chosen_by: The validation figure that chooses the kept weights (for estimators: the one
             that is reported); None where there is none.
         options: Default settings of the training, by kind; empty for closed-form estimators.
+        rate: By the config: the learning rate, where sizes of networks want rates of their own.
+        closed: By the config: whether an estimator finds the optimum, without steps of the loop.
         budget: Default end of the training, by kind.
         every_epoch: Validate once an epoch at least: the best weights may be those of an early one.
         adapted: The part of the model whose layers get adapters; None: it cannot begin at the
@@ -163,6 +107,8 @@ class Recipe:
     check: Callable[[Config, Dataset], None] | None = None
     chosen_by: Criterion | None = None
     options: Mapping[Kind, Options] = field(default_factory=dict)
+    rate: Callable[[Config], float] | None = None
+    closed: Callable[[Config], bool] = lambda _config: False
     budget: Mapping[Kind, Budget] = field(default_factory=dict)
     every_epoch: bool = False
     adapted: Callable[[Any], nn.Module] | None = None
@@ -187,7 +133,7 @@ class Recipe:
 
     def trains_with(self, config: Config) -> bool:
         """Return whether these settings are trained by gradients."""
-        return self.trains and not (isinstance(config, HasOptimum) and config.closed)
+        return self.trains and not self.closed(config)
 
     def sampled_with(self, usual: Config | None, given: Mapping[str, object]) -> Config | None:
         """Return the settings of sampling: those given, the others as usual.
@@ -207,10 +153,8 @@ class Recipe:
 
     def options_of(self, config: Config, kind: Kind) -> Options:
         """Return the default settings of the training of a model of this size."""
-        options = self.options[kind]
-        if isinstance(config, HasRate):
-            return replace(options, learning_rate=config.learning_rate)
-        return options
+        rates = {} if self.rate is None else {"learning_rate": self.rate(config)}
+        return replace(self.options[kind], **rates)
 
 
 def build_model(
@@ -237,13 +181,3 @@ def build_model(
             return recipe.build(config, shape, **parts)
         except ValueError as error:
             raise ConfigError(f"{recipe.name}: {error}") from error
-
-
-def unset(config: Config) -> list[str]:
-    """Return the settings that nobody has chosen yet, though they must have a value."""
-    optional = {name for name, kind in get_type_hints(type(config)).items() if may_be_none(kind)}
-    return [
-        item.name
-        for item in fields(config)
-        if getattr(config, item.name) is None and item.name not in optional
-    ]

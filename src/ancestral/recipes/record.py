@@ -10,25 +10,23 @@ from typing import Any, Literal, Self, TypeAlias
 import tomli_w
 import torch
 
-from ancestral import __version__
-from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Shape, WithFields
-from ancestral.data.plain import from_plain, to_plain
-from ancestral.errors import ConfigError, DamagedFileError, RunError
+from ancestral import __version__, settings
+from ancestral.data.record import DataRecord
+from ancestral.errors import ConfigError, DamagedFileError
 from ancestral.evaluation.figures import Figure
-from ancestral.recipes import settings
-from ancestral.recipes.parts import Part
 from ancestral.recipes.recipe import Config
 from ancestral.recipes.table import VARIABLE, recipe_named
-from ancestral.recipes.tuning import Tuning
 from ancestral.training.budget import Budget
+from ancestral.training.metrics import FORMAT, check_format
 from ancestral.training.options import Options
-
-FORMAT = 2
-"""The layout of a run folder; a larger number is refused."""
+from ancestral.training.parts import Part
+from ancestral.training.tuning import Tuning
 
 Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]
 Status: TypeAlias = Literal["running", "finished", "interrupted", "failed"]
+
+_AS_THEY_ARE = ("model", "seed", "device", "threads", "versions")
+"""What is written as it is."""
 
 
 def versions() -> dict[str, str]:
@@ -38,87 +36,6 @@ def versions() -> dict[str, str]:
         "torch": str(torch.__version__),
         "python": platform.python_version(),
     }
-
-
-def check_format(found: object, path: Path) -> None:
-    """Refuse what a newer version has written.
-
-    Raises:
-        RunError: If the format is newer than this version reads.
-        DamagedFileError: If it is not a number.
-    """
-    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
-        raise DamagedFileError(f"{path} is damaged: its format is {found!r}")
-    if found > FORMAT:
-        raise RunError(
-            f"{path} was written by a newer version (format {found}; this one reads {FORMAT}): "
-            "upgrade ancestral"
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataRecord(WithFields):
-    """The data of a run: how to load them again, and what is needed without them.
-
-    Args:
-        name: A short name.
-        source: What loads it.
-        fields: What ``x`` and the given fields are.
-        fingerprint: Of contents and split.
-        train: Examples in the training split.
-        loading: Everything that changes what is loaded.
-    """
-
-    name: str
-    source: str
-    fields: Mapping[str, Field]
-    fingerprint: str
-    train: int
-    loading: Loading = field(default_factory=Loading)
-
-    @property
-    def shape(self) -> Shape:
-        """What a model must know of these data."""
-        return Shape(self.fields)
-
-    @classmethod
-    def of(cls, data: Dataset, loading: Loading) -> Self:
-        """Return the record of a data set."""
-        return cls(
-            name=data.name,
-            source=data.source,
-            fields=data.fields,
-            fingerprint=data.fingerprint,
-            train=data.training_examples,
-            loading=loading,
-        )
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return what TOML can hold."""
-        loading = {k: v for k, v in asdict(self.loading).items() if v is not None}
-        return {
-            "name": self.name,
-            "source": self.source,
-            "fingerprint": self.fingerprint,
-            "train": self.train,
-            "loading": loading,
-            "fields": {name: to_plain(field) for name, field in self.fields.items()},
-        }
-
-    @classmethod
-    def from_plain(cls, found: Mapping[str, Any]) -> Self:
-        """Return what :meth:`to_plain` described."""
-        values = dict(found)
-        loading = dict(values.pop("loading"))
-        loading["fractions"] = tuple(loading["fractions"])
-        loading["text"] = TextLoading(**loading.pop("text", {}))
-        loading = Loading(**loading)
-        plain = values.pop("fields", None)
-        if plain is None:
-            plain = _fields_of_first_format(values)
-        fields = {name: from_plain(field) for name, field in plain.items()}
-        known = {name: values[name] for name in ("name", "source", "fingerprint", "train")}
-        return cls(**known, fields=fields, loading=loading)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +66,7 @@ class Result:
 
     def to_plain(self) -> dict[str, Any]:
         """Return what TOML can hold."""
-        found = {key: value for key, value in asdict(self).items() if value is not None}
-        if self.best is not None:
-            shown = self.best.to_json()
-            found["best"] = {key: value for key, value in shown.items() if value is not None}
-        return found
+        return _without_none({**asdict(self), "best": self.best and self.best.to_json()})
 
     @classmethod
     def from_plain(cls, found: Mapping[str, Any]) -> Self:
@@ -202,29 +115,20 @@ class Record:
 
     def to_toml(self) -> str:
         """Return the text of ``run.toml``."""
-        found: dict[str, Any] = {
+        found = {
             "format": FORMAT,
-            "model": self.model,
-            "seed": self.seed,
-            "device": self.device,
-            "threads": self.threads,
-            "versions": dict(self.versions),
+            **{name: getattr(self, name) for name in _AS_THEY_ARE},
             "result": self.result.to_plain(),
             "config": settings.plain(self.config),
+            "budget": self.budget and asdict(self.budget),
+            "options": self.options and settings.plain(self.options),
+            "sampling": self.sampling and settings.plain(self.sampling),
+            "parts": {name: asdict(part) for name, part in self.parts.items()} or None,
+            "tuning": self.tuning and settings.plain(self.tuning),
+            "data": self.data.to_plain(),
+            "transform": self.transform,
         }
-        if self.options is not None and self.budget is not None:
-            budget = asdict(self.budget)
-            found["budget"] = {key: value for key, value in budget.items() if value is not None}
-            found["options"] = settings.plain(self.options)
-        if self.sampling is not None:
-            found["sampling"] = settings.plain(self.sampling)
-        if self.parts:
-            found["parts"] = {name: asdict(part) for name, part in self.parts.items()}
-        if self.tuning is not None:
-            found["tuning"] = settings.plain(self.tuning)
-        found["data"] = self.data.to_plain()
-        found["transform"] = _without_none(self.transform)
-        return tomli_w.dumps(found)
+        return tomli_w.dumps(_without_none(found))
 
     @classmethod
     def from_toml(cls, text: str, path: Path) -> Self:
@@ -265,11 +169,7 @@ class Record:
         if found["model"] == "gpt":
             config.setdefault("parts", "book")
         return cls(
-            model=found["model"],
-            seed=found["seed"],
-            device=found["device"],
-            threads=found["threads"],
-            versions=found["versions"],
+            **{name: found[name] for name in _AS_THEY_ARE},
             data=DataRecord.from_plain(found["data"]),
             config=settings.build(recipe.config, config),
             options=settings.build(Options, options) if trained else None,
@@ -282,47 +182,14 @@ class Record:
         )
 
 
-def _fields_of_first_format(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the fields of data as runs described them before fields had names."""
-    shape, states = data["event_shape"], data.get("states", [])
-    kinds: dict[str, dict[str, Any]] = {
-        "vectors": {"type": "vector", "columns": data["columns"]},
-        "tables": {
-            "type": "vector",
-            "columns": [
-                {"name": name, "type": "category", "states": words}
-                for name, words in zip(data["columns"], states, strict=False)
-            ],
-        },
-        "text": {
-            "type": "tokens", "vocabulary": data.get("vocabulary", 0), "window": shape[0] - 1
-        },
-    }  # fmt: skip
-    fields = {"x": kinds.get(data["kind"], {})}
-    if len(shape) == 3:
-        sizes = dict(zip(("channels", "height", "width"), shape, strict=True))
-        fields["x"] = {"type": "image", **sizes, "levels": data["levels"]}
-    if data["labels"]:
-        fields["label"] = {"type": "category", "states": data["labels"]}
-    return fields
-
-
 def is_finished(record: Record, end: Budget | None = None) -> bool:
     """Return whether a run has nothing left to do, also under a new end."""
-    return record.result.status == "finished" and not _longer(record, end)
-
-
-def _longer(record: Record, end: Budget | None) -> bool:
-    if end is None or end == record.budget:
-        return False
-    total = end.total_steps(record.data.train, min(_per_step(record), record.data.train))
-    if total is not None:
-        return total > record.result.steps
-    return (end.seconds or 0.0) > record.result.seconds
-
-
-def _per_step(record: Record) -> int:
-    return record.options.batch_size * record.options.accumulate if record.options else 1
+    result, examples, options = record.result, record.data.train, record.options
+    if result.status != "finished" or end is None or end == record.budget:
+        return result.status == "finished"
+    per_step = options.batch_size * options.accumulate if options else 1
+    total = end.total_steps(examples, min(per_step, examples))
+    return (end.seconds or 0.0) <= result.seconds if total is None else total <= result.steps
 
 
 def _without_none(value: object) -> Any:  # noqa: ANN401 - any JSON

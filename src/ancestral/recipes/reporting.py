@@ -4,17 +4,17 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ancestral import settings
 from ancestral.capabilities import CAPABILITIES, HasGraph
 from ancestral.data.dataset import Dataset, TextLoading
 from ancestral.evaluation import Evaluation, Setting, bench_of
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import settings
 from ancestral.recipes.recipe import resolve
 from ancestral.recipes.record import Record
 from ancestral.recipes.runs import REPORT, Run
-from ancestral.training.budget import Budget
+from ancestral.training.budget import budget_text
 
 if TYPE_CHECKING:
     from ancestral.recipes.fitting import Fitting
@@ -67,23 +67,9 @@ def model_entry(run: Run, units: InDataUnits, bench: Bench, evaluation: Evaluati
         pictures=bench.pictures(units),
         density=bench.density(units),
         repeat=repeat_command(record),
-        capabilities=capabilities(units),
+        capabilities=tuple(name for name, kind in CAPABILITIES.items() if units.can(kind)),
         notes=_remarks(run),
     )
-
-
-def capabilities(units: InDataUnits) -> tuple[str, ...]:
-    """Return the names of what the model can do."""
-    return tuple(name for name, kind in CAPABILITIES.items() if units.can(kind))
-
-
-def budget_text(budget: Budget | None) -> str:
-    """Return a budget in words."""
-    if budget is None:
-        return ""
-    if budget.seconds is not None:
-        return f"{budget.seconds:g}s"
-    return f"{budget.steps} steps" if budget.steps is not None else f"{budget.epochs:g} epochs"
 
 
 def repeat_command(record: Record) -> str:
@@ -110,31 +96,27 @@ def _changed(record: Record) -> dict[str, object]:
     from ancestral.recipes.table import recipe_named
 
     recipe = recipe_named(record.model)
-    usual = settings.plain(resolve(recipe.config(), record.data.shape))
-    found = {
-        key: value for key, value in settings.plain(record.config).items() if value != usual[key]
-    }
+    found = _differing(record.config, resolve(recipe.config(), record.data.shape))
     if record.options is not None:
         options = recipe.options_of(record.config, record.data.kind)
-        usual = settings.plain(record.tuning.options(options) if record.tuning else options)
-        chosen = settings.plain(record.options)
-        found |= {key: value for key, value in chosen.items() if value != usual[key]}
+        usual = record.tuning.options(options) if record.tuning else options
+        found |= _differing(record.options, usual)
     loading = record.data.loading
-    if loading.size is not None:
-        found["pixels"] = loading.size
-    if loading.label is not None:
-        found["label"] = loading.label
-    if loading.field is not None:
-        found["field"] = loading.field
-    if loading.seed:
-        found["split_seed"] = loading.seed
-    usual = settings.plain(TextLoading())
-    found |= {k: v for k, v in settings.plain(loading.text).items() if v != usual[k]}
+    names = {"size": "pixels", "label": "label", "field": "field", "seed": "split_seed"}
+    values = {word: getattr(loading, name) for name, word in names.items()}
+    found |= {word: value for word, value in values.items() if value not in (None, 0)}
+    found |= _differing(loading.text, TextLoading())
     found |= {name: part.run for name, part in record.parts.items()}
     if record.tuning is not None:
         tuning = settings.plain(record.tuning)
         found |= {key: tuning[key] for key in ("start", "lora", "lora_alpha")}
     return found
+
+
+def _differing(own: object, usual: object) -> dict[str, Any]:
+    """Return the settings that differ from the usual ones."""
+    known = settings.plain(usual)
+    return {key: value for key, value in settings.plain(own).items() if value != known[key]}
 
 
 def _curves(run: Run) -> list[dict[str, Any]]:

@@ -6,29 +6,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from torch import Tensor, nn
 
-from ancestral.capabilities import Fits
-from ancestral.data.dataset import Dataset, adopt
+from ancestral.data.dataset import Dataset, Examples, adopt
 from ancestral.data.fields import LABEL, Field, Tokens, X
+from ancestral.data.files import check_free, disk_errors, write_text
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
-from ancestral.errors import DamagedFileError, RunError
+from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
-from ancestral.nn.low_rank import adapters, merged_state
-from ancestral.recipes.files import disk_errors, write_text
-from ancestral.recipes.metrics import read_metrics
-from ancestral.recipes.parts import Part, frozen
+from ancestral.nn.low_rank import merged_state
 from ancestral.recipes.recipe import Recipe, build_model
-from ancestral.recipes.record import FORMAT, Record, check_format
+from ancestral.recipes.record import Record
 from ancestral.recipes.table import recipe_named
 from ancestral.training.checkpoint import load_tensors, save_tensors
+from ancestral.training.metrics import FORMAT, check_format, read_metrics
+from ancestral.training.parts import WEIGHTS, Part
 from ancestral.training.ranks import is_first
+from ancestral.training.weights import check_finite, check_numbers, load_state
 
-RECORD, WEIGHTS, CHECKPOINT = "run.toml", "model.safetensors", "checkpoint"
+RECORD, CHECKPOINT = "run.toml", "checkpoint"
 METRICS, REPORT, TOKENIZER = "metrics.jsonl", "report.html", "tokenizer.json"
 ADAPTER = "adapter"
 
@@ -46,13 +46,15 @@ class Run:
     record: Record
 
     @classmethod
-    def open(cls, folder: str | Path) -> Self:
-        """Read a run folder.
+    def open(cls, folder: "Run | str | Path") -> "Run":
+        """Read a run folder; a run that is open stays as it is.
 
         Raises:
             RunError: If it is not a run, or a newer version wrote it.
             DamagedFileError: If ``run.toml`` is damaged.
         """
+        if isinstance(folder, Run):
+            return folder
         folder = Path(folder)
         path = folder / RECORD
         if not folder.exists():
@@ -100,15 +102,15 @@ class Run:
             )
         tensors, metadata = load_tensors(path)
         check_format(metadata.get("format"), path)
-        _check_numbers(tensors, path)
+        check_numbers(tensors, path)
         record = self.record
         parts = open_parts(record.parts, self.recipe.parts, device=device)
         model = build_model(self.recipe, record.config, record.data.shape, record.seed, parts)
         if record.options is not None:  # What was counted or solved may well hold log 0.
-            _check_finite(tensors, model, path)
+            check_finite(tensors, model, path)
         transform = build(record.transform)
-        _load(model, tensors, "model.", path)
-        _load(transform, tensors, "transform.", path)
+        load_state(model, tensors, "model.", path)
+        load_state(transform, tensors, "transform.", path)
         draw = self.recipe.drawn_by(self.recipe.sampled_with(record.sampling, sampling or {}))
         return InDataUnits(model.to(device).eval(), transform.to(device), draw=draw)
 
@@ -140,12 +142,14 @@ class Run:
             RunError: If they have changed.
             DataError: If they cannot be read.
         """
-        data = _LOADERS.get(type(self.record.data.field), _load_again)(self)
-        if data.fingerprint != self.record.data.fingerprint:
+        mine = self.record.data
+        again = _LOADERS.get(type(mine.field))
+        data = again(self) if again else load(mine.source, mine.loading)
+        if data.fingerprint != mine.fingerprint:
             raise RunError(
-                f"the data of {self.folder} have changed: {self.record.data.source} has "
+                f"the data of {self.folder} have changed: {mine.source} has "
                 f"fingerprint {data.fingerprint[:12]}, the run was begun with "
-                f"{self.record.data.fingerprint[:12]}"
+                f"{mine.fingerprint[:12]}"
             )
         return data
 
@@ -161,9 +165,14 @@ class Run:
         data = load(source, mine.loading)
         return adopt(data, fields, who=f"{self.folder} models", source=source)
 
+    def examples(self, source: str) -> tuple[Examples, tuple[str, ...]]:
+        """Read all examples of a source for this run's model; see :meth:`DataRecord.read`.
 
-def _load_again(run: Run) -> Dataset:
-    return load(run.record.data.source, run.record.data.loading)
+        Raises:
+            RunError: If the run's model does not take them.
+            DataError: If they cannot be read.
+        """
+        return self.record.data.read(source, who=f"{self.folder} models")
 
 
 def _load_text(run: Run) -> Dataset:
@@ -184,11 +193,20 @@ def open_parts(
 ) -> dict[str, InDataUnits]:
     """Return the models of the runs that another one stands on, frozen, by name.
 
+    They are no modules of the model that is built on them: it does not train, save or move them.
+
     Raises:
         RunError: If one has gone, or its weights have changed since.
-        ConfigError: If a model cannot do what is needed.
+        ConfigError: If a model cannot do what is needed, the capability of that name.
     """
-    return frozen(parts, needed, WEIGHTS, lambda run: Run.open(run).model(device=device))
+    models = {}
+    for name, part in parts.items():
+        part.check(name)
+        models[name] = Run.open(part.run).model(device=device)
+        if not models[name].can(needed[name]):
+            raise ConfigError(f"{name}: {part.run} has no {needed[name].__name__}")
+        models[name].model.requires_grad_(False).eval()
+    return models
 
 
 def save_weights(
@@ -272,74 +290,3 @@ def _empty(folder: Path) -> None:
     for name in (CHECKPOINT, ADAPTER):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
-
-
-def check_free(folder: Path, *, overwrite: bool, what: str = "run", mark: str = RECORD) -> None:
-    """Check, writing nothing, that a run may be put there, or what else has such a mark.
-
-    Raises:
-        RunError: As :func:`make_folder`.
-    """
-    if not folder.exists():
-        return
-    if not overwrite:
-        raise RunError(f"{folder} exists; choose another --out, or give --overwrite")
-    if not folder.is_dir():
-        raise RunError(f"{folder} is not a folder; --overwrite replaces {what}s only")
-    if any(folder.iterdir()) and not (folder / mark).is_file():
-        raise RunError(
-            f"{folder} holds something that is not a {what}; --overwrite replaces {what}s only"
-        )
-
-
-def free_name(stem: Path) -> Path:
-    """Return the first of ``stem``, ``stem-2``, ``stem-3`` ... that does not exist.
-
-    Example:
-        >>> free_name(Path("/nowhere/path.png")).name
-        'path.png'
-    """
-    number, candidate = 1, stem
-    while candidate.exists():
-        number += 1
-        candidate = stem.with_name(f"{stem.stem}-{number}{stem.suffix}")
-    return candidate
-
-
-def _load(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, path: Path) -> None:
-    mine = {
-        name.removeprefix(prefix): value
-        for name, value in tensors.items()
-        if name.startswith(prefix)
-    }
-    try:
-        module.load_state_dict(mine)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise DamagedFileError(f"{path} does not fit its run.toml: {reason}") from None
-
-
-def _check_numbers(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse weights that are nan: all that is drawn and measured by them would be."""
-    for name, tensor in tensors.items():
-        if tensor.is_floating_point() and bool(tensor.isnan().any()):
-            raise DamagedFileError(f"{path}: weights must be numbers, {name} holds nan; fit again")
-
-
-def _check_finite(tensors: Mapping[str, Tensor], model: nn.Module, path: Path) -> None:
-    """Refuse weights of a network that are infinite: what is computed by them would be nan."""
-    for name, _ in model.named_parameters():
-        tensor = tensors.get(f"model.{name}")
-        if tensor is not None and not bool(tensor.isfinite().all()):
-            raise DamagedFileError(
-                f"{path}: weights must be finite, model.{name} holds inf; fit again"
-            )
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Return how many numbers are learned from the data: weights, and what ``fit`` has stored."""
-    beside = [part for adapter in adapters(model).values() for part in adapter.added.parameters()]
-    learned = sum(value.numel() for value in model.parameters())
-    learned -= sum(value.numel() for value in beside)  # They end as part of the others.
-    stored = sum(value.numel() for value in model.buffers() if value.is_floating_point())
-    return learned + (stored if isinstance(model, Fits) else 0)

@@ -9,14 +9,14 @@ import torch
 from torch import Generator, Tensor
 
 from ancestral.capabilities import Given, Samples, SamplesMeans, TakesStates
+from ancestral.data.answers import Answer, examples_answer
 from ancestral.data.dataset import as_field
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.answers import Answer, examples_answer
 from ancestral.recipes.runs import Run
-from ancestral.recipes.settings import nearest, parse_pairs
+from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
 
 _NUMBERS_AT_ONCE = 2_000_000
@@ -97,7 +97,7 @@ def sample_run(
         DataError: If a file of images cannot be read.
         InferenceError: If what is given is impossible.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
+    run = Run.open(run)
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
     units = run.model(device=device, sampling=settings)
@@ -106,7 +106,9 @@ def sample_run(
     if means and not units.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
     fixed = given_for(run, units, given, device=device)
-    many = _many(run, fixed)
+    events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
+    # Those that are one a draw, and not one for all.
+    many = {name: value for name, value in fixed.items() if value.ndim > events.get(name, 0)}
     n = n or max(map(len, many.values()), default=_USUAL)
     if wrong := {name: len(value) for name, value in many.items() if len(value) != n}:
         name, count = next(iter(wrong.items()))
@@ -123,16 +125,10 @@ def sample_run(
     return torch.cat(parts)
 
 
-def _many(run: Run, fixed: Given) -> Given:
-    """Return those of the values that are one a draw, and not one for all."""
-    events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
-    return {name: value for name, value in fixed.items() if value.ndim > events.get(name, 0)}
-
-
 def given_for(
     run: Run, units: InDataUnits, given: Mapping[str, Value] | Sequence[str], *, device: str
 ) -> Given:
-    """Return what is given as tensors, for a model that can be conditioned on it.
+    """Return what is given as tensors [*event], or [k, *event] where there are k > 1 of them.
 
     Args:
         run: Whose names.
@@ -140,9 +136,6 @@ def given_for(
         given: By the name of each field or node: a label or a state by name, or by its number from
             0; a file or a folder of images; a tensor. Or texts NAME=VALUE.
         device: Where to put them.
-
-    Returns:
-        Values [*event], or [k, *event] where there are k > 1 of them.
 
     Raises:
         CapabilityError: If nothing can be given.

@@ -20,7 +20,7 @@ from ancestral.recipes.families import (
     sequences,
 )
 from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.settings import nearest
+from ancestral.settings import nearest
 
 FAMILIES = (density, discrete, sequences, classifiers, autoencoders, adversarial, language)
 """The modules of ``families/``, in the order in which their models are listed."""

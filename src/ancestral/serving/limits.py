@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ancestral.errors import ConfigError
+from ancestral.settings import at_least
 
 LONGEST_PROMPT = 8192
 """Tokens of a prompt for a model without a window, if nothing else is said."""
@@ -38,11 +39,7 @@ class Limits:
     grace: float = 25.0
 
     def __post_init__(self) -> None:
-        least = {"slots": 1, "queue": 0, "max_tokens": 1, "max_prompt": 1, "max_body": 1}
-        for name, bound in least.items():
-            value = getattr(self, name)
-            if value is not None and value < bound:
-                raise ConfigError(f"{name} must be at least {bound}, got {value}")
+        at_least(self, slots=1, queue=0, max_tokens=1, max_prompt=1, max_body=1)
         for name in ("timeout", "grace"):
             if not 0 < getattr(self, name) <= 10**6:
                 raise ConfigError(

@@ -4,8 +4,9 @@ import time
 from pathlib import Path
 from random import Random
 
+from ancestral.autoregressive.writing import Writer
 from ancestral.recipes import Run
-from ancestral.recipes.generating import Writer
+from ancestral.recipes.generating import open_writer
 from ancestral.serving.engine import Engine
 from ancestral.serving.limits import Limits
 from ancestral.serving.served import Served
@@ -35,8 +36,8 @@ def open_run(
         RunError: If it is no run, or not on text.
         CapabilityError: If the model has no version in eight bits.
     """
-    run = run if isinstance(run, Run) else Run.open(run)
-    writer = Writer.open(run, device=device, int8=int8)
+    run = Run.open(run)
+    writer = open_writer(run, device=device, int8=int8)
     return serve_writer(writer, limits, name=name or run.folder.resolve().name, seed=seed)
 
 

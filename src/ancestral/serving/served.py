@@ -6,8 +6,8 @@ from itertools import accumulate
 from random import Random
 
 from ancestral.autoregressive.decoding import Constraint, Decoding, StopStrings
+from ancestral.autoregressive.writing import Writer
 from ancestral.data.text import Tokenizer
-from ancestral.recipes.generating import Writer
 from ancestral.serving.engine import Engine
 from ancestral.serving.jobs import Job
 from ancestral.serving.limits import Limits

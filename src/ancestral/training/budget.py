@@ -79,3 +79,12 @@ class Budget:
         if total is not None:
             return min(1.0, done / total)
         return min(1.0, seconds / self.seconds) if self.seconds is not None else 0.0
+
+
+def budget_text(budget: Budget | None) -> str:
+    """Return a budget in words."""
+    if budget is None:
+        return ""
+    if budget.seconds is not None:
+        return f"{budget.seconds:g}s"
+    return f"{budget.steps} steps" if budget.steps is not None else f"{budget.epochs:g} epochs"

@@ -10,6 +10,7 @@ from torch import Tensor
 from ancestral.autoregressive.decoding.reader import Reader
 from ancestral.capabilities import LanguageModel, SpecialTokens
 from ancestral.errors import ConfigError
+from ancestral.settings import at_least
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,7 @@ class Beam:
     diversity: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("beams", "max_tokens", "groups"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 1, got {getattr(self, name)}")
+        at_least(self, beams=1, max_tokens=1, groups=1)
         for name in ("length_penalty", "diversity"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ConfigError(f"{name} must be at least 0, got {getattr(self, name)}")

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from ancestral.autoregressive.decoding import penalties, rules
 from ancestral.autoregressive.decoding.seen import History, Seen
 from ancestral.errors import ConfigError, DivergenceError
+from ancestral.settings import at_least
 
 Rule: TypeAlias = Callable[[Tensor, Sequence[History]], Tensor]
 """New logits [B, V] from logits [B, V] and what the B rows hold."""
@@ -89,12 +90,7 @@ class Decoding:
                 )
         for name in ("frequency_penalty", "presence_penalty"):
             _within(name, getattr(self, name), -math.inf, math.inf)
-        for name, least in (("top_k", 1), ("no_repeat_ngram", 0), ("alternatives", 0)):
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise ConfigError(f"{name} must be at least {least}, got {value}")
-        if not self.ngram_penalty >= 0:
-            raise ConfigError(f"ngram_penalty must be at least 0, got {self.ngram_penalty}")
+        at_least(self, top_k=1, no_repeat_ngram=0, alternatives=0, ngram_penalty=0)
 
     @classmethod
     def greedy(cls) -> "Decoding":

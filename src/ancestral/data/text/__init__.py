@@ -4,7 +4,7 @@ from ancestral.data.text.corpus import Corpus, Documents, load_corpus, tokenise_
 from ancestral.data.text.documents import Found, find_documents
 from ancestral.data.text.duplicates import distinct
 from ancestral.data.text.tokenizer import SPECIAL_NAMES, Stream, Tokenizer, TokenizerKind
-from ancestral.data.text.unseen import Unseen, unseen_documents
+from ancestral.data.text.unseen import Unseen, held_out_text, unseen_documents
 from ancestral.data.text.windows import lengths, pack, target_share
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Unseen",
     "distinct",
     "find_documents",
+    "held_out_text",
     "lengths",
     "load_corpus",
     "pack",

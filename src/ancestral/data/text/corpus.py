@@ -68,6 +68,17 @@ class Documents:
         """Tokens of each document with its BOS and its EOS, int64 [N]."""
         return self.starts.diff(append=torch.tensor([len(self.tokens)]))
 
+    def none(self) -> "Documents":
+        """Return no documents, in the same files."""
+        empty = self.starts[:0]
+        return Documents(
+            found=self.found.select(empty.numpy()),
+            tokens=self.tokens[:0],
+            starts=empty,
+            characters=empty,
+            bytes=empty,
+        )
+
     def ids(self, index: int) -> Tensor:
         """Return the tokens of a document from BOS to EOS, int64 [T]."""
         start = int(self.starts[index])

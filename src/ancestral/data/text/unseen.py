@@ -1,14 +1,18 @@
 """The documents of another text that a model has not seen."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
+from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import Field, X
 from ancestral.data.files import shown
-from ancestral.data.text.corpus import Documents, tokenise
+from ancestral.data.text.corpus import Corpus, Documents, tokenise
 from ancestral.data.text.documents import Found, find_documents
 from ancestral.data.text.duplicates import distinct
 from ancestral.data.text.shards import Progress
@@ -79,6 +83,45 @@ def unseen_documents(
         documents=tokenise(found.select(kept), tokenizer, progress),
         removed=removed,
         notes=tuple(notes),
+    )
+
+
+def held_out_text(
+    path: Path | str,
+    tokenizer: Tokenizer,
+    fields: Mapping[str, Field],
+    *,
+    seen: Sequence[Documents] = (),
+    documents: Literal["auto", "lines", "paragraphs", "files"] = "auto",
+) -> Dataset:
+    """Return a text of which all that is unseen is the test split, in documents, not in windows.
+
+    Args:
+        path: As of :func:`unseen_documents`.
+        tokenizer: As of :func:`unseen_documents`.
+        fields: Of the data that the tokenizer is of.
+        seen: Training and validation documents of those; none where they are gone.
+        documents: What a document is.
+
+    Raises:
+        DataError: As :func:`unseen_documents`.
+    """
+    found = unseen_documents(path, tokenizer, seen, documents=documents)
+    train, validation = seen or [found.documents.none()] * 2
+    nothing = Examples(torch.empty((0, *fields[X].event_shape), dtype=torch.int32))
+    absolute = Path(os.path.abspath(path))
+    return Dataset(
+        name=shown(absolute.name),
+        source=str(absolute),
+        fields=fields,
+        train=nothing,
+        validation=nothing,
+        test=nothing,
+        duplicates_removed=found.removed,
+        notes=found.notes,
+        corpus=Corpus(
+            tokenizer=tokenizer, train=train, validation=validation, test=found.documents
+        ),
     )
 
 

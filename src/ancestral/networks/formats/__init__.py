@@ -2,11 +2,12 @@
 
 Read in this order: ``files`` (a format by the suffix), ``description`` (what all formats say,
 checked once), ``bif``, ``net``, ``uai`` (over ``scanning``) and ``xmlbif``;
-``evidence`` reads rows of states.
+``evidence`` reads rows of states, ``file_graph`` a graph over the columns of a table.
 """
 
 from ancestral.networks.formats.bif import format_bif, parse_bif, read_bif
-from ancestral.networks.formats.evidence import read_evidence
+from ancestral.networks.formats.evidence import read_evidence, states_by_name
+from ancestral.networks.formats.file_graph import FileGraph, graph_of_file
 from ancestral.networks.formats.files import (
     network_suffix,
     network_suffixes,
@@ -18,10 +19,12 @@ from ancestral.networks.formats.uai import format_uai, parse_uai
 from ancestral.networks.formats.xmlbif import format_xmlbif, parse_xmlbif
 
 __all__ = [
+    "FileGraph",
     "format_bif",
     "format_net",
     "format_uai",
     "format_xmlbif",
+    "graph_of_file",
     "network_suffix",
     "network_suffixes",
     "parse_bif",
@@ -31,5 +34,6 @@ __all__ = [
     "read_bif",
     "read_evidence",
     "read_network",
+    "states_by_name",
     "write_network",
 ]

@@ -1,5 +1,6 @@
 """Rows of evidence from a table: one column a node, state names in the cells, blanks missing."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,21 @@ def read_evidence(network: BayesianNetwork, path: str | Path) -> dict[str, NDArr
             found.append(places(table.path, name, batch.column(name), place[name], first=first))
         first += batch.num_rows
     return {name: np.concatenate(found).astype(np.int64) for name, found in parts.items()}
+
+
+def states_by_name(network: BayesianNetwork, given: Mapping[str, str]) -> dict[str, str]:
+    """Return evidence by the names of states; a number counts where no state has that name.
+
+    What is unknown stays as it is, for the question to refuse.
+
+    Example:
+        >>> from ancestral.networks import student_network
+        >>> states_by_name(student_network(), {"x1": "0", "x2": "often"})
+        {'x1': '0', 'x2': 'often'}
+    """
+    named = {}
+    for name, state in given.items():
+        known = network.states(name) if name in network.nodes else ()
+        numbered = state not in known and state.isdecimal() and int(state) < len(known)
+        named[name] = known[int(state)] if numbered else state
+    return named

@@ -4,18 +4,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
 
-import torch
-from torch import Generator, Tensor, nn
-from torch.distributions import Normal
-
 from ancestral.adversarial import GAN, ConditionalGAN
-from ancestral.capabilities import Given
+from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import LABEL, Kind, Shape
+from ancestral.data.fields import Kind, Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import Size, require, widths
+from ancestral.recipes.recipe import Recipe, count_labels
+from ancestral.settings import Size, arguments, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -61,9 +57,8 @@ class ConditionalGANConfig:
     updates: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
-        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
+        at_least(self, latent=1, penalty=0)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
-        require(self, "penalty", self.penalty >= 0, "at least 0")
         require(self, "updates", min(self.updates) >= 1, "two numbers of at least 1")
 
     def resolved(self, shape: Shape) -> Self:
@@ -89,9 +84,7 @@ class GANConfig(ConditionalGANConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GANSampling:
-    """How a GAN is sampled.
-
-    Source: the truncation trick, Brock et al. 2019, arXiv:1809.11096, sec. 3.1.
+    """How a GAN is sampled; see :mod:`ancestral.adversarial.truncation`.
 
     Args:
         truncation: Normal latents are drawn within so many standard deviations, above 0: fewer
@@ -102,55 +95,6 @@ class GANSampling:
 
     def __post_init__(self) -> None:
         require(self, "truncation", self.truncation is None or self.truncation > 0, "above 0")
-
-
-def _gan(config: GANConfig, shape: Shape) -> nn.Module:
-    return GAN(
-        shape.features,
-        latent=config.latent,
-        hidden=config.hidden,
-        loss=config.loss,
-        prior=config.prior,
-        penalty=config.penalty,
-        updates=config.updates,
-    )
-
-
-def _conditional_gan(config: ConditionalGANConfig, shape: Shape) -> nn.Module:
-    return ConditionalGAN(
-        shape.features,
-        classes=max(1, len(shape.labels)),
-        latent=config.latent,
-        hidden=config.hidden,
-        loss=config.loss,
-        penalty=config.penalty,
-        updates=config.updates,
-    )
-
-
-def _count_labels(model: ConditionalGAN, data: Dataset) -> None:
-    """Fit p(label), a table, by counting the training split."""
-    model.fit_labels(data.train[LABEL].bincount(minlength=model.classes).double())
-
-
-def _draw(
-    model: GAN | ConditionalGAN,
-    n: int,
-    sampling: GANSampling,
-    *,
-    given: Given | None = None,
-    generator: Generator | None = None,
-) -> Tensor:
-    """Draw n examples, their latents from a truncated normal where that is asked for."""
-    if sampling.truncation is not None:
-        prior = model.p.nodes["z"].distribution(())
-        normal = getattr(prior, "base_dist", prior)
-        if not isinstance(normal, Normal):
-            raise ConfigError("truncation is of normal latents: leave it out with prior=uniform")
-        edge = normal.cdf(torch.full_like(normal.mean, sampling.truncation))
-        draws = torch.rand((n, *edge.shape), generator=generator, device=edge.device)
-        given = {**(given or {}), "z": normal.icdf(torch.lerp(1 - edge, edge, draws))}
-    return model.sample(n, given=given, generator=generator)
 
 
 def _check_data(_config: ConditionalGANConfig, data: Dataset, *, labelled: bool = False) -> None:
@@ -175,7 +119,9 @@ _TRAINING = {
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
     "chosen_by": figures.SLICED_WASSERSTEIN,
     "sampling": GANSampling,
-    "draw": _draw,
+    "draw": lambda model, n, sampling, given=None, generator=None: sample_truncated(
+        model, n, sampling.truncation, given=given, generator=generator
+    ),
 }
 
 RECIPES = (
@@ -184,7 +130,7 @@ RECIPES = (
         paradigm="adversarial",
         summary="generative adversarial network, fully connected; no density",
         config=GANConfig,
-        build=_gan,
+        build=lambda config, shape: GAN(shape.features, **arguments(config, "size")),
         check=_check_data,
         **_TRAINING,
     ),
@@ -193,8 +139,10 @@ RECIPES = (
         paradigm="adversarial",
         summary="generative adversarial network given the class label; no density",
         config=ConditionalGANConfig,
-        build=_conditional_gan,
-        count=_count_labels,
+        build=lambda config, shape: ConditionalGAN(
+            shape.features, classes=max(1, len(shape.labels)), **arguments(config, "size")
+        ),
+        count=count_labels,
         check=partial(_check_data, labelled=True),
         **_TRAINING,
     ),

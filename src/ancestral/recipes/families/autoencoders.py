@@ -1,17 +1,16 @@
 """Variational autoencoders of vectors and of images."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self, TypedDict
+from typing import Literal, Self
 
 from torch import nn
 
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
-from ancestral.data.dataset import Dataset
-from ancestral.data.fields import LABEL, Shape
+from ancestral.data.fields import Shape
+from ancestral.data.model_units import grey
 from ancestral.evaluation import chosen as figures
-from ancestral.nn.pyramid import Upsampling
-from ancestral.recipes.recipe import Recipe, chosen, grey
-from ancestral.recipes.settings import Size, require, widths
+from ancestral.recipes.recipe import Recipe, count_labels
+from ancestral.settings import Size, arguments, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -46,11 +45,9 @@ class VAEConfig:
     frequencies: int = 0
 
     def __post_init__(self) -> None:
-        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
+        at_least(self, latent=1, components=1, frequencies=0)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
         require(self, "decoder_std", self.decoder_std is None or self.decoder_std > 0, "above 0")
-        require(self, "components", self.components >= 1, "at least 1")
-        require(self, "frequencies", self.frequencies >= 0, "at least 0")
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the latent dimensions and the widths."""
@@ -84,8 +81,7 @@ class ImageVAEConfig:
     conditional: bool = True
 
     def __post_init__(self) -> None:
-        require(self, "latent", self.latent is None or self.latent >= 1, "at least 1")
-        require(self, "width", self.width is None or self.width >= 1, "at least 1")
+        at_least(self, latent=1, width=1)
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the latent dimensions and the width."""
@@ -96,26 +92,10 @@ class ImageVAEConfig:
         )
 
 
-class _Sizes(TypedDict):
-    """What both image autoencoders take."""
-
-    channels: int
-    size: int
-    classes: int
-    latent: int
-    width: int
-    decoder: Upsampling
-
-
 def _vae(config: VAEConfig, shape: Shape) -> nn.Module:
-    return VAE(
-        shape.features,
-        latent=config.latent,
-        hidden=config.hidden,
-        decoder_std=config.decoder_std,
-        frequencies=config.frequencies,
-        components=config.components if config.prior == "mixture" else 0,
-    )
+    components = config.components if config.prior == "mixture" else 0
+    own = arguments(config, "size", "prior", "components")
+    return VAE(shape.features, components=components, **own)
 
 
 def _image_vae(config: ImageVAEConfig, shape: Shape) -> nn.Module:
@@ -127,23 +107,12 @@ def _image_vae(config: ImageVAEConfig, shape: Shape) -> nn.Module:
     channels, height, width = shape.event_shape
     if height != width:
         raise ValueError(f"images must be square, got {height} x {width}; set size=32")
-    sizes = _Sizes(
-        channels=channels,
-        size=height,
-        classes=len(shape.labels) if config.conditional else 0,
-        latent=config.latent,
-        width=config.width,
-        decoder=config.decoder,
-    )
+    classes = len(shape.labels) if config.conditional else 0
+    own = arguments(config, "size", "likelihood", "conditional")
+    sizes = {"channels": channels, "size": height, "classes": classes, **own}
     if config.likelihood == "cross-entropy":
         return CrossEntropyImageVAE(**sizes)
     return ImageVAE(levels=shape.levels, **sizes)
-
-
-def _count_labels(model: ImageVAE | CrossEntropyImageVAE, data: Dataset) -> None:
-    """Fit p(label), a table, by counting the training split."""
-    if model.classes:
-        model.fit_labels(data.train[LABEL].bincount(minlength=model.classes).double())
 
 
 RECIPES = (
@@ -166,7 +135,7 @@ RECIPES = (
         summary="convolutional variational autoencoder, conditional on the label",
         config=ImageVAEConfig,
         build=_image_vae,
-        count=_count_labels,
+        count=count_labels,
         kinds=("images",),
         transform=grey,
         chosen_by=figures.ELBO,

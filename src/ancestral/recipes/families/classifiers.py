@@ -8,10 +8,11 @@ from torch import nn
 from ancestral.classic import Classifier, LogisticRegression
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import LABEL, Kind, Shape
+from ancestral.data.model_units import noiseless
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen, noiseless
-from ancestral.recipes.settings import Size, require, widths
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import Size, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -43,7 +44,7 @@ class ClassifierConfig:
 
     def __post_init__(self) -> None:
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
-        require(self, "penalty", self.penalty is None or self.penalty >= 0, "at least 0")
+        at_least(self, penalty=0)
         require(
             self, "hidden", not self.closed or self.hidden is None, "left out with kind=logistic"
         )
@@ -89,6 +90,7 @@ RECIPES = (
         check=_check_labels,
         chosen_by=figures.LABEL_LOG_PROB,
         options={"vectors": _OPTIONS, "images": replace(_OPTIONS, validate_every=200)},
+        closed=lambda config: config.closed,
         budget={"vectors": Budget(steps=2_000), "images": Budget(steps=5_000)},
     ),
 )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
 
 from ancestral.classic import (
     KDE,
@@ -18,8 +18,8 @@ from ancestral.classic.arguments import check_components
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Kind, Shape
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import arguments, at_least, chosen, require
 
 _COMPONENTS: dict[bool, Sequence[int]] = {
     False: (1, 2, 4, 8, 16, 32, 64),
@@ -73,7 +73,7 @@ class GMMConfig:
     least_variance: float = chosen()
 
     def __post_init__(self) -> None:
-        require(self, "components", self.components is None or self.components >= 1, "at least 1")
+        at_least(self, components=1)
         least = self.least_variance
         require(self, "least_variance", least is None or 0 < least <= 1, "above 0 and at most 1")
 
@@ -97,34 +97,13 @@ class NaiveBayesConfig:
         require(self, "smoothing", self.smoothing > 0, "above 0")
 
 
-def _empirical(_config: EmpiricalConfig, shape: Shape) -> nn.Module:
-    return Empirical((shape.features,))
-
-
-def _kde(config: KDEConfig, shape: Shape) -> nn.Module:
-    return KDE(shape.features, bandwidth=config.bandwidth, kernel=config.kernel)
-
-
-def _gmm(config: GMMConfig, shape: Shape) -> nn.Module:
-    return GaussianMixture(
-        shape.features,
-        components=config.components,
-        covariance=config.covariance,
-        least_variance=config.least_variance,
-    )
-
-
 def _choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMMConfig:
     """Return the config with the number of components that held-out examples like best."""
     if config.components is not None:
         return config
-    best = best_components(
-        y,
-        _COMPONENTS[y.shape[1] >= _MANY_FEATURES],
-        covariance=config.covariance,
-        least_variance=config.least_variance,
-        generator=generator,
-    )
+    candidates = _COMPONENTS[y.shape[1] >= _MANY_FEATURES]
+    own = arguments(config, "components")
+    best = best_components(y, candidates, generator=generator, **own)
     return replace(config, components=best)
 
 
@@ -133,26 +112,20 @@ def _check_components(config: GMMConfig, data: Dataset) -> None:
         check_components(config.components, len(data.train))
 
 
-def _naive_bayes(config: NaiveBayesConfig, shape: Shape) -> nn.Module:
-    """Return Gaussian naive Bayes; without labels, of one label."""
-    states = max(1, len(shape.labels))
-    return NaiveBayes(DiagonalGaussians(states, shape.features, smoothing=config.smoothing))
-
-
 RECIPES = (
     Recipe(
         name="empirical",
         paradigm="classic",
         summary="the training set itself: the model that memorises",
         config=EmpiricalConfig,
-        build=_empirical,
+        build=lambda _config, shape: Empirical((shape.features,)),
     ),
     Recipe(
         name="kde",
         paradigm="classic",
         summary="a small Gaussian on every training example",
         config=KDEConfig,
-        build=_kde,
+        build=lambda config, shape: KDE(shape.features, **arguments(config)),
         chosen_by=figures.LOG_PROB,
     ),
     Recipe(
@@ -160,7 +133,7 @@ RECIPES = (
         paradigm="classic",
         summary="a mixture of Gaussians with full covariances, by EM",
         config=GMMConfig,
-        build=_gmm,
+        build=lambda config, shape: GaussianMixture(shape.features, **arguments(config)),
         choose=_choose_components,
         listed={"components": 1},
         check=_check_components,
@@ -171,7 +144,9 @@ RECIPES = (
         paradigm="classic",
         summary="independent normal columns given the label, by counting",
         config=NaiveBayesConfig,
-        build=_naive_bayes,
+        build=lambda config, shape: NaiveBayes(  # Without labels, of one label.
+            DiagonalGaussians(max(1, len(shape.labels)), shape.features, **arguments(config))
+        ),
         chosen_by=figures.LOG_PROB,
     ),
 )

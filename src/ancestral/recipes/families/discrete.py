@@ -1,22 +1,20 @@
 """Bayesian networks of probability tables, for columns of states."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from torch import Generator, Tensor, nn
 
 from ancestral.classic import DiscreteNetwork
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
-from ancestral.data.transforms import States, Transform
+from ancestral.data.transforms import States
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.networks.formats import network_suffix, network_suffixes
+from ancestral.networks.formats import graph_of_file, network_suffix, network_suffixes
 from ancestral.networks.learning import chow_liu, hill_climb
-from ancestral.recipes.graphs import graph_of_file
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import at_least, chosen, require
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +49,7 @@ class BayesNetConfig:
         require(self, "structure", known, rule)
         pairs = self.edges is None or len(self.edges) % 2 == 0
         require(self, "edges", pairs, "pairs of a parent and its child")
-        require(self, "pseudo_count", self.pseudo_count >= 0, "at least 0")
-        require(self, "max_parents", self.max_parents >= 1, "at least 1")
-        require(self, "starts", self.starts >= 1, "at least 1")
+        at_least(self, pseudo_count=0, max_parents=1, starts=1)
         fitted = not self.latent or (self.missing == "em" and self.edges is not None)
         require(self, "latent", fitted, "left out, or given together with missing=em and edges")
         counts = len(self.latent_states) == len(self.latent)
@@ -73,14 +69,6 @@ class BayesNetConfig:
         return replace(
             self, edges=graph.edges, latent=graph.latent, latent_states=graph.latent_states
         )
-
-
-def _states(_data: Dataset) -> Transform:
-    return States()
-
-
-def _reads(config: BayesNetConfig) -> Mapping[str, Any]:
-    return {"discrete": True, "missing": config.missing != "refuse"}
 
 
 def _bayes_net(config: BayesNetConfig, shape: Shape) -> nn.Module:
@@ -137,8 +125,8 @@ RECIPES = (
         config=BayesNetConfig,
         build=_bayes_net,
         kinds=("tables",),
-        reads=_reads,
-        transform=_states,
+        reads=lambda config: {"discrete": True, "missing": config.missing != "refuse"},
+        transform=lambda _data: States(),
         choose=_choose_edges,
         listed={"edges": ()},
         check=_check_cells,

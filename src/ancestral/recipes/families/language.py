@@ -1,49 +1,31 @@
 """Language models: counts of n-grams, recurrent networks, Transformers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, TypeAlias
+from dataclasses import asdict, dataclass, fields, replace
+from functools import partial
+from typing import Literal, Self
 
 from torch import nn
 
 from ancestral.autoregressive import GPT, GPTParts, GPTShape, RecurrentLM
 from ancestral.autoregressive.recurrent import Cell
+from ancestral.autoregressive.sizes import (
+    HEAD_WIDTH,
+    HEADS,
+    LAYERS,
+    PARTS,
+    RECURRENT_WIDTHS,
+    TextSize,
+    rate_of_width,
+)
 from ancestral.classic.chains.language import NGramLanguageModel
-from ancestral.classic.chains.smoothing import AddK, KneserNey, Smoothing, WittenBell
-from ancestral.data.dataset import Dataset
+from ancestral.classic.chains.smoothing import AddK, KneserNey, WittenBell
 from ancestral.data.fields import Shape
-from ancestral.data.transforms import States, Transform
+from ancestral.data.transforms import States
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import arguments, at_least, chosen, require, shares
 from ancestral.training.budget import Budget
 from ancestral.training.options import MUON_RATE, Options
-
-TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
-
-_HEADS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
-_LAYERS: dict[TextSize, int] = {"tiny": 2, "small": 4, "medium": 6, "large": 12}
-_HEAD_WIDTH: dict[TextSize, int] = {"tiny": 32, "small": 32, "medium": 64, "large": 64}
-_WIDTHS = {size: _HEADS[size] * _HEAD_WIDTH[size] for size in _HEADS}
-
-_PARTS: dict[str, dict[str, Any]] = {
-    "book": {
-        "positions": "learned",
-        "norm": "layer",
-        "feed_forward": "gelu",
-        "qk_norm": False,
-        "tied": False,
-    },
-    "modern": {
-        "positions": "rotary",
-        "norm": "rms",
-        "feed_forward": "swiglu",
-        "qk_norm": True,
-        "tied": True,
-    },
-}
-
-_RECURRENT_WIDTHS: dict[TextSize, int] = {"tiny": 64, "small": 256, "medium": 384, "large": 768}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +43,7 @@ class NGramConfig:
     k: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self, "order", self.order >= 1, "at least 1")
+        at_least(self, order=1)
         require(self, "k", self.k > 0, "above 0")
 
 
@@ -90,7 +72,7 @@ class KneserNeyConfig:
     order: int = 3
 
     def __post_init__(self) -> None:
-        require(self, "order", self.order >= 2, "at least 2")
+        at_least(self, order=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,23 +92,16 @@ class RecurrentConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width"):
-            value = getattr(self, name)
-            require(self, name, value is None or value >= 1, "at least 1")
-        require(self, "dropout", 0 <= self.dropout < 1, "in [0, 1)")
+        at_least(self, layers=1, width=1)
+        shares(self, "dropout")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config with its layers and its width."""
         return replace(
             self,
             layers=self.layers or (1 if self.size in {"tiny", "small"} else 2),
-            width=self.width or _RECURRENT_WIDTHS[self.size],
+            width=self.width or RECURRENT_WIDTHS[self.size],
         )
-
-    @property
-    def learning_rate(self) -> float:
-        """The peak rate: wide networks take smaller steps."""
-        return _rate_of_width(self.width or _RECURRENT_WIDTHS[self.size])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,29 +143,25 @@ class GPTConfig:
     attention_dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "heads", "groups"):
-            value = getattr(self, name)
-            require(self, name, value is None or value >= 1, "at least 1")
-        for name in ("dropout", "attention_dropout"):
-            value = getattr(self, name)
-            require(self, name, value is None or 0 <= value < 1, "in [0, 1)")
+        at_least(self, layers=1, width=1, heads=1, groups=1)
+        shares(self, "dropout", "attention_dropout")
 
     def resolved(self, shape: Shape) -> Self:  # noqa: ARG002 - every config's signature
         """Return the config with its layers, width, heads, parts and dropout."""
-        heads = self.heads or _HEADS[self.size]
-        width = self.width or heads * _HEAD_WIDTH[self.size]
+        heads = self.heads or HEADS[self.size]
+        width = self.width or heads * HEAD_WIDTH[self.size]
         require(self, "width", width % heads == 0, f"a multiple of heads = {heads}")
         groups = self.groups or heads
         require(self, "groups", heads % groups == 0, f"a divisor of heads = {heads}")
         small = self.size in {"tiny", "small"}
         kind = self.parts or ("modern" if small else "book")
-        parts = dict(_PARTS[kind])
+        parts = asdict(PARTS[kind])
         if (width // heads) % 2:  # Angles turn features in pairs.
             parts["positions"] = "learned"
         given = {name: value for name in parts if (value := getattr(self, name)) is not None}
         return replace(
             self,
-            layers=self.layers or _LAYERS[self.size],
+            layers=self.layers or LAYERS[self.size],
             width=width,
             heads=heads,
             groups=groups,
@@ -198,16 +169,6 @@ class GPTConfig:
             **(parts | given),
             dropout=(0.3 if small else 0.1) if self.dropout is None else self.dropout,
         )
-
-    @property
-    def learning_rate(self) -> float:
-        """The peak rate of ``muon``: wide networks take smaller steps."""
-        return MUON_RATE * _rate_of_width(self.width or _WIDTHS[self.size])
-
-
-def _rate_of_width(width: int) -> float:
-    """Return a peak learning rate for AdamW: 1e-3 at 384 features, falling with their root."""
-    return min(5e-3, 1e-3 * (384 / width) ** 0.5)
 
 
 _OPTIONS = Options(
@@ -226,45 +187,11 @@ _GPT_OPTIONS = replace(_OPTIONS, optimizer="muon", hidden_weight_decay=1.0, batc
 """Of a GPT: after the same steps Muon was far ahead of AdamW, see the notes on performance."""
 
 
-def _tokens(data: Dataset) -> Transform:
-    """Return the transform of text: token ids stay as they are."""
-    del data  # There is nothing to fit.
-    return States("tokens")
-
-
-def _bigram(config: BigramConfig, shape: Shape) -> nn.Module:
-    """Return a model of pairs, not fitted yet."""
-    return NGramLanguageModel(shape.vocabulary, order=2, smoothing=AddK(config.k))
-
-
 def _ngram(config: NGramConfig, shape: Shape) -> nn.Module:
     """Return a model of n-grams, not fitted yet."""
-    smoothing: Smoothing = KneserNey()
-    if config.smoothing == "add-k":
-        smoothing = AddK(config.k)
-    elif config.smoothing == "witten-bell":
-        smoothing = WittenBell()
+    known = {"add-k": AddK(config.k), "witten-bell": WittenBell(), "kneser-ney": KneserNey()}
+    smoothing = known[config.smoothing]
     return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=smoothing)
-
-
-def _kneser_ney(config: KneserNeyConfig, shape: Shape) -> nn.Module:
-    """Return a model of n-grams under Kneser-Ney, not fitted yet."""
-    return NGramLanguageModel(shape.vocabulary, order=config.order, smoothing=KneserNey())
-
-
-def _recurrent(cell: Cell) -> Callable[[RecurrentConfig, Shape], nn.Module]:
-    """Return what builds a recurrent network of a kind of cells."""
-
-    def build(config: RecurrentConfig, shape: Shape) -> nn.Module:
-        return RecurrentLM(
-            shape.vocabulary,
-            cell=cell,
-            width=config.width,
-            layers=config.layers,
-            dropout=config.dropout,
-        )
-
-    return build
 
 
 def _gpt(config: GPTConfig, shape: Shape) -> nn.Module:
@@ -278,84 +205,72 @@ def _gpt(config: GPTConfig, shape: Shape) -> nn.Module:
             heads=config.heads,
             key_value_heads=config.groups,
         ),
-        parts=GPTParts(
-            positions=config.positions,
-            norm=config.norm,
-            feed_forward=config.feed_forward,
-            tied=config.tied,
-            qk_norm=config.qk_norm,
-            score=config.score,
-        ),
+        parts=GPTParts(**{part.name: getattr(config, part.name) for part in fields(GPTParts)}),
         dropout=config.dropout,
         attention_dropout=config.attention_dropout,
     )
 
 
-def _blocks(model: GPT) -> nn.Module:
-    """Return what gets adapters: attention (queries, keys and values are one product) and MLPs."""
-    return model.blocks
+_recipe = partial(
+    Recipe,
+    paradigm="classic",
+    transform=lambda _data: States("tokens"),
+    kinds=("text",),
+    chosen_by=figures.BITS_PER_CHAR,
+)
+_trained = partial(
+    _recipe, paradigm="autoregressive", budget={"text": Budget(steps=2_000)}, every_epoch=True
+)
 
 
-def _cells(model: RecurrentLM) -> nn.Module:
-    """Return what gets adapters: the matrices of input and state."""
-    return model.layers
-
-
-def _counted(
-    name: str, summary: str, config: type[Any], build: Callable[[Any, Shape], nn.Module]
-) -> Recipe:
-    """Return the recipe of a language model of counts."""
-    return Recipe(
+def _recurrent(name: str, cell: Cell, summary: str) -> Recipe:
+    """Return the recipe of a recurrent network of a kind of cells."""
+    return _trained(
         name=name,
-        paradigm="classic",
         summary=summary,
-        config=config,
-        build=build,
-        transform=_tokens,
-        kinds=("text",),
-        chosen_by=figures.BITS_PER_CHAR,
+        config=RecurrentConfig,
+        build=lambda config, shape: RecurrentLM(
+            shape.vocabulary, cell=cell, **arguments(config, "size")
+        ),
+        options={"text": _OPTIONS},
+        rate=lambda config: rate_of_width(config.width),
+        adapted=lambda model: model.layers,
     )
-
-
-def _trained(recipe: Recipe, options: Options, adapted: Callable[[Any], nn.Module]) -> Recipe:
-    """Return the recipe of a language model that is trained by gradients."""
-    return replace(
-        recipe,
-        paradigm="autoregressive",
-        options={"text": options},
-        budget={"text": Budget(steps=2_000)},
-        every_epoch=True,
-        adapted=adapted,
-    )
-
-
-def _recurrent_recipe(name: str, cell: Cell, summary: str) -> Recipe:
-    recipe = _counted(name, summary, RecurrentConfig, _recurrent(cell))
-    return _trained(recipe, _OPTIONS, _cells)
 
 
 RECIPES = (
-    _counted("bigram", "counts of pairs of tokens", BigramConfig, _bigram),
-    _counted(
-        "ngram", "counts of the last tokens, with the smoothing of your choice", NGramConfig, _ngram
-    ),
-    _counted(
-        "kneser-ney",
-        "trigrams under interpolated modified Kneser-Ney smoothing",
-        KneserNeyConfig,
-        _kneser_ney,
-    ),
-    _recurrent_recipe("rnn", "elman", "Elman's recurrent network, the book's"),
-    _recurrent_recipe("lstm", "lstm", "recurrent network with gated memory"),
-    _recurrent_recipe("gru", "gru", "recurrent network with two gates"),
-    _trained(
-        _counted(
-            "gpt",
-            "Transformer that predicts the next token, the book's by default",
-            GPTConfig,
-            _gpt,
+    _recipe(
+        name="bigram",
+        summary="counts of pairs of tokens",
+        config=BigramConfig,
+        build=lambda config, shape: NGramLanguageModel(
+            shape.vocabulary, order=2, smoothing=AddK(config.k)
         ),
-        _GPT_OPTIONS,
-        _blocks,
+    ),
+    _recipe(
+        name="ngram",
+        summary="counts of the last tokens, with the smoothing of your choice",
+        config=NGramConfig,
+        build=_ngram,
+    ),
+    _recipe(
+        name="kneser-ney",
+        summary="trigrams under interpolated modified Kneser-Ney smoothing",
+        config=KneserNeyConfig,
+        build=lambda config, shape: NGramLanguageModel(
+            shape.vocabulary, order=config.order, smoothing=KneserNey()
+        ),
+    ),
+    _recurrent("rnn", "elman", "Elman's recurrent network, the book's"),
+    _recurrent("lstm", "lstm", "recurrent network with gated memory"),
+    _recurrent("gru", "gru", "recurrent network with two gates"),
+    _trained(
+        name="gpt",
+        summary="Transformer that predicts the next token, the book's by default",
+        config=GPTConfig,
+        build=_gpt,
+        options={"text": _GPT_OPTIONS},
+        rate=lambda config: MUON_RATE * rate_of_width(config.width),
+        adapted=lambda model: model.blocks,
     ),
 )

@@ -1,20 +1,19 @@
 """Hidden Markov models of rows that are sequences: the columns are the steps, in their order."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.classic import HMM, CategoricalEmissions, DiagonalGaussianEmissions
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Kind, Shape
-from ancestral.data.transforms import Affine, Compose, States, Steps, Transform, standardise
+from ancestral.data.fields import Shape
+from ancestral.data.model_units import series
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.recipes.recipe import Recipe, chosen
-from ancestral.recipes.settings import require
+from ancestral.recipes.recipe import Recipe
+from ancestral.settings import at_least, chosen
 
 _STATES = (1, 2, 3, 4, 6, 8, 12)
 _HELD_OUT = 5  # One sequence in so many judges the number of states.
@@ -39,31 +38,7 @@ class HMMConfig:
     iterations: int = 100
 
     def __post_init__(self) -> None:
-        require(self, "states", self.states is None or self.states >= 1, "at least 1")
-        require(self, "restarts", self.restarts >= 1, "at least 1")
-        require(self, "iterations", self.iterations >= 1, "at least 1")
-
-
-def _series(data: Dataset) -> Transform:
-    """Return the transform of series of numbers: one mean and deviation for all steps."""
-    each = standardise(data.train)
-    mean = each.mean.mean()
-    std = (data.train.x - mean).square().mean().sqrt()
-    std = torch.where(std > 0, std, 1.0)
-    return Compose([Affine(mean.expand_as(each.mean), std.expand_as(each.std)), Steps()])
-
-
-def _states(data: Dataset) -> Transform:
-    """Return the transform of sequences of states: they stay as they are."""
-    del data  # There is nothing to fit.
-    return States()
-
-
-def _transform(data: Dataset) -> Transform:
-    return _TRANSFORMS[data.kind](data)
-
-
-_TRANSFORMS: dict[Kind, Callable[[Dataset], Transform]] = {"vectors": _series, "tables": _states}
+        at_least(self, states=1, restarts=1, iterations=1)
 
 
 def _model(config: HMMConfig, states: int, *, symbols: int, length: int) -> HMM:
@@ -107,10 +82,6 @@ def _check_alphabet(config: HMMConfig, data: Dataset) -> None:
         )
 
 
-def _reads(config: HMMConfig) -> Mapping[str, Any]:
-    return {"discrete": config.emissions == "categorical"}
-
-
 RECIPES = (
     Recipe(
         name="hmm",
@@ -119,8 +90,8 @@ RECIPES = (
         config=HMMConfig,
         build=_hmm,
         kinds=("vectors", "tables"),
-        reads=_reads,
-        transform=_transform,
+        reads=lambda config: {"discrete": config.emissions == "categorical"},
+        transform=series,
         choose=_choose_states,
         listed={"states": 1},
         check=_check_alphabet,

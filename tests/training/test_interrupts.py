@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from ancestral.recipes import interrupts as module
-from ancestral.recipes.interrupts import Interrupts
+from ancestral.training import interrupts as module
+from ancestral.training.interrupts import Interrupts
 
 
 def test_the_first_asks_and_a_later_one_insists(monkeypatch: pytest.MonkeyPatch) -> None:

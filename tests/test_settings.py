@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 
 from ancestral.errors import ConfigError
-from ancestral.recipes.settings import build, convert, nearest, parse_pairs, plain, rule
+from ancestral.settings import build, convert, nearest, parse_pairs, plain, rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

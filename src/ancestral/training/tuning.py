@@ -7,8 +7,7 @@ from torch import nn
 
 from ancestral.errors import ConfigError
 from ancestral.nn.low_rank import add_adapters
-from ancestral.recipes.recipe import Recipe
-from ancestral.recipes.settings import require
+from ancestral.settings import require
 from ancestral.training.options import Options, by_adamw
 from ancestral.training.order import global_randomness, seed_of
 
@@ -65,19 +64,17 @@ class Tuning:
         usual = by_adamw(usual)
         return replace(usual, learning_rate=usual.learning_rate * share)
 
-    def adapt(self, model: nn.Module, recipe: Recipe, seed: int) -> None:
-        """Put adapters into a model, in their first state; nothing without ``lora``.
+    def adapt(self, model: nn.Module, within: nn.Module, seed: int) -> None:
+        """Put adapters into a part of a model, in their first state; nothing without ``lora``.
 
         Raises:
             ConfigError: If a layer is smaller than the rank.
         """
-        if self.lora is None or recipe.adapted is None:
+        if self.lora is None:
             return
         with global_randomness(torch.device("cpu")) as shared:
             shared.manual_seed(seed_of(seed, "adapters"))
             try:
-                add_adapters(
-                    model, rank=self.lora, alpha=self.strength, within=recipe.adapted(model)
-                )
+                add_adapters(model, rank=self.lora, alpha=self.strength, within=within)
             except ValueError as error:
                 raise ConfigError(f"lora: {error}") from None

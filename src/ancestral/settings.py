@@ -8,7 +8,7 @@ import difflib
 import math
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import field, fields
 from typing import Any, Literal, TypeAlias, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from ancestral.errors import ConfigError
@@ -276,3 +276,46 @@ def require(settings: object, name: str, condition: bool, rule_: str) -> None:
     """
     if not condition:
         raise ConfigError(f"{name} must be {rule_}, got {getattr(settings, name)}")
+
+
+def at_least(settings: object, **least: float) -> None:
+    """Check fields in a ``__post_init__``, each against its least value; None is not chosen yet.
+
+    Raises:
+        ConfigError: As :func:`require`.
+    """
+    for name, bound in least.items():
+        value = getattr(settings, name)
+        require(settings, name, value is None or value >= bound, f"at least {bound:g}")
+
+
+def shares(settings: object, *names: str) -> None:
+    """Check fields in a ``__post_init__`` that lie in [0, 1); None is not chosen yet.
+
+    Raises:
+        ConfigError: As :func:`require`.
+    """
+    for name in names:
+        value = getattr(settings, name)
+        require(settings, name, value is None or 0 <= value < 1, "in [0, 1)")
+
+
+def chosen(word: str = "chosen") -> Any:  # noqa: ANN401 - as dataclasses.field itself
+    """Return the default of a setting that the library chooses, written as ``word``."""
+    return field(default=None, metadata={"none": word})
+
+
+def arguments(settings: Any, *without: str) -> dict[str, Any]:  # noqa: ANN401 - a dataclass
+    """Return the settings by name, for a model whose arguments have the same names."""
+    names = (item.name for item in fields(settings) if item.name not in without)
+    return {name: getattr(settings, name) for name in names}
+
+
+def unset(settings: Any) -> list[str]:  # noqa: ANN401 - a dataclass
+    """Return the settings that nobody has chosen yet, though they must have a value."""
+    optional = {name for name, kind in get_type_hints(type(settings)).items() if may_be_none(kind)}
+    return [
+        item.name
+        for item in fields(settings)
+        if getattr(settings, item.name) is None and item.name not in optional
+    ]

@@ -1,6 +1,6 @@
-"""What a run answers, whatever its data are: for a file, for a JSON object and for people."""
+"""What is answered, whatever the data are: for a file, for a JSON object and for people."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor
 
 from ancestral.data.fields import Field, Image, Vector
+from ancestral.data.files import free_name
 from ancestral.data.writing import csv_lines, write_samples, write_table
-from ancestral.recipes.runs import free_name
 
 _WRITTEN = frozenset((Image,))
 """Fields whose examples cannot be shown on standard output."""
@@ -35,19 +35,13 @@ class Answer:
     place: Path | None = None
 
 
-def rows_answer(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], facts: Mapping[str, Any]
-) -> Answer:
+def table_answer(columns: Mapping[str, list[Any]], facts: Mapping[str, Any]) -> Answer:
     """Return a table, written by the ending of the path."""
-
-    def write(path: Path) -> Path:
-        values = zip(*rows, strict=True) if rows else ((),) * len(columns)
-        return write_table({n: list(v) for n, v in zip(columns, values, strict=True)}, path)
-
+    rows = list(zip(*columns.values(), strict=True))
     return Answer(
-        write=write,
-        to_json=lambda: {"columns": list(columns), "rows": rows},
-        show=lambda: csv_lines([columns, *rows]),
+        write=partial(write_table, columns),
+        to_json=lambda: {"columns": [*columns], "rows": rows},
+        show=lambda: csv_lines([[*columns], *rows]),
         facts=facts,
     )
 

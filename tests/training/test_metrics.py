@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ancestral.errors import DamagedFileError, RunError
-from ancestral.recipes.metrics import MetricsFile, read_metrics
+from ancestral.training.metrics import MetricsFile, read_metrics
 
 
 def write(path: Path, steps: range, keep: int = 0) -> None:

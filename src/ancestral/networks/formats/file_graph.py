@@ -1,15 +1,15 @@
-"""Graphs from files, for models of tables."""
+"""The graph of a network in a file, in terms of the columns of a table."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ancestral.errors import ConfigError
-from ancestral.networks.formats import read_network
+from ancestral.networks.formats.files import read_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileGraph:
-    """The graph of a network in a file, in terms of the columns of a table.
+    """A graph by positions.
 
     Args:
         edges: Positions, parent and child in turn: of columns, and after them of latent nodes.

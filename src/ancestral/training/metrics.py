@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ancestral.errors import DamagedFileError
-from ancestral.recipes.files import disk_errors, write_text
-from ancestral.recipes.record import FORMAT, check_format
+from ancestral.data.files import disk_errors, write_text
+from ancestral.errors import DamagedFileError, RunError
+
+FORMAT = 2
+"""The layout of a run folder and of its files; a larger number is refused."""
 
 
 class MetricsFile:
@@ -70,3 +72,19 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
                 yield {**row, "step": int(row["step"])}
         except (ValueError, KeyError, TypeError):
             raise DamagedFileError(f"{path} is damaged in line {number}") from None
+
+
+def check_format(found: object, path: Path) -> None:
+    """Refuse what a newer version has written.
+
+    Raises:
+        RunError: If the format is newer than this version reads.
+        DamagedFileError: If it is not a number.
+    """
+    if not isinstance(found, int) or isinstance(found, bool) or found < 1:
+        raise DamagedFileError(f"{path} is damaged: its format is {found!r}")
+    if found > FORMAT:
+        raise RunError(
+            f"{path} was written by a newer version (format {found}; this one reads {FORMAT}): "
+            "upgrade ancestral"
+        )
