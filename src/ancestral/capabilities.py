@@ -9,23 +9,14 @@ Every method here works in MODEL units: the data after the transform that a run 
 model in the user's units is :class:`ancestral.networks.units.InDataUnits`.
 """
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import UnionType
-from typing import (
-    TYPE_CHECKING,
-    NamedTuple,
-    Protocol,
-    Self,
-    TypeAlias,
-    get_origin,
-    get_type_hints,
-    runtime_checkable,
-)
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self, TypeAlias, runtime_checkable
 
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Distribution
+
+from ancestral.signatures import Checked
 
 if TYPE_CHECKING:
     from ancestral.networks.dag import DAG
@@ -34,46 +25,8 @@ Given: TypeAlias = Mapping[str, Tensor]
 """Values of nodes that are fixed, by name: each [B, *event], or a scalar event for all rows."""
 
 
-class _Checked(type(Protocol)):  # pyright: ignore[reportGeneralTypeIssues]
-    """Makes ``isinstance`` compare how methods are called and what they say they return."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        if not super().__instancecheck__(instance):
-            return False
-        wanted = [name for name in vars(cls) if not name.startswith("_")]
-        return all(_agrees(getattr(cls, name), getattr(instance, name)) for name in wanted)
-
-
-def _agrees(wanted: object, own: object) -> bool:
-    if isinstance(wanted, property):
-        return isinstance(own, _returned(wanted.fget))
-    if not callable(wanted) or not callable(own):
-        return False
-    _, *parameters = inspect.signature(wanted).parameters.values()
-    places = [each for each in parameters if each.kind is not each.KEYWORD_ONLY]
-    names = {each.name: None for each in parameters if each.kind is each.KEYWORD_ONLY}
-    try:
-        inspect.signature(own).bind(*places, **names)
-    except TypeError:
-        return False
-    says = _returned(own)
-    return says is object or issubclass(says, _returned(wanted))
-
-
-def _returned(method: object) -> type:
-    """Return the class that a method says it returns; object where it says nothing definite."""
-    try:
-        hint: object = get_type_hints(method, localns={"DAG": object}).get("return")
-    except (NameError, TypeError):  # A name that only type checkers import.
-        return object
-    hint = get_origin(hint) or hint
-    if not isinstance(hint, type) or hint is UnionType or getattr(hint, "_is_protocol", False):
-        return object
-    return hint
-
-
 @runtime_checkable
-class Samples(Protocol, metaclass=_Checked):
+class Samples(Protocol, metaclass=Checked):
     """Draws by the paradigm's own procedure."""
 
     def sample(
@@ -87,7 +40,7 @@ class Samples(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class SamplesMeans(Protocol, metaclass=_Checked):
+class SamplesMeans(Protocol, metaclass=Checked):
     """Can return the means of p(x | z) instead of draws; they are labelled as means."""
 
     def sample_means(
@@ -98,7 +51,7 @@ class SamplesMeans(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class HasDensity(Protocol, metaclass=_Checked):
+class HasDensity(Protocol, metaclass=Checked):
     """Has an EXACT log-density of the data."""
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
@@ -107,7 +60,7 @@ class HasDensity(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class HasBound(Protocol, metaclass=_Checked):
+class HasBound(Protocol, metaclass=Checked):
     """Has a lower bound on the log-density of the data."""
 
     def elbo(
@@ -123,7 +76,7 @@ class HasBound(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class Tightens(Protocol, metaclass=_Checked):
+class Tightens(Protocol, metaclass=Checked):
     """Has an estimate that tightens its bound with more draws: importance weighting."""
 
     def estimate_log_prob(
@@ -139,7 +92,7 @@ class Tightens(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class Encodes(Protocol, metaclass=_Checked):
+class Encodes(Protocol, metaclass=Checked):
     """Has a posterior over latents and its inverse direction."""
 
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
@@ -152,7 +105,7 @@ class Encodes(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class Classifies(Protocol, metaclass=_Checked):
+class Classifies(Protocol, metaclass=Checked):
     """Gives p(label | x): models it directly, or has it from a joint density by Bayes' rule."""
 
     def posterior(self, x: Tensor) -> Categorical:
@@ -161,7 +114,7 @@ class Classifies(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class NeedsGiven(Protocol, metaclass=_Checked):
+class NeedsGiven(Protocol, metaclass=Checked):
     """Models x given fields that have no law of their own in it, so that they are always given."""
 
     @property
@@ -171,7 +124,7 @@ class NeedsGiven(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class Fits(Protocol, metaclass=_Checked):
+class Fits(Protocol, metaclass=Checked):
     """A closed-form or EM estimator; a second ``fit`` starts over."""
 
     def fit(
@@ -237,7 +190,7 @@ class Player:
 
 
 @runtime_checkable
-class Trains(Protocol, metaclass=_Checked):
+class Trains(Protocol, metaclass=Checked):
     """Trained by gradients: the model tells its players, the loop is written once."""
 
     def players(self) -> Sequence[Player]:
@@ -289,7 +242,7 @@ class SpecialTokens(NamedTuple):
         return (targets != self.pad) & (targets != self.bos)
 
 
-class TokenState(Protocol, metaclass=_Checked):
+class TokenState(Protocol, metaclass=Checked):
     """What a language model keeps of the tokens that it has read: one row a sequence.
 
     A Transformer keeps keys and values, an RNN its hidden state, an n-gram model the last tokens.
@@ -321,7 +274,7 @@ class TokenState(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class LanguageModel(Protocol, metaclass=_Checked):
+class LanguageModel(Protocol, metaclass=Checked):
     """Predicts the next token: the full chain of a sequence, its factors tied.
 
     Token ids are int64 in [0, V); the last four are special, see :class:`SpecialTokens`. Features
@@ -375,7 +328,7 @@ class LanguageModel(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class Attends(Protocol, metaclass=_Checked):
+class Attends(Protocol, metaclass=Checked):
     """Can show what its tokens look at."""
 
     def attention_maps(self, tokens: Tensor) -> Sequence[Tensor]:
@@ -384,7 +337,7 @@ class Attends(Protocol, metaclass=_Checked):
 
 
 @runtime_checkable
-class HasGraph(Protocol, metaclass=_Checked):
+class HasGraph(Protocol, metaclass=Checked):
     """Knows the Bayesian network it is."""
 
     @property

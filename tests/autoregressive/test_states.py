@@ -187,9 +187,7 @@ def test_put_replaces_rows_and_leaves_the_others(name: str) -> None:
     near(found, torch.stack([features[0, 2:4], features[1, 6:8], features[3, 3:5]]))
     long = model.start(1, length=T)
     model.advance(tokens[:1, :12], long)
-    with pytest.raises(
-        ValueError, match="a row would hold 12 tokens, and the state has room for 9"
-    ):
+    with pytest.raises(ValueError, match="a row would hold 12 tokens, and the state has room for"):
         other.put(torch.tensor([0]), long)
 
 

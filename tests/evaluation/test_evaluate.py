@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from ancestral.capabilities import Given, NeedsGiven
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Column, Image, Vector
-from ancestral.data.transforms import Affine, dequantise, unit_interval
+from ancestral.data.model_units import dequantise, unit_interval
+from ancestral.data.transforms import Affine
 from ancestral.evaluation import Evaluation, Figure, Setting, bench_of, chosen, evaluate
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.networks.dag import DAG

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
     from ancestral.data.fields import Category, Column, Image, Kind, Shape, Tokens, Vector
     from ancestral.data.intrinsic import intrinsic_dimension
+    from ancestral.data.model_units import dequantise, standardise, symmetric, unit_interval
     from ancestral.data.sources import fresh, load, read
     from ancestral.data.text import Corpus, Documents, Tokenizer, load_corpus, tokenise_documents
     from ancestral.data.transforms import (
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
         Levels,
         Transform,
         build,
-        dequantise,
-        standardise,
-        symmetric,
-        unit_interval,
     )
     from ancestral.data.writing import image_grid, write_samples
 
@@ -91,6 +88,10 @@ _HOME = {
     "Tokens": "fields",
     "Vector": "fields",
     "intrinsic_dimension": "intrinsic",
+    "dequantise": "model_units",
+    "standardise": "model_units",
+    "symmetric": "model_units",
+    "unit_interval": "model_units",
     "fresh": "sources",
     "load": "sources",
     "read": "sources",

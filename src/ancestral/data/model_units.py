@@ -1,22 +1,73 @@
 """From the user's units to a model's, fitted on the training split, by the kind of data."""
 
+import math
 from collections.abc import Callable
 
 import torch
 
-from ancestral.data.dataset import Dataset
+from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Kind
 from ancestral.data.transforms import (
     Affine,
     Compose,
+    Dequantise,
     Flatten,
+    Levels,
     States,
     Steps,
     Transform,
-    dequantise,
-    standardise,
-    unit_interval,
 )
+from ancestral.errors import DataError
+
+
+def standardise(train: Examples) -> Affine:
+    """Fit mean and standard deviation of each column; a constant column is only centred.
+
+    Args:
+        train: The training split, x [N, D].
+
+    Raises:
+        DataError: If the numbers are too large to square in float64.
+    """
+    x = train.x.double()
+    mean, std = x.mean(dim=0), x.std(dim=0, correction=0)
+    if not bool(torch.isfinite(std).all()):
+        column = int((~torch.isfinite(std)).nonzero()[0, 0]) + 1
+        raise DataError(f"column {column} holds numbers too large to standardise; rescale it")
+    # A constant column's deviation is rounding, at most 1e-16 of its size.
+    constant = std <= 1e-13 * torch.maximum(x.amax(dim=0), -x.amin(dim=0))
+    return Affine(mean, torch.where(constant, 1.0, std))
+
+
+def dequantise(train: Examples, levels: int, *, standard: bool) -> Dequantise:
+    """Make images continuous; with ``standard``, of mean 0 and deviation 1 over all pixels.
+
+    Args:
+        train: The training split, x uint8 [N, C, H, W].
+        levels: Number of grey levels, from 2 to 256.
+        standard: Standardise by one mean and one deviation, fitted on ``train``.
+    """
+    if not standard:
+        return Dequantise(levels)
+    parts = train.x.split(4096)  # Counting makes eight bytes of each.
+    each = [torch.bincount(part.flatten(), minlength=levels) for part in parts]
+    counts = torch.stack(each).sum(dim=0).double()
+    weights = counts / counts.sum()
+    centres = (torch.arange(len(weights), dtype=torch.float64) + 0.5) / levels
+    mean = (weights * centres).sum()
+    # Uniform noise inside a bin of width 1 / levels adds a twelfth of its square.
+    variance = (weights * (centres - mean).square()).sum() + 1 / (12 * levels**2)
+    return Dequantise(levels, mean=mean.item(), std=math.sqrt(variance.item()))
+
+
+def unit_interval(levels: int) -> Levels:
+    """Return the map of grey levels onto [0, 1]."""
+    return Levels(levels)
+
+
+def symmetric(levels: int) -> Levels:
+    """Return the map of grey levels onto [-1, 1]."""
+    return Levels(levels, low=-1.0, high=1.0)
 
 
 def flat(data: Dataset) -> Transform:

@@ -6,7 +6,6 @@ bound on the log-probability of the discrete x. Parameters are buffers, so that 
 carries them, and ``spec`` with ``build`` makes the empty transform to load them into.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias
@@ -14,8 +13,7 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Generator, Tensor, nn
 
-from ancestral.data.dataset import Examples
-from ancestral.errors import ConfigError, DataError, DivergenceError
+from ancestral.errors import ConfigError, DivergenceError
 
 Spec: TypeAlias = dict[str, Any]
 """What ``build`` needs; JSON values only."""
@@ -331,56 +329,6 @@ class Compose(Transform):
         return [part for part in self.parts if isinstance(part, Transform)]
 
 
-def standardise(train: Examples) -> Affine:
-    """Fit mean and standard deviation of each column; a constant column is only centred.
-
-    Args:
-        train: The training split, x [N, D].
-
-    Raises:
-        DataError: If the numbers are too large to square in float64.
-    """
-    x = train.x.double()
-    mean, std = x.mean(dim=0), x.std(dim=0, correction=0)
-    if not bool(torch.isfinite(std).all()):
-        column = int((~torch.isfinite(std)).nonzero()[0, 0]) + 1
-        raise DataError(f"column {column} holds numbers too large to standardise; rescale it")
-    # A constant column's deviation is rounding, at most 1e-16 of its size.
-    constant = std <= 1e-13 * torch.maximum(x.amax(dim=0), -x.amin(dim=0))
-    return Affine(mean, torch.where(constant, 1.0, std))
-
-
-def dequantise(train: Examples, levels: int, *, standard: bool) -> Dequantise:
-    """Make images continuous; with ``standard``, of mean 0 and deviation 1 over all pixels.
-
-    Args:
-        train: The training split, x uint8 [N, C, H, W].
-        levels: Number of grey levels, from 2 to 256.
-        standard: Standardise by one mean and one deviation, fitted on ``train``.
-    """
-    if not standard:
-        return Dequantise(levels)
-    parts = train.x.split(4096)  # Counting makes eight bytes of each.
-    each = [torch.bincount(part.flatten(), minlength=levels) for part in parts]
-    counts = torch.stack(each).sum(dim=0).double()
-    weights = counts / counts.sum()
-    centres = (torch.arange(len(weights), dtype=torch.float64) + 0.5) / levels
-    mean = (weights * centres).sum()
-    # Uniform noise inside a bin of width 1 / levels adds a twelfth of its square.
-    variance = (weights * (centres - mean).square()).sum() + 1 / (12 * levels**2)
-    return Dequantise(levels, mean=mean.item(), std=math.sqrt(variance.item()))
-
-
-def unit_interval(levels: int) -> Levels:
-    """Return the map of grey levels onto [0, 1]."""
-    return Levels(levels)
-
-
-def symmetric(levels: int) -> Levels:
-    """Return the map of grey levels onto [-1, 1]."""
-    return Levels(levels, low=-1.0, high=1.0)
-
-
 def build(spec: Mapping[str, Any]) -> Transform:
     """Make the transform that a spec describes; ``load_state_dict`` then fills its buffers.
 
@@ -388,7 +336,7 @@ def build(spec: Mapping[str, Any]) -> Transform:
         ConfigError: If the kind is unknown.
 
     Example:
-        >>> build(symmetric(256).spec())(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).min()
+        >>> build(Levels(256, low=-1.0).spec())(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).min()
         tensor(-1.)
     """
     match spec:

@@ -10,7 +10,7 @@ from torch.nn.functional import avg_pool2d, one_hot
 
 from ancestral.data.dataset import Examples
 from ancestral.data.fields import Column
-from ancestral.data.transforms import standardise
+from ancestral.data.model_units import standardise
 
 COARSE = 1024
 """Images with more values are averaged down for the Frechet distance, which costs D^3."""
