@@ -57,7 +57,7 @@ def test_transformers_continues_a_prompt_as_the_run_does(
     words = tokenizer("Verso 3: sol <EOS> luna", return_tensors="pt")
     mine = Run.open(run)
     torch.testing.assert_close(
-        model(**words).logits, mine.model().model(words["input_ids"]), atol=1e-4, rtol=0
+        model(**words).logits, mine.model().network(words["input_ids"]), atol=1e-4, rtol=0
     )
     greedy = ["--temperature", 0, "--repetition-penalty", 1, "--max-tokens", 8]
     shown = cli("sample", run, "--prompt", "Verso 3:", *greedy, "--json").json["samples"][0]
@@ -75,7 +75,7 @@ def test_a_run_becomes_one_file(cli: Callable, runs: Path, name: str, kind: str)
         assert (told["class"], told["dtype"]) == (kind, dtype)
         reader = gguf.GGUFReader(out)
         weights = {tensor.name: tensor.data for tensor in reader.tensors}
-        mine = Run.open(runs / name).model().model.get_parameter("tokens.weight").detach()
+        mine = Run.open(runs / name).model().network.get_parameter("tokens.weight").detach()
         found = torch.tensor(weights["token_embd.weight"])
         torch.testing.assert_close(found, mine.half() if dtype == "f16" else mine)
         sizes[dtype] = out.stat().st_size

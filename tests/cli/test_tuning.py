@@ -73,7 +73,8 @@ def test_tuned_on_new_text_it_knows_it_better(
     assert tuned.value + 3 * (old.se + tuned.se) < old.value
     # A run like any other: its weights have the names and shapes of the base's.
     names = [
-        {k: v.shape for k, v in Run.open(r).model().model.state_dict().items()} for r in (base, out)
+        {k: v.shape for k, v in Run.open(r).model().network.state_dict().items()}
+        for r in (base, out)
     ]
     assert names[0] == names[1]
     tuning = Run.open(out).record.tuning
@@ -100,7 +101,7 @@ def test_only_the_adapters_learn(cli: Callable, made: Path, tmp_path: Path) -> N
     assert Run.open(out).record.result.parameters == whole
     assert moments == 2 * count < 0.5 * 2 * whole
     # The kept weights are the base's and the adapters that PEFT would add to them.
-    old, new = (Run.open(run).model().model.state_dict() for run in (base, out))
+    old, new = (Run.open(run).model().network.state_dict() for run in (base, out))
     config = json.loads((out / "adapter" / "adapter_config.json").read_text())
     added = load_tensors(out / "adapter" / "adapter_model.safetensors")[0]
     assert config["base_model_name_or_path"] == str(base)

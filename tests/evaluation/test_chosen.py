@@ -35,7 +35,7 @@ def test_a_gan_is_judged_by_distance_beside_its_floor() -> None:
 def test_samples_that_are_not_finite_are_no_figure() -> None:
     judge = judged(chosen.SLICED_WASSERSTEIN, "gan", "digits", size="tiny")
     with torch.no_grad():
-        for parameter in judge.units.model.parameters():
+        for parameter in judge.model.network.parameters():
             parameter.fill_(math.nan)
     assert math.isnan(judge()["sliced_wasserstein"])
     assert judge.figure is None
@@ -53,7 +53,7 @@ def test_a_likelihood_that_is_none_is_judged_by_its_loss() -> None:
 def test_a_bound_given_the_label_says_so(conditional: bool, unit: str) -> None:
     judge = judged(chosen.ELBO, "image-vae", "digits", size="tiny", conditional=conditional)
     judge()
-    assert ("label" in judge.units.nodes) == conditional
+    assert ("label" in judge.model.nodes) == conditional
     assert judge.figure is not None
     assert judge.figure.unit == unit
 
@@ -61,7 +61,7 @@ def test_a_bound_given_the_label_says_so(conditional: bool, unit: str) -> None:
 def test_a_density_is_judged_without_the_label() -> None:
     judge = judged(chosen.LOG_PROB, "naive-bayes", "digits")
     judge()
-    assert "label" in judge.units.nodes
+    assert "label" in judge.model.nodes
     assert judge.figure is not None
     assert judge.figure.unit == "nats"
 

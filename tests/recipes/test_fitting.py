@@ -85,7 +85,7 @@ def test_divergence_leaves_the_last_checkpoint(tmp_path: Path, moons: object) ->
     for _ in range(12):
         next(reports)
     with torch.no_grad():
-        next(fitting.units.model.parameters()).fill_(float("nan"))
+        next(fitting.model.network.parameters()).fill_(float("nan"))
     with pytest.raises(DivergenceError, match="loss of vae is nan"):
         next(reports)
     result = Run.open(run).record.result
@@ -119,7 +119,7 @@ def test_fit_is_one_call(tmp_path: Path) -> None:
 def test_components_are_chosen_and_recorded(tmp_path: Path) -> None:
     run = fit("gmm", "digits", out=tmp_path / "run")
     assert 1 < run.record.config.components < 64
-    assert Run.open(run.folder).model().model.state_dict().keys()
+    assert Run.open(run.folder).model().network.state_dict().keys()
     assert run.record.result.best.kind == "bound"
 
 

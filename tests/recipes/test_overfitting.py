@@ -27,7 +27,7 @@ def test_a_gpt_memorises_in_the_books_32_epochs(real_data: Path, tmp_path: Path)
     validation = [r.validation["loss"] for r in reports if r.validation is not None]
     training = [r.metrics["model/loss"] for r in reports]
     # The last weights, not the kept ones, which are those of before it began.
-    found = evaluate(fitting.units, chosen.data, setting=Setting(samples=40, seed=0))
+    found = evaluate(fitting.model, chosen.data, setting=Setting(samples=40, seed=0))
     copied = found.figures["memorised_fraction"]
     # Seen: 6.26 to 0.003 nats in training; 4.70 at best, then 8.64 in validation; 12.6% of what is
     # generated is copied, a standard error of 1.8%, and nothing of as much human text.

@@ -155,14 +155,14 @@ class CodeModel(nn.Module):
     def fit(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
     ) -> "CodeModel":
-        self.mean.copy_(self.autoencoder.model.encode(x).mean.mean(dim=0))
+        self.mean.copy_(self.autoencoder.network.encode(x).mean.mean(dim=0))
         return self
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
         z = self.mean + torch.randn(n, len(self.mean), generator=generator)
-        return self.autoencoder.model.decode(z)
+        return self.autoencoder.network.decode(z)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,9 +192,9 @@ def test_a_run_stands_on_another_which_stays_as_it_is(tmp_path: Path) -> None:
     settings = {"autoencoder": str(base.folder)}
     run = ancestral.fit(recipe, "moons", settings=settings, out=tmp_path / "codes")
     assert ancestral.sample_run(run, 4).shape == (4, 2)
-    model = run.model().model
+    model = run.model().network
     assert list(model.state_dict()) == ["mean"], "the part is not copied"
-    assert not any(p.requires_grad for p in model.autoencoder.model.parameters())
+    assert not any(p.requires_grad for p in model.autoencoder.network.parameters())
     assert f"autoencoder={base.folder}" in (run.folder / "report.html").read_text()
     weights = base.folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-4] + b"\0\0\0\0")

@@ -55,7 +55,7 @@ def test_the_strength_is_the_rank_unless_it_is_set() -> None:
 def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) -> None:
     settings = {"start": base.folder, "lora": 2, "dropout": 0.3}
     made = plan("gpt", verses_txt, settings=settings)
-    kept = base.model().model
+    kept = base.model().network
     model = made.build()
     x = made.data.validation.x[:3, :-1]
     with torch.no_grad():

@@ -147,10 +147,10 @@ def _say_what(fitting: "Fitting") -> None:
     console.say(f"{data.name}: {data.field.words}, {sizes} for training, validation, test")
     for note in data.notes:
         console.say(f"  {note}")
-    if chosen.tuning is not None and fitting.units is not None:
+    if chosen.tuning is not None and fitting.model is not None:
         from ancestral.nn.low_rank import trainable
 
-        count = sum(value.numel() for value in trainable(fitting.units.model).values())
+        count = sum(value.numel() for value in trainable(fitting.model.network).values())
         console.say(f"  begun at {chosen.tuning.words}: {count:,} numbers")
     where = f"fitting {chosen.recipe.name} into {fitting.run.folder}"
     if fitting.position.step:

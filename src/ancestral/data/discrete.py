@@ -142,9 +142,9 @@ def _doubtful(columns: Sequence[str], states: Sequence[Sequence[str]]) -> tuple[
             if name.lower() in _DOUBTFUL:
                 found.setdefault(name, []).append(column)
     return tuple(
-        f"{name!r} counts as a state, of {', '.join(of[:4])}{', ...' if len(of) > 4 else ''}: "
+        f"{name!r} counts as a state, of {', '.join(owners[:4])}{', ...' if len(owners) > 4 else ''}: "
         "leave the cells empty if they say nothing"
-        for name, of in found.items()
+        for name, owners in found.items()
     )
 
 

@@ -41,11 +41,11 @@ class Bench(ABC):
         self.data, self.setting = data, setting
 
     @abstractmethod
-    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+    def measure(self, model: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
         """Take every figure that a model can give; it is in evaluation mode."""
 
     @abstractmethod
-    def show(self, units: InDataUnits) -> Evaluation:
+    def show(self, model: InDataUnits) -> Evaluation:
         """Return samples to look at, where there are any, without measuring anything."""
 
     @abstractmethod
@@ -61,14 +61,14 @@ class Bench(ABC):
         """Return how many examples judge, in words."""
         return f"{len(self.data.test):,} examples"
 
-    def pictures(self, units: InDataUnits) -> tuple[tuple[str, str], ...]:
+    def pictures(self, model: InDataUnits) -> tuple[tuple[str, str], ...]:
         """Return captions and SVG texts of what only such models show."""
-        del units
+        del model
         return ()
 
-    def density(self, units: InDataUnits) -> "Density | None":
+    def density(self, model: InDataUnits) -> "Density | None":
         """Return log p(x) on the grid of a picture, where there is one."""
-        del units
+        del model
 
     def view(self, section: "Section", colors: Mapping[str, str]) -> dict[str, Any]:
         """Return the parts of a report that show examples, as its template names them."""

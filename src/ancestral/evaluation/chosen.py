@@ -40,7 +40,7 @@ class Judge:
 
     Args:
         choice: Which figure.
-        units: The model that is being trained, and its transform.
+        model: The model that is being trained, and its transform.
         data: The validation split judges.
         seed: Of the noise.
         device: Where the model is.
@@ -51,9 +51,9 @@ class Judge:
     """
 
     def __init__(
-        self, choice: "Criterion", units: InDataUnits, data: Dataset, *, seed: int, device: str
+        self, choice: "Criterion", model: InDataUnits, data: Dataset, *, seed: int, device: str
     ) -> None:
-        self.choice, self.units, self.data = choice, units, data
+        self.choice, self.model, self.data = choice, model, data
         self.seed, self.device = seed, device
         self.figure: Figure | None = None
         self.tolerance = 0.0
@@ -117,54 +117,54 @@ class Criterion:
     def __str__(self) -> str:
         return self.name
 
-    def judge(self, units: InDataUnits, data: Dataset, *, seed: int, device: str = "cpu") -> Judge:
+    def judge(self, model: InDataUnits, data: Dataset, *, seed: int, device: str = "cpu") -> Judge:
         """Return what measures the figure of a model while it is trained.
 
         Raises:
             ValueError: If there is no such figure of these data.
         """
-        if self.otherwise is not None and not units.can(self.capability):
-            return self.otherwise.judge(units, data, seed=seed, device=device)
-        return Judge(self, units, data, seed=seed, device=device)
+        if self.otherwise is not None and not model.can(self.capability):
+            return self.otherwise.judge(model, data, seed=seed, device=device)
+        return Judge(self, model, data, seed=seed, device=device)
 
 
 def _elbo(judge: Judge) -> Measure:
-    units = judge.units
+    model = judge.model
     return judge.mean(
-        lambda part, noise: units.elbo(part.x, given=units.taken(part.given), generator=noise),
+        lambda part, noise: model.elbo(part.x, given=model.taken(part.given), generator=noise),
         "bound",
-        f"nats{given_words(units.taken(judge.data.validation.given) or ())}",
+        f"nats{given_words(model.taken(judge.data.validation.given) or ())}",
     )
 
 
 def _log_prob(judge: Judge) -> Measure:
-    units = judge.units
+    model = judge.model
     return judge.mean(
-        lambda part, noise: units.log_prob(
-            part.x, given=units.required(part.given), generator=noise
+        lambda part, noise: model.log_prob(
+            part.x, given=model.required(part.given), generator=noise
         ),
-        "exact" if units.exact else "bound",
-        f"nats{given_words(units.needs)}",
+        "exact" if model.exact else "bound",
+        f"nats{given_words(model.needs)}",
     )
 
 
 def _label_log_prob(judge: Judge) -> Measure:
     return judge.mean(
-        lambda part, noise: judge.units.posterior(part.x, generator=noise).log_prob(part[LABEL]),
+        lambda part, noise: judge.model.posterior(part.x, generator=noise).log_prob(part[LABEL]),
         "exact",
     )
 
 
 def _loss(judge: Judge) -> Measure:
-    units = judge.units
-    if not isinstance(units.model, Trains):
-        raise ValueError(f"{type(units.model).__name__} has no loss: it is not trained")
-    (player,) = units.model.players()
+    model = judge.model
+    if not isinstance(model.network, Trains):
+        raise ValueError(f"{type(model.network).__name__} has no loss: it is not trained")
+    (player,) = model.network.players()
 
     def measure() -> dict[str, Figure]:
         noise, total, weight = judge.noise(), 0.0, 0.0
         for part in judge.parts():
-            batch = Batch(units.transform(part.x, noise), units.taken(part.given) or {})
+            batch = Batch(model.transform(part.x, noise), model.taken(part.given) or {})
             loss = player.loss(batch, noise)
             total, weight = total + loss.total.item(), weight + loss.weight
         return {"loss": Figure(_finite(total / weight), None, "nats", "loss")}
@@ -181,15 +181,15 @@ def _sliced_wasserstein(judge: Judge) -> Measure:
     Source: the one-standard-error rule, Breiman et al. 1984, Classification and Regression Trees,
     sec. 3.4.3.
     """
-    units, data, space = judge.units, judge.data, bench_of(judge.data).space
+    model, data, space = judge.model, judge.data, bench_of(judge.data).space
     held_out = data.validation[:_SAMPLES]
     real = Projected(space(held_out.x), projections=_PROJECTIONS)
     floor = real.distance(space(data.train.x[: len(held_out)]))
     judge.tolerance = floor.se
 
     def measure() -> dict[str, Figure]:
-        given = placed(units.required(held_out.given), judge.device)
-        drawn = units.sample(len(held_out), given=given, generator=judge.noise()).cpu()
+        given = placed(model.required(held_out.given), judge.device)
+        drawn = model.sample(len(held_out), given=given, generator=judge.noise()).cpu()
         if not bool(drawn.isfinite().all()):
             raise DivergenceError("samples are not finite")
         found = real.distance(space(drawn))
@@ -215,7 +215,7 @@ def _bits_per_char(judge: Judge) -> Measure:
 
     def measure() -> dict[str, Figure]:
         parts = windows.split(max(1, _TOKENS_AT_ONCE // windows.shape[1]))
-        scores = [judge.units.log_prob(x.to(judge.device)).double().cpu() for x in parts]
+        scores = [judge.model.log_prob(x.to(judge.device)).double().cpu() for x in parts]
         found = ratio_of(-torch.cat(scores), counts)
         value = _finite(found.value)
         se = found.se / unit if len(counts) > 1 else None  # Of one window there is no error.

@@ -21,7 +21,7 @@ BATCH = {False: 10_000, True: 500}
 
 def device_of(model: InDataUnits) -> torch.device:
     """Return the device of the model's parameters or buffers; the CPU if it has none."""
-    tensors = (*model.model.parameters(), *model.model.buffers())
+    tensors = (*model.network.parameters(), *model.network.buffers())
     return tensors[0].device if tensors else torch.device("cpu")
 
 

@@ -48,12 +48,12 @@ def evaluate(
     bench = bench or bench_of(data, setting)
     if bench.data is not data:
         raise ValueError(f"bench must be of {data.name}, got one of {bench.data.name}")
-    attempts, training = Attempts(), model.model.training
-    model.model.eval()
+    attempts, training = Attempts(), model.network.training
+    model.network.eval()
     try:
         with torch.no_grad():
             found = bench.measure(model, attempts, progress or (lambda *_: None))
     finally:
-        model.model.train(training)
+        model.network.train(training)
     seconds = time.perf_counter() - began
     return replace(found, notes=tuple(attempts.notes), seconds=seconds)

@@ -38,14 +38,14 @@ class Images(Points):
         return Space.of_images(self.data.event_shape, self.data.levels)
 
     def first(
-        self, units: InDataUnits, drawn: Tensor, given: Given | None
+        self, model: InDataUnits, drawn: Tensor, given: Given | None
     ) -> tuple[Tensor, Given | None]:
         """Return the first of those drawn, or of a model with labels as many of each in turn."""
-        if not self.data.labels or LABEL not in units.nodes or units.needs:
-            return super().first(units, drawn, given)
+        if not self.data.labels or LABEL not in model.nodes or model.needs:
+            return super().first(model, drawn, given)
         labels = torch.arange(self.most) % len(self.data.labels)
-        asked, noise = {LABEL: labels.to(device_of(units))}, generator_of(units, self.setting.seed)
-        return units.sample(self.most, given=asked, generator=noise).cpu(), {LABEL: labels}
+        asked, noise = {LABEL: labels.to(device_of(model))}, generator_of(model, self.setting.seed)
+        return model.sample(self.most, given=asked, generator=noise).cpu(), {LABEL: labels}
 
     def facts(self) -> list[tuple[str, str]]:
         """Return shape and levels."""

@@ -130,21 +130,21 @@ def nearest_rows(
 
 
 @torch.no_grad()
-def density_of(units: InDataUnits, data: Dataset, *, seed: int) -> Density | None:
+def density_of(model: InDataUnits, data: Dataset, *, seed: int) -> Density | None:
     """Evaluate log p(x) of two numbers on the grid of a picture, in pieces that keep memory small.
 
     Returns:
         It, a bound on it, or an estimate of it; None of a model that has none, or of other data.
     """
-    if len(_numbers(data)) != 2 or data.features != 2 or units.needs:
+    if len(_numbers(data)) != 2 or data.features != 2 or model.needs:
         return None
-    if not (units.can(HasDensity) or units.can(HasBound)):
+    if not (model.can(HasDensity) or model.can(HasBound)):
         return None
-    score, kind = units.log_prob, "exact" if units.exact else "bound"
-    if not units.can(HasDensity):
-        score, kind = partial(units.estimate_log_prob, draws=DRAWS), "estimate"
+    score, kind = model.log_prob, "exact" if model.exact else "bound"
+    if not model.can(HasDensity):
+        score, kind = partial(model.estimate_log_prob, draws=DRAWS), "estimate"
     grid = charts.Box.around(data.train.x).grid(SIDE if kind == "exact" else SIDE_OF_DRAWS)
-    noise, device = generator_of(units, seed), device_of(units)
+    noise, device = generator_of(model, seed), device_of(model)
     values = torch.cat([score(x.to(device), generator=noise) for x in grid.split(1024)])
     values = values.double().cpu()
     return Density(torch.where(values.isnan(), -math.inf, values), kind)

@@ -65,22 +65,22 @@ class Points(Bench):
         return stages(self)
 
     @torch.no_grad()
-    def show(self, units: InDataUnits) -> Evaluation:
+    def show(self, model: InDataUnits) -> Evaluation:
         """Return samples to look at, made from the first test examples' fields if need be."""
         attempts, order = Attempts(), torch.arange(len(self.data.test))
 
         def found() -> Evaluation:
-            given = self._given(units, self.most, order)
-            return self._look(units, self._draw(units, self.most, given), given)
+            given = self._given(model, self.most, order)
+            return self._look(model, self._draw(model, self.most, given), given)
 
-        shown = attempts("no samples", found) if units.can(Samples) else None
+        shown = attempts("no samples", found) if model.can(Samples) else None
         return replace(shown or Evaluation(), notes=tuple(attempts.notes))
 
     def first(
-        self, units: InDataUnits, drawn: Tensor, given: Given | None
+        self, model: InDataUnits, drawn: Tensor, given: Given | None
     ) -> tuple[Tensor, Given | None]:
         """Return the samples to look at and what is given of them."""
-        del units
+        del model
         return drawn[: self.most], given and {k: v[: self.most] for k, v in given.items()}
 
     def gaps(self, x: Tensor) -> int:
@@ -88,27 +88,27 @@ class Points(Bench):
         del x
         return 0
 
-    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+    def measure(self, model: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
         """Take every figure that the model can give."""
         data, sizes, setting = self.data, self.sizes, self.setting
         tell("held-out likelihood", 0.0)
-        figures = likelihoods(units, data, sizes, setting, attempts)
+        figures = likelihoods(model, data, sizes, setting, attempts)
         best = figures["log_prob"] or figures["elbo"]
         figures["bits_per_dim"] = bits_per_dim(best, data) if best and self.coding else None
-        texts = definitions(units, sizes, setting.draws)
+        texts = definitions(model, sizes, setting.draws)
         texts |= {"bits_per_dim": self.coding} if self.coding else {}
-        labelled = evaluate_labels(units, data, attempts, seed=setting.seed)
+        labelled = evaluate_labels(model, data, attempts, seed=setting.seed)
         figures |= labelled.figures
         shown = means = None
-        if units.can(Samples):
+        if model.can(Samples):
             tell("sampling", 0.3)
-            given = self._given(units, sizes.samples, self.orders[2])
-            drawing = partial(self._draw, units, sizes.samples, given)
+            given = self._given(model, sizes.samples, self.orders[2])
+            drawing = partial(self._draw, model, sizes.samples, given)
             drawn = attempts("samples", drawing)
-            if setting.means and units.can(SamplesMeans):
+            if setting.means and model.can(SamplesMeans):
                 means = attempts("means", partial(drawing, means=True))
             if drawn is not None:
-                look = partial(self._look, units, drawn, given)
+                look = partial(self._look, model, drawn, given)
                 shown = attempts("samples to show", look)
             figures |= self._qualities(drawn, means, attempts, tell)
             texts |= {name: text for stage in self.stages for name, text in stage.texts.items()}
@@ -121,19 +121,19 @@ class Points(Bench):
             confusion=labelled.confusion,
         )
 
-    def _given(self, units: InDataUnits, n: int, order: Tensor) -> Given | None:
+    def _given(self, model: InDataUnits, n: int, order: Tensor) -> Given | None:
         """Return what n samples are made from: the fields of test examples, again and again."""
-        given, rows = units.required(self.data.test.given), order[torch.arange(n) % len(order)]
+        given, rows = model.required(self.data.test.given), order[torch.arange(n) % len(order)]
         return given and {name: value[rows] for name, value in given.items()}
 
     def _draw(
-        self, units: InDataUnits, n: int, given: Given | None, *, means: bool = False
+        self, model: InDataUnits, n: int, given: Given | None, *, means: bool = False
     ) -> Tensor:
         wide = self.data.features > WIDE
-        return draw(units, n, seed=self.setting.seed, wide=wide, given=given, means=means)
+        return draw(model, n, seed=self.setting.seed, wide=wide, given=given, means=means)
 
-    def _look(self, units: InDataUnits, drawn: Tensor, given: Given | None) -> Evaluation:
-        samples, given = self.first(units, drawn, given)
+    def _look(self, model: InDataUnits, drawn: Tensor, given: Given | None) -> Evaluation:
+        samples, given = self.first(model, drawn, given)
         nearest = nearest_training(samples, self.data, self.space)
         return Evaluation(samples=samples, given=given or {}, nearest=nearest)
 

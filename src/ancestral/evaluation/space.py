@@ -58,12 +58,12 @@ class Space:
             fitted = standardise(Examples(torch.where(x.isnan(), x.nanmean(dim=0), x)))
             shift[numbers], scale[numbers] = fitted.mean, fitted.std
         repeats = torch.tensor([max(1, size) for size in sizes])
-        units = {"standardised units": numbers.any(), "root of differing cells": not numbers.all()}
+        model = {"standardised units": numbers.any(), "root of differing cells": not numbers.all()}
         return cls(
             shift=shift.repeat_interleave(repeats),
             scale=scale.repeat_interleave(repeats),
             event_shape=torch.Size([len(sizes)]),
-            unit=" and ".join(unit for unit, there in units.items() if there),
+            unit=" and ".join(unit for unit, there in model.items() if there),
             sizes=sizes if any(sizes) else (),
         )
 

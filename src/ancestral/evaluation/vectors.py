@@ -37,9 +37,9 @@ class Vectors(Points):
         names = self.data.columns
         return [("shape", str(len(names))), ("columns", few(names))]
 
-    def density(self, units: InDataUnits) -> plane.Density | None:
+    def density(self, model: InDataUnits) -> plane.Density | None:
         """Return log p(x) in the plane of two numbers."""
-        return plane.density_of(units, self.data, seed=self.setting.seed)
+        return plane.density_of(model, self.data, seed=self.setting.seed)
 
     def view(self, section: "Section", colors: Mapping[str, str]) -> dict[str, Any]:
         """Return scatters, densities and histograms, and the rows nearest to samples."""

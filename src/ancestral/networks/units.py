@@ -33,7 +33,7 @@ class InDataUnits:
     cannot do raises a :class:`~ancestral.errors.CapabilityError`.
 
     Args:
-        model: Any model of this library, in model units.
+        network: Any model of this library, in model units.
         transform: User units -> model units, fitted on the training split.
         draw: ``draw(model, n, given=, generator=)`` in place of the model's own ``sample``, where
             more than that can be set.
@@ -41,12 +41,12 @@ class InDataUnits:
 
     def __init__(
         self,
-        model: nn.Module,
+        network: nn.Module,
         transform: Transform,
         *,
         draw: Callable[..., Tensor] | None = None,
     ) -> None:
-        self.model = model
+        self.network = network
         self.transform = transform
         self._draw = draw
 
@@ -57,12 +57,12 @@ class InDataUnits:
 
     def can(self, capability: type) -> bool:
         """Return whether the model has a capability, one of ``ancestral.capabilities``."""
-        return isinstance(self.model, capability)
+        return isinstance(self.network, capability)
 
     @property
     def nodes(self) -> tuple[str, ...]:
         """Names of the nodes of the generative network; empty of a model that is none."""
-        graphs = self.model.graph if isinstance(self.model, HasGraph) else {}
+        graphs = self.network.graph if isinstance(self.network, HasGraph) else {}
         return tuple(graphs["p"].names) if "p" in graphs else ()
 
     def taken(self, given: Given) -> Given | None:
@@ -73,7 +73,7 @@ class InDataUnits:
     @property
     def needs(self) -> tuple[str, ...]:
         """Names of the fields that must always be given: they have no law of their own."""
-        return tuple(self.model.needs) if isinstance(self.model, NeedsGiven) else ()
+        return tuple(self.network.needs) if isinstance(self.network, NeedsGiven) else ()
 
     def required(self, given: Given) -> Given | None:
         """Return those of the given fields that the model needs, None where it needs none."""
@@ -93,7 +93,7 @@ class InDataUnits:
                 n, given=given, generator=generator
             )
         elif self._draw is not None:
-            draws = self._draw(self.model, n, given=given, generator=generator)
+            draws = self._draw(self.network, n, given=given, generator=generator)
         else:
             draws = self._need(Samples, "samples").sample(n, given=given, generator=generator)
         return self.transform.inverse(draws)
@@ -147,6 +147,6 @@ class InDataUnits:
         return self.transform.inverse(self._need(Encodes, "decode").decode(z, given=given))
 
     def _need(self, capability: type[T], what: str) -> T:
-        if not isinstance(self.model, capability):
-            raise CapabilityError(f"{type(self.model).__name__} has no {what}")
-        return self.model
+        if not isinstance(self.network, capability):
+            raise CapabilityError(f"{type(self.network).__name__} has no {what}")
+        return self.network

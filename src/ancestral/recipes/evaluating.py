@@ -80,17 +80,17 @@ def evaluate_run(
         DataError: If the data cannot be read.
     """
     run = Run.open(run)
-    units = run.model(device=device)
+    model = run.model(device=device)
     loaded = run.data() if data is None else ways_of(run).other(run, data)
     fields = run.record.data.fields
-    if units.can(Classifies) and LABEL in fields:
+    if model.can(Classifies) and LABEL in fields:
         words = {"who": f"{run.folder} models", "source": data or loaded.source}
         loaded = adopt(loaded, {LABEL: fields[LABEL]}, **words)
     bench = bench_of(loaded, setting)
-    found = evaluate(units, loaded, bench=bench, progress=progress)
+    found = evaluate(model, loaded, bench=bench, progress=progress)
     if data is not None:  # How it was read, and what was left out.
         found = replace(found, notes=(*loaded.notes, *found.notes))
-    entry = model_entry(run, units, bench, found)
+    entry = model_entry(run, model, bench, found)
     report, problem = None, None
     if data is None:
         try:

@@ -54,7 +54,7 @@ def _write_network(source: str, out: Path, *, name: str) -> dict[str, Any]:
 def _write_gpt(source: str, out: Path, *, write: Callable[..., Exported]) -> dict[str, Any]:
     """Write a run of ``gpt``; tell what other programs take it for, and what to beware of."""
     run = Run.open(source)
-    model = run.model().model
+    model = run.model().network
     stock_of(model)  # Tells what it is not, before what its data have not.
     written = write(model, run.tokenizer(), out, overwrite=True)
     told = {"class": written.name, "parameters": count_parameters(model)}

@@ -19,13 +19,13 @@ Fed: TypeAlias = tuple[Feed, Prepare | None]
 """Where examples come from, and what makes a batch of them for the model."""
 
 
-def feed_of(plan_: Plan, units: InDataUnits) -> Fed:
+def feed_of(plan_: Plan, model: InDataUnits) -> Fed:
     """Return the training split, and what makes a batch of it for the model."""
     stream = plan_.data.stream
     if stream is not None:
-        given = units.taken(plan_.data.train.given)
-        return Streamed(stream, given=given is not None), _by_transform(units)
-    return _FEEDS[type(plan_.data.field)](plan_, units)
+        given = model.taken(plan_.data.train.given)
+        return Streamed(stream, given=given is not None), _by_transform(model)
+    return _FEEDS[type(plan_.data.field)](plan_, model)
 
 
 def on_device(data: Dataset, device: str) -> Batch:
@@ -34,44 +34,44 @@ def on_device(data: Dataset, device: str) -> Batch:
     return Batch(data.train.x.to(device), given)
 
 
-def _rows(plan_: Plan, units: InDataUnits) -> tuple[Batch, bool]:
+def _rows(plan_: Plan, model: InDataUnits) -> tuple[Batch, bool]:
     """Return the examples, and whether they lie in a file: those go batch by batch."""
     large = plan_.data.train.x.nbytes >= LARGE
     examples = on_device(plan_.data, "cpu" if large else plan_.device)
-    return Batch(examples.x, units.taken(examples.given) or {}), large
+    return Batch(examples.x, model.taken(examples.given) or {}), large
 
 
-def _by_transform(units: InDataUnits) -> Prepare:
+def _by_transform(model: InDataUnits) -> Prepare:
     def prepare(batch: Batch, generator: Generator) -> Batch:
-        return Batch(units.transform(batch.x, generator), batch.given)
+        return Batch(model.transform(batch.x, generator), batch.given)
 
     return prepare
 
 
-def _by_batch(plan_: Plan, units: InDataUnits) -> Fed:
+def _by_batch(plan_: Plan, model: InDataUnits) -> Fed:
     """Transform batch by batch: noise is drawn anew, and grey levels take the least memory."""
-    examples, large = _rows(plan_, units)
-    return Rows(examples.x, examples.given, mapped=large), _by_transform(units)
+    examples, large = _rows(plan_, model)
+    return Rows(examples.x, examples.given, mapped=large), _by_transform(model)
 
 
-def _at_once(plan_: Plan, units: InDataUnits) -> Fed:
+def _at_once(plan_: Plan, model: InDataUnits) -> Fed:
     """Transform all rows once: there is no noise and little memory."""
-    examples, large = _rows(plan_, units)
+    examples, large = _rows(plan_, model)
     if large:
-        return _by_batch(plan_, units)
-    return Rows(units.transform(examples.x), examples.given), None
+        return _by_batch(plan_, model)
+    return Rows(model.transform(examples.x), examples.given), None
 
 
-def _windows(plan_: Plan, units: InDataUnits) -> Fed:
+def _windows(plan_: Plan, model: InDataUnits) -> Fed:
     """Cut padded windows to the longest of their batch, which are of like length."""
     if plan_.loading.text.batching != "padded":
-        return _by_batch(plan_, units)
-    examples, large = _rows(plan_, units)
+        return _by_batch(plan_, model)
+    examples, large = _rows(plan_, model)
     pad = plan_.data.text.tokenizer.special.pad
 
     def prepare(batch: Batch, generator: Generator) -> Batch:
         x = batch.x[:, : int(lengths(batch.x, pad).max())]
-        return Batch(units.transform(x, generator), batch.given)
+        return Batch(model.transform(x, generator), batch.given)
 
     return Rows(examples.x, examples.given, lengths(examples.x, pad), mapped=large), prepare
 

@@ -53,7 +53,7 @@ class Fitting:
         plan: What is fitted.
         run: The folder; its record is brought up to date as the fit goes.
         transform: User units to model units.
-        units: The model and its transform; of an estimator None before it is fitted.
+        model: The model and its transform; of an estimator None before it is fitted.
         game: The players; None for an estimator.
         position: Where to go on from.
         made: Folders that the fit has made, the run's own first; none if it is resumed.
@@ -62,7 +62,7 @@ class Fitting:
     plan: Plan
     run: Run
     transform: Transform
-    units: InDataUnits | None = None
+    model: InDataUnits | None = None
     game: Game | None = None
     position: Position = field(default_factory=Position)
     made: tuple[Path, ...] = ()
@@ -82,10 +82,10 @@ class Fitting:
     @property
     def kept(self) -> InDataUnits:
         """The model with the weights that are kept; after a training they are in the folder."""
-        if self.game is not None or self.units is None:
+        if self.game is not None or self.model is None:
             return self.run.model(device=self.plan.device)
-        self.units.model.eval()
-        return self.units
+        self.model.network.eval()
+        return self.model
 
     def share(self, report: Report) -> float:
         """Return how much of the budget is spent after a report, in [0, 1]."""
@@ -106,11 +106,11 @@ class Fitting:
 
         The setting is the process's own, so that a program chooses, not the library.
         """
-        if self.game is None or self.units is None or self.finished:
+        if self.game is None or self.model is None or self.finished:
             return
         if self.game.device.type != "cpu":
             return
-        threads = faster_threads(self.game, *feed_of(self.plan, self.units))
+        threads = faster_threads(self.game, *feed_of(self.plan, self.model))
         torch.set_num_threads(threads)
         self.run = save_record(self.run.folder, replace(self.run.record, threads=threads))
 
@@ -126,12 +126,12 @@ class Fitting:
         if self.finished:
             return
         try:
-            if self.game is None or self.units is None:
+            if self.game is None or self.model is None:
                 with discarding(self.made):
                     self._estimate()
             else:
                 with one_line_if_lost(self.run.folder):
-                    yield from self._train(self.game, self.units)
+                    yield from self._train(self.game, self.model)
         except AncestralError as error:
             if self.run.folder.is_dir():
                 result = replace(self.run.record.result, status="failed", error=str(error))
@@ -153,8 +153,8 @@ class Fitting:
             raise TypeError(f"{plan_.recipe.name} has neither fit nor players")
         model.fit(y, given=examples.given or None, generator=generator)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        self.units = _units(plan_, model, self.transform)
-        judge = _judge(plan_, self.units)
+        self.model = _in_units(plan_, model, self.transform)
+        judge = _judge(plan_, self.model)
         if judge is not None:
             judge()
         with self.interrupts, self.interrupts.held():
@@ -169,21 +169,21 @@ class Fitting:
             )
             self.run = store(Run(self.run.folder, record), result)
 
-    def _train(self, game: Game, units: InDataUnits) -> Iterator[Report]:
-        judge = _judge(self.plan, units)
+    def _train(self, game: Game, model: InDataUnits) -> Iterator[Report]:
+        judge = _judge(self.plan, model)
         at = self.position
         with (
             self.interrupts,
             Keeper(
                 self.run,
-                units,
+                model,
                 game,
                 best=at.best,
                 cpu_seconds=at.cpu_seconds,
                 progress=at.progress,
             ) as keeper,
         ):
-            for report in _reports(self.plan, units, game, judge, at.progress):
+            for report in _reports(self.plan, model, game, judge, at.progress):
                 with self.interrupts.held():
                     keeper.keep(report, judge and judge.figure)
                 try:
@@ -220,7 +220,7 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
             f"{plan.recipe.name} is fitted at once, by one process: leave out torchrun"
         )
     transform = plan.transform().to(plan.device)
-    units = _players_units(plan, transform)
+    model = _players_model(plan, transform)
     record = Record(
         model=plan.recipe.name,
         seed=plan.seed,
@@ -235,9 +235,9 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         sampling=plan.sampling,
         parts=plan.parts,
         tuning=plan.tuning,
-        result=Result(parameters=count_parameters(units.model) if units else 0),
+        result=Result(parameters=count_parameters(model.network) if model else 0),
     )
-    game = units and _game(plan, units.model)
+    game = model and _game(plan, model.network)
     made = make_folder(folder, overwrite=overwrite)
     with discarding(made):  # What is left half made is no run, and could not be replaced.
         if plan.data.corpus is not None:
@@ -245,7 +245,7 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         run = save_record(folder, record)
         if plan.tuning is not None and game is not None:
             save_beginning(folder, game)  # Without it the other run would be needed to go on.
-    return Fitting(plan, run, transform, units, game, made=made)
+    return Fitting(plan, run, transform, model, game, made=made)
 
 
 def resume(
@@ -280,16 +280,16 @@ def resume(
         tuning=record.tuning,
     )
     if finished:
-        units = run.model()
-        return Fitting(plan_, run, units.transform, units)
+        model = run.model()
+        return Fitting(plan_, run, model.transform, model)
     run.metrics()  # A damaged file is found before anything is written.
     transform = plan_.transform().to(plan_.device)
-    units = _players_units(plan_, transform)
-    game = units and _game(plan_, units.model)
+    model = _players_model(plan_, transform)
+    game = model and _game(plan_, model.network)
     position = position_of(run, game) if game is not None else Position()
     result = replace(record.result, status="running", stopped=None, error=None)
     record = replace(record, budget=end, device=plan_.device, result=result)
-    return Fitting(plan_, save_record(run.folder, record), transform, units, game, position)
+    return Fitting(plan_, save_record(run.folder, record), transform, model, game, position)
 
 
 def fit(
@@ -340,15 +340,15 @@ def how_to_resume(run: Run) -> str:
     return f"stopped and saved at step {steps}; go on with: ancestral fit --resume {run.folder}"
 
 
-def _units(plan_: Plan, model: nn.Module, transform: Transform) -> InDataUnits:
+def _in_units(plan_: Plan, model: nn.Module, transform: Transform) -> InDataUnits:
     return InDataUnits(model, transform, draw=plan_.recipe.drawn_by(plan_.sampling))
 
 
-def _players_units(plan_: Plan, transform: Transform) -> InDataUnits | None:
+def _players_model(plan_: Plan, transform: Transform) -> InDataUnits | None:
     """Return the model in its first state, if it is to be trained; an estimator waits for data."""
     if not plan_.trains:
         return None
-    return _units(plan_, plan_.build().to(plan_.device), transform)
+    return _in_units(plan_, plan_.build().to(plan_.device), transform)
 
 
 def _game(plan_: Plan, model: nn.Module) -> Game:
@@ -358,17 +358,17 @@ def _game(plan_: Plan, model: nn.Module) -> Game:
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device, at=at)
 
 
-def _judge(plan_: Plan, units: InDataUnits) -> Judge | None:
+def _judge(plan_: Plan, model: InDataUnits) -> Judge | None:
     choice = plan_.recipe.chosen_by
     if choice is None:
         return None
     seed = seed_of(plan_.seed, "validation noise")
-    return choice.judge(units, plan_.data, seed=seed, device=plan_.device)
+    return choice.judge(model, plan_.data, seed=seed, device=plan_.device)
 
 
 def _reports(
     plan_: Plan,
-    units: InDataUnits,
+    model: InDataUnits,
     game: Game,
     judge: Judge | None,
     progress: Progress | None,
@@ -381,7 +381,7 @@ def _reports(
         higher_is_better=judge.choice.higher_is_better,
         tolerance=judge.tolerance,
     )
-    feed, prepare = feed_of(plan_, units)
+    feed, prepare = feed_of(plan_, model)
     return train(
         game,
         feed,

@@ -32,7 +32,7 @@ def open_writer(run: Run | str | Path, *, device: str = "cpu", int8: bool = Fals
     """
     run = Run.open(run)
     tokenizer = run.tokenizer()
-    model = run.model(device=device).model
+    model = run.model(device=device).network
     if not isinstance(model, LanguageModel):
         raise CapabilityError(f"{run.record.model} does not predict tokens")
     if int8:

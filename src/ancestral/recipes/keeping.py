@@ -54,7 +54,7 @@ class Keeper:
 
     Args:
         run: The folder.
-        units: The model and its transform.
+        model: The model and its transform.
         game: The players.
         best: The figure of the best weights so far, when resuming.
         cpu_seconds: Processor time so far, when resuming.
@@ -64,14 +64,14 @@ class Keeper:
     def __init__(
         self,
         run: Run,
-        units: InDataUnits,
+        model: InDataUnits,
         game: Game,
         *,
         best: Figure | None = None,
         cpu_seconds: float = 0.0,
         progress: Progress | None = None,
     ) -> None:
-        self.run, self.units, self.game = run, units, game
+        self.run, self.model, self.game = run, model, game
         self.best = best
         self.report: Report | None = None
         self._progress = progress or Progress()
@@ -137,9 +137,9 @@ class Keeper:
         averaged = self.game.options.ema_decay > 0
         words = {"step": step, "weights": "averaged" if averaged else "raw"}
         with self.game.averaged():
-            save_weights(self.run, self.units.model, self.units.transform, words)
+            save_weights(self.run, self.model.network, self.model.transform, words)
             if (tuning := self.run.record.tuning) is not None:
-                save_adapters(self.run.folder / ADAPTER, self.units.model, tuning.start)
+                save_adapters(self.run.folder / ADAPTER, self.model.network, tuning.start)
 
     def end(self) -> Run:
         """Write the last checkpoint and the result; return the run as it now stands."""

@@ -38,7 +38,7 @@ def open_network(source: str | Path) -> BayesianNetwork:
 
 def _network_of(run: Run) -> BayesianNetwork:
     """Return the network of a run, with the names of the data's states."""
-    network = getattr(run.model().model, "network", None)
+    network = getattr(run.model().network, "network", None)
     if not isinstance(network, BayesianNetwork) or not all(
         isinstance(node.conditional, Table) for node in network.nodes.values()
     ):

@@ -54,7 +54,7 @@ class Origin:
                 raise RunError(
                     f"{folder} is a run of {run.record.model}, a run of {recipe.name} is needed"
                 )
-            tokenizer, weights = run.tokenizer(), run.model().model.state_dict()
+            tokenizer, weights = run.tokenizer(), run.model().network.state_dict()
             digest = fingerprint(folder)
         except (RunError, OSError) as error:
             raise ConfigError(f"start: {error}") from None

@@ -26,8 +26,8 @@ def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Late
         RunError: If the data do not fit the run.
     """
     run = Run.open(run)
-    units = _encoder(run, device)
-    return encode(units, _conditioned(run, units, data), device=device)
+    model = _encoder(run, device)
+    return encode(model, _conditioned(run, model, data), device=device)
 
 
 def interpolate_run(
@@ -60,21 +60,21 @@ def interpolate_run(
     run = Run.open(run)
     if steps < 2:
         raise ConfigError(f"steps must be at least 2, got {steps}")
-    units = _encoder(run, device)
-    first, last = (_one(run, units, end) for end in (a, b))
-    return walk(units, first, last, steps, spherical=spherical, device=device)
+    model = _encoder(run, device)
+    first, last = (_one(run, model, end) for end in (a, b))
+    return walk(model, first, last, steps, spherical=spherical, device=device)
 
 
 def _encoder(run: Run, device: str) -> InDataUnits:
-    units = run.model(device=device)
-    if not units.can(Encodes):
+    model = run.model(device=device)
+    if not model.can(Encodes):
         raise CapabilityError(
             f"{run.record.model} cannot encode: it has no latents; models that can: vae, image-vae"
         )
-    return units
+    return model
 
 
-def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
+def _conditioned(run: Run, model: InDataUnits, source: str) -> Examples:
     """Read all examples of a source, with what the model takes as given, numbered as in the run.
 
     Raises:
@@ -84,7 +84,7 @@ def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
     examples, own = run.examples(source)
     given = dict(examples.given)
     for name, mine in run.record.data.fields.items():
-        if name == X or name not in units.nodes:
+        if name == X or name not in model.nodes:
             continue
         if name not in given:
             raise RunError(f"{run.folder} needs the {name} of each example, {source} has none")
@@ -93,7 +93,7 @@ def _conditioned(run: Run, units: InDataUnits, source: str) -> Examples:
     return Examples(examples.x, given)
 
 
-def _one(run: Run, units: InDataUnits, end: str) -> Examples:
+def _one(run: Run, model: InDataUnits, end: str) -> Examples:
     """Return a row of the held-out test split, or the only example of a file.
 
     Raises:
@@ -101,7 +101,7 @@ def _one(run: Run, units: InDataUnits, end: str) -> Examples:
         DataError: If the file cannot be read or holds several examples.
     """
     if Path(end).exists():
-        examples = _conditioned(run, units, end)
+        examples = _conditioned(run, model, end)
         if len(examples) != 1:
             raise DataError(f"{end} must hold one example, it holds {len(examples)}")
         return examples

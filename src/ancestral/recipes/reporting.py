@@ -36,9 +36,9 @@ def report_fit(fitting: "Fitting") -> Path:
     Raises:
         RunError: If it cannot be written.
     """
-    run, units = fitting.run, fitting.kept
+    run, model = fitting.run, fitting.kept
     bench = bench_of(fitting.plan.data, Setting(seed=run.record.seed))
-    return report_run(run, bench.data, model_entry(run, units, bench, bench.show(units)))
+    return report_run(run, bench.data, model_entry(run, model, bench, bench.show(model)))
 
 
 def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
@@ -51,7 +51,7 @@ def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
     )
 
 
-def model_entry(run: Run, units: InDataUnits, bench: Bench, evaluation: Evaluation) -> ModelEntry:
+def model_entry(run: Run, model: InDataUnits, bench: Bench, evaluation: Evaluation) -> ModelEntry:
     """Return the entry of a run in a report."""
     record, result = run.record, run.record.result
     return ModelEntry(
@@ -63,11 +63,11 @@ def model_entry(run: Run, units: InDataUnits, bench: Bench, evaluation: Evaluati
         seconds=result.seconds,
         cpu_seconds=result.cpu_seconds,
         curves=_curves(run),
-        graph=units.model.graph if isinstance(units.model, HasGraph) else {},
-        pictures=bench.pictures(units),
-        density=bench.density(units),
+        graph=model.network.graph if isinstance(model.network, HasGraph) else {},
+        pictures=bench.pictures(model),
+        density=bench.density(model),
         repeat=repeat_command(record),
-        capabilities=tuple(name for name, kind in CAPABILITIES.items() if units.can(kind)),
+        capabilities=tuple(name for name, kind in CAPABILITIES.items() if model.can(kind)),
         notes=_remarks(run),
     )
 

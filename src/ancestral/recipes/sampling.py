@@ -100,12 +100,12 @@ def sample_run(
     run = Run.open(run)
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
-    units = run.model(device=device, sampling=settings)
-    if not units.can(Samples):
+    model = run.model(device=device, sampling=settings)
+    if not model.can(Samples):
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
-    if means and not units.can(SamplesMeans):
+    if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
-    fixed = given_for(run, units, given, device=device)
+    fixed = given_for(run, model, given, device=device)
     events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
     # Those that are one a draw, and not one for all.
     many = {name: value for name, value in fixed.items() if value.ndim > events.get(name, 0)}
@@ -120,19 +120,19 @@ def sample_run(
         for start in range(0, n, batch):
             size = min(batch, n - start)
             held = {**fixed, **{name: v[start : start + size] for name, v in many.items()}}
-            x = units.sample(size, given=held or None, generator=generator, means=means)
+            x = model.sample(size, given=held or None, generator=generator, means=means)
             parts.append(x.cpu())
     return torch.cat(parts)
 
 
 def given_for(
-    run: Run, units: InDataUnits, given: Mapping[str, Value] | Sequence[str], *, device: str
+    run: Run, model: InDataUnits, given: Mapping[str, Value] | Sequence[str], *, device: str
 ) -> Given:
     """Return what is given as tensors [*event], or [k, *event] where there are k > 1 of them.
 
     Args:
         run: Whose names.
-        units: Its model.
+        model: Its model.
         given: By the name of each field or node: a label or a state by name, or by its number from
             0; a file or a folder of images; a tensor. Or texts NAME=VALUE.
         device: Where to put them.
@@ -145,9 +145,9 @@ def given_for(
     fields = {
         name: field
         for name, field in run.record.data.fields.items()
-        if name != X and name in units.nodes
+        if name != X and name in model.nodes
     }
-    states = units.model.givens if isinstance(units.model, TakesStates) else {}
+    states = model.network.givens if isinstance(model.network, TakesStates) else {}
     if not isinstance(given, Mapping):
         given = parse_pairs(given, option="--given", names=states)
     if given and not fields and not states:

@@ -33,10 +33,10 @@ def score_rows(
         RunError: If the data do not fit the run.
     """
     run = Run.open(run)
-    units = run.model(device=device)
-    if not (units.can(HasDensity) or units.can(HasBound)):
+    model = run.model(device=device)
+    if not (model.can(HasDensity) or model.can(HasBound)):
         raise CapabilityError(f"{run.record.model} has no density and no bound to score with")
-    return row_surprise(units, run.examples(data)[0], seed=seed_of(seed, "score"))
+    return row_surprise(model, run.examples(data)[0], seed=seed_of(seed, "score"))
 
 
 def score_labels(
@@ -51,11 +51,11 @@ def score_labels(
         RunError: If the data do not fit the run.
     """
     run = Run.open(run)
-    units, names = run.model(device=device), run.record.data.labels
-    if not units.can(Classifies) or not names:
+    model, names = run.model(device=device), run.record.data.labels
+    if not model.can(Classifies) or not names:
         raise CapabilityError(f"{run.record.model} in {run.folder} gives no labels")
     examples, own = run.examples(data)
-    return label_surprise(units, examples, names=names, own=own, seed=seed_of(seed, "score"))
+    return label_surprise(model, examples, names=names, own=own, seed=seed_of(seed, "score"))
 
 
 def score_text(
@@ -72,7 +72,7 @@ def score_text(
         DataError: If the text cannot be read.
     """
     run = Run.open(run)
-    tokenizer, model = run.tokenizer(), run.model(device=device).model
+    tokenizer, model = run.tokenizer(), run.model(device=device).network
     if not isinstance(model, LanguageModel):
         raise CapabilityError(f"{run.record.model} does not predict tokens")
     kind = run.record.data.loading.text.documents

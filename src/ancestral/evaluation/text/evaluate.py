@@ -46,15 +46,15 @@ class Texts(Bench):
         """The training documents, as they are searched for copies."""
         return Memory(self.data.text.train.tokens.numpy())
 
-    def measure(self, units: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
+    def measure(self, model: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
         """Take every figure of a language model."""
         setting = self.setting
         tell("held-out likelihood", 0.0)
-        figures, texts = _likelihoods(units, self.data.text, setting, attempts)
+        figures, texts = _likelihoods(model, self.data.text, setting, attempts)
         figures |= {"distinct_2": None, "memorised_fraction": None}
         tell("generating", 0.4)
         n = min(TEXTS, setting.samples)
-        drawn = attempts("samples", lambda: _generate(units, n, setting.seed))
+        drawn = attempts("samples", lambda: _generate(model, n, setting.seed))
         tell("memorisation", 0.8)
         passages = None
         if drawn and (measured := attempts("memorisation", lambda: self._variety(drawn))):
@@ -65,15 +65,15 @@ class Texts(Bench):
         return Evaluation(figures=figures, passages=passages, definitions=told)
 
     @torch.no_grad()
-    def show(self, units: InDataUnits) -> Evaluation:
+    def show(self, model: InDataUnits) -> Evaluation:
         """Return a few generated texts, copies marked."""
         attempts = Attempts()
 
         def found() -> Passages:
-            made = self._passages(_generate(units, SHOWN, self.setting.seed))
+            made = self._passages(_generate(model, SHOWN, self.setting.seed))
             return Passages(made, most_copied(made), (), self.memory.least)
 
-        passages = attempts("no samples", found) if units.can(Samples) else None
+        passages = attempts("no samples", found) if model.can(Samples) else None
         return Evaluation(passages=passages, notes=tuple(attempts.notes))
 
     def facts(self) -> list[tuple[str, str]]:
@@ -85,9 +85,9 @@ class Texts(Bench):
         """Return how many documents judge."""
         return f"{len(self.data.text.test):,} texts"
 
-    def pictures(self, units: InDataUnits) -> tuple[tuple[str, str], ...]:
+    def pictures(self, model: InDataUnits) -> tuple[tuple[str, str], ...]:
         """Return what a model expects next, and what it looks at."""
-        return pictures_of(units, self.data)
+        return pictures_of(model, self.data)
 
     def _passages(self, texts: Sequence[NDArray[np.int64]]) -> tuple[Passage, ...]:
         return tuple(passage(text, self.memory, self.data.text.tokenizer) for text in texts)
@@ -148,7 +148,7 @@ def _likelihoods(
 
 
 def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
-    network = model.model
+    network = model.network
     if not isinstance(network, LanguageModel):
         raise ValueError(f"{type(network).__name__} does not predict tokens")
     streams = [documents.ids(int(i)).to(device_of(model)) for i in chosen]
@@ -174,7 +174,7 @@ def _unknown(corpus: Corpus, chosen: Tensor) -> str:
 
 def _generate(model: InDataUnits, n: int, seed: int) -> list[NDArray[np.int64]]:
     """Return generated texts without special tokens."""
-    network = model.model
+    network = model.network
     if not isinstance(network, LanguageModel) or not isinstance(network, Samples):
         raise ValueError(f"{type(network).__name__} does not generate tokens")
     drawn = network.sample(n, generator=generator_of(model, seed)).cpu().numpy()

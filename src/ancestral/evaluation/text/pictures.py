@@ -20,27 +20,27 @@ _COLOR = "var(--own)"
 
 
 @torch.no_grad()
-def pictures_of(units: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...]:
+def pictures_of(model: InDataUnits, data: Dataset) -> tuple[tuple[str, str], ...]:
     """Return captions and SVG texts of a model that reads the begin of a validation document.
 
     Training has not seen it; the test split is for figures alone.
 
     Args:
-        units: The model; one that is no language model has none.
+        model: The model; one that is no language model has none.
         data: Text.
 
     Returns:
         What it expects next at several temperatures (as figure 42 of the book) and, of one
         that attends, the attention maps of a block (as figure 51).
     """
-    model, device = units.model, device_of(units)
+    network, device = model.network, device_of(model)
     tokenizer, documents = data.text.tokenizer, data.text.validation
-    if not isinstance(model, LanguageModel) or not len(documents):  # The run's own text is gone.
+    if not isinstance(network, LanguageModel) or not len(documents):  # The run's own text is gone.
         return ()
     # The longest of the first few: a title says little.
     index = max(range(min(5, len(documents))), key=lambda i: int(documents.sizes[i]))
     document = documents.ids(index).to(device)
-    return (_expected(model, document, tokenizer), *_looked_at(model, document, tokenizer))
+    return (_expected(network, document, tokenizer), *_looked_at(network, document, tokenizer))
 
 
 def _expected(model: LanguageModel, document: Tensor, tokenizer: Tokenizer) -> tuple[str, str]:
