@@ -142,9 +142,9 @@ def _doubtful(columns: Sequence[str], states: Sequence[Sequence[str]]) -> tuple[
             if name.lower() in _DOUBTFUL:
                 found.setdefault(name, []).append(column)
     return tuple(
-        f"{name!r} counts as a state, of {', '.join(owners[:4])}{', ...' if len(owners) > 4 else ''}: "
+        f"{name!r} counts as a state, of {', '.join(where[:4])}{', ...' if len(where) > 4 else ''}: "
         "leave the cells empty if they say nothing"
-        for name, owners in found.items()
+        for name, where in found.items()
     )
 
 
