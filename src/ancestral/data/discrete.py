@@ -141,11 +141,9 @@ def _doubtful(columns: Sequence[str], states: Sequence[Sequence[str]]) -> tuple[
         for name in names:
             if name.lower() in _DOUBTFUL:
                 found.setdefault(name, []).append(column)
-    return tuple(
-        f"{name!r} counts as a state, of {', '.join(where[:4])}{', ...' if len(where) > 4 else ''}: "
-        "leave the cells empty if they say nothing"
-        for name, where in found.items()
-    )
+    said = "leave the cells empty if they say nothing"
+    few = {name: ", ".join(where[:4] + ["..."] * (len(where) > 4)) for name, where in found.items()}
+    return tuple(f"{name!r} counts as a state, of {some}: {said}" for name, some in few.items())
 
 
 def _gaps(x: Tensor) -> tuple[str, ...]:
