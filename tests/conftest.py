@@ -1,6 +1,7 @@
 """Shared by all tests: seeded, float64 by request, real data found through one variable."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,3 +105,12 @@ def groups_csv(tmp_path: Path) -> Path:
     path = tmp_path / "groups.csv"
     path.write_text("\n".join(["a,b,group", *rows]) + "\n")
     return path
+
+
+@pytest.fixture(autouse=True)
+def only_models_of_the_library() -> Iterator[None]:
+    """Forget the models of one's own that a test has registered."""
+    yield
+    table = sys.modules.get("ancestral.recipes.table")
+    for name in () if table is None else [n for n in table.RECIPES if n not in table.BUILT_IN]:
+        del table.RECIPES[name]

@@ -95,3 +95,24 @@ def test_what_is_no_stream_is_refused(tables: Path, tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(DataError, match="needs 10 chunks, got 5"):
         load(str(tables), Loading(stream=True, label="kind"))
+
+
+def test_images_of_one_name_in_two_folders_keep_their_own_labels(tmp_path: Path) -> None:
+    black, white = io.BytesIO(), io.BytesIO()
+    Image.new("L", (8, 8), 0).save(black, "PNG")
+    Image.new("L", (8, 8), 255).save(white, "PNG")
+    members = {
+        "cat/1.png": black.getvalue(), "cat/1.cls": b"cat",
+        "dog/1.png": white.getvalue(), "dog/1.cls": b"dog",
+    }  # fmt: skip
+    (tmp_path / "tars").mkdir()
+    for place in range(12):
+        with tarfile.open(tmp_path / "tars" / f"{place:02}.tar", "w") as archive:
+            for name, content in members.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    data = load(str(tmp_path / "tars"), Loading(stream=True, size=8))
+    assert data.labels == ("cat", "dog")
+    shades = data.train.x.flatten(1).float().mean(dim=1)
+    assert torch.equal((shades > 128).long(), data.train.given["label"])

@@ -8,7 +8,9 @@ import torch
 
 from ancestral.classic import HMM, DiagonalGaussianEmissions
 from ancestral.errors import ConfigError
-from ancestral.recipes import fit, plan, sample_run
+from ancestral.recipes import fit, plan, recipe_named, resume, sample_run
+from ancestral.recipes.families.sequences import HMMConfig
+from ancestral.training import Budget
 
 STEPS = 12
 STAY = np.array([[0.9, 0.1], [0.2, 0.8]])
@@ -65,3 +67,19 @@ def test_the_number_of_states_is_chosen(hidden: np.ndarray, tmp_path: Path) -> N
 def test_columns_of_different_states_are_no_sequence(states_csv: Path) -> None:
     with pytest.raises(ConfigError, match="must be steps of one sequence, with the same states"):
         plan("hmm", str(states_csv), settings={"emissions": "categorical"})
+
+
+def test_a_symbol_that_only_judges_have_seen_does_not_decide(hidden: np.ndarray) -> None:
+    y = torch.from_numpy(hidden[:100, :8]).to(torch.uint8)
+    y[0] = 2  # The first row judges, and no other shows it.
+    config = HMMConfig(emissions="categorical", restarts=1, iterations=20)
+    recipe = recipe_named("hmm")
+    assert recipe.choose is not None
+    assert recipe.choose(config, y, torch.Generator().manual_seed(0)).states > 1
+
+
+def test_a_finished_estimator_is_left_as_it_is(tmp_path: Path) -> None:
+    run = fit("gmm", "moons", settings={"components": 2}, out=tmp_path / "run")
+    weights = (run.folder / "model.safetensors").read_bytes()
+    assert resume(run.folder, budget=Budget(steps=10)).finished
+    assert (run.folder / "model.safetensors").read_bytes() == weights

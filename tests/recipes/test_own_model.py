@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,19 +17,10 @@ from ancestral.capabilities import Encodes, Given
 from ancestral.data.fields import Shape
 from ancestral.errors import ConfigError, RunError
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes import RECIPES, Recipe, Run, compare, evaluate_run, recipe_named
+from ancestral.recipes import Recipe, Run, compare, evaluate_run, recipe_named
 from ancestral.settings import chosen
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "en" / "tutorials" / "own-model.md"
-
-
-@pytest.fixture(autouse=True)
-def table() -> Iterator[None]:
-    """Forget what a test has registered."""
-    known = dict(RECIPES)
-    yield
-    RECIPES.clear()
-    RECIPES.update(known)
 
 
 @pytest.fixture

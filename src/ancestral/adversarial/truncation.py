@@ -32,5 +32,6 @@ def sample_truncated(
             raise ConfigError("truncation is of normal latents: leave it out with prior=uniform")
         edge = normal.cdf(torch.full_like(normal.mean, truncation))
         draws = torch.rand((n, *edge.shape), generator=generator, device=edge.device)
-        given = {**(given or {}), "z": normal.icdf(torch.lerp(1 - edge, edge, draws))}
+        z = normal.icdf(torch.lerp(1 - edge, edge, draws)).clamp(-truncation, truncation)
+        given = {**(given or {}), "z": z}
     return model.sample(n, given=given, generator=generator)

@@ -147,6 +147,10 @@ def _say_what(fitting: "Fitting") -> None:
     console.say(f"{data.name}: {data.field.words}, {sizes} for training, validation, test")
     for note in data.notes:
         console.say(f"  {note}")
+    if data.stream is not None and not chosen.trains:
+        console.say(
+            f"  {chosen.recipe.name} is fitted to {len(data.train):,} examples of the stream"
+        )
     if chosen.tuning is not None and fitting.model is not None:
         from ancestral.nn.low_rank import trainable
 

@@ -33,7 +33,7 @@ class Common:
     device
         Where to compute: cpu, cuda, cuda:1, mps ...
     threads
-        Threads of the processor; torch's choice if not given.
+        Threads of the processor; if not given one or all, by what a training is measured to gain.
     """
 
     json: Annotated[bool, Parameter(negative="", show_default=False)] = False

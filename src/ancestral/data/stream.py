@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -71,6 +72,8 @@ class Stream:
             raise DataError(f"{shown(path)}: has changed since the stream was opened")
         if not self.labels:
             return x, {}
+        if not {*names} <= {*self.labels}:
+            raise DataError(f"{shown(path)}: holds examples without a label, or with a new one")
         numbers = {name: place for place, name in enumerate(self.labels)}
         return x, {"label": torch.tensor([numbers[name] for name in names])}
 
@@ -205,14 +208,14 @@ def _read_tar(path: Path, loading: Loading) -> tuple[Tensor, list[str]]:
     size, images, names = loading.size or DEFAULT_SIZE, [], {}
     with tarfile.open(path) as archive:
         for member in archive:
-            stem, suffix = Path(member.name).stem, Path(member.name).suffix.lower()
+            stem, suffix = os.path.splitext(member.name)
             if suffix == ".cls":
                 names[stem] = _text(archive, member)
-            elif suffix in SUFFIXES and (file := archive.extractfile(member)) is not None:
+            elif suffix.lower() in SUFFIXES and (file := archive.extractfile(member)) is not None:
                 pixels = decode_image(io.BytesIO(file.read()), size)[0]
                 colour = pixels if pixels.ndim == 3 else pixels[:, :, None].repeat(3, axis=2)
                 images.append((stem, colour.transpose(2, 0, 1)))
-    labels = [names[stem] for stem, _ in images] if names else []
+    labels = [names.get(stem, "") for stem, _ in images]
     return torch.from_numpy(np.stack([pixels for _, pixels in images])), labels
 
 

@@ -46,26 +46,25 @@ class VariancePreservingStep(nn.Module):
 
     def forward(self, z: Tensor, t: Tensor) -> Normal:
         """Return q(z_t | z_t-1), for z_t-1 [*B, *event] and t [*B]."""
-        before, now = self.shares(z, t)
+        before, now = self.shares(t)
         ratio = now / before
-        return _normal(ratio.sqrt() * z, 1 - ratio)
+        return _normal(ratio.sqrt() * z, 1 - ratio, z)
 
     def jump(self, start: Tensor, t: Tensor) -> Normal:
         """Return q(z_t | z_0)."""
-        _, now = self.shares(start, t)
-        return _normal(now.sqrt() * start, 1 - now)
+        _, now = self.shares(t)
+        return _normal(now.sqrt() * start, 1 - now, start)
 
     def posterior(self, z: Tensor, start: Tensor, t: Tensor) -> Normal:
         """Return q(z_t-1 | z_t, z_0)."""
-        before, now = self.shares(z, t)
+        before, now = self.shares(t)
         ratio = now / before
         mean = before.sqrt() * (1 - ratio) * start + ratio.sqrt() * (1 - before) * z
-        return _normal(mean / (1 - now), (1 - before) * (1 - ratio) / (1 - now))
+        return _normal(mean / (1 - now), (1 - before) * (1 - ratio) / (1 - now), z)
 
-    def shares(self, z: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the shares that are kept at t - 1 and at t, [*B, 1, ...], in the type of z."""
-        kept = self.kept.to(z.dtype)
-        return tuple(kept[at].reshape(*t.shape, *self._tail) for at in (t - 1, t))  # pyright: ignore[reportReturnType]
+    def shares(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the shares that are kept at t - 1 and at t, [*B, 1, ...], float64."""
+        return tuple(self.kept[at].reshape(*t.shape, *self._tail) for at in (t - 1, t))  # pyright: ignore[reportReturnType]
 
 
 class _GaussianReverse(nn.Module):
@@ -81,11 +80,11 @@ class _GaussianReverse(nn.Module):
         self.register_buffer("std", torch.ones(features, dtype=torch.float64))
 
     def forward(self, z: Tensor, t: Tensor) -> Normal:
-        before, now = self.noise.shares(z, t)
-        mean, variance, ratio = self.mean.to(z), self.std.to(z).square(), now / before
+        before, now = self.noise.shares(t)
+        mean, variance, ratio = self.mean, self.std.square(), now / before
         earlier, later = (share * variance + 1 - share for share in (before, now))
         pulled = ratio.sqrt() * earlier / later * (z - now.sqrt() * mean)
-        return _normal(before.sqrt() * mean + pulled, earlier * (1 - ratio) / later)
+        return _normal(before.sqrt() * mean + pulled, earlier * (1 - ratio) / later, z)
 
 
 class AnnealedGaussianChain(nn.Module):
@@ -172,7 +171,7 @@ class AnnealedGaussianChain(nn.Module):
         left = self.reverse_step.noise.kept[-1]
         last = left * variance + 1 - left
         gain = left.sqrt() * variance / last
-        own = _normal(mean * (1 - gain * left.sqrt()), variance + gain.square() * (1 - last))
+        own = _normal(mean * (1 - gain * left.sqrt()), variance + gain.square() * (1 - last), mean)
         return own.log_prob(x.to(mean)).sum(-1).to(x.dtype)
 
     def elbo(
@@ -209,5 +208,6 @@ class AnnealedGaussianChain(nn.Module):
             raise ValueError(f"x must have shape [B, {self.features}], got {[*x.shape]}")
 
 
-def _normal(mean: Tensor, variance: Tensor) -> Normal:
-    return Normal(mean, variance.sqrt().expand_as(mean), validate_args=False)
+def _normal(mean: Tensor, variance: Tensor, like: Tensor) -> Normal:
+    std = variance.sqrt().expand_as(mean)
+    return Normal(mean.to(like), std.to(like), validate_args=False)

@@ -68,7 +68,7 @@ def chain_elbo(
         given: The inputs of the chains by name, [B, *] or one for all.
         times: How many t are drawn for each example, each term weighted by 1 / P(t). None: all t
             are summed; where the step of q has no jump, by walking q once.
-        chances: P(t) for t = 1..T, [T], positive where a term is not 0; even if None.
+        chances: P(t) for t = 1..T, [T], positive where a term is not 0; uniform if None.
         generator: Source of the draws; torch's global one if None.
 
     Raises:
@@ -98,7 +98,7 @@ def chain_elbo(
         (chances >= 0).all() & ((chances.sum() - 1).abs() < 1e-4)
     ):
         raise ValueError(f"chances must be {q.steps} probabilities, got {chances}")
-    chances = chances.to(x.device)
+    chances = (chances / chances.sum()).to(x.device)
     count = len(x) * times
     t = torch.multinomial(chances, count, replacement=True, generator=generator)
     t = t.view(len(x), times)

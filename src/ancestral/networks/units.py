@@ -148,5 +148,7 @@ class InDataUnits:
 
     def _need(self, capability: type[T], what: str) -> T:
         if not isinstance(self.network, capability):
-            raise CapabilityError(f"{type(self.network).__name__} has no {what}")
+            raise CapabilityError(
+                f"{type(self.network).__name__} has no {what} that can be called so"
+            )
         return self.network

@@ -150,7 +150,9 @@ class Fitting:
             record = replace(record, config=plan_.recipe.choose(plan_.config, y, generator))
         model = plan_.build(record.config).to(plan_.device)
         if not isinstance(model, Fits):
-            raise TypeError(f"{plan_.recipe.name} has neither fit nor players")
+            raise ConfigError(
+                f"{plan_.recipe.name} has neither fit nor players that can be called so"
+            )
         model.fit(y, given=examples.given or None, generator=generator)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         self.model = _in_units(plan_, model, self.transform)
@@ -353,7 +355,7 @@ def _players_model(plan_: Plan, transform: Transform) -> InDataUnits | None:
 
 def _game(plan_: Plan, model: nn.Module) -> Game:
     if plan_.options is None or not isinstance(model, Trains):
-        raise TypeError(f"{plan_.recipe.name} has no players")
+        raise ConfigError(f"{plan_.recipe.name} has options of a training, but no players")
     at = model.at if isinstance(model, Changes) else None
     return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device, at=at)
 

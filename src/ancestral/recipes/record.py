@@ -185,7 +185,7 @@ class Record:
 def is_finished(record: Record, end: Budget | None = None) -> bool:
     """Return whether a run has nothing left to do, also under a new end."""
     result, examples, options = record.result, record.data.train, record.options
-    if result.status != "finished" or end is None or end == record.budget:
+    if result.status != "finished" or options is None or end in (None, record.budget):
         return result.status == "finished"
     per_step = options.batch_size * options.accumulate if options else 1
     total = end.total_steps(examples, min(per_step, examples))

@@ -205,7 +205,7 @@ def open_parts(
         models[name] = Run.open(part.run).model(device=device)
         if not models[name].can(needed[name]):
             raise ConfigError(f"{name}: {part.run} has no {needed[name].__name__}")
-        models[name].model.requires_grad_(False).eval()
+        models[name].network.requires_grad_(False).eval()
     return models
 
 

@@ -42,7 +42,8 @@ ENTRY_POINTS, VARIABLE = "ancestral.families", "ANCESTRAL_FAMILIES"
 """Where models of one's own are found: entry points of installed packages, and a list of modules
 or files, separated by commas, in the environment. Each has ``RECIPES``, or registers them."""
 
-_BUILT_IN = frozenset(RECIPES)
+BUILT_IN = frozenset(RECIPES)
+"""The names of the library's own models."""
 _opened: set[str] = set()
 
 
@@ -56,7 +57,7 @@ def register(recipe: Recipe) -> Recipe:
     Raises:
         ConfigError: If it is.
     """
-    if recipe.name in _BUILT_IN:
+    if recipe.name in BUILT_IN:
         raise ConfigError(f"name must not be that of a model of the library, got {recipe.name!r}")
     RECIPES[recipe.name] = recipe
     return recipe
@@ -112,6 +113,8 @@ def _open(source: str, load: Callable[[], object]) -> None:
         raise ConfigError(f"the family {source} cannot be imported: {reason}") from error
     _opened.add(source)
     for recipe in getattr(family, "RECIPES", ()):
+        if not isinstance(recipe, Recipe):
+            raise ConfigError(f"the family {source}: RECIPES must hold recipes, got {recipe!r}")
         register(recipe)
 
 
@@ -120,10 +123,10 @@ def _import(source: str) -> object:
     path = Path(source).expanduser()
     if path.suffix != ".py":
         return import_module(source)
-    spec = spec_from_file_location(path.stem, path)
+    spec = spec_from_file_location(f"{VARIABLE.lower()}_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     module = module_from_spec(spec)
-    sys.modules[path.stem] = module  # Dataclasses look their module up there.
+    sys.modules[spec.name] = module  # Dataclasses look their module up there.
     spec.loader.exec_module(module)
     return module

@@ -63,7 +63,13 @@ def _choose_states(config: HMMConfig, y: Tensor, generator: Generator) -> HMMCon
     held_out = torch.arange(len(y)) % _HELD_OUT == 0
     symbols = 0 if y.is_floating_point() else int(y.max()) + 1
     scores = {}
-    for states in _STATES:
+    if symbols:  # What no other row shows would make every number of states impossible.
+        seen = torch.isin(y, y[~held_out]).all(dim=1)
+        held_out, left_out = held_out & seen, held_out & ~seen
+        y, held_out = y[~left_out], held_out[~left_out]
+    if not bool(held_out.any()):
+        return replace(config, states=1)
+    for states in (k for k in _STATES if k <= (~held_out).sum() * y.shape[1]):
         model = _model(config, states, symbols=symbols, length=y.shape[1])
         model.fit(y[~held_out], generator=generator)
         scores[states] = model.log_prob(y[held_out]).mean().item()
