@@ -86,7 +86,7 @@ def _quote(name: str) -> str:
 
 
 def _unquote(token: str) -> str:
-    return _ESCAPED.sub(r"\1", token[1:-1]) if token[0] == '"' else token
+    return _ESCAPED.sub(r"\1", token[1:-1]) if token.startswith('"') else token
 
 
 class _Reader:
