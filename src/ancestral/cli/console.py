@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,6 +35,8 @@ def fail(error: object) -> int:
     if "WORLD_SIZE" in os.environ:
         from ancestral.training.ranks import tells
 
+        # Where one process has died, the launcher asks the others to end: not before the line.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         if not tells():
             return 2
     sys.stderr.write(f"ancestral: {one_line(error)}\n")

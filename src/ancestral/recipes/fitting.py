@@ -135,7 +135,8 @@ class Fitting:
         except AncestralError as error:
             if self.run.folder.is_dir():
                 result = replace(self.run.record.result, status="failed", error=str(error))
-                with suppress(RunError):  # The disk may be full: this error is the one to tell.
+                # The disk may be full, and torchrun may ask to end: this error is the one to tell.
+                with self.interrupts, suppress(RunError):
                     self.run = store(self.run, result)
             raise
 
