@@ -79,9 +79,15 @@ class Column:
     Args:
         name: Of the column.
         type: What its cells are.
-        states: Names of the states of a category; the index is the value in ``x``.
-        resolution: At which numbers were recorded, above 0, in their own unit; None: not known.
+        states: Names of the states of a category or truth value, as they are written; the index is
+            the value in ``x``.
+        resolution: At which numbers were recorded, above 0, in their own unit, of dates in
+            seconds; None: not known.
         gaps: Whether cells may be missing.
+        low: Least recorded number of a mixed table, on whose grid ``low + k * resolution`` all lie.
+        high: Greatest recorded number.
+        form: How numbers and dates are written: a pattern of ``strftime``, or the decimals.
+        gap: How a missing cell is written.
 
     Example:
         >>> Column(name="rain", type="category", states=("no", "yes")).discrete
@@ -93,6 +99,10 @@ class Column:
     states: tuple[str, ...] = ()
     resolution: float | None = None
     gaps: bool = False
+    low: float | None = None
+    high: float | None = None
+    form: str = ""
+    gap: str = ""
 
     @property
     def discrete(self) -> bool:
@@ -104,12 +114,21 @@ class Column:
 class Vector(_Described):
     """A row of columns: float64 [N, D] of numbers; of states uint8, or int16 with -1 for gaps.
 
+    Of mixed tables float64 [N, D]: numbers in their unit, dates as seconds since 1970, states by
+    their index, and NaN where a cell is missing.
+
+    Args:
+        columns: In their order.
+        mixed: Each column has the type that was found for it, and models give probabilities to
+            recorded values.
+
     Example:
         >>> Vector.of_numbers(["x", "y"]).kind
         'vectors'
     """
 
     columns: tuple[Column, ...]
+    mixed: bool = False
 
     @classmethod
     def of_numbers(cls, names: Sequence[str]) -> "Vector":
@@ -133,9 +152,11 @@ class Vector(_Described):
 
     @property
     def kind(self) -> Kind:
-        """``tables`` where every cell is a state, ``vectors`` where none is, else ``mixed``."""
+        """``mixed`` by its name, else ``tables`` of states or ``vectors`` of numbers."""
         discrete = {column.discrete for column in self.columns}
-        return "mixed" if len(discrete) > 1 else "tables" if True in discrete else "vectors"
+        if self.mixed or len(discrete) > 1:
+            return "mixed"
+        return "tables" if True in discrete else "vectors"
 
     @property
     def event_shape(self) -> Size:

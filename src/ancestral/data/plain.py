@@ -26,6 +26,7 @@ def to_plain(field: Field) -> dict[str, Any]:
         ]
         plain = all(set(cell) == {"name"} for cell in cells)
         values = {"columns": list(field.names) if plain else cells}
+        values |= {"mixed": True} if field.mixed else {}
     return {"type": name, **values}
 
 
