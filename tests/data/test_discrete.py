@@ -7,9 +7,9 @@ import torch
 from pyarrow import parquet
 
 from ancestral.data import Dataset, Loading, load, write_samples
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import adopt
 from ancestral.data.discrete import load_states
-from ancestral.data.fields import Vector
 from ancestral.errors import DataError
 
 DISCRETE = Loading(discrete=True)

@@ -205,6 +205,7 @@ class Loading:
         field: Of pairs of images, the field that is modelled, ``x``; None for ``mask`` of images
             and masks, ``b`` of the folders ``a`` and ``b``.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
+        mixed: Read a table as one of typed columns; None: where a cell is a word, a gap or a date.
         missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
         stream: Data past one disk: a folder of parquet or tar files, read as they are needed.
         text: How text becomes tokens.
@@ -223,6 +224,7 @@ class Loading:
     label: str | None = None
     field: str | None = None
     discrete: bool = False
+    mixed: bool | None = None
     missing: bool = False
     stream: bool = False
     text: TextLoading = TextLoading()

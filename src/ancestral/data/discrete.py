@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import Field, Vector, X
+from ancestral.data.fields import Field, X
 from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order, refuse_cell

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Kind
+from ancestral.data.described import Kind
 from ancestral.data.transforms import (
     Affine,
     Compose,

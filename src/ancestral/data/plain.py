@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ancestral.data.fields import Category, Column, Field, Image, Tokens, Vector
+from ancestral.data.columns import Column, Vector
+from ancestral.data.fields import Category, Field, Image, Tokens
 
 FIELDS: dict[str, type[Field]] = {
     "vector": Vector,

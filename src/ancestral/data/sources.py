@@ -13,10 +13,11 @@ from torch import Tensor
 from ancestral.data import toys
 from ancestral.data.arrays import load_npy, load_npz
 from ancestral.data.catalogue import FOLDERS, HOW, NAMES
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.delimited import load_csv
 from ancestral.data.discrete import load_states
-from ancestral.data.fields import LABEL, Field, Image, Vector, X, labelled
+from ancestral.data.fields import LABEL, Field, Image, X, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from ancestral.data.cache import cached
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
-from ancestral.data.fields import Image, Vector, labelled
+from ancestral.data.fields import Image, labelled
 from ancestral.data.files import shown
 from ancestral.data.image_folder import SUFFIXES, decode_image
 from ancestral.data.images import DEFAULT_SIZE

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import LABEL, Vector, labelled
+from ancestral.data.fields import LABEL, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError

@@ -17,7 +17,8 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from ancestral.data.fields import Field, Image, Tokens, Vector
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.files import atomic, disk_errors, shown
 from ancestral.errors import ConfigError, RunError
 

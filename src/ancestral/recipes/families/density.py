@@ -16,7 +16,8 @@ from ancestral.classic import (
 )
 from ancestral.classic.arguments import check_components
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Kind, Shape
+from ancestral.data.described import Kind
+from ancestral.data.fields import Shape
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe
 from ancestral.settings import arguments, at_least, chosen, require
