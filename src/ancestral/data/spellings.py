@@ -117,13 +117,13 @@ class Spellings:
         return _ID.search(self.name) is not None
 
 
-def spellings(name: str, column: Any, decimal: str = ".") -> Spellings:  # noqa: ANN401
+def spellings(name: str, column: Any, decimal: str = "") -> Spellings:  # noqa: ANN401
     """Return a column of pyarrow as its different cells.
 
     Args:
         name: Of the column.
         column: A chunked array.
-        decimal: The decimal mark of text.
+        decimal: The decimal mark of a file of text; empty for sources that have types.
 
     Raises:
         DataError: If its cells are lists or the like.
@@ -135,7 +135,7 @@ def spellings(name: str, column: Any, decimal: str = ".") -> Spellings:  # noqa:
     if types.is_dictionary(column.type) and not types.is_string(kind):
         column = column.cast(kind)
     if types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind):
-        form = "dictionary" if types.is_dictionary(column.type) else ""
+        form = "dictionary" if types.is_dictionary(column.type) and not decimal else ""
         return _text(
             name, column.cast(pa.string()) if types.is_null(kind) else column, form, decimal
         )
@@ -164,7 +164,7 @@ def _text(name: str, column: Any, form: str, decimal: str) -> Spellings:  # noqa
         words=bare.dictionary,
         codes=place[np.concatenate(codes or [np.zeros(0, np.int64)])],
         form=form,
-        decimal=decimal,
+        decimal=decimal or ".",
     )
 
 

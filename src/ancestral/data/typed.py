@@ -190,7 +190,7 @@ class _Reading:
         import pyarrow as pa
 
         table = pa.Table.from_batches(self.table.batches(columns))
-        decimal = self.table.dialect.decimal if self.table.dialect else "."
+        decimal = self.table.dialect.decimal if self.table.dialect else ""
         try:
             found = [spellings(name, table.column(name), decimal) for name in columns]
         except DataError as error:

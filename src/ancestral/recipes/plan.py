@@ -12,6 +12,7 @@ from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.record import DataRecord
+from ancestral.data.schema import TYPE, schema_of
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
@@ -33,6 +34,9 @@ _LOADING = {
     "size": "size",
     "pixels": "size",
     "stream": "stream",
+    "columns": "columns",
+    "drop": "drop",
+    "header": "header",
 }
 """Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
 the size of a network, and ``pixels`` cannot be mistaken."""
@@ -216,7 +220,7 @@ class _Chosen:
             (hints(recipe.sampling) if recipe.sampling else (), found.sampling),
         )
         for name, value in given.items():
-            if name == "size" and _pixels(value):
+            if (name == "size" and _pixels(value)) or _of_schema(name):
                 found.loading[name] = value
                 continue
             group = next((group for names, group in groups if name in names), None)
@@ -291,21 +295,28 @@ def loading_of(chosen: Mapping[str, object]) -> Loading:
         ConfigError: If one is unknown or out of range.
     """
     kinds = hints(Loading)
-    values, text = {}, {}
+    values, text, schema = {}, {}, {}
     for name, value in chosen.items():
         if name in _TEXT:
             text[name] = value
+        elif _of_schema(name):
+            schema[name] = value
         elif name in _LOADING:
             values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
         else:
-            known = [*_LOADING, *_TEXT]
+            known = [*_LOADING, *_TEXT, "schema"]
             raise ConfigError(
                 f"unknown setting {name!r} of data{nearest(name, known, otherwise=9)}"
             )
-    return replace(Loading(text=settings.build(TextLoading, text)), **values)
+    loading = Loading(text=settings.build(TextLoading, text), schema=schema_of(schema))
+    return replace(loading, **values)
 
 
 _USUAL = Loading()
+
+
+def _of_schema(name: str) -> bool:
+    return name == "schema" or name.startswith(TYPE)
 
 
 def _pixels(value: object) -> bool:
