@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Size, Tensor
@@ -32,7 +32,6 @@ class _Described(ABC):
     """What all fields say of themselves."""
 
     __slots__ = ()
-    plural: ClassVar[str] = "examples"
 
     @property
     @abstractmethod
@@ -289,7 +288,6 @@ class Tokens(_Described):
         torch.Size([9])
     """
 
-    plural: ClassVar[str] = "texts"
     vocabulary: int
     window: int
 
