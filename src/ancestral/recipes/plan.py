@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.fields import Field, Image, Shape, Tokens
 from ancestral.data.record import DataRecord
 from ancestral.data.schema import TYPE, schema_of
 from ancestral.data.sources import load
@@ -110,9 +110,8 @@ class Plan:
             ConfigError: If the settings do not fit the data.
         """
         parts = open_parts(self.parts, self.recipe.parts, device=self.device)
-        model = build_model(
-            self.recipe, config or self.config, self.data_record.shape, self.seed, parts
-        )
+        shape = Shape(self.data.fields)
+        model = build_model(self.recipe, config or self.config, shape, self.seed, parts)
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
         if self.weights is not None:
@@ -155,7 +154,7 @@ def plan(
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    reads = recipe.reads(chosen.check())
+    reads = chosen.reads()
     origin = chosen.open_origin()
     loading = replace(chosen.make_loading(origin), **reads)
     tokenizer = origin and origin.tokenizer
@@ -163,7 +162,7 @@ def plan(
     _check_data(recipe, loaded, loading)
     if origin is not None:
         origin.check(loaded)
-    config = resolve(chosen.make_config(origin), DataRecord.of(loaded, loading).shape)
+    config = resolve(chosen.make_config(origin), Shape(loaded.fields))
     if recipe.check is not None:
         recipe.check(config, loaded)
     return Plan(
@@ -232,8 +231,8 @@ class _Chosen:
             group[name] = value
         return found
 
-    def check(self) -> Config:
-        """Refuse wrong values before the data are loaded; return the config as it is written."""
+    def reads(self) -> Mapping[str, Any]:
+        """Refuse wrong values before the data are loaded; return what the reader must do."""
         config = self.make_config()
         if self.recipe.trains_with(config):
             settings.build(Options, self.options)
@@ -242,7 +241,7 @@ class _Chosen:
                 f"{', '.join(self.options)} must be left out: {self.recipe.name} is fitted to its "
                 "optimum under these settings, without steps"
             )
-        return config
+        return self.recipe.reads(config)
 
     def open_origin(self) -> Origin | None:
         if not self.tuning:
@@ -286,6 +285,15 @@ class _Chosen:
             epoch = -(-len(data.train) // (options.batch_size * options.accumulate))
             options = replace(options, validate_every=min(options.validate_every, max(epoch, 10)))
         return options
+
+
+def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return what a model asks of the reader under its settings: fields of ``Loading``.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of range.
+    """
+    return _Chosen.sort(recipe, settings).reads()
 
 
 def loading_of(chosen: Mapping[str, object]) -> Loading:
