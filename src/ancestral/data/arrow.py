@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.columns import Column, Vector
-from ancestral.data.recorded import decimals, spelt
+from ancestral.data.recorded import compute, decimals, spelt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -102,7 +102,8 @@ def _array(column: Column, cells: NDArray[np.float64], dates_as_text: bool) -> A
 
 def _states(column: Column, cells: NDArray[np.float64]) -> Any:  # noqa: ANN401
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     codes = _codes(cells)
     words = pa.array(column.states, pa.string())

@@ -21,6 +21,7 @@ from ancestral.data.arrow import as_arrow, as_text
 from ancestral.data.columns import Vector
 from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.files import atomic, disk_errors, shown
+from ancestral.data.recorded import compute
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -229,7 +230,8 @@ def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
 def _write_text(x: Tensor, draft: Path, field: Vector, delimiter: str) -> None:
     """Write separated values, each cell as its column writes it, between quotes where it must."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     columns = []
     for cells in as_text(x, field):
