@@ -192,7 +192,7 @@ def _first_that_fits(value: object, parts: tuple[object, ...], words: tuple[str,
 
 def _sequence(value: object, arguments: tuple[object, ...]) -> tuple[object, ...]:
     if isinstance(value, str):
-        value = [part for part in value.strip("()[] ").split(",") if part.strip()]
+        value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
     items = list(value) if isinstance(value, list | tuple) else [value]
     if arguments[-1] is not Ellipsis and len(items) != len(arguments):
         raise ValueError(value)

@@ -140,7 +140,7 @@ def test_a_cell_that_is_missing_is_told_as_of_one_table(column: str, tmp_path: P
     told = []
     for source in (folder, folder / "0.parquet"):
         with pytest.raises(DataError, match=f"row 5, column '{column}'") as error:
-            load(str(source), Loading(label="kind", stream=source == folder))
+            load(str(source), Loading(label="kind", stream=source == folder, mixed=False))
         told.append(str(error.value))
     assert told[0] == told[1]
 

@@ -74,9 +74,16 @@ def infer(cells: Spellings, wanted: Mapping[str, Any], *, asked: bool = False) -
     nothing = len(cells.codes) - int(cells.counts[known].sum())
     if nothing and wanted.get("gaps") is False:
         _refuse_gap(cells, empty)
-    own = {k: v for k, v in wanted.items() if k not in {"type", "gaps"}}
+    own = {k: _plain(v) for k, v in wanted.items() if k not in {"type", "gaps"}}
     gap = _usual_gap(cells, empty)
     return replace(column, **{"gap": gap, "gaps": nothing > 0 or wanted.get("gaps", False), **own})
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - an attribute of a column
+    """Return what a file says of a column in the types that a column has."""
+    if isinstance(value, list):
+        return tuple(value)
+    return float(value) if isinstance(value, int) else value
 
 
 def cells_under(column: Column, cells: Spellings) -> NDArray[np.float64]:

@@ -28,7 +28,8 @@ _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y",
 _TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", "T%H:%M:%SZ")
 FORMS = tuple(map("".join, itertools.product(_DAYS, _TIMES)))
 """Patterns of dates that are found without being told."""
-_DIGITS = {"%Y": r"\d{4}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r"\d{1,2}")
+_DIGITS = dict.fromkeys(("%m", "%H", "%M", "%S"), r"\d{1,2}")
+_DIGITS |= {"%Y": r"\d{4}", "%d": r"(?P<day>\d{1,2})"}
 
 
 def compute() -> Any:  # noqa: ANN401 - its functions are made when it is imported
@@ -159,8 +160,10 @@ def dates(words: "pa.StringArray", form: str) -> NDArray[np.float64]:
     pc = compute()
 
     shape = re.sub(r"%\w", lambda found: _DIGITS.get(found[0], ".+"), re.escape(form))
-    fits = pc.match_substring_regex(words, f"^{shape.replace('%', '')}$")
     found = pc.strptime(words, format=form, unit="s", error_is_null=True)
+    # The 30th of February is read as the 1st of March.
+    day = pc.struct_field(pc.extract_regex(words, f"^{shape}$"), [0]).cast(pa.int64())
+    fits = pc.equal(day, pc.day(found))
     seconds = pc.if_else(fits, found, pa.scalar(None, found.type)).cast(pa.int64())
     return np.asarray(seconds.cast(pa.float64()).fill_null(np.nan))
 

@@ -112,14 +112,14 @@ def contents_of(table: WordTable, loading: Loading, expected: Field | None) -> C
     labels = None if label is None else reading.labels(label)
     found, values = reading.columns(read)
     reading.raise_problems()
-    if not found:
-        raise DataError(f"{table.name}: no column is left{reading.why_none()}")
-    x = torch.from_numpy(np.stack(values, axis=1))
-    del values
     given: dict[str, Tensor] = {}
     names: tuple[str, ...] = ()
     if labels is not None:
         given[LABEL], names = encode_labels(table.path, labels)
+    if not found:
+        raise DataError(f"{table.name}: no column is left{reading.why_none()}")
+    x = torch.from_numpy(np.stack(values, axis=1))
+    del values
     vector = reading.field(found)
     if not vector.mixed:  # A column that is always true has one state, and is always 1.
         x += torch.tensor([_first_value(c) for c in found], dtype=x.dtype)
@@ -137,6 +137,7 @@ class _Reading:
     left: list[LeftOut] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     ended: int = 0
+    alone: bool = False
 
     @property
     def strict(self) -> bool:
@@ -214,6 +215,7 @@ class _Reading:
     def columns(self, read: list[Spellings]) -> tuple[list[Column], list[NDArray[np.float64]]]:
         """Return what each column is, and its cells; note what is left out, and what is wrong."""
         found, values = [], []
+        self.alone = len(read) == 1
         known = {column.name: column for column in self.expected.columns} if self.expected else {}
         for cells in read:
             try:
@@ -231,6 +233,7 @@ class _Reading:
     def _infer(self, cells: Spellings) -> Column | LeftOut:
         wanted: Mapping[str, Any] = self.loading.schema.get(cells.name, {})
         asked = cells.name in self.loading.columns or self.expected is not None
+        asked |= self.alone and not np.isnan(cells.numbers[0]).any()
         if not self.strict:
             return infer(cells, wanted, asked=asked)
         column = infer(cells, {"gaps": False, **wanted}, asked=asked)

@@ -4,7 +4,6 @@ It is the one reader of such tables: of data for discrete networks, of evidence 
 files that are counted in chunks.
 """
 
-import io
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -234,7 +233,7 @@ def _rows_of_json(path: Path, suffix: str) -> "pa.Table":
     with opened(path) as file:
         if suffix == ".jsonl":
             return arrow_json.read_json(file)
-        rows = json.load(io.TextIOWrapper(file, "utf-8-sig"))
+        rows = json.loads(file.read().decode("utf-8-sig"))
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("a json file holds a list of rows, each an object")
     return pa.Table.from_struct_array(pa.array(rows))
