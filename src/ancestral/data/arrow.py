@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ancestral.data.columns import Column, Vector
-from ancestral.data.recorded import compute, decimals, spelt
+from ancestral.data.notation import compute, decimals, spelt
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -48,7 +48,7 @@ def as_text(x: Tensor, field: Vector) -> list["pa.DictionaryArray"]:
     return [_words(column, cells) for column, cells in _pairs(x, field)]
 
 
-def recorded(values: NDArray[np.float64], column: Column) -> NDArray[np.float64]:
+def on_grid(values: NDArray[np.float64], column: Column) -> NDArray[np.float64]:
     """Return numbers on the grid of a column and within its range, [N]; NaN stays.
 
     Numbers whose resolution is not known stay as they are.
@@ -69,7 +69,7 @@ def _pairs(x: Tensor, field: Vector) -> list[tuple[Column, NDArray[np.float64]]]
         raise ValueError(f"{x.shape[1]} columns need as many names, got {len(field.columns)}")
     cells = x.detach().cpu().double().numpy().T
     return [
-        (column, row if column.discrete else recorded(row, column))
+        (column, row if column.discrete else on_grid(row, column))
         for column, row in zip(field.columns, cells, strict=True)
     ]
 
@@ -95,7 +95,7 @@ def _array(column: Column, cells: NDArray[np.float64], dates_as_text: bool) -> A
         moments = np.rint(np.where(missing, 0, cells) * (1e6 if fine else 1)).astype(np.int64)
         found = pa.array(moments, mask=missing).cast(pa.timestamp("us" if fine else "s"))
         return found if "%H" in column.form else found.cast(pa.date32())
-    if column.type == "integer" and not column.form:
+    if (column.type == "integer" and not column.form) or column.form == "0":
         return pa.array(np.where(missing, 0, cells).astype(np.int64), mask=missing)
     return pa.array(cells, mask=missing)
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ancestral.data.columns import Column
-from ancestral.data.recorded import date_forms, decimals, grid, spelt
+from ancestral.data.notation import date_forms, decimals, grid, spelt
 from ancestral.data.spellings import TRUTHS, Spellings
 from ancestral.data.tables import label_order
 from ancestral.data.words import canonical

@@ -10,7 +10,7 @@ import numpy as np
 
 from ancestral.data.columns import Column, Vector
 from ancestral.data.files import reason, shown
-from ancestral.data.recorded import dates, spelt
+from ancestral.data.notation import dates, spelt
 from ancestral.errors import DataError
 from ancestral.settings import nearest
 

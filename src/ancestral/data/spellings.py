@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ancestral.data.delimited import GAPS
-from ancestral.data.recorded import DAY, FORMS, compute, dates, numbers
+from ancestral.data.notation import DAY, FORMS, compute, dates, numbers
 from ancestral.data.words import canonical
 from ancestral.errors import DataError
 

@@ -75,9 +75,6 @@ def table_contents(
         given[LABEL], labels = encode_labels(path, label)
         said.append(f"{len(labels)} labels: {_shorten(labels)}")
     x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
-    whole = [name for name, c in zip(columns, x.T, strict=True) if torch.equal(c, c.round())]
-    if whole and len(x):
-        said.append(f"whole numbers, taken as continuous by models of vectors: {_shorten(whole)}")
     return Contents(
         fields=labelled(Vector.of_numbers(columns), labels),
         examples=Examples(x, given),

@@ -268,7 +268,7 @@ class _Reading:
         out = tuple(left.name for left in self.left)
         if not plain:
             return Vector(columns=tuple(found), mixed=True, left_out=out)
-        return Vector(columns=tuple(map(_as_number, found)), left_out=out)
+        return replace(Vector.of_numbers([column.name for column in found]), left_out=out)
 
     def notes(
         self, vector: Vector, read: Sequence[Spellings], labels: Sequence[str]
@@ -282,20 +282,20 @@ class _Reading:
             said.append(f"{self.ended} rows without any cell at the end: left out")
         if labels:
             said.append(f"{len(labels)} labels: {_few(labels)}")
-        constant = [
-            c for c in vector.columns if (c.low == c.high if not c.discrete else len(c.states) == 1)
-        ]
+        if not vector.mixed:
+            return tuple(said)
+        constant = [column for column in vector.columns if _constant(column)]
         said += [f"column {c.name!r} is {extent(c)}: given back as it is" for c in constant]
         fine = [c.name for c in vector.columns if _too_fine(c)]
         if fine:
             said.append(f"no short decimals, taken to 1e-9 of their range: {_few(fine)}")
-        if vector.mixed:
-            example = {cells.name: _example(cells) for cells in read}
-            table = columns_table(vector.columns, [example[name] for name in vector.names])
-            said.append(f"the columns:\n{table}")
-        elif whole := [c.name for c in vector.columns if c.type == "integer"]:
-            said.append(f"whole numbers, taken as continuous by models of vectors: {_few(whole)}")
-        return tuple(said)
+        example = {cells.name: _example(cells) for cells in read}
+        table = columns_table(vector.columns, [example[name] for name in vector.names])
+        return (*said, f"the columns:\n{table}")
+
+
+def _constant(column: Column) -> bool:
+    return len(column.states) == 1 if column.discrete else column.low == column.high
 
 
 def _is_plain(column: Column) -> bool:
@@ -303,14 +303,6 @@ def _is_plain(column: Column) -> bool:
     if column.gaps or column.type in {"category", "date"}:
         return False
     return column.type != "truth" or {word.lower() for word in column.states} <= {*TRUTHS[0]}
-
-
-def _as_number(column: Column) -> Column:
-    """Return a column of numbers; false is 0 and true is 1."""
-    if column.type != "truth":
-        return column
-    first, last = _first_value(column), float(len(column.states) > 1)
-    return Column(name=column.name, type="integer", resolution=1.0, low=first, high=last or first)
 
 
 def _first_value(column: Column) -> float:

@@ -21,7 +21,7 @@ from ancestral.data.arrow import as_arrow, as_text
 from ancestral.data.columns import Vector
 from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.files import atomic, disk_errors, shown
-from ancestral.data.recorded import compute
+from ancestral.data.notation import compute
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ ARRAYS = (".npy", ".npz")
 
 _OURS = re.compile(r"\d+\.png|grid\.png")
 _GRID_IMAGES = 100
+_LINES = 1 << 16
 _GAP = 2
 
 
@@ -231,17 +232,15 @@ def _write_text(x: Tensor, draft: Path, field: Vector, delimiter: str) -> None:
     """Write separated values, each cell as its column writes it, between quotes where it must."""
     import pyarrow as pa
 
-    pc = compute()
-
-    columns = []
+    join, columns = compute().binary_join_element_wise, []
     for cells in as_text(x, field):
-        words = [
-            line[:-1] for line in csv_lines(([w] for w in cells.dictionary.to_pylist()), delimiter)
-        ]
-        columns.append(pa.array(words, pa.string()).take(cells.indices))
-    lines = pc.binary_join_element_wise(*columns, delimiter).to_pylist() if len(x) else []
-    head = next(csv_lines([field.names], delimiter))
-    draft.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
+        lines = csv_lines(([word] for word in cells.dictionary.to_pylist()), delimiter)
+        columns.append((pa.array([line[:-1] for line in lines], pa.string()), cells.indices))
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        file.write(next(csv_lines([field.names], delimiter)))
+        for start in range(0, len(x), _LINES):
+            parts = [words.take(codes[start : start + _LINES]) for words, codes in columns]
+            file.writelines(f"{line}\n" for line in join(*parts, delimiter).to_pylist())
 
 
 def _row_place(path: Path, field: Vector) -> Path:

@@ -1,4 +1,4 @@
-"""How cells are recorded: numbers with their decimals and marks, dates with their pattern."""
+"""How cells are written: numbers with their decimals and marks, dates with their pattern."""
 
 import itertools
 import re
