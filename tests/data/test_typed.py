@@ -5,12 +5,14 @@ import gzip
 import json
 import math
 import tempfile
+import tomllib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import tomli_w
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -425,6 +427,15 @@ def test_rows_of_other_lengths_are_told_together(tmp_path: Path) -> None:
         contents(written(tmp_path, "a,b\n" + "1,u\n" * 8 + "1\n1,2,3\n"))
 
 
+def test_columns_of_a_table_of_states_are_chosen(tmp_path: Path) -> None:
+    path = written(tmp_path, "a,b,c\n" + "u,1,x\nv,2,x\n" * 8)
+    chosen = Loading(discrete=True, columns=("c", "a"))
+    assert contents(path, chosen).columns == ("c", "a")
+    assert contents(path, Loading(discrete=True, drop=("b",))).columns == ("a", "c")
+    field = contents(path, chosen).field
+    assert read(str(path), chosen, expected=field)[0].x.tolist() == [[0, 0], [0, 1]] * 8
+
+
 def test_free_text_and_empty_columns_are_left_out(tmp_path: Path) -> None:
     rows = "".join(f"word {i % 40} is said,,{'ab'[i % 2]}\n" for i in range(60))
     found = contents(written(tmp_path, f"text,none,kind\n{rows}"))
@@ -562,11 +573,12 @@ def test_pandas_and_polars(tmp_path: Path) -> None:
 
 def test_what_was_read_is_kept_in_the_record_of_a_run(people: Path) -> None:
     from ancestral.data.record import DataRecord
+    from ancestral.recipes.record import _without_none
 
     loading = loading_of({"drop": "Cabin", "type.Age": "number"})
     data = load(str(people), loading)
     record = DataRecord.of(data, loading)
-    again = DataRecord.from_plain(record.to_plain())
+    again = DataRecord.from_plain(tomllib.loads(tomli_w.dumps(_without_none(record.to_plain()))))
     assert again == record
     assert load(record.source, again.loading).fingerprint == data.fingerprint
 

@@ -118,6 +118,16 @@ class Vector(Described):
             return ()
         return tuple(column.states for column in self.columns)
 
+    @property
+    def unlike_numbers(self) -> tuple[str, ...]:
+        """What keeps columns from being numbers, a clause each: words, gaps, dates."""
+        found = []
+        for column in self.columns:
+            what = {"date": "dates"}.get(column.type, "gaps" if column.gaps else "")
+            what = ", ".join(column.states[:3]) if column.discrete else what
+            found += [f"{column.name!r} has {what}"] if what else []
+        return tuple(found)
+
     def rows(self, x: Tensor) -> list[Any]:
         """Return examples [N, D] as lists, each cell as it was recorded, a missing one None."""
         from ancestral.data.arrow import as_arrow

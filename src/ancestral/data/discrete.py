@@ -45,7 +45,8 @@ def load_states(path: Path, loading: Loading, expected: Field | None = None) -> 
     if loading.label is not None:
         raise DataError(f"{shown(path)}: a table of states has no label: leave out label")
     known = expected if isinstance(expected, Vector) else Vector(columns=())
-    table = open_words(path, expected=known.names)
+    table = open_words(path, expected=known.names, header=loading.header)
+    table = table.chosen(loading.columns, loading.drop)
     columns = table.columns
     if expected is not None and columns == known.names:
         x = read_states(table, known.states, missing=loading.missing)

@@ -99,7 +99,8 @@ class DataRecord(WithFields):
         """Return what :meth:`to_plain` described."""
         values = dict(found)
         loading = dict(values.pop("loading"))
-        loading["fractions"] = tuple(loading["fractions"])
+        for several in {"fractions", "columns", "drop"} & set(loading):
+            loading[several] = tuple(loading[several])
         loading["text"] = TextLoading(**loading.pop("text", {}))
         loading = Loading(**loading)
         plain = values.pop("fields", None)

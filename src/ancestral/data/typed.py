@@ -154,16 +154,9 @@ class _Reading:
         label = loading.label
         if self.expected is not None:
             return self._expected(names, self.expected)
-        said = {"columns": loading.columns, "drop": loading.drop, "schema": loading.schema}
-        for setting, wanted in said.items():
-            for name in wanted:
-                if name not in names:
-                    near = nearest(name, names, otherwise=8)
-                    raise DataError(
-                        f"{self.table.name}: no column {name!r}, as {setting} has{near}"
-                    )
-        out = {*loading.drop} | {n for n, s in loading.schema.items() if s.get("type") == LEFT_OUT}
-        kept = [name for name in loading.columns or names if name not in out]
+        out = [name for name, said in loading.schema.items() if said.get("type") == LEFT_OUT]
+        table = self.table.chosen(loading.columns, (*loading.drop, *out), tuple(loading.schema))
+        kept = [*table.columns]
         self.left = [LeftOut(name, "") for name in names if name not in kept and name != label]
         if label is not None:
             label_index(path, names, label)

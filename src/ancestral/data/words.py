@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from ancestral.data.delimited import Dialect, opened, rows_of, sniff
 from ancestral.data.files import ending, reason, shown
 from ancestral.data.tables import check_columns, refuse_cell
 from ancestral.errors import DataError
+from ancestral.settings import nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,6 +67,22 @@ class WordTable:
                         return f"row {row} (line {line} of the file)"
         return f"row {row}"
 
+    def chosen(
+        self, columns: Sequence[str], drop: Sequence[str], said: Sequence[str] = ()
+    ) -> "WordTable":
+        """Return the table of some columns, in their order, or of all; without those to drop.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        for setting, names in (("columns", columns), ("drop", drop), ("schema", said)):
+            for name in names:
+                if name not in self.columns:
+                    near = nearest(name, self.columns, otherwise=8)
+                    raise DataError(f"{self.name}: no column {name!r}, as {setting} has{near}")
+        kept = tuple(name for name in columns or self.columns if name not in drop)
+        return replace(self, columns=kept)
+
     def batches(
         self, wanted: Sequence[str] | None = None, *, rows: int = BATCH_ROWS
     ) -> Iterator["pa.RecordBatch"]:
@@ -106,7 +123,7 @@ class WordTable:
         for name in names:
             if name not in self.columns:
                 near = ", ".join(self.columns[:8]) + (", ..." if len(self.columns) > 8 else "")
-                raise DataError(f"{shown(self.path)}: no column {name!r}; there is {near}")
+                raise DataError(f"{self.name}: no column {name!r}; there is {near}")
 
     def _parquet(self, names: list[str], rows: int) -> Iterator["pa.RecordBatch"]:
         from pyarrow import parquet
@@ -119,12 +136,12 @@ class WordTable:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        places = [str(self.columns.index(name)) for name in names]
+        places = [str(dialect.columns.index(name)) for name in names]
         reader = arrow_csv.open_csv(
             self.path,
             arrow_csv.ReadOptions(
                 # By place: columns that are not asked for may share a name or have none.
-                column_names=[str(place) for place in range(len(self.columns))],
+                column_names=[str(place) for place in range(len(dialect.columns))],
                 skip_rows=dialect.blank,
                 skip_rows_after_names=int(dialect.header),
                 block_size=_BLOCK_BYTES,
@@ -134,7 +151,7 @@ class WordTable:
                 delimiter=dialect.delimiter,
                 newlines_in_values=True,
                 # Of one column a blank line is an empty cell.
-                ignore_empty_lines=len(self.columns) > 1,
+                ignore_empty_lines=len(dialect.columns) > 1,
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.dictionary(pa.int32(), pa.string())),

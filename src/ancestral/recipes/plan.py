@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ancestral import settings
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import Field, Image, Shape, Tokens
 from ancestral.data.record import DataRecord
@@ -19,7 +20,7 @@ from ancestral.errors import ConfigError
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import open_parts
-from ancestral.recipes.table import name_of, recipe_named
+from ancestral.recipes.table import RECIPES, name_of, recipe_named
 from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
@@ -186,12 +187,23 @@ def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
     if data.kind not in recipe.kinds:
         raise ConfigError(
             f"{recipe.name} needs {' or '.join(recipe.kinds)}, {data.name} holds {data.kind}"
+            f"{_ways_out(data)}"
         )
     for name, (kind, said) in _OF_ONE_KIND.items():
         if not isinstance(data.field, kind) and getattr(loading, name) != getattr(_USUAL, name):
             raise ConfigError(said.format(kind=data.kind, name=data.name))
     if missing := [name for name in recipe.needs if name not in data.fields]:
         raise ConfigError(f"{recipe.name} needs the field {missing[0]!r}, {data.name} has none")
+
+
+def _ways_out(data: Dataset) -> str:
+    """Say what keeps a table from being one of numbers, what to do, and which models take it."""
+    if not isinstance(data.field, Vector) or not data.field.mixed:
+        return ""
+    able = [recipe.name for recipe in RECIPES.values() if data.kind in recipe.kinds]
+    why = ", ".join(data.field.unlike_numbers[:3])
+    also = f"; {', '.join(able)} take it as it is" if able else ""
+    return f": {why}; drop=NAME leaves a column out, label=NAME makes one the label{also}"
 
 
 @dataclass(frozen=True, slots=True)
