@@ -18,7 +18,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (data / "nan.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(20)) + "7,\n")
     (data / "one.csv").write_text("a,b\n1,2\n")
     (data / "ten.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(10)))
-    (data / "words.csv").write_text("a,b\n" + "".join(f"{i % 7}.{i},{i % 3 or 'x'}\n" for i in range(20)))
+    (data / "words.csv").write_text(
+        "a,b\n" + "".join(f"{i % 7}.{i},{i % 3 or 'x'}\n" for i in range(20))
+    )
     (data / "photos").mkdir()
     for number in range(12):
         Image.new("L", (8, 8), number * 10).save(data / "photos" / f"{number}.png")
