@@ -137,8 +137,11 @@ def spellings(name: str, column: Any, decimal: str = "") -> Spellings:  # noqa: 
     words = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
     if any(check(kind) for check in words):
         if coded:  # Not by a cast of the whole: there is none for every kind of text.
-            parts = [(part.indices, part.dictionary.cast(pa.string())) for part in column.chunks]
-            arrays = [pa.DictionaryArray.from_arrays(*part) for part in parts]
+            parts = [(part.indices.cast(pa.int32()), part.dictionary) for part in column.chunks]
+            arrays = [
+                pa.DictionaryArray.from_arrays(codes, words.cast(pa.string()))
+                for codes, words in parts
+            ]
             column = pa.chunked_array(arrays, pa.dictionary(pa.int32(), pa.string()))
         else:
             column = column.cast(pa.string())
