@@ -96,7 +96,7 @@ class InDataUnits:
             draws = self._draw(self.network, n, given=given, generator=generator)
         else:
             draws = self._need(Samples, "samples").sample(n, given=given, generator=generator)
-        return self.transform.inverse(draws)
+        return self.transform.inverse(draws, generator)
 
     def log_prob(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None

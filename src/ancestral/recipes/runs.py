@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from ancestral.data.dataset import Dataset, Examples, adopt
 from ancestral.data.fields import LABEL, Field, Tokens, X
 from ancestral.data.files import check_free, disk_errors, write_text
+from ancestral.data.model_units import build
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
-from ancestral.data.transforms import Transform, build
+from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
 from ancestral.nn.low_rank import merged_state
