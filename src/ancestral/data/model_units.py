@@ -6,7 +6,8 @@ from typing import Any
 
 import torch
 
-from ancestral.data.cells import Cells
+from ancestral.data.cells import Cells, fit_cells
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.described import Kind
 from ancestral.data.transforms import (
@@ -80,6 +81,17 @@ def flat(data: Dataset) -> Transform:
 def noiseless(data: Dataset) -> Transform:
     """Return the transform for models that only read x: as :func:`flat`, nothing added."""
     return _NOISELESS[data.kind](data)
+
+
+def cells(data: Dataset, *, most: int = 100) -> Cells:
+    """Return the transform for models of mixed tables: a cell a column, about ``most`` of each.
+
+    Raises:
+        DataError: If the data are no rows of columns.
+    """
+    if not isinstance(data.field, Vector):
+        raise DataError(f"{data.name} has no columns to cut into cells")
+    return fit_cells(data.train.x, data.field, most=most)
 
 
 def grey(data: Dataset) -> Transform:

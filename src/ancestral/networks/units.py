@@ -1,5 +1,6 @@
 """A model in the user's units: the model together with the data transform it was fitted under."""
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ from torch.distributions import Categorical, Distribution
 
 from ancestral.capabilities import (
     Classifies,
+    Completes,
     Encodes,
     Given,
     HasBound,
@@ -18,6 +20,7 @@ from ancestral.capabilities import (
     SamplesMeans,
     Tightens,
 )
+from ancestral.data.cells import UNKNOWN
 from ancestral.data.transforms import Transform
 from ancestral.errors import CapabilityError
 
@@ -131,6 +134,19 @@ class InDataUnits:
         model = self._need(Tightens, "estimate_log_prob")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
+
+    def complete(self, x: Tensor, known: Tensor, *, generator: Generator | None = None) -> Tensor:
+        """Return rows with what is not known drawn from p(unknown | known), [B, D].
+
+        Args:
+            x: In the user's units, [B, D]; what is not known may be anything.
+            known: What is, bool [B, D].
+            generator: Of the draws.
+        """
+        model = self._need(Completes, "part that can be given")
+        cells = self.transform(x.where(known, math.nan)).masked_fill(~known, UNKNOWN)
+        drawn = self.transform.inverse(model.complete(cells, generator=generator), generator)
+        return x.where(known, drawn)
 
     def posterior(self, x: Tensor, *, generator: Generator | None = None) -> Categorical:
         """Return p(label | x), batch shape [B]."""

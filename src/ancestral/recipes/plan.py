@@ -96,8 +96,10 @@ class Plan:
         """Return the transform fitted on the training split."""
         return self.recipe.transform(self.data)
 
-    def build(self, config: Config | None = None) -> nn.Module:
+    def build(self, transform: Transform, config: Config | None = None) -> nn.Module:
         """Return the model in its first state, under a config in which nothing is left to choose.
+
+        The model's data are those that the transform makes of the user's.
 
         Of a training that goes on from another run, and has begun, only the shape is right: its
         weights, the frozen ones too, are in its checkpoints.
@@ -106,9 +108,8 @@ class Plan:
             ConfigError: If the settings do not fit the data.
         """
         parts = open_parts(self.parts, self.recipe.parts, device=self.device)
-        model = build_model(
-            self.recipe, config or self.config, self.data_record.shape, self.seed, parts
-        )
+        shape = transform.shape(self.data_record.shape)
+        model = build_model(self.recipe, config or self.config, shape, self.seed, parts)
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
         if self.weights is not None:

@@ -106,12 +106,13 @@ class Run:
         check_numbers(tensors, path)
         record = self.record
         parts = open_parts(record.parts, self.recipe.parts, device=device)
-        model = build_model(self.recipe, record.config, record.data.shape, record.seed, parts)
+        transform = build(record.transform)
+        load_state(transform, tensors, "transform.", path)
+        shape = transform.shape(record.data.shape)
+        model = build_model(self.recipe, record.config, shape, record.seed, parts)
         if record.options is not None:  # What was counted or solved may well hold log 0.
             check_finite(tensors, model, path)
-        transform = build(record.transform)
         load_state(model, tensors, "model.", path)
-        load_state(transform, tensors, "transform.", path)
         draw = self.recipe.drawn_by(self.recipe.sampled_with(record.sampling, sampling or {}))
         return InDataUnits(model.to(device).eval(), transform.to(device), draw=draw)
 

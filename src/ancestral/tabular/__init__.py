@@ -5,7 +5,6 @@ cell that is not known.
 """
 
 from ancestral.tabular.autoregressive import TabularAutoregressive
-from ancestral.tabular.completion import complete
 from ancestral.tabular.latent_class import LatentClass, best_classes
 
-__all__ = ["LatentClass", "TabularAutoregressive", "best_classes", "complete"]
+__all__ = ["LatentClass", "TabularAutoregressive", "best_classes"]

@@ -54,3 +54,13 @@ def given_rows(
         rows[:, names.index(name)] = held_rows(name, value, n, ()).to(device).long()
     check_cells(rows, sizes)
     return rows
+
+
+def offsets(sizes: Sequence[int]) -> Tensor:
+    """Return where the cells of each column begin in a list of all cells, int64 [D].
+
+    Example:
+        >>> offsets([3, 2, 4])
+        tensor([0, 3, 5])
+    """
+    return torch.tensor([0, *sizes[:-1]]).cumsum(0)

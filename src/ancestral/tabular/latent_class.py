@@ -6,13 +6,14 @@ from typing import Self
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.distributions import Categorical
 
 from ancestral.capabilities import Given
 from ancestral.data.cells import UNKNOWN
 from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
-from ancestral.tabular.arguments import check_cells, given_rows
-from ancestral.tabular.completion import draw_cells, offsets
+from ancestral.networks.sampling import draw
+from ancestral.tabular.arguments import check_cells, given_rows, offsets
 
 _ROWS = 1 << 16
 
@@ -142,10 +143,10 @@ class LatentClass(nn.Module):
         check_cells(x, self.sizes)
         rows = []
         for part in x.split(_ROWS):
-            classes, filled = draw_cells(self._log_joint(part), generator), part.clone()
+            classes, filled = _drawn(self._log_joint(part), generator), part.clone()
             for column, first in enumerate(self._first.tolist()):
                 logits = self.log_tables[first : first + self.sizes[column]].T[classes]
-                drawn = draw_cells(logits, generator)
+                drawn = _drawn(logits, generator)
                 filled[:, column] = torch.where(part[:, column] == UNKNOWN, drawn, part[:, column])
             rows.append(filled)
         return torch.cat(rows)
@@ -190,6 +191,10 @@ class LatentClass(nn.Module):
         """Return the sum over each column's cells in the place of each cell."""
         parts = counts.split(self.sizes)
         return torch.cat([part.sum(dim=0, keepdim=True).expand_as(part) for part in parts])
+
+
+def _drawn(logits: Tensor, generator: Generator | None) -> Tensor:
+    return draw(Categorical(logits=logits, validate_args=False), (), generator)
 
 
 def best_classes(x: Tensor, sizes: Sequence[int], *, generator: Generator, most: int = 256) -> int:

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
-import torch
 from torch import Generator, Tensor
+from torch.distributions import Categorical
 
 from ancestral.data.cells import UNKNOWN
+from ancestral.networks.sampling import draw
 
 
 def complete(
@@ -35,22 +36,6 @@ def complete(
     for column in order:
         rows = (filled[:, column] == UNKNOWN).nonzero()[:, 0]
         if len(rows):
-            logits = conditional(filled[rows], column)
-            filled[rows, column] = draw_cells(logits, generator)
+            law = Categorical(logits=conditional(filled[rows], column), validate_args=False)
+            filled[rows, column] = draw(law, (), generator)
     return filled
-
-
-def draw_cells(logits: Tensor, generator: Generator | None) -> Tensor:
-    """Draw a cell of each row by logits [B, K], int64 [B], by Gumbel noise."""
-    noise = torch.rand(logits.shape, generator=generator, dtype=torch.float64, device=logits.device)
-    return (logits.double() - (-noise.log()).log()).argmax(dim=-1)
-
-
-def offsets(sizes: Sequence[int]) -> Tensor:
-    """Return where the cells of each column begin in a list of all cells, int64 [D].
-
-    Example:
-        >>> offsets([3, 2, 4])
-        tensor([0, 3, 5])
-    """
-    return torch.tensor([0, *sizes[:-1]]).cumsum(0)
