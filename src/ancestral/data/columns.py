@@ -62,6 +62,7 @@ class Vector(Described):
         columns: In their order.
         mixed: Each column has the type that was found for it, and models give probabilities to
             recorded values.
+        left_out: Other columns of the table, which are none of the data.
 
     Example:
         >>> Vector.of_numbers(["x", "y"]).kind
@@ -70,6 +71,7 @@ class Vector(Described):
 
     columns: tuple[Column, ...]
     mixed: bool = False
+    left_out: tuple[str, ...] = ()
 
     @classmethod
     def of_numbers(cls, names: Sequence[str]) -> "Vector":

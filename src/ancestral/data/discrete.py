@@ -69,7 +69,7 @@ def load_states(path: Path, loading: Loading, expected: Field | None = None) -> 
         fields={X: Vector.of_states(columns, states)},
         examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
         notes=(
-            *(table.dialect.notes if table.dialect else ()),
+            *table.notes,
             said,
             *_doubtful(columns, states),
             *_gaps(x),

@@ -15,6 +15,18 @@ def shown(path: Path | str) -> str:
     return os.fsencode(path).decode("utf-8", errors="replace")
 
 
+def ending(path: Path) -> str:
+    """Return the ending of a file's name in small letters; of a compressed text, that of the text.
+
+    Example:
+        >>> ending(Path("a.CSV.gz")), ending(Path("b.tar"))
+        ('.csv', '.tar')
+    """
+    inner = Path(path.stem).suffix.lower()
+    packed = path.suffix.lower() == ".gz" and inner in {".csv", ".tsv", ".json", ".jsonl"}
+    return inner if packed else path.suffix.lower()
+
+
 def reason(error: BaseException) -> str:
     """Return an error's message on one line."""
     if isinstance(error, OSError) and error.strerror:

@@ -28,6 +28,7 @@ def to_plain(field: Field) -> dict[str, Any]:
         plain = all(set(cell) == {"name"} for cell in cells)
         values = {"columns": list(field.names) if plain else cells}
         values |= {"mixed": True} if field.mixed else {}
+        values |= {"left_out": list(field.left_out)} if field.left_out else {}
     return {"type": name, **values}
 
 
@@ -40,7 +41,7 @@ def from_plain(found: Mapping[str, Any]) -> Field:
     """
     values: dict[str, Any] = {k: v for k, v in found.items() if k != "type"}
     cls: type[Any] = FIELDS[found["type"]]
-    for name in {"states", "values"} & set(values):
+    for name in {"states", "values", "left_out"} & set(values):
         values[name] = tuple(values[name])
     if "columns" in values:
         cells = [{"name": cell} if isinstance(cell, str) else cell for cell in values["columns"]]

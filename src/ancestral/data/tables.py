@@ -1,7 +1,6 @@
 """Tables: what the readers of files share, and parquet."""
 
 import difflib
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,17 +49,6 @@ def label_index(path: Path, columns: Sequence[str], label: str | None) -> int | 
     if len(columns) < 2:
         raise DataError(f"{shown(path)}: the table has no column beside the label {label!r}")
     return columns.index(label)
-
-
-def label_hint(column: str) -> str:
-    """Return what to do about a column that is not of numbers, where no label is asked for.
-
-    Example:
-        >>> label_hint("kind of flower")
-        "if it holds labels, give --set 'label=kind of flower'; of words alone there is bayes-net"
-    """
-    words = shlex.quote(f"label={column}")
-    return f"if it holds labels, give --set {words}; of words alone there is bayes-net"
 
 
 def table_contents(
@@ -151,6 +139,26 @@ def check_finite(path: Path, columns: Sequence[str], values: NDArray[np.float64]
         )
 
 
+def large_numbers(path: Path, label: str | None) -> bool:
+    """Tell a parquet file of numbers, but for the label, that take much memory.
+
+    Example:
+        >>> large_numbers(Path("none.parquet"), None)
+        False
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        schema, rows = parquet.read_schema(path), parquet.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError):
+        return False
+    kinds = [schema.field(at).type for at, name in enumerate(schema.names) if name != label]
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    plain = all(map(_numeric, kinds)) and not any(isinstance(name, str) for name in index)
+    return plain and rows * len(kinds) * 8 >= LARGE
+
+
 def load_parquet(path: Path, loading: Loading) -> Contents:
     """Read a parquet file of numbers.
 
@@ -216,7 +224,6 @@ def check_numeric(path: Path, schema: "pa.Schema", at: int | None) -> list[str]:
     if wrong:
         raise DataError(
             f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; remove them"
-            + (f"; {label_hint(wrong[0])}" if at is None else "")
         )
     if not numeric:
         raise DataError(f"{shown(path)}: the table has no columns")
