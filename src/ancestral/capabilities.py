@@ -219,8 +219,13 @@ class Completes(Protocol, metaclass=Checked):
         """Return log p(x_column | what else is known of each row x [B, D]), [B, K]."""
         ...
 
-    def complete(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
-        """Return rows x [B, D] with what is not known drawn, given what is."""
+    def complete(
+        self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
+    ) -> Tensor:
+        """Return rows x [B, D] with what is not known drawn, given what is.
+
+        ``least`` is of each column the first cell that may be drawn; the first one if not given.
+        """
         ...
 
 

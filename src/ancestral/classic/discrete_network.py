@@ -180,10 +180,12 @@ class DiscreteNetwork(nn.Module):
         found = Inference(self.network).query_rows(rows, [target]).probabilities[target]
         return torch.from_numpy(found).to(x.device).log()
 
-    def complete(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def complete(
+        self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
+    ) -> Tensor:
         """Draw what is not known of rows x [N, D], -1, given what is, exactly."""
         columns = range(len(self.names))
-        return complete(self.conditional, x.long(), order=columns, generator=generator)
+        return complete(self.conditional, x.long(), order=columns, least=least, generator=generator)
 
     def table(self, name: str) -> Table:
         """Return the probability table of a node."""

@@ -14,6 +14,7 @@ def complete(
     x: Tensor,
     *,
     order: Sequence[int],
+    least: Sequence[int] = (),
     generator: Generator | None = None,
 ) -> Tensor:
     """Draw what is not known of rows, ancestrally, from ``p(unknown | known)``.
@@ -22,6 +23,7 @@ def complete(
         conditional: (rows [B, D], column) -> log p(column | what is known of the row), [B, K].
         x: Cells, int64 [N, D]; -1 is drawn.
         order: In which columns are drawn.
+        least: Of each column the first cell that may be drawn; the first one if not given.
         generator: Of the draws; torch's global one if None.
 
     Returns:
@@ -36,6 +38,9 @@ def complete(
     for column in order:
         rows = (filled[:, column] == UNKNOWN).nonzero()[:, 0]
         if len(rows):
-            law = Categorical(logits=conditional(filled[rows], column), validate_args=False)
-            filled[rows, column] = draw(law, (), generator)
+            first = least[column] if least else 0
+            law = Categorical(
+                logits=conditional(filled[rows], column)[:, first:], validate_args=False
+            )
+            filled[rows, column] = first + draw(law, (), generator)
     return filled

@@ -47,6 +47,8 @@ class TabularAutoregressive(nn.Module):
         (torch.Size([5, 2]), torch.Size([2]))
     """
 
+    _first: Tensor
+
     def __init__(
         self,
         sizes: Sequence[int],
@@ -80,16 +82,11 @@ class TabularAutoregressive(nn.Module):
 
     def features(self, x: Tensor) -> Tensor:
         """Return the features [B, width] of what is known of rows [B, D]; -1 is not known."""
-        known = (x != UNKNOWN)[..., None]
         table = self.known()
-        # One product of counts and vectors: a bag of the cells that are known.
-        bag = functional.embedding_bag(
-            x.clamp_min(0) + self._first,
-            table,
-            mode="sum",
-            per_sample_weights=known[..., 0].to(table.dtype),
-        )
-        hidden = bag + (~known[..., 0]).to(table.dtype) @ self.unknown
+        known = (x != UNKNOWN).to(table.dtype)
+        places = x.clamp_min(0) + self._first
+        bag = functional.embedding_bag(places, table, mode="sum", per_sample_weights=known)
+        hidden = bag + (1 - known) @ self.unknown
         for block in self.blocks:
             hidden = block(hidden)
         return self.norm(hidden)
@@ -140,15 +137,17 @@ class TabularAutoregressive(nn.Module):
         for any number of ``draws``, each of one set of known columns.
         """
         check_whole("draws", draws)
-        total = sum(self._one_set(x, generator) for _ in range(draws))
-        return total / draws
+        sets = [self._one_set(x, generator) for _ in range(draws)]
+        return torch.stack(sets).mean(dim=0)
 
-    def complete(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def complete(
+        self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
+    ) -> Tensor:
         """Draw what is not known of rows [N, D], -1, given what is; columns in their order."""
         check_cells(x, self.sizes)
         order = range(len(self.sizes))
         parts = [
-            complete(self.conditional, part, order=order, generator=generator)
+            complete(self.conditional, part, order=order, least=least, generator=generator)
             for part in x.split(_ROWS)
         ]
         return torch.cat(parts)
@@ -223,6 +222,8 @@ class CellVectors(nn.Module):
         ordered: Whether they are in order.
         width: Of a vector.
     """
+
+    _groups: Tensor
 
     def __init__(self, sizes: Sequence[int], ordered: Sequence[bool], width: int) -> None:
         super().__init__()

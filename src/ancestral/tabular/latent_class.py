@@ -47,6 +47,7 @@ class LatentClass(nn.Module):
 
     log_weights: Tensor
     log_tables: Tensor
+    _first: Tensor
 
     def __init__(
         self,
@@ -138,15 +139,18 @@ class LatentClass(nn.Module):
         table = self.log_tables[first : first + self.sizes[column]]
         return (log_class.exp() @ table.exp().T).log()
 
-    def complete(self, x: Tensor, *, generator: Generator | None = None) -> Tensor:
+    def complete(
+        self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
+    ) -> Tensor:
         """Draw what is not known of rows [N, D]: a class of each, then its cells."""
         check_cells(x, self.sizes)
         rows = []
         for part in x.split(_ROWS):
             classes, filled = _drawn(self._log_joint(part), generator), part.clone()
             for column, first in enumerate(self._first.tolist()):
-                logits = self.log_tables[first : first + self.sizes[column]].T[classes]
-                drawn = _drawn(logits, generator)
+                above = least[column] if least else 0
+                table = self.log_tables[first + above : first + self.sizes[column]]
+                drawn = above + _drawn(table.T[classes], generator)
                 filled[:, column] = torch.where(part[:, column] == UNKNOWN, drawn, part[:, column])
             rows.append(filled)
         return torch.cat(rows)

@@ -85,6 +85,18 @@ class TabularARConfig:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSampling:
+    """How rows of a mixed table are drawn.
+
+    Args:
+        balance: A category whose states come equally often, whatever their shares are; None: as
+            they are.
+    """
+
+    balance: str | None = None
+
+
 def _sizes(shape: Shape) -> list[int]:
     return [len(states) for states in shape.states]
 
@@ -115,6 +127,7 @@ _table = partial(
     reads=lambda _config: _MIXED,
     transform=cells,
     chosen_by=figures.LOG_PROB,
+    sampling=TableSampling,
 )
 
 RECIPES = (
