@@ -212,7 +212,7 @@ def _fit(points: Tensor, last: int, most: int) -> Law:
         edges=edges,
         mass=mass / rows[cell_of_bin],
         atoms=values[again],
-        atom_mass=(counts[again] - discount) / rows[cell_of_value[again]],
+        atom_mass=(counts[again].double() - discount) / rows[cell_of_value[again]],
     )
 
 

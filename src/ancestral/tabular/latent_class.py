@@ -202,7 +202,9 @@ def _drawn(logits: Tensor, generator: Generator | None) -> Tensor:
 
 
 def best_classes(x: Tensor, sizes: Sequence[int], *, generator: Generator, most: int = 256) -> int:
-    """Return the number of classes, a power of 2, under which held-out rows are most likely.
+    """Return the number of classes, a power of 2, up to which held-out rows get likelier.
+
+    Twice as many must gain more than the standard error of what they gain.
 
     Args:
         x: Cells, int64 [N, D]; a tenth of the rows is held out.
@@ -212,12 +214,14 @@ def best_classes(x: Tensor, sizes: Sequence[int], *, generator: Generator, most:
     """
     order = torch.randperm(len(x), generator=generator, device=x.device)
     held_out, rest = x[order[: max(1, len(x) // 10)]], x[order[max(1, len(x) // 10) :]]
-    best, best_score, classes = 1, -math.inf, 1
+    best, before, classes = 1, None, 1
     while classes <= min(most, len(rest)):
         model = LatentClass(sizes, classes=classes, sweeps=60, tolerance=1e-3).to(x.device)
-        score = model.fit(rest, generator=generator).log_prob(held_out).mean().item()
-        if score < best_score:
-            break
-        best, best_score = classes, score
+        scores = model.fit(rest, generator=generator).log_prob(held_out)
+        if before is not None:
+            gain = scores - before
+            if gain.mean() <= gain.std() / len(gain) ** 0.5:  # No more than chance.
+                break
+        best, before = classes, scores
         classes *= 2
     return best
