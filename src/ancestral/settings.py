@@ -67,7 +67,8 @@ def parse_pairs(
     for pair in pairs:
         name, value = split_pair(pair, known, option=option)
         if option == "--set":
-            name = _setting(name.replace("-", "_"), value)
+            head, dot, tail = name.partition(".")  # After the point stands a name of the data.
+            name = _setting(head.replace("-", "_"), value) + dot + tail
         if option != "--set" and found.get(name, value) != value:
             raise ConfigError(f"{option} {name} is given twice: {found[name]!r} and {value!r}")
         found[name] = value

@@ -13,7 +13,8 @@ from ancestral.data.model_units import build
 
 
 def numbers(low: float, high: float, step: float = 1.0, *, gaps: bool = False) -> Vector:
-    column = Column(name="n", resolution=step, low=low, high=high, gaps=gaps)
+    form = ",".join(("", str(max(0, round(-math.log10(step))))))
+    column = Column(name="n", resolution=step, low=low, high=high, gaps=gaps, form=form)
     return Vector(columns=(column,), mixed=True)
 
 

@@ -16,6 +16,7 @@ from torch import Generator, Tensor
 from ancestral.data.columns import Column, Vector
 from ancestral.data.fields import Shape, X
 from ancestral.data.plain import from_plain, to_plain
+from ancestral.data.recorded import spelt
 from ancestral.data.transforms import Spec, Transform
 
 UNKNOWN = -1
@@ -133,7 +134,7 @@ class Cells(Transform):
         if law is None:
             return (*gap, *column.states)
         ends = torch.cat((law.starts[1:] - 1, law.edges[-1:] - 1))
-        one, two = (_words(points, column) for points in (law.starts, ends))
+        one, two = (spelt(_values(points, column).numpy(), column) for points in (law.starts, ends))
         pairs = zip(one, two, strict=True)
         return (*gap, *(low if low == high else f"{low} to {high}" for low, high in pairs))
 
@@ -273,12 +274,6 @@ def _values(points: Tensor, column: Column) -> Tensor:
     values = (column.low or 0.0) + points * step
     digits = max(0, math.ceil(-math.log10(step)) + 2)
     return values.round(decimals=digits) if digits < 12 else values
-
-
-def _words(points: Tensor, column: Column) -> list[str]:
-    """Return grid points as the file has them."""
-    rows = Vector(columns=(column,), mixed=True).rows(_values(points, column)[:, None])
-    return [str(cell) for (cell,) in rows]
 
 
 def _last(column: Column) -> int:

@@ -119,14 +119,12 @@ class Vector(Described):
         return tuple(column.states for column in self.columns)
 
     def rows(self, x: Tensor) -> list[Any]:
-        """Return examples [N, D] as lists, states by their names."""
-        return [
-            [
-                column.states[int(cell)] if column.discrete else cell
-                for column, cell in zip(self.columns, row, strict=True)
-            ]
-            for row in x.tolist()
-        ]
+        """Return examples [N, D] as lists, each cell as it was recorded, a missing one None."""
+        from ancestral.data.arrow import as_arrow
+
+        table = as_arrow(x, self, dates_as_text=True)
+        columns = [column.to_pylist() for column in table.columns]
+        return [list(row) for row in zip(*columns, strict=True)]
 
     def difference(self, other: "Field", x: Tensor) -> Difference | None:
         """Say in what rows of another field are none of this one; None: they are."""
@@ -138,9 +136,16 @@ class Vector(Described):
         return None
 
     def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return rows of other lists of states under this one's, which hold all of them."""
-        if not isinstance(other, Vector) or other.states == self.states:
+        """Return rows of other columns of these names under this one's, which hold all of them."""
+        if not isinstance(other, Vector) or other.columns == self.columns or self.kind == "vectors":
             return x
+        if self.mixed:
+            from ancestral.data.arrow import as_arrow
+            from ancestral.data.dataset import Loading
+            from ancestral.data.typed import contents_of_arrow
+
+            table = as_arrow(x, other)
+            return contents_of_arrow(table, Loading(), source, expected=self).examples.x
         parts = []
         for mine, own, cells in zip(self.columns, other.columns, x.T, strict=True):
             if own.states != mine.states:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -136,7 +135,7 @@ def _named(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(name or f"{free}{index}" for index, name in enumerate(names, start=1))
 
 
-def opened(path: Path) -> IO[bytes]:
+def opened(path: Path) -> io.BufferedIOBase:
     """Open a file for reading, unpacked if it is compressed."""
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 

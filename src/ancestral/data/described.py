@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from torch import Size, Tensor
 
@@ -24,7 +24,6 @@ class Described(ABC):
     """What all fields say of themselves."""
 
     __slots__ = ()
-    plural: ClassVar[str] = "examples"
 
     @property
     @abstractmethod

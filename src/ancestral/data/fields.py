@@ -9,7 +9,7 @@ import math
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Size, Tensor
@@ -122,7 +122,6 @@ class Tokens(Described):
         torch.Size([9])
     """
 
-    plural: ClassVar[str] = "texts"
     vocabulary: int
     window: int
 

@@ -129,7 +129,7 @@ def _usual_gap(cells: Spellings, empty: NDArray[np.bool_]) -> str:
 
 
 def _guess(cells: Spellings, known: NDArray[np.bool_]) -> str:
-    if cells.type != "text":
+    if cells.words is None or cells.type != "text":
         return cells.type
     if known.sum() <= 2 and _truth_pair(cells, known):
         return "truth"

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading, as_field
-from ancestral.data.fields import LABEL, Field, Shape, WithFields, X
+from ancestral.data.fields import LABEL, Field, WithFields, X
 from ancestral.data.plain import from_plain, to_plain
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
@@ -32,11 +32,6 @@ class DataRecord(WithFields):
     fingerprint: str
     train: int
     loading: Loading = field(default_factory=Loading)
-
-    @property
-    def shape(self) -> Shape:
-        """What a model must know of these data."""
-        return Shape(self.fields)
 
     @classmethod
     def of(cls, data: Dataset, loading: Loading) -> Self:

@@ -31,6 +31,13 @@ FORMS = tuple(map("".join, itertools.product(_DAYS, _TIMES)))
 _DIGITS = {"%Y": r"\d{4}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r"\d{1,2}")
 
 
+def compute() -> Any:  # noqa: ANN401 - its functions are made when it is imported
+    """Return Arrow's functions of columns."""
+    import pyarrow.compute
+
+    return pyarrow.compute
+
+
 def numbers(words: "pa.StringArray", decimal: str = ".") -> tuple[NDArray[np.float64], str]:
     """Return the numbers that words stand for, NaN where they stand for none, and their form.
 
@@ -45,7 +52,8 @@ def numbers(words: "pa.StringArray", decimal: str = ".") -> tuple[NDArray[np.flo
         [K], and the form: the decimals, where all words have as many or a mark; else ''.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     if decimal == ",":  # From here on the point is the decimal mark.
         swapped = pc.replace_substring(pc.replace_substring(words, ".", "\0"), ",", ".")
@@ -63,7 +71,7 @@ def numbers(words: "pa.StringArray", decimal: str = ".") -> tuple[NDArray[np.flo
 
 def _undressed(words: "pa.StringArray") -> "tuple[pa.StringArray, str]":
     """Return words without the one mark and the commas that all have, and the form; '': no."""
-    import pyarrow.compute as pc
+    pc = compute()
 
     if not pc.all(pc.match_substring_regex(words, _DRESSED)).as_py():
         return words, ""
@@ -82,14 +90,14 @@ def _undressed(words: "pa.StringArray") -> "tuple[pa.StringArray, str]":
 
 
 def _decimals(words: "pa.StringArray") -> Any:  # noqa: ANN401 - pyarrow's classes have no types
-    import pyarrow.compute as pc
+    pc = compute()
 
     return pc.utf8_length(pc.replace_substring_regex(words, r"^[^.]*\.?", ""))
 
 
 def _fixed(words: "pa.StringArray", plain: Any) -> str:  # noqa: ANN401
     """Return the number of decimals that all numbers are written with, at least 1; else ''."""
-    import pyarrow.compute as pc
+    pc = compute()
 
     words = words.filter(plain)
     if not len(words) or pc.any(pc.match_substring_regex(words, "[eE]")).as_py():
@@ -147,7 +155,8 @@ def grid(values: NDArray[np.float64], digits: int | None, *, date: bool = False)
 def dates(words: "pa.StringArray", form: str) -> NDArray[np.float64]:
     """Return the seconds since 1970 of dates in a pattern, [K]; NaN where a word is none."""
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     shape = re.sub(r"%\w", lambda found: _DIGITS.get(found[0], ".+"), re.escape(form))
     fits = pc.match_substring_regex(words, f"^{shape.replace('%', '')}$")
@@ -192,7 +201,8 @@ def _shortest(value: float) -> str:
 
 def _dates(values: NDArray[np.float64], missing: NDArray[np.bool_], column: Column) -> list[str]:
     import pyarrow as pa
-    import pyarrow.compute as pc
+
+    pc = compute()
 
     unit = "s" if (column.resolution or 1) >= 1 else "us"
     scale = 1 if unit == "s" else 1e6

@@ -20,6 +20,9 @@ LEFT_OUT = "left out"
 TYPES = (*get_args(get_type_hints(Column)["type"]), LEFT_OUT)
 """What may be said of the type of a column."""
 
+TYPE = "type."
+"""How a setting begins that says the type of a column."""
+
 _KNOWN = tuple(item.name for item in fields(Column) if item.name != "name")
 _MOST_LINES = 40
 _HEAD = """\
@@ -92,9 +95,35 @@ def read_schema(path: Path) -> dict[str, dict[str, Any]]:
     except (OSError, ValueError) as error:
         raise DataError(f"{shown(path)}: cannot be read as a schema: {reason(error)}") from error
     for name, said in found.items():
-        check_said(f"{shown(path)}: column {name!r}", said)
+        where = f"{shown(path)}: column {name!r}"
+        check_said(where, said)
         if said.get("type") == "date":
-            _dates_of_ends(f"{shown(path)}: column {name!r}", said)
+            _dates_of_ends(where, said)
+        elif isinstance(end := said.get("low", said.get("high")), str):
+            raise DataError(f"{where}: low and high must be numbers, got {end!r}")
+    return found
+
+
+def schema_of(given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
+    """Return what settings say of columns: ``schema``, a file or what one holds, and ``type.NAME``.
+
+    Raises:
+        DataError: If it is not what can be said of a column.
+
+    Example:
+        >>> schema_of({"type.age": "integer"})
+        {'age': {'type': 'integer'}}
+    """
+    found: dict[str, dict[str, Any]] = {}
+    if isinstance(said := given.get("schema"), str | Path):
+        found = read_schema(Path(said).expanduser())
+    elif isinstance(said, Mapping):
+        found = {name: dict(each) for name, each in said.items()}
+    for name, value in given.items():
+        if name.startswith(TYPE):
+            found.setdefault(name.removeprefix(TYPE), {})["type"] = value
+    for name, each in found.items():
+        check_said(f"column {name!r}", each)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ancestral.data.delimited import GAPS
-from ancestral.data.recorded import DAY, FORMS, dates, numbers
+from ancestral.data.recorded import DAY, FORMS, compute, dates, numbers
 from ancestral.data.words import canonical
 from ancestral.errors import DataError
 
@@ -31,7 +31,7 @@ class Spellings:
         name: Of the column.
         words: The cells as text, without spaces around them; None where they are all numbers.
         codes: Which of them stands in each row, int32 [N]; -1 for none.
-        values: Numbers, and seconds since 1970 of dates, float64 [K]; None of text.
+        values: Numbers, and seconds since 1970 of dates, float64 [K]; none of text.
         type: What the source says of them; ``text`` may be anything.
         form: As a :class:`Column` has it, where the source says it.
         decimal: The decimal mark of text.
@@ -40,7 +40,7 @@ class Spellings:
     name: str
     words: "pa.StringArray | None"
     codes: NDArray[np.int32]
-    values: NDArray[np.float64] | None = None
+    values: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     type: Literal["text", "number", "truth", "date"] = "text"
     form: str = ""
     decimal: str = "."
@@ -89,7 +89,8 @@ class Spellings:
         if self.words is None:
             return np.isnan(self.values)
         import pyarrow as pa
-        import pyarrow.compute as pc
+
+        pc = compute()
 
         empty = pc.is_in(pc.utf8_lower(self.words), pa.array(sorted(GAPS)))
         empty = pc.or_(empty, pc.equal(self.words, own))
@@ -100,7 +101,7 @@ class Spellings:
     @property
     def blank(self) -> NDArray[np.bool_]:
         """Which of the cells are empty text, [K]."""
-        import pyarrow.compute as pc
+        pc = compute()
 
         if self.words is None:
             return np.zeros(self.size, dtype=bool)
@@ -117,13 +118,13 @@ class Spellings:
         return _ID.search(self.name) is not None
 
 
-def spellings(name: str, column: Any, decimal: str = ".") -> Spellings:  # noqa: ANN401
+def spellings(name: str, column: Any, decimal: str = "") -> Spellings:  # noqa: ANN401
     """Return a column of pyarrow as its different cells.
 
     Args:
         name: Of the column.
         column: A chunked array.
-        decimal: The decimal mark of text.
+        decimal: The decimal mark of a file of text; empty for sources that have types.
 
     Raises:
         DataError: If its cells are lists or the like.
@@ -135,7 +136,7 @@ def spellings(name: str, column: Any, decimal: str = ".") -> Spellings:  # noqa:
     if types.is_dictionary(column.type) and not types.is_string(kind):
         column = column.cast(kind)
     if types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind):
-        form = "dictionary" if types.is_dictionary(column.type) else ""
+        form = "dictionary" if types.is_dictionary(column.type) and not decimal else ""
         return _text(
             name, column.cast(pa.string()) if types.is_null(kind) else column, form, decimal
         )
@@ -150,8 +151,9 @@ def spellings(name: str, column: Any, decimal: str = ".") -> Spellings:  # noqa:
 
 def _text(name: str, column: Any, form: str, decimal: str) -> Spellings:  # noqa: ANN401
     import pyarrow as pa
-    import pyarrow.compute as pc
     from pyarrow import types
+
+    pc = compute()
 
     coded = column if types.is_dictionary(column.type) else column.dictionary_encode()
     chunks = coded.unify_dictionaries().chunks
@@ -164,7 +166,7 @@ def _text(name: str, column: Any, form: str, decimal: str) -> Spellings:  # noqa
         words=bare.dictionary,
         codes=place[np.concatenate(codes or [np.zeros(0, np.int64)])],
         form=form,
-        decimal=decimal,
+        decimal=decimal or ".",
     )
 
 

@@ -1,6 +1,7 @@
 """Tables: what the readers of files share, and parquet."""
 
 import difflib
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
+from ancestral.data.cache import LARGE, Space, decoded_once
 from ancestral.data.columns import Vector
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, labelled
@@ -74,7 +75,7 @@ def table_contents(
         given[LABEL], labels = encode_labels(path, label)
         said.append(f"{len(labels)} labels: {_shorten(labels)}")
     x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
-    whole = [name for name, column in zip(columns, x.T, strict=True) if _whole(column)]
+    whole = [name for name, c in zip(columns, x.T, strict=True) if torch.equal(c, c.round())]
     if whole and len(x):
         said.append(f"whole numbers, taken as continuous by models of vectors: {_shorten(whole)}")
     return Contents(
@@ -107,10 +108,6 @@ def label_order(name: str) -> tuple[bool, int, str]:
     """Return the key that sorts label names: whole numbers by size, then words by alphabet."""
     number = name.lstrip("-").isdecimal()
     return (not number, int(name) if number else 0, name)
-
-
-def _whole(column: Tensor) -> bool:
-    return bool((column == column.round()).all())
 
 
 def _shorten(names: Sequence[str]) -> str:
@@ -180,25 +177,27 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
         def decode(space: Space) -> tuple[NDArray[np.float64], None]:
             values = space(shape, np.float64)
             for index, name in enumerate(numeric):
-                values[:, index] = _numbers(path, name, file.read([name]).column(0))
+                values[:, index] = numbers(path, name, file.read([name]).column(0))
             check_finite(path, numeric, values)
             return values, None
 
-        if shape[0] * shape[1] * 8 < LARGE:
-            values = decode(np.empty)[0]
-        else:
-            values = decoded(digest_of_files([path], "numbers", numeric), decode)[0].numpy()
+        x, _ = decoded_once([path], ("numbers", numeric), math.prod(shape) * 8, decode)
         names = None
         if at is not None:
-            names = _label_names(path, columns[at], file.read([columns[at]]).column(0).to_pylist())
+            names = label_names(path, columns[at], file.read([columns[at]]).column(0))
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{shown(path)}: not a parquet file, or damaged: {reason(error)}"
         ) from error
-    return table_contents(path, numeric, values, names, ())
+    return table_contents(path, numeric, x.numpy(), names, ())
 
 
-def _numbers(path: Path, name: str, column: "pa.ChunkedArray") -> NDArray[np.float64]:
+def numbers(path: Path, name: str, column: "pa.ChunkedArray") -> NDArray[np.float64]:
+    """Return a column of numbers, [N].
+
+    Raises:
+        DataError: If a cell is empty.
+    """
     import pyarrow as pa
 
     if column.null_count:
@@ -237,13 +236,26 @@ def _numeric(kind: object) -> bool:
     return any(check(kind) for check in checks)
 
 
-def _label_names(path: Path, column: str, values: Sequence[object]) -> list[str]:
-    names = []
-    for row, value in enumerate(values, start=1):
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        name = "" if value is None else str(value).strip()
-        if name in {"", "nan"}:
-            refuse_cell(path, row, column, "the label is missing")
-        names.append(name)
+def label_names(path: Path, name: str, column: "pa.ChunkedArray") -> list[str]:
+    """Return the name of each label of a column; whole numbers have none behind the point.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    names = [label_name(value) for value in column.to_pylist()]
+    if "" in names:
+        refuse_cell(path, names.index("") + 1, name, "the label is missing")
     return names
+
+
+def label_name(value: object) -> str:
+    """Return the name of a label, empty where it is missing.
+
+    Example:
+        >>> label_name(2.0), label_name(" cat "), label_name(None)
+        ('2', 'cat', '')
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    name = "" if value is None else str(value).strip()
+    return "" if name == "nan" else name

@@ -122,7 +122,7 @@ def contents_of(table: WordTable, loading: Loading, expected: Field | None) -> C
         given[LABEL], names = encode_labels(table.path, labels)
     vector = reading.field(found)
     if not vector.mixed:  # A column that is always true has one state, and is always 1.
-        x += torch.tensor([_as_number(c).low * (len(c.states) == 1) for c in found])
+        x += torch.tensor([_first_value(c) for c in found], dtype=x.dtype)
     notes = reading.notes(vector, read, names)
     return Contents(fields=labelled(vector, names), examples=Examples(x, given), notes=notes)
 
@@ -190,7 +190,7 @@ class _Reading:
         import pyarrow as pa
 
         table = pa.Table.from_batches(self.table.batches(columns))
-        decimal = self.table.dialect.decimal if self.table.dialect else "."
+        decimal = self.table.dialect.decimal if self.table.dialect else ""
         try:
             found = [spellings(name, table.column(name), decimal) for name in columns]
         except DataError as error:
@@ -306,8 +306,13 @@ def _as_number(column: Column) -> Column:
     """Return a column of numbers; false is 0 and true is 1."""
     if column.type != "truth":
         return column
-    ends = [float(TRUTHS[0].index(word.lower())) for word in column.states]
-    return Column(name=column.name, type="integer", resolution=1.0, low=ends[0], high=ends[-1])
+    first, last = _first_value(column), float(len(column.states) > 1)
+    return Column(name=column.name, type="integer", resolution=1.0, low=first, high=last or first)
+
+
+def _first_value(column: Column) -> float:
+    """Return what the first state of a truth value is as a number; of numbers nothing is added."""
+    return float(column.type == "truth" and column.states[0].lower() == TRUTHS[0][1])
 
 
 def _too_fine(column: Column) -> bool:

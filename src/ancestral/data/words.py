@@ -185,7 +185,8 @@ def open_words(
     try:
         if suffix == ".parquet":
             schema = parquet.read_schema(path)
-            return WordTable(path=path, **_columns_and_notes(schema))
+            columns, notes = _columns_and_notes(schema)
+            return WordTable(path=path, columns=columns, notes=notes)
         return table_in_memory(_rows_of_json(path, suffix), str(path))
     except (pa.ArrowException, OSError, EOFError, ValueError, TypeError) as error:
         raise _unread(path, error) from error
@@ -214,15 +215,16 @@ def table_in_memory(table: Any, name: str) -> WordTable:  # noqa: ANN401 - of an
         raise DataError(f"{name}: cannot be read as a table: {reason(error)}") from error
     if not isinstance(table, pa.Table):
         raise DataError(f"{name}: must be a table, got {type(table).__name__}")
-    return WordTable(path=Path(name), table=table, **_columns_and_notes(table.schema))
+    columns, notes = _columns_and_notes(table.schema)
+    return WordTable(path=Path(name), table=table, columns=columns, notes=notes)
 
 
-def _columns_and_notes(schema: "pa.Schema") -> dict[str, tuple[str, ...]]:
+def _columns_and_notes(schema: "pa.Schema") -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the columns but for an index without a name, which pandas adds, and say so."""
     index = (schema.pandas_metadata or {}).get("index_columns", ())
     out = [name for name in schema.names if name in index and re.fullmatch(_INDEX, name)]
     said = tuple(f"column {name!r} is the index that pandas added: left out" for name in out)
-    return {"columns": tuple(n for n in map(str, schema.names) if n not in out), "notes": said}
+    return tuple(name for name in map(str, schema.names) if name not in out), said
 
 
 def _rows_of_json(path: Path, suffix: str) -> "pa.Table":

@@ -17,9 +17,11 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
+from ancestral.data.arrow import as_arrow, as_text
 from ancestral.data.columns import Vector
 from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.files import atomic, disk_errors, shown
+from ancestral.data.recorded import compute
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -42,9 +44,10 @@ def write_samples(
 ) -> Path:
     """Write samples, whole or not at all; a file that stands there is replaced.
 
-    Vectors become a table, see :func:`write_table`, or an array in npy or npz. Every column is
-    written as floating-point numbers that read back exactly; columns that held whole numbers
-    are not rounded. Tables of states become one of the states' names. Images become a folder of
+    Rows become a table, see :func:`write_table`, or an array in npy or npz. Every cell of a table
+    is written as its column was recorded: with its decimals and in its range, a date in its
+    pattern, a state by its name, a gap by its word; parquet has the type of each column. Numbers
+    of which no resolution is known read back exactly. Images become a folder of
     PNG files and ``grid.png`` of the first hundred, a single ``.png`` grid of all, or an array in
     npy or npz. In PNG files the grey levels are spread over 0..255; arrays keep them.
 
@@ -214,16 +217,31 @@ def _write_array(x: Tensor, path: Path) -> Path:
 
 
 def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
-    if len(field.columns) != x.shape[1]:
-        raise ValueError(f"{x.shape[1]} columns need as many names, got {len(field.columns)}")
     path = _row_place(path, field)
-    values = {
-        column.name: np.array(column.states)[cells.long().numpy()]
-        if column.discrete
-        else cells.double().numpy().copy()
-        for column, cells in zip(field.columns, x.cpu().T, strict=True)
-    }
-    return write_table(values, path, kind=field.kind)
+    suffix = path.suffix.lower()
+    with atomic(path) as draft:
+        if suffix in {".csv", ".tsv"}:
+            _write_text(x, draft, field, "\t" if suffix == ".tsv" else ",")
+        else:
+            _write_as(suffix, as_arrow(x, field, dates_as_text=suffix != ".parquet"), draft)
+    return path
+
+
+def _write_text(x: Tensor, draft: Path, field: Vector, delimiter: str) -> None:
+    """Write separated values, each cell as its column writes it, between quotes where it must."""
+    import pyarrow as pa
+
+    pc = compute()
+
+    columns = []
+    for cells in as_text(x, field):
+        words = [
+            line[:-1] for line in csv_lines(([w] for w in cells.dictionary.to_pylist()), delimiter)
+        ]
+        columns.append(pa.array(words, pa.string()).take(cells.indices))
+    lines = pc.binary_join_element_wise(*columns, delimiter).to_pylist() if len(x) else []
+    head = next(csv_lines([field.names], delimiter))
+    draft.write_text(head + "".join(f"{line}\n" for line in lines), encoding="utf-8", newline="")
 
 
 def _row_place(path: Path, field: Vector) -> Path:

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.fields import Field, Image, Shape, Tokens
 from ancestral.data.record import DataRecord
+from ancestral.data.schema import TYPE, schema_of
 from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
@@ -33,6 +34,10 @@ _LOADING = {
     "size": "size",
     "pixels": "size",
     "stream": "stream",
+    "columns": "columns",
+    "drop": "drop",
+    "header": "header",
+    "mixed": "mixed",
 }
 """Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
 the size of a network, and ``pixels`` cannot be mistaken."""
@@ -108,7 +113,7 @@ class Plan:
             ConfigError: If the settings do not fit the data.
         """
         parts = open_parts(self.parts, self.recipe.parts, device=self.device)
-        shape = transform.shape(self.data_record.shape)
+        shape = transform.shape(Shape(self.data.fields))
         model = build_model(self.recipe, config or self.config, shape, self.seed, parts)
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
@@ -152,15 +157,15 @@ def plan(
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    reads = recipe.reads(chosen.check())
+    reads = chosen.reads()
     origin = chosen.open_origin()
-    loading = replace(chosen.make_loading(origin), **reads)
+    loading = reading(chosen.make_loading(origin), reads)
     tokenizer = origin and origin.tokenizer
     loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
     _check_data(recipe, loaded, loading)
     if origin is not None:
         origin.check(loaded)
-    config = resolve(chosen.make_config(origin), DataRecord.of(loaded, loading).shape)
+    config = resolve(chosen.make_config(origin), Shape(loaded.fields))
     if recipe.check is not None:
         recipe.check(config, loaded)
     return Plan(
@@ -217,7 +222,7 @@ class _Chosen:
             (hints(recipe.sampling) if recipe.sampling else (), found.sampling),
         )
         for name, value in given.items():
-            if name == "size" and _pixels(value):
+            if (name == "size" and _pixels(value)) or _of_schema(name):
                 found.loading[name] = value
                 continue
             group = next((group for names, group in groups if name in names), None)
@@ -229,8 +234,8 @@ class _Chosen:
             group[name] = value
         return found
 
-    def check(self) -> Config:
-        """Refuse wrong values before the data are loaded; return the config as it is written."""
+    def reads(self) -> Mapping[str, Any]:
+        """Refuse wrong values before the data are loaded; return what the reader must do."""
         config = self.make_config()
         if self.recipe.trains_with(config):
             settings.build(Options, self.options)
@@ -239,7 +244,7 @@ class _Chosen:
                 f"{', '.join(self.options)} must be left out: {self.recipe.name} is fitted to its "
                 "optimum under these settings, without steps"
             )
-        return config
+        return self.recipe.reads(config)
 
     def open_origin(self) -> Origin | None:
         if not self.tuning:
@@ -285,6 +290,26 @@ class _Chosen:
         return options
 
 
+def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return what a model asks of the reader under its settings: fields of ``Loading``.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of range.
+    """
+    return _Chosen.sort(recipe, settings).reads()
+
+
+def reading(loading: Loading, reads: Mapping[str, Any]) -> Loading:
+    """Return how to load, with what models ask of the reader; what they leave open is the user's.
+
+    Columns with their types, where they are wanted, are none of states.
+    """
+    loading = replace(
+        loading, **{name: value for name, value in reads.items() if value is not None}
+    )
+    return replace(loading, discrete=False, missing=False) if loading.mixed else loading
+
+
 def loading_of(chosen: Mapping[str, object]) -> Loading:
     """Return how to load, from the settings of the data: size, label, fractions, tokenizer ...
 
@@ -292,21 +317,28 @@ def loading_of(chosen: Mapping[str, object]) -> Loading:
         ConfigError: If one is unknown or out of range.
     """
     kinds = hints(Loading)
-    values, text = {}, {}
+    values, text, schema = {}, {}, {}
     for name, value in chosen.items():
         if name in _TEXT:
             text[name] = value
+        elif _of_schema(name):
+            schema[name] = value
         elif name in _LOADING:
             values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
         else:
-            known = [*_LOADING, *_TEXT]
+            known = [*_LOADING, *_TEXT, "schema"]
             raise ConfigError(
                 f"unknown setting {name!r} of data{nearest(name, known, otherwise=9)}"
             )
-    return replace(Loading(text=settings.build(TextLoading, text)), **values)
+    loading = Loading(text=settings.build(TextLoading, text), schema=schema_of(schema))
+    return replace(loading, **values)
 
 
 _USUAL = Loading()
+
+
+def _of_schema(name: str) -> bool:
+    return name == "schema" or name.startswith(TYPE)
 
 
 def _pixels(value: object) -> bool:

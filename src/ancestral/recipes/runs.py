@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from ancestral.data.dataset import Dataset, Examples, adopt
-from ancestral.data.fields import LABEL, Field, Tokens, X
+from ancestral.data.fields import LABEL, Field, Shape, Tokens, X
 from ancestral.data.files import check_free, disk_errors, write_text
 from ancestral.data.model_units import build
 from ancestral.data.sources import load
@@ -108,7 +108,7 @@ class Run:
         parts = open_parts(record.parts, self.recipe.parts, device=device)
         transform = build(record.transform)
         load_state(transform, tensors, "transform.", path)
-        shape = transform.shape(record.data.shape)
+        shape = transform.shape(Shape(record.data.fields))
         model = build_model(self.recipe, record.config, shape, record.seed, parts)
         if record.options is not None:  # What was counted or solved may well hold log 0.
             check_finite(tensors, model, path)

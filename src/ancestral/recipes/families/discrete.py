@@ -142,7 +142,11 @@ RECIPES = (
         config=BayesNetConfig,
         build=_bayes_net,
         kinds=("tables", "mixed"),
-        reads=lambda config: {"discrete": True, "missing": config.missing != "refuse"},
+        reads=lambda config: {
+            "discrete": True,
+            "missing": config.missing != "refuse",
+            "mixed": None,
+        },
         transform=lambda data: _TRANSFORMS[data.kind](data),
         choose=_choose_edges,
         listed={"edges": ()},

@@ -17,7 +17,7 @@ from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
 _WIDTHS: dict[Size, int] = {"tiny": 64, "small": 256, "medium": 512}
-_MIXED = {"mixed": True, "discrete": False}
+_MIXED = {"discrete": False, "missing": False, "mixed": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
