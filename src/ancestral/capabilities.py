@@ -211,6 +211,24 @@ class Changes(Protocol):
         ...
 
 
+@runtime_checkable
+class Completes(Protocol, metaclass=Checked):
+    """Gives the law of any part of a row given any other part; -1 is what is not known of it."""
+
+    def conditional(self, x: Tensor, column: int) -> Tensor:
+        """Return log p(x_column | what else is known of each row x [B, D]), [B, K]."""
+        ...
+
+    def complete(
+        self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
+    ) -> Tensor:
+        """Return rows x [B, D] with what is not known drawn, given what is.
+
+        ``least`` is of each column the first cell that may be drawn; the first one if not given.
+        """
+        ...
+
+
 class SpecialTokens(NamedTuple):
     """The ids of the special tokens: always the last four of a vocabulary, in this order.
 
@@ -364,6 +382,7 @@ CAPABILITIES: dict[str, type] = {
     "tightens": Tightens,
     "encodes": Encodes,
     "classifies": Classifies,
+    "completes": Completes,
     "fits": Fits,
     "trains": Trains,
     "graph": HasGraph,

@@ -37,6 +37,7 @@ from ancestral.classic import (
     NGram,
 )
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table
+from ancestral.tabular import LatentClass, TabularAutoregressive
 
 EXAMPLES = 512
 LABELS = 2
@@ -226,9 +227,25 @@ CASES = [
         "bayes-net",
         lambda: DiscreteNetwork(STATES, edges=[(0, 1), (1, 2)], names=["x", "y", "z"]),
         states,
-        CLASSIC,
+        f"{CLASSIC} completes",
         states=STATES,
         holds={"x": (), "z": ()},
+    ),
+    Case(
+        "latent-class",
+        lambda: LatentClass(STATES, classes=2),
+        states,
+        f"{CLASSIC} completes",
+        states=STATES,
+        holds={"x2": ()},
+    ),
+    Case(
+        "tabular-ar",
+        lambda: TabularAutoregressive(STATES, width=32, blocks=1, dropout=0.0),
+        states,
+        "samples density completes trains graph",
+        states=STATES,
+        holds={"x1": (), "x3": ()},
     ),
     Case(
         "markov",

@@ -67,7 +67,8 @@ def test_a_density_is_judged_without_the_label() -> None:
 
 
 def test_labels_are_counted() -> None:
-    model = plan("image-vae", "digits", settings={"size": "tiny"}).build()
+    planned = plan("image-vae", "digits", settings={"size": "tiny"})
+    model = planned.build(planned.transform())
     labels = load("digits").train.given["label"]
     share = labels.bincount().double() / len(labels)
     torch.testing.assert_close(model.labels.probabilities.double(), share)

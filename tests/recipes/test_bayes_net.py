@@ -79,7 +79,7 @@ def test_graphs_that_do_not_fit_are_refused(states_csv: Path, tmp_path: Path) ->
         graph_of_file(str(path), ("rain", "seen", "level", "sun"), latent=True)
     with pytest.raises(DataError, match="no such file"):
         plan("bayes-net", states_csv, settings={"structure": "missing.bif"})
-    with pytest.raises(ConfigError, match="bayes-net needs tables, moons holds vectors"):
+    with pytest.raises(ConfigError, match="bayes-net needs tables or mixed, moons holds vectors"):
         plan("bayes-net", "moons")
 
 

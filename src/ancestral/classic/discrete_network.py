@@ -10,6 +10,7 @@ from ancestral.capabilities import Given
 from ancestral.classic.arguments import check_event, check_examples
 from ancestral.errors import DataError
 from ancestral.networks.arguments import check_whole, refuse_unknown
+from ancestral.networks.completion import complete
 from ancestral.networks.dag import DAG
 from ancestral.networks.exact import Inference
 from ancestral.networks.learning import Structure, fit_em, fit_tables
@@ -165,6 +166,26 @@ class DiscreteNetwork(nn.Module):
         refuse_unknown(given, "a discrete network", (*self.names, *self.latent))
         draws = self.network.sample(n, given=given, generator=generator)
         return torch.stack([draws[name] for name in self.names], dim=1)
+
+    def conditional(self, x: Tensor, column: int) -> Tensor:
+        """Return log p(column | the other cells of each row x [B, D] that are known), [B, K]."""
+        rows = {
+            name: cells.cpu().numpy()
+            for at, (name, cells) in enumerate(zip(self.names, x.T, strict=True))
+            if at != column
+        }
+        target = self.names[column]
+        if not rows:
+            return self.network.table(target).probabilities.log().expand(len(x), -1)
+        found = Inference(self.network).query_rows(rows, [target]).probabilities[target]
+        return torch.from_numpy(found).to(x.device).log()
+
+    def complete(
+        self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
+    ) -> Tensor:
+        """Draw what is not known of rows x [N, D], -1, given what is, exactly."""
+        columns = range(len(self.names))
+        return complete(self.conditional, x.long(), order=columns, least=least, generator=generator)
 
     def table(self, name: str) -> Table:
         """Return the probability table of a node."""

@@ -62,6 +62,12 @@ _COMMANDS = (
         "runs/first my_table.csv --out latents.csv",
     ),
     (
+        "impute",
+        "completing:impute",
+        "Fill the gaps of a table by a run, several draws of each.",
+        "runs/people gaps.csv --draws 5 --out filled.csv",
+    ),
+    (
         "score",
         "score:score",
         "Say how surprised a run is by each row, image or token; of a classifier: its labels.",
@@ -76,7 +82,7 @@ _COMMANDS = (
     (
         "query",
         "query:query",
-        "Ask a Bayesian network for the probabilities of nodes, exactly.",
+        "Ask a Bayesian network, or a run on a table, for probabilities.",
         "student x4 --given x1=1 x3=0",
     ),
     (

@@ -21,18 +21,19 @@ def query(
     Parameters
     ----------
     network
-        A run of bayes-net, a file (bif, xmlbif, uai or net, plain or .gz), or the built-in network
-        student.
+        A run of bayes-net or on a mixed table, a file (bif, xmlbif, uai or net, plain or .gz), or
+        the built-in network student.
     targets
-        Nodes to ask for; if none is named, all whose state is not given.
+        Nodes or columns to ask for; if none is named, all that are not given.
     given
-        Evidence, NODE=STATE: the name of the state, or its number from 0.
+        Evidence, NODE=STATE: the name of the state, or its number from 0; of a table COLUMN=VALUE.
     out
         Draw the network with the answers into this .svg; with --rows, write the table of answers
         (csv, tsv, parquet, json, jsonl).
     overwrite
         Replace the file at --out.
     """
+    from ancestral.cli.completing import answer_columns, table_run
     from ancestral.cli.questions import Question, answer  # torch is imported here.
 
     asking.check(targets, given)
@@ -40,6 +41,9 @@ def query(
     common.apply()
     to = Destination(out=out, overwrite=overwrite)
     to.check()
+    if (run := table_run(network)) is not None:
+        answer_columns(run, targets, given, asking, common)
+        return 0
     if asking.rows is not None:
         to.check_table()
     answer(Question.read(network, targets, given, asking, common), out)

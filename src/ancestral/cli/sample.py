@@ -19,8 +19,10 @@ class Draws:
     Parameters
     ----------
     given
-        label=NAME, image=FILE, of a conditional model; of bayes-net COLUMN=STATE, of gmm
+        label=NAME, image=FILE, of a conditional model; of a table COLUMN=VALUE, of gmm
         z=COMPONENT.
+    balance
+        A category of a table whose states come equally often.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
     set_
@@ -28,6 +30,7 @@ class Draws:
     """
 
     given: Pairs = None
+    balance: str | None = None
     means: Flag = False
     set_: Annotated[Pairs, Parameter(name="--set")] = None
 
@@ -60,11 +63,14 @@ def sample(
     to.check()
     opened = Run.open(run)
     to.check_samples(opened.record.data.field)
+    settings = parse_pairs(draws.set_ or ())
+    if draws.balance is not None:
+        settings["balance"] = draws.balance
     asked = Asked(
         n=n,
         given=draws.given or (),
         means=draws.means,
-        settings=parse_pairs(draws.set_ or ()),
+        settings=settings,
         writing=text.given(),
         seed=common.seed_or_default,
         device=common.device_or_default,

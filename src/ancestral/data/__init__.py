@@ -25,7 +25,6 @@ if TYPE_CHECKING:
         Flatten,
         Levels,
         Transform,
-        build,
     )
     from ancestral.data.writing import image_grid, write_samples
 
@@ -90,6 +89,7 @@ _HOME = {
     "Tokens": "fields",
     "Vector": "columns",
     "intrinsic_dimension": "intrinsic",
+    "build": "model_units",
     "dequantise": "model_units",
     "standardise": "model_units",
     "symmetric": "model_units",

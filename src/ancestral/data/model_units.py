@@ -1,10 +1,13 @@
 """From the user's units to a model's, fitted on the training split, by the kind of data."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 
+from ancestral.data.cells import Cells, fit_cells
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.described import Kind
 from ancestral.data.transforms import (
@@ -17,7 +20,7 @@ from ancestral.data.transforms import (
     Steps,
     Transform,
 )
-from ancestral.errors import DataError
+from ancestral.errors import ConfigError, DataError
 
 
 def standardise(train: Examples) -> Affine:
@@ -80,6 +83,17 @@ def noiseless(data: Dataset) -> Transform:
     return _NOISELESS[data.kind](data)
 
 
+def cells(data: Dataset, *, most: int = 100) -> Cells:
+    """Return the transform for models of mixed tables: a cell a column, about ``most`` of each.
+
+    Raises:
+        DataError: If the data are no rows of columns.
+    """
+    if not isinstance(data.field, Vector):
+        raise DataError(f"{data.name} has no columns to cut into cells")
+    return fit_cells(data.train.x, data.field, most=most)
+
+
 def grey(data: Dataset) -> Transform:
     """Return the transform for models that give mass to grey levels: onto [0, 1], no noise."""
     return unit_interval(data.levels)
@@ -119,4 +133,34 @@ def _numbers(data: Dataset) -> Transform:
 _SERIES: dict[Kind, Callable[[Dataset], Transform]] = {
     "vectors": _numbers,
     "tables": lambda _data: States(),
+}
+
+
+def build(spec: Mapping[str, Any]) -> Transform:
+    """Make the transform that a spec describes; ``load_state_dict`` then fills its buffers.
+
+    Raises:
+        ConfigError: If the kind is unknown.
+
+    Example:
+        >>> build(Levels(256, low=-1.0).spec())(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).min()
+        tensor(-1.)
+    """
+    parts = {name: value for name, value in spec.items() if name != "kind"}
+    try:
+        return _BUILD[spec["kind"]](**parts)
+    except (KeyError, TypeError):
+        raise ConfigError(f"not the description of a transform: {dict(spec)}") from None
+
+
+_BUILD: dict[str, Callable[..., Transform]] = {
+    "affine": lambda event_shape: Affine(torch.zeros(event_shape), torch.ones(event_shape)),
+    "states": lambda: States("states"),
+    "tokens": lambda: States("tokens"),
+    "levels": Levels,
+    "dequantise": Dequantise,
+    "steps": Steps,
+    "flatten": Flatten,
+    "cells": Cells.of_spec,
+    "compose": lambda parts: Compose([build(part) for part in parts]),
 }

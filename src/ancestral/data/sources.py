@@ -216,7 +216,7 @@ def _from_path(
         raise DataError(f"{shown(path)}: neither a file nor a folder")
     if path.stat().st_size == 0:
         raise DataError(f"{shown(path)}: the file is empty")
-    if loading.discrete:
+    if loading.discrete and not loading.mixed:
         return load_states(path, loading, expected)
     if suffix in FILES:
         return FILES[suffix](path, loading, expected)

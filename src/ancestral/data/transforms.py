@@ -3,17 +3,18 @@
 The change of variables is counted: for data x in the user's units and y = transform(x),
 ``log p(x) = log p_model(y) + log_det``, in nats. A transform that adds noise makes this a lower
 bound on the log-probability of the discrete x. Parameters are buffers, so that ``state_dict``
-carries them, and ``spec`` with ``build`` makes the empty transform to load them into.
+carries them, and ``spec`` with ``model_units.build`` makes the empty transform to load them into.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Generator, Tensor, nn
 
-from ancestral.errors import ConfigError, DivergenceError
+from ancestral.data.fields import Shape
+from ancestral.errors import DivergenceError
 
 Spec: TypeAlias = dict[str, Any]
 """What ``build`` needs; JSON values only."""
@@ -43,11 +44,12 @@ class Transform(nn.Module, ABC):
         """
 
     @abstractmethod
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the user's units: float64 vectors, or uint8 images at the nearest valid level.
 
         Args:
             y: Values in the model's units, [B, *event].
+            generator: Of what is drawn where y leaves something open; torch's global one if None.
 
         Raises:
             DivergenceError: If an image holds values that are not finite.
@@ -56,6 +58,10 @@ class Transform(nn.Module, ABC):
     @abstractmethod
     def spec(self) -> Spec:
         """Return what ``build`` needs to make this transform anew, without its buffers."""
+
+    def shape(self, shape: Shape) -> Shape:
+        """Return what a model sees of data of this shape: as they are, unless columns change."""
+        return shape
 
     def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the model's units alone, float32 [B, *event]."""
@@ -98,8 +104,9 @@ class Affine(Transform):
         del generator  # Nothing is drawn.
         return ((x - self.mean) / self.std).float(), (-self.std.log().sum()).expand(len(x))
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return y * std + mean, float64 [B, *event]."""
+        del generator  # Nothing is drawn.
         return y.double() * self.std + self.mean
 
     def spec(self) -> Spec:
@@ -129,8 +136,9 @@ class States(Transform):
         del generator  # Nothing is drawn.
         return x, torch.zeros(len(x), dtype=torch.float64, device=x.device)
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the states, [B, D], in the type of the data."""
+        del generator  # Nothing is drawn.
         return y.to(torch.uint8 if self.kind == "states" else torch.int32)
 
     def spec(self) -> Spec:
@@ -169,8 +177,9 @@ class Levels(Transform):
         y = x.float().mul_(step).add_(self.low)
         return y, torch.zeros(len(x), dtype=torch.float64, device=x.device)
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the nearest valid level, uint8 [B, *event]."""
+        del generator  # Nothing is drawn.
         scaled = (y.float() - self.low) * ((self.levels - 1) / (self.high - self.low))
         return _to_levels(scaled.round(), self.levels)
 
@@ -223,8 +232,9 @@ class Dequantise(Transform):
         log_det = -x[:1].numel() * (self.levels * self.std).log()
         return y, log_det.expand(len(x))
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return the level whose bin holds y, the first or last one outside, uint8 [B, *event]."""
+        del generator  # Nothing is drawn.
         scaled = (y.double() * self.std + self.mean) * self.levels
         return _to_levels(scaled.floor(), self.levels)
 
@@ -255,8 +265,9 @@ class Flatten(Transform):
         del generator  # Nothing is drawn.
         return x.flatten(1), torch.zeros(len(x), dtype=torch.float64, device=x.device)
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return y in the shape of an example, [B, *event]."""
+        del generator  # Nothing is drawn.
         return y.reshape(len(y), *self.event_shape)
 
     def spec(self) -> Spec:
@@ -279,8 +290,9 @@ class Steps(Transform):
         del generator  # Nothing is drawn.
         return x[..., None], torch.zeros(len(x), dtype=torch.float64, device=x.device)
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Return y [B, T]."""
+        del generator  # Nothing is drawn.
         return y[..., 0]
 
     def spec(self) -> Spec:
@@ -315,10 +327,10 @@ class Compose(Transform):
             total = total + log_det
         return x, total
 
-    def inverse(self, y: Tensor) -> Tensor:
+    def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
         """Undo the transforms from last to first."""
         for part in reversed(self._transforms()):
-            y = part.inverse(y)
+            y = part.inverse(y, generator)
         return y
 
     def spec(self) -> Spec:
@@ -327,34 +339,6 @@ class Compose(Transform):
 
     def _transforms(self) -> list[Transform]:
         return [part for part in self.parts if isinstance(part, Transform)]
-
-
-def build(spec: Mapping[str, Any]) -> Transform:
-    """Make the transform that a spec describes; ``load_state_dict`` then fills its buffers.
-
-    Raises:
-        ConfigError: If the kind is unknown.
-
-    Example:
-        >>> build(Levels(256, low=-1.0).spec())(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).min()
-        tensor(-1.)
-    """
-    match spec:
-        case {"kind": "affine", "event_shape": shape}:
-            return Affine(torch.zeros(shape), torch.ones(shape))
-        case {"kind": "states" | "tokens" as kind}:
-            return States(kind)
-        case {"kind": "levels", "levels": levels, "low": low, "high": high}:
-            return Levels(levels, low=low, high=high)
-        case {"kind": "dequantise", "levels": levels}:
-            return Dequantise(levels)
-        case {"kind": "steps"}:
-            return Steps()
-        case {"kind": "flatten", "event_shape": shape}:
-            return Flatten(shape)
-        case {"kind": "compose", "parts": parts}:
-            return Compose([build(part) for part in parts])
-    raise ConfigError(f"not the description of a transform: {dict(spec)}")
 
 
 def _checked(levels: int) -> int:

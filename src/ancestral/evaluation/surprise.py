@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import HasDensity, LanguageModel
+from ancestral.capabilities import Completes, HasDensity, LanguageModel
+from ancestral.data.cells import Cells
 from ancestral.data.dataset import Examples
 from ancestral.data.fields import LABEL
 from ancestral.data.text import Documents, Tokenizer
@@ -26,17 +27,29 @@ class RowScores:
     Args:
         surprise: Minus log p(x) of each, in nats, float64 [N].
         kind: Exact, or a bound: the true surprise is then at most this.
+        cells: Of a mixed table minus log p of each cell given the others of its row, [N, D].
+        names: Its columns.
     """
 
     surprise: Tensor
     kind: Kind
+    cells: Tensor | None = None
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.surprise)
 
     def columns(self) -> dict[str, list[object]]:
         """Return the table of the scores."""
-        return {"row": [*range(len(self))], "surprise": self.surprise.tolist()}
+        found = {"row": [*range(len(self))], "surprise": self.surprise.tolist()}
+        if self.cells is None:
+            return found
+        most, at = self.cells.max(dim=1)
+        return {
+            **found,
+            "cell": [self.names[i] for i in at.tolist()],
+            "its_surprise": most.tolist(),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,14 +116,22 @@ def row_surprise(model: InDataUnits, examples: Examples, *, seed: int = 0) -> Ro
     """
     device, noise = device_of(model), generator_of(model, seed)
     measure = model.log_prob if model.can(HasDensity) else model.elbo
-    parts = []
+    whole = model.can(Completes) and isinstance(model.transform, Cells)
+    parts, cells = [], []
     for start in range(0, len(examples), _CHUNK):
         part = examples[start : start + _CHUNK]
         given = {name: v.to(device) for name, v in part.given.items() if name != LABEL}
         known = model.taken(given)
         parts.append(-measure(part.x.to(device), given=known, generator=noise).double().cpu())
+        if whole:
+            cells.append(-model.cell_log_probs(part.x.to(device)).cpu())
     exact = model.can(HasDensity) and model.exact
-    return RowScores(surprise=torch.cat(parts), kind="exact" if exact else "bound")
+    return RowScores(
+        surprise=torch.cat(parts),
+        kind="exact" if exact else "bound",
+        cells=torch.cat(cells) if cells else None,
+        names=model.table.field.names if cells else (),
+    )
 
 
 def label_surprise(

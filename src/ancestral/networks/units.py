@@ -1,13 +1,16 @@
 """A model in the user's units: the model together with the data transform it was fitted under."""
 
+import math
 from collections.abc import Callable
 from typing import TypeVar
 
+import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Distribution
 
 from ancestral.capabilities import (
     Classifies,
+    Completes,
     Encodes,
     Given,
     HasBound,
@@ -18,6 +21,7 @@ from ancestral.capabilities import (
     SamplesMeans,
     Tightens,
 )
+from ancestral.data.cells import UNKNOWN, Cells
 from ancestral.data.transforms import Transform
 from ancestral.errors import CapabilityError
 
@@ -96,7 +100,7 @@ class InDataUnits:
             draws = self._draw(self.network, n, given=given, generator=generator)
         else:
             draws = self._need(Samples, "samples").sample(n, given=given, generator=generator)
-        return self.transform.inverse(draws)
+        return self.transform.inverse(draws, generator)
 
     def log_prob(
         self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
@@ -131,6 +135,60 @@ class InDataUnits:
         model = self._need(Tightens, "estimate_log_prob")
         y, log_det = self.transform.forward_and_log_det(x, generator)
         return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
+
+    def complete(
+        self,
+        x: Tensor,
+        known: Tensor,
+        *,
+        present: bool = False,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return rows with what is not known drawn from p(unknown | known), [B, D].
+
+        Args:
+            x: In the user's units, [B, D]; what is not known may be anything.
+            known: What is, bool [B, D].
+            present: Draw values alone, where a missing cell might come, too.
+            generator: Of the draws.
+        """
+        model, cells = self._cells(x, known)
+        least = [int(column.gaps) for column in self.table.field.columns] if present else []
+        drawn = model.complete(cells, least=least, generator=generator)
+        return x.where(known, self.transform.inverse(drawn, generator))
+
+    def conditional(self, x: Tensor, known: Tensor, column: int) -> Tensor:
+        """Return log p(cell of a column | what is known of each row), nats, [B, K].
+
+        Arguments as of :meth:`complete`; the cells' names are ``table.names(column)``.
+        """
+        model, cells = self._cells(x, known)
+        return model.conditional(cells, column)
+
+    def cell_log_probs(self, x: Tensor) -> Tensor:
+        """Return log p(value | the other values of its row) of every cell of x, nats, [B, D]."""
+        model, cells = self._cells(x, torch.ones_like(x, dtype=torch.bool))
+        found = [
+            model.conditional(cells, column).gather(1, cells[:, column, None])[:, 0].double()
+            for column in range(x.shape[1])
+        ]
+        return torch.stack(found, dim=1) + self.table.located(x)[1]
+
+    @property
+    def table(self) -> Cells:
+        """The cells of the columns of a mixed table.
+
+        Raises:
+            CapabilityError: If the model is of other data.
+        """
+        if not isinstance(self.transform, Cells):
+            raise CapabilityError(f"{type(self.network).__name__} models no mixed table here")
+        return self.transform
+
+    def _cells(self, x: Tensor, known: Tensor) -> tuple[Completes, Tensor]:
+        """Return the model, and what it sees of rows of which something is known."""
+        model = self._need(Completes, "part that can be given")
+        return model, self.table(x.where(known, math.nan)).masked_fill(~known, UNKNOWN)
 
     def posterior(self, x: Tensor, *, generator: Generator | None = None) -> Categorical:
         """Return p(label | x), batch shape [B]."""

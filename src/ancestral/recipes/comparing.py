@@ -18,7 +18,7 @@ from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figure
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.recipes.fitting import start
-from ancestral.recipes.plan import TUNING, Plan, loading_of, plan, reads_of
+from ancestral.recipes.plan import TUNING, Plan, loading_of, plan, reading, reads_of
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run
@@ -156,7 +156,7 @@ def contest(
         raise ConfigError(f"models must differ, got {', '.join(asked)}")
     _refuse_mixed(asked)
     common, own = _sort(settings or {}, asked if models else None)
-    loading = replace(loading_of(common), **_reads(asked, own))
+    loading = reading(loading_of(common), _reads(asked, own))
     loaded = load(data, loading)
     names = asked or list(DEFAULTS[loaded.kind])
     begin = partial(plan, data=loaded, budget=end, seed=seed, device=device)
@@ -262,7 +262,7 @@ def _reads(names: Sequence[str], own: Mapping[str, Mapping[str, object]]) -> dic
     needs = [of_each[name] for name in names]
     if not needs or any(set(one) != set(needs[0]) for one in needs):
         return {}
-    return {key: any(one[key] for one in needs) for key in needs[0]}
+    return {key: any(one[key] for one in needs) or None for key in needs[0]}
 
 
 def _compare_one(

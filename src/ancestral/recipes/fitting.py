@@ -149,7 +149,7 @@ class Fitting:
         record = self.run.record
         if plan_.recipe.choose is not None:
             record = replace(record, config=plan_.recipe.choose(plan_.config, y, generator))
-        model = plan_.build(record.config).to(plan_.device)
+        model = plan_.build(self.transform, record.config).to(plan_.device)
         if not isinstance(model, Fits):
             raise ConfigError(
                 f"{plan_.recipe.name} has neither fit nor players that can be called so"
@@ -352,7 +352,7 @@ def _players_model(plan_: Plan, transform: Transform) -> InDataUnits | None:
     """Return the model in its first state, if it is to be trained; an estimator waits for data."""
     if not plan_.trains:
         return None
-    return _in_units(plan_, plan_.build().to(plan_.device), transform)
+    return _in_units(plan_, plan_.build(transform).to(plan_.device), transform)
 
 
 def _game(plan_: Plan, model: nn.Module) -> Game:

@@ -5,16 +5,19 @@ from typing import Any
 
 from ancestral import settings
 from ancestral.capabilities import CAPABILITIES
-from ancestral.data.columns import Vector
+from ancestral.data.columns import Column, Vector
 from ancestral.data.described import Kind
 from ancestral.data.fields import Image, Shape, Tokens, X, labelled
 from ancestral.recipes.recipe import Recipe, build_model, resolve
 from ancestral.recipes.table import RECIPES, open_families
 
+_COLUMNS = tuple(Column(name=name, type="category", states=("0", "1")) for name in "xy")
+
 EXAMPLES: dict[Kind, Shape] = {
     "vectors": Shape(labelled(Vector.of_numbers("xy"), "01")),
     "images": Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "01")),
     "tables": Shape({"x": Vector.of_states("xy", ("01", "01"))}),
+    "mixed": Shape({"x": Vector(columns=_COLUMNS, mixed=True)}),
     "text": Shape({"x": Tokens(vocabulary=10, window=8)}),
 }
 """The smallest data of each kind."""

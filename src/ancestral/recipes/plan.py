@@ -38,6 +38,7 @@ _LOADING = {
     "columns": "columns",
     "drop": "drop",
     "header": "header",
+    "mixed": "mixed",
 }
 """Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
 the size of a network, and ``pixels`` cannot be mistaken."""
@@ -101,8 +102,10 @@ class Plan:
         """Return the transform fitted on the training split."""
         return self.recipe.transform(self.data)
 
-    def build(self, config: Config | None = None) -> nn.Module:
+    def build(self, transform: Transform, config: Config | None = None) -> nn.Module:
         """Return the model in its first state, under a config in which nothing is left to choose.
+
+        The model's data are those that the transform makes of the user's.
 
         Of a training that goes on from another run, and has begun, only the shape is right: its
         weights, the frozen ones too, are in its checkpoints.
@@ -111,7 +114,7 @@ class Plan:
             ConfigError: If the settings do not fit the data.
         """
         parts = open_parts(self.parts, self.recipe.parts, device=self.device)
-        shape = Shape(self.data.fields)
+        shape = transform.shape(Shape(self.data.fields))
         model = build_model(self.recipe, config or self.config, shape, self.seed, parts)
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
@@ -157,7 +160,7 @@ def plan(
     chosen = _Chosen.sort(recipe, settings or {})
     reads = chosen.reads()
     origin = chosen.open_origin()
-    loading = replace(chosen.make_loading(origin), **reads)
+    loading = reading(chosen.make_loading(origin), reads)
     tokenizer = origin and origin.tokenizer
     loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
     _check_data(recipe, loaded, loading)
@@ -306,6 +309,17 @@ def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any
         ConfigError: If a setting is unknown or out of range.
     """
     return _Chosen.sort(recipe, settings).reads()
+
+
+def reading(loading: Loading, reads: Mapping[str, Any]) -> Loading:
+    """Return how to load, with what models ask of the reader; what they leave open is the user's.
+
+    Columns with their types, where they are wanted, are none of states.
+    """
+    loading = replace(
+        loading, **{name: value for name, value in reads.items() if value is not None}
+    )
+    return replace(loading, discrete=False, missing=False) if loading.mixed else loading
 
 
 def loading_of(chosen: Mapping[str, object]) -> Loading:

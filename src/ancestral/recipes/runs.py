@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from ancestral.data.dataset import Dataset, Examples, adopt
 from ancestral.data.fields import LABEL, Field, Shape, Tokens, X
 from ancestral.data.files import check_free, disk_errors, write_text
+from ancestral.data.model_units import build
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
-from ancestral.data.transforms import Transform, build
+from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError, DamagedFileError, RunError
 from ancestral.networks.units import InDataUnits
 from ancestral.nn.low_rank import merged_state
@@ -103,14 +104,15 @@ class Run:
         tensors, metadata = load_tensors(path)
         check_format(metadata.get("format"), path)
         check_numbers(tensors, path)
-        record, shape = self.record, Shape(self.record.data.fields)
+        record = self.record
         parts = open_parts(record.parts, self.recipe.parts, device=device)
+        transform = build(record.transform)
+        load_state(transform, tensors, "transform.", path)
+        shape = transform.shape(Shape(record.data.fields))
         model = build_model(self.recipe, record.config, shape, record.seed, parts)
         if record.options is not None:  # What was counted or solved may well hold log 0.
             check_finite(tensors, model, path)
-        transform = build(record.transform)
         load_state(model, tensors, "model.", path)
-        load_state(transform, tensors, "transform.", path)
         draw = self.recipe.drawn_by(self.recipe.sampled_with(record.sampling, sampling or {}))
         return InDataUnits(model.to(device).eval(), transform.to(device), draw=draw)
 

@@ -1,6 +1,6 @@
 """Draw from a run, in the user's units; what is given by name, by number or from a file."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,6 +15,7 @@ from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.completing import draw_rows
 from ancestral.recipes.runs import Run
 from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
@@ -83,8 +84,8 @@ def sample_run(
         run: The run, or its folder.
         n: Number of draws, at least 1; None for 16, or one for each image given.
         given: ``{"label": "3"}``, of a conditional model; ``{"image": "photo.png"}``; of
-            ``bayes-net`` the states of any nodes, of ``gmm`` the component ``z``. Or the same as
-            texts NAME=VALUE.
+            ``bayes-net`` the states of any nodes, of ``gmm`` the component ``z``; of a mixed table
+            the values of any columns. Or the same as texts NAME=VALUE.
         means: Means of p(x | z) in place of draws.
         settings: How draws are made, where the model has a choice, in place of the run's own.
         seed: Of the draws.
@@ -105,6 +106,12 @@ def sample_run(
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
+    how = run.recipe.sampled_with(run.record.sampling, settings or {})
+    if run.record.data.kind == "mixed" and (given or how is not None):
+        pairs = _pairs(given, run.record.data.columns)
+        return draw_rows(
+            run, n or _USUAL, pairs, balance=how and how.balance, seed=seed, device=device
+        )
     fixed = given_for(run, model, given, device=device)
     events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
     # Those that are one a draw, and not one for all.
@@ -148,8 +155,7 @@ def given_for(
         if name != X and name in model.nodes
     }
     states = model.network.givens if isinstance(model.network, TakesStates) else {}
-    if not isinstance(given, Mapping):
-        given = parse_pairs(given, option="--given", names=states)
+    given = _pairs(given, states)
     if given and not fields and not states:
         return _without_fields(run, given)
     found = {}
@@ -164,6 +170,12 @@ def given_for(
             mine = fields[name]
             found[name] = _GIVEN[type(mine)](run, name, mine, str(value)).to(device)
     return found
+
+
+def _pairs(given: Mapping[str, Value] | Sequence[str], names: Iterable[str]) -> Mapping[str, Value]:
+    if isinstance(given, Mapping):
+        return given
+    return parse_pairs(given, option="--given", names=names)
 
 
 def _label(run: Run, name: str, mine: Category, value: str) -> Tensor:

@@ -18,11 +18,12 @@ from ancestral.recipes.families import (
     discrete,
     language,
     sequences,
+    tabular,
 )
 from ancestral.recipes.recipe import Recipe
 from ancestral.settings import nearest
 
-FAMILIES = (density, discrete, sequences, classifiers, autoencoders, adversarial, language)
+FAMILIES = (density, discrete, sequences, classifiers, autoencoders, adversarial, language, tabular)
 """The modules of ``families/``, in the order in which their models are listed."""
 
 RECIPES: dict[str, Recipe] = {
@@ -34,6 +35,7 @@ DEFAULTS: dict[Kind, tuple[str, ...]] = {
     "vectors": ("kde", "gmm", "vae", "gan"),
     "images": ("kde", "gmm", "image-vae", "gan"),
     "tables": ("bayes-net",),
+    "mixed": ("independent", "latent-class", "bayes-net", "tabular-ar"),
     "text": ("bigram", "kneser-ney", "gru", "gpt"),
 }
 """The models that ``ancestral compare`` fits if none is named."""

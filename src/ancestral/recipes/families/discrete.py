@@ -1,20 +1,27 @@
 """Bayesian networks of probability tables, for columns of states."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal, Self
 
 from torch import Generator, Tensor, nn
 
 from ancestral.classic import DiscreteNetwork
 from ancestral.data.dataset import Dataset
+from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
-from ancestral.data.transforms import States
+from ancestral.data.model_units import cells
+from ancestral.data.transforms import States, Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.networks.formats import graph_of_file, network_suffix, network_suffixes
 from ancestral.networks.learning import chow_liu, hill_climb
 from ancestral.recipes.recipe import Recipe
 from ancestral.settings import at_least, chosen, require
+
+_CELLS = 12
+"""Cells of a number: each has a table of its own for all states of its parents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +91,12 @@ def _bayes_net(config: BayesNetConfig, shape: Shape) -> nn.Module:
 
 
 def _check_cells(config: BayesNetConfig, data: Dataset) -> None:
-    """Refuse missing cells that nothing fills, and columns without a state."""
+    """Refuse missing cells that nothing fills, and columns without a state; gaps are states, too.
+
+    In a mixed table they are.
+    """
+    if data.kind == "mixed":
+        return
     pairs = zip(data.columns, data.states, strict=True)
     if empty := [name for name, states in pairs if not states]:
         raise ConfigError(
@@ -117,6 +129,11 @@ def _choose_edges(config: BayesNetConfig, y: Tensor, _generator: Generator) -> B
     return replace(config, edges=tuple(number for pair in pairs for number in pair))
 
 
+_TRANSFORMS: dict[Kind, Callable[[Dataset], Transform]] = {
+    "tables": lambda _data: States(),
+    "mixed": partial(cells, most=_CELLS),
+}
+
 RECIPES = (
     Recipe(
         name="bayes-net",
@@ -124,9 +141,13 @@ RECIPES = (
         summary="a Bayesian network of probability tables, for columns of states",
         config=BayesNetConfig,
         build=_bayes_net,
-        kinds=("tables",),
-        reads=lambda config: {"discrete": True, "missing": config.missing != "refuse"},
-        transform=lambda _data: States(),
+        kinds=("tables", "mixed"),
+        reads=lambda config: {
+            "discrete": True,
+            "missing": config.missing != "refuse",
+            "mixed": None,
+        },
+        transform=lambda data: _TRANSFORMS[data.kind](data),
         choose=_choose_edges,
         listed={"edges": ()},
         check=_check_cells,

@@ -96,7 +96,11 @@ RECIPES = (
         config=HMMConfig,
         build=_hmm,
         kinds=("vectors", "tables"),
-        reads=lambda config: {"discrete": config.emissions == "categorical", "missing": False},
+        reads=lambda config: {
+            "discrete": config.emissions == "categorical",
+            "missing": False,
+            "mixed": None,
+        },
         transform=series,
         choose=_choose_states,
         listed={"states": 1},

@@ -1,0 +1,264 @@
+"""Part of a row given the rest: what runs on mixed tables draw, fill in and say of a column."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor
+from torch.distributions import Categorical
+
+from ancestral.capabilities import Completes
+from ancestral.data.answers import Answer, examples_answer
+from ancestral.data.columns import Column, Vector
+from ancestral.data.inferred import Problem, cells_under
+from ancestral.data.spellings import spellings
+from ancestral.errors import CapabilityError, ConfigError
+from ancestral.networks.sampling import draw
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.runs import Run
+from ancestral.recipes.table import RECIPES
+from ancestral.settings import nearest
+from ancestral.training.order import seed_of
+
+_ROWS, _DRAWS = 1 << 16, 4_000
+
+
+def open_table(run: Run, *, device: str = "cpu") -> tuple[InDataUnits, Vector]:
+    """Return the model of a run on a mixed table, and its columns.
+
+    Raises:
+        CapabilityError: If it is of other data, or can be given nothing; the models are named that
+            can.
+    """
+    field, model = run.record.data.field, run.model(device=device)
+    if isinstance(field, Vector) and field.mixed and model.can(Completes):
+        return model, field
+    able = [name for name, recipe in RECIPES.items() if "mixed" in recipe.kinds]
+    raise CapabilityError(
+        f"{run.record.model} in {run.folder} cannot be given columns of a mixed table; "
+        f"of the models of these {', '.join(able)} can"
+    )
+
+
+def known_row(field: Vector, given: Mapping[str, object]) -> tuple[Tensor, Tensor]:
+    """Return the values of columns that are given by name, float64 [D], and which they are, [D].
+
+    Args:
+        field: The columns.
+        given: Values as the file has them, by column.
+
+    Raises:
+        ConfigError: If there is no such column, or a value is none of its column: no state, outside
+            its range, beside its grid.
+    """
+    import pyarrow as pa
+
+    values = torch.full((len(field.names),), torch.nan, dtype=torch.float64)
+    known = torch.zeros(len(field.names), dtype=torch.bool)
+    for name, value in given.items():
+        if name not in field.names:
+            near = nearest(name, field.names, otherwise=30)
+            raise ConfigError(f"no column {name!r} to be given{near}")
+        at = field.names.index(name)
+        cell = spellings(name, pa.chunked_array([[str(value)]]), ".")
+        try:
+            values[at] = float(cells_under(field.columns[at], cell)[0])
+        except Problem as problem:
+            raise ConfigError(f"given {name}: {problem.text}") from None
+        known[at] = True
+    return values, known
+
+
+@torch.no_grad()
+def draw_rows(
+    run: Run,
+    n: int,
+    given: Mapping[str, object],
+    *,
+    balance: str | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Tensor:
+    """Return n rows of a run on a mixed table, float64 [n, D], the columns that are given held.
+
+    Args:
+        run: The run.
+        n: Number of rows, at least 1.
+        given: Values by column, as the file has them.
+        balance: A category whose states come equally often.
+        seed: Of the draws.
+        device: Where to compute.
+
+    Raises:
+        CapabilityError: If the model can be given nothing.
+        ConfigError: If there is no such column, or what is balanced is given or is no category.
+    """
+    model, field = open_table(run, device=device)
+    row, known = known_row(field, given)
+    x, known = row.expand(n, -1).clone(), known.expand(n, -1).clone()
+    if balance is not None:
+        at = _category(field, balance)
+        if bool(known[0, at]):
+            raise ConfigError(f"balance must not be a column that is given, got {balance}")
+        x[:, at] = torch.arange(n) % len(field.columns[at].states)
+        known[:, at] = True
+    generator = Generator(device).manual_seed(seed_of(seed, "sample"))
+    parts = [
+        model.complete(a.to(device), b.to(device), generator=generator).cpu()
+        for a, b in zip(x.split(_ROWS), known.split(_ROWS), strict=True)
+    ]
+    return torch.cat(parts)
+
+
+def _category(field: Vector, name: str) -> int:
+    able = [column.name for column in field.columns if column.discrete]
+    if name not in able:
+        raise ConfigError(
+            f"balance must be a category, got {name!r}{nearest(name, able, otherwise=30)}"
+        )
+    return field.names.index(name)
+
+
+@torch.no_grad()
+def impute_rows(
+    run: Run | str | Path, x: Tensor, *, draws: int = 1, seed: int = 0, device: str = "cpu"
+) -> Tensor:
+    """Return rows with their missing cells filled in, each draw anew, float64 [draws, N, D].
+
+    Every draw is one from p(missing | known): their spread says how sure the filling is.
+
+    Args:
+        run: Of a model of mixed tables, or its folder.
+        x: Rows, float64 [N, D], NaN where a cell is to be filled.
+        draws: Number of draws, at least 1.
+        seed: Of the draws.
+        device: Where to compute.
+
+    Raises:
+        CapabilityError: If the model can be given nothing.
+        ConfigError: If draws < 1.
+    """
+    if draws < 1:
+        raise ConfigError(f"draws must be at least 1, got {draws}")
+    model, _ = open_table(Run.open(run), device=device)
+    generator = Generator(device).manual_seed(seed_of(seed, "impute"))
+    gaps = x.isnan().any(dim=1)
+    filled = x.double().repeat(draws, 1, 1)
+    rows = x[gaps].double().repeat(draws, 1).to(device)
+    parts = [
+        model.complete(part, ~part.isnan(), present=True, generator=generator).cpu()
+        for part in rows.split(_ROWS)
+    ]
+    filled[:, gaps] = torch.cat(parts).view(draws, -1, x.shape[1])
+    return filled
+
+
+def impute_table(
+    run: Run, data: str, *, draws: int = 1, seed: int = 0, device: str = "cpu"
+) -> Answer:
+    """Return a table with its gaps filled in, ``draws`` times one below the other.
+
+    Raises:
+        CapabilityError: If the model can be given nothing.
+        ConfigError: If draws < 1.
+        DataError: If the table cannot be read, or holds a value that is none of its column.
+    """
+    _, field = open_table(run)
+    x = run.examples(data)[0].x
+    filled = impute_rows(run, x, draws=draws, seed=seed, device=device)
+    facts = {"n": len(x), "draws": draws, "filled": int(x.isnan().sum())}
+    if draws == 1:
+        return examples_answer(filled[0], field, facts, beside=run.folder / "imputed")
+    number = torch.arange(1, draws + 1).repeat_interleave(len(x))[:, None].double()
+    first = Column(
+        name=free_column("draw", field.names), type="integer", resolution=1, low=1, high=draws
+    )
+    both = Vector(columns=(first, *field.columns), mixed=True)
+    rows = torch.cat((number, filled.flatten(0, 1)), dim=1)
+    return examples_answer(rows, both, facts, beside=run.folder / "imputed")
+
+
+def free_column(name: str, names: Sequence[str]) -> str:
+    """Return a name that no column has."""
+    while name in names:
+        name += "_"
+    return name
+
+
+@dataclass(frozen=True, slots=False, eq=False)
+class ColumnLaw:
+    """The law of one column given others.
+
+    Args:
+        name: Of the column.
+        cells: What its cells are called: states, values, ranges of values.
+        probabilities: Of each, float64 [K], adding up to 1.
+        draws: Values drawn from it, float64 [M], NaN where a cell is missing.
+        discrete: Whether the cells are states.
+    """
+
+    name: str
+    cells: tuple[str, ...]
+    probabilities: Tensor
+    draws: Tensor
+    discrete: bool
+
+    @cached_property
+    def summary(self) -> dict[str, float]:
+        """Mean and the ends of the middle 90% of a number; empty of a category."""
+        known = self.draws[~self.draws.isnan()]
+        if self.discrete or not len(known):
+            return {}
+        ends = known.quantile(torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)).tolist()
+        return {"mean": known.mean().item(), "5%": ends[0], "50%": ends[1], "95%": ends[2]}
+
+
+@torch.no_grad()
+def column_laws(
+    run: Run,
+    targets: tuple[str, ...],
+    given: Mapping[str, object],
+    *,
+    seed: int = 0,
+    device: str = "cpu",
+) -> list[ColumnLaw]:
+    """Return p(column | given) of each target; of all other columns if none is named.
+
+    Raises:
+        CapabilityError: If the model can be given nothing.
+        ConfigError: If there is no such column, or a target is given.
+    """
+    model, field = open_table(run, device=device)
+    row, known = known_row(field, given)
+    wanted = targets or tuple(name for name in field.names if name not in given)
+    generator = Generator(device).manual_seed(seed_of(seed, "query"))
+    laws = []
+    for name in wanted:
+        if name not in field.names:
+            raise ConfigError(f"no column {name!r}{nearest(name, field.names, otherwise=30)}")
+        if name in given:
+            raise ConfigError(f"{name} must not be both asked for and given")
+        at = field.names.index(name)
+        x, seen = row[None].to(device), known[None].to(device)
+        log_p = model.conditional(x, seen, at)[0].double().cpu()
+        laws.append(
+            ColumnLaw(
+                name=name,
+                cells=model.table.names(at),
+                probabilities=log_p.softmax(dim=0),
+                draws=_values(model, log_p, at, generator),
+                discrete=field.columns[at].discrete,
+            )
+        )
+    return laws
+
+
+def _values(model: InDataUnits, log_p: Tensor, column: int, generator: Generator) -> Tensor:
+    """Draw values of a column by the logarithms of its cells' probabilities [K], float64 [M]."""
+    cells = torch.zeros((_DRAWS, len(model.table.field.columns)), dtype=torch.int64)
+    law = Categorical(logits=log_p.to(generator.device))
+    cells = cells.to(generator.device)
+    cells[:, column] = draw(law, (_DRAWS,), generator)
+    return model.table.inverse(cells, generator)[:, column].cpu()
