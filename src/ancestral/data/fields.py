@@ -169,16 +169,20 @@ class Vector(_Described):
         del x
         if not isinstance(other, Vector) or self.kind != other.kind:
             return self._other_kind(other)
-        if self.names != other.names:
+        if sorted(self.names) != sorted(other.names):
             return f"the columns {', '.join(self.names)}", f"has {', '.join(other.names)}"
         return None
 
     def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return rows of other lists of states under this one's, which hold all of them."""
-        if not isinstance(other, Vector) or other.states == self.states:
+        """Return rows whose columns or states stand in another order under this one's."""
+        if not isinstance(other, Vector) or (other.names, other.states) == (
+            self.names,
+            self.states,
+        ):
             return x
-        parts = []
-        for mine, own, cells in zip(self.columns, other.columns, x.T, strict=True):
+        parts, found = [], dict(zip(other.names, zip(other.columns, x.T, strict=True), strict=True))
+        for mine in self.columns:
+            own, cells = found[mine.name]
             if own.states != mine.states:
                 what = f"{source}: column {mine.name!r} has the state"
                 # The last place is that of -1, a missing cell.
