@@ -26,7 +26,8 @@ def query(
     targets
         Nodes to ask for; if none is named, all whose state is not given.
     given
-        Evidence, NODE=STATE: the name of the state, or its number from 0.
+        Evidence, NODE=STATE: the name of the state, or its number from 0 where no name of a state
+        is a number.
     out
         Draw the network with the answers into this .svg; with --rows, write the table of answers
         (csv, tsv, parquet, json, jsonl).
