@@ -6,6 +6,7 @@ import pytest
 from pyarrow import parquet
 
 from ancestral.data import Dataset, Loading, load
+from ancestral.data.tables import label_order
 from ancestral.errors import DataError
 
 N = 30
@@ -53,6 +54,24 @@ def test_labels_of_words(tmp_path: Path, label: object) -> None:
 
 def test_labels_of_numbers(tmp_path: Path) -> None:
     assert read(tmp_path, "y", a=NUMBERS, y=np.arange(N) % 3 * 1.0).labels == ("0", "1", "2")
+
+
+def test_whole_numbers_of_any_length_stand_by_size_before_words() -> None:
+    long = "9" * 5000  # Of more digits than int() reads.
+    names = [
+        "--1",
+        "x",
+        long,
+        "2",
+        "-" + long,
+        "10",
+        "-",
+        "\N{ARABIC-INDIC DIGIT THREE}",
+        "1.0",
+        "²",
+    ]
+    ordered = ["-" + long, "2", "\N{ARABIC-INDIC DIGIT THREE}", "10", long]
+    assert sorted(names, key=label_order) == [*ordered, "-", "--1", "1.0", "x", "²"]
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,27 @@ def test_divergences_equal_their_closed_forms(divergence: FDivergence) -> None:
 
 # PN-21
 @pytest.mark.parametrize("divergence", ALL, ids=lambda f: f.name)
+def test_no_divergence_is_negative_by_rounding(divergence: FDivergence) -> None:
+    x = torch.linspace(0.0, 1.0, 2001, dtype=torch.float64)
+    x = x.nextafter(torch.ones(()).double())
+    p = torch.stack((x, 1 - x), dim=-1)
+    beside = torch.stack((x.nextafter(torch.zeros(()).double()), 1 - x), dim=-1)
+    for q in (p, beside, beside.flip(-1), p.roll(1, dims=0)):
+        assert float(divergence(p, q).value.min()) >= 0
+        assert float(divergence(q, p).value.min()) >= 0
+
+
+# IT-09
+def test_jensen_shannon_of_neighbours_is_not_negative() -> None:
+    x = math.nextafter(0.5, 0)
+    p = torch.tensor([x, 1 - x], dtype=torch.float64)
+    # It is (1 - 2x)^2 / 2 = 6e-33, less than the rounding of its terms.
+    assert 0 <= float(jensen_shannon(p, p.flip(0))) <= 1e-16
+    assert jensen_shannon_distance(p, p.flip(0)).value.isfinite()
+
+
+# PN-21
+@pytest.mark.parametrize("divergence", ALL, ids=lambda f: f.name)
 def test_the_conjugate_bounds_from_below_and_the_slope_attains_it(divergence: FDivergence) -> None:
     p, q = tables(2, 1)[0], tables(3, 1)[0]
     value = divergence(p, q).value

@@ -158,8 +158,10 @@ def test_bad_input_is_named() -> None:
         network.sample(2, given={"x9": 0})
     with pytest.raises(InferenceError, match="'x1' has no state 'maybe'; its states are 0, 1"):
         network.sample(2, given={"x1": "maybe"})
-    with pytest.raises(InferenceError, match="'x1' has states 0 to 1"):
+    with pytest.raises(InferenceError, match="'x1' has no state 2; its states are 0, 1"):
         network.sample(2, given={"x1": 2})
+    with pytest.raises(InferenceError, match=r"'x1' has states 0 to 1, got 0\.\.2"):
+        network.sample(2, given={"x1": torch.tensor([0, 2])})
     with pytest.raises(ValueError, match=r"\['x4'\] are missing"):
         network.log_prob({name: torch.zeros(1) for name in ("x1", "x2", "x3")})
     with pytest.raises(ValueError, match="'x' twice"):

@@ -26,7 +26,8 @@ def query(
     targets
         Nodes or columns to ask for; if none is named, all that are not given.
     given
-        Evidence, NODE=STATE: the name of the state, or its number from 0; of a table COLUMN=VALUE.
+        Evidence, NODE=STATE: the name of the state, or its number from 0 where no name of a state
+        is a number; of a mixed table COLUMN=VALUE.
     out
         Draw the network with the answers into this .svg; with --rows, write the table of answers
         (csv, tsv, parquet, json, jsonl).

@@ -141,13 +141,13 @@ class Vector(Described):
         del x
         if not isinstance(other, Vector) or self.kind != other.kind:
             return self._other_kind(other)
-        if self.names != other.names:
+        if sorted(self.names) != sorted(other.names):
             return f"the columns {', '.join(self.names)}", f"has {', '.join(other.names)}"
         return None
 
     def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return rows of other columns of these names under this one's, which hold all of them."""
-        if not isinstance(other, Vector) or other.columns == self.columns or self.kind == "vectors":
+        """Return rows of other columns of these names under this one's, whatever their order."""
+        if not isinstance(other, Vector) or other.columns == self.columns:
             return x
         if self.mixed:
             from ancestral.data.arrow import as_arrow
@@ -156,8 +156,9 @@ class Vector(Described):
 
             table = as_arrow(x, other)
             return contents_of_arrow(table, Loading(), source, expected=self).examples.x
-        parts = []
-        for mine, own, cells in zip(self.columns, other.columns, x.T, strict=True):
+        parts, found = [], dict(zip(other.names, zip(other.columns, x.T, strict=True), strict=True))
+        for mine in self.columns:
+            own, cells = found[mine.name]
             if own.states != mine.states:
                 what = f"{source}: column {mine.name!r} has the state"
                 # The last place is that of -1, a missing cell.

@@ -48,7 +48,9 @@ def load_states(path: Path, loading: Loading, expected: Field | None = None) -> 
     table = open_words(path, expected=known.names, header=loading.header)
     table = table.chosen(loading.columns, loading.drop)
     columns = table.columns
-    if expected is not None and columns == known.names:
+    named = {column.name: column for column in known.columns}
+    if expected is not None and sorted(columns) == sorted(named):  # In whatever order.
+        known = Vector(columns=tuple(named[name] for name in columns))
         x = read_states(table, known.states, missing=loading.missing)
         return Contents(fields={X: known}, examples=Examples(x))
     if not columns:

@@ -3,6 +3,7 @@
 import difflib
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,10 +102,10 @@ def encode_labels(path: Path, names: Sequence[str]) -> tuple[Tensor, tuple[str, 
     return torch.from_numpy(rank[inverse]), tuple(words[index] for index in order)
 
 
-def label_order(name: str) -> tuple[bool, int, str]:
+def label_order(name: str) -> tuple[bool, Decimal, str]:
     """Return the key that sorts label names: whole numbers by size, then words by alphabet."""
-    number = name.lstrip("-").isdecimal()
-    return (not number, int(name) if number else 0, name)
+    number = name.removeprefix("-").isdecimal()
+    return (not number, Decimal(name if number else 0), name)  # Of any length, unlike int(name).
 
 
 def _shorten(names: Sequence[str]) -> str:

@@ -63,7 +63,7 @@ class FDivergence:
         """
         log_p, log_q = log_tables(p, q)
         if log_p is not None and log_q is not None:
-            return exact(self._terms(log_p, log_q).sum(dim=-1))
+            return exact(self._terms(log_p, log_q).sum(dim=-1).clamp(min=0))
         p, q = comparable(p, q)
         known = self._known(p, q)
         if known is not None:
@@ -107,7 +107,8 @@ class FDivergence:
 
 def _jensen_shannon(log_p: Tensor, log_q: Tensor) -> Tensor:
     middle = torch.logaddexp(log_p, log_q) - math.log(2)
-    return (kl_terms(log_p, middle) + kl_terms(log_q, middle)) / 2
+    # At least 0 at each point, where rounding may leave -1e-17.
+    return ((kl_terms(log_p, middle) + kl_terms(log_q, middle)) / 2).clamp(min=0)
 
 
 def _chi_square(log_p: Tensor, log_q: Tensor) -> Tensor:
@@ -196,8 +197,8 @@ def jensen_shannon_distance(
     Source: Endres & Schindelin 2003, A new metric for probability distributions.
     """
     squared = jensen_shannon(p, q, draws=draws, generator=generator)
-    square = squared.value.clamp(min=0)  # Rounding may leave equal laws at -1e-17.
-    return Quantity(square.sqrt(), (square + squared.se).sqrt() - square.sqrt(), squared.kind)
+    root = squared.value.sqrt()
+    return Quantity(root, (squared.value + squared.se).sqrt() - root, squared.kind)
 
 
 def mutual_information(joint: Tensor, *, base: float | None = None) -> Quantity:

@@ -102,7 +102,7 @@ def cross_entropy(
     """
     log_p, log_q = log_tables(p, q)
     if log_p is not None and log_q is not None:
-        return exact(expected(log_p, -log_q)).in_base(base)
+        return exact(expected(log_p, -log_q).clamp(min=0)).in_base(base)
     own, between = _known_entropy(p), known_kl(p, q)
     if own is not None and between is not None:
         return (own + between).in_base(base)
@@ -241,7 +241,7 @@ def _known_entropy(p: Law) -> Quantity | None:
         return _sum_last(_known_entropy(p.base_dist), p.reinterpreted_batch_ndims)
     log_p = _log_table(p)
     if log_p is not None:
-        return exact(expected(log_p, -log_p))
+        return exact(expected(log_p, -log_p).clamp(min=0))
     p = _sampled(p)
     try:
         value = exact(p.entropy())

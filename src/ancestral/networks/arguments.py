@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ancestral.capabilities import Given
-from ancestral.errors import CapabilityError
+from ancestral.data.states import state_at
+from ancestral.errors import CapabilityError, InferenceError
 
 Values: TypeAlias = "ArrayLike | torch.Tensor"
 
@@ -77,6 +78,22 @@ def non_negative(
     if some and not array.any():
         raise error(f"{rule}, got {array.tolist()}")
     return array
+
+
+def listed(names: Sequence[str], most: int = 40) -> str:
+    """Return names for a message: the first ones, and how many there are if there are more."""
+    more = f", ... ({len(names)} in all)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def state_index(name: str, states: Sequence[str], state: object) -> int:
+    """Return the index of a state of the node ``name``; see :func:`state_at`.
+
+    Raises InferenceError if the node has no such state.
+    """
+    if (found := state_at(states, state)) is None:
+        raise InferenceError(f"{name!r} has no state {state!r}; its states are {listed(states)}")
+    return found
 
 
 def held_rows(name: str, value: object, n: int, event_shape: Sequence[int] | None = None) -> Tensor:

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.errors import CapabilityError, InferenceError
-from ancestral.networks.arguments import check_whole, held_rows
+from ancestral.networks.arguments import check_whole, held_rows, listed, state_index
 from ancestral.networks.dag import DAG
 from ancestral.networks.discrete_sampling import sample_tables
 from ancestral.networks.exact.sampling import sample_posterior
@@ -100,7 +101,8 @@ class BayesianNetwork(nn.Module):
 
         Args:
             n: Number of draws, at least 1.
-            given: Values by node name: [n, *event], or one event (or state name) for all draws.
+            given: Values by node name: [n, *event], or one event for all draws. A state is given as
+                in a query; in a tensor or a list it is an index.
             generator: Source of randomness; torch's global one if None.
 
         Returns:
@@ -164,18 +166,13 @@ class BayesianNetwork(nn.Module):
             raise CapabilityError(f"node {name!r} is not a probability table")
         return conditional
 
-    def state_index(self, name: str, state: str | int) -> int:
-        """Return the index of a state given by name or index.
+    def state_index(self, name: str, state: str | float) -> int:
+        """Return the index of a state; see :func:`~ancestral.data.states.state_at`.
 
         Raises:
             InferenceError: If the node has no such state; its states are named.
         """
-        states = self.states(name)
-        if isinstance(state, str) and state in states:
-            return states.index(state)
-        if isinstance(state, int) and 0 <= state < len(states):
-            return state
-        raise InferenceError(f"{name!r} has no state {state!r}; its states are {', '.join(states)}")
+        return state_index(name, self.states(name), state)
 
     def _draw_one_by_one(
         self, n: int, values: dict[str, Tensor], generator: Generator | None
@@ -202,7 +199,7 @@ class BayesianNetwork(nn.Module):
 
         Args:
             name: A node or an input.
-            value: [n, *event], or one event (or the name of a state) for all draws.
+            value: As in :meth:`sample`.
             n: Number of draws.
 
         Raises:
@@ -210,13 +207,14 @@ class BayesianNetwork(nn.Module):
             InferenceError: If a table has no such state.
         """
         if name not in self.graph:
-            raise ValueError(f"no node {name!r}; the nodes are {', '.join(self.graph.names)}")
-        if isinstance(value, str):
-            value = self.state_index(name, value)
+            raise ValueError(f"no node {name!r}; the nodes are {listed(self.graph.names)}")
+        table = name in self.nodes and isinstance(self.nodes[name].conditional, Table)
+        if isinstance(value, str) or (table and np.isscalar(value)):
+            value = state_index(name, self.states(name), value)
         if name not in self.nodes:  # An input: its event shape is not known here.
             return held_rows(name, value, n)
         tensor = held_rows(name, value, n, self.nodes[name].event_shape)
-        if isinstance(self.nodes[name].conditional, Table):
+        if table:
             self._check_states(name, tensor)
         return tensor
 
@@ -231,6 +229,8 @@ class BayesianNetwork(nn.Module):
 
     def _check_states(self, name: str, value: Tensor) -> None:
         count = len(self.states(name))
+        if value.dtype == torch.bool or value.is_floating_point():
+            raise InferenceError(f"{name!r} must be held at indices of states, got {value.dtype}")
         if bool(((value < 0) | (value >= count)).any()):
             raise InferenceError(
                 f"{name!r} has states 0 to {count - 1}, got {int(value.min())}..{int(value.max())}"
@@ -246,5 +246,5 @@ class BayesianNetwork(nn.Module):
 
     def _node(self, name: str) -> Node:
         if name not in self.nodes:
-            raise InferenceError(f"no node {name!r}; the nodes are {', '.join(self.nodes)}")
+            raise InferenceError(f"no node {name!r}; the nodes are {listed(list(self.nodes))}")
         return self.nodes[name]

@@ -131,7 +131,7 @@ class Table(nn.Module):
                 f"every row of a table must be non-negative and sum to 1, got sum {worst:.9g}"
             )
         count = table.shape[-1]
-        self.states = tuple(map(str, range(count))) if states is None else tuple(states)
+        self.states = tuple(map(str, range(count) if states is None else states))
         if len(self.states) != count or len(set(self.states)) != count:
             raise ValueError(f"a table of {count} states needs as many names, got {self.states}")
         # A sum that is 1 but for rounding is kept: a table read back equals the one written.

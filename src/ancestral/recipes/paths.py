@@ -1,5 +1,6 @@
 """Latents of data, and walks between two examples through them."""
 
+from decimal import Decimal
 from pathlib import Path
 
 from torch import Tensor
@@ -108,6 +109,8 @@ def _one(run: Run, model: InDataUnits, end: str) -> Examples:
     if not end.removeprefix("-").isdecimal():
         raise ConfigError(f"an end must be a row of the test split or a file, got {end!r}")
     test = run.data().test
-    if not 0 <= (row := int(end)) < len(test):
-        raise ConfigError(f"a row of the test split must be from 0 to {len(test) - 1}, got {row}")
-    return test[row : row + 1]
+    if not 0 <= (row := Decimal(end)) < len(test):
+        raise ConfigError(
+            f"a row of the test split must be from 0 to {len(test) - 1}, got {end:.40}"
+        )
+    return test[int(row) : int(row) + 1]

@@ -13,6 +13,7 @@ from ancestral.data.answers import Answer, examples_answer
 from ancestral.data.dataset import as_field
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
+from ancestral.data.states import state_at
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.completing import draw_rows
@@ -23,8 +24,8 @@ from ancestral.training.order import seed_of
 _NUMBERS_AT_ONCE = 2_000_000
 _USUAL = 16
 
-Value: TypeAlias = str | int | Tensor
-"""What is given: the name or the number of a state, a file of images, or a tensor."""
+Value: TypeAlias = str | float | Tensor
+"""What is given: a state, a file of images, or a tensor, of states their positions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +142,8 @@ def given_for(
         run: Whose names.
         model: Its model.
         given: By the name of each field or node: a label or a state by name, or by its number from
-            0; a file or a folder of images; a tensor. Or texts NAME=VALUE.
+            0 where no name is a number; a file or a folder of images; a tensor, of states of their
+            numbers. Or texts NAME=VALUE.
         device: Where to put them.
 
     Raises:
@@ -165,10 +167,10 @@ def given_for(
         if isinstance(value, Tensor):
             found[name] = value.to(device)
         elif name in states:
-            found[name] = torch.tensor(_state(name, str(value), states[name]), device=device)
+            found[name] = torch.tensor(_state(name, value, states[name]), device=device)
         else:
             mine = fields[name]
-            found[name] = _GIVEN[type(mine)](run, name, mine, str(value)).to(device)
+            found[name] = _GIVEN[type(mine)](run, name, mine, value).to(device)
     return found
 
 
@@ -178,21 +180,21 @@ def _pairs(given: Mapping[str, Value] | Sequence[str], names: Iterable[str]) -> 
     return parse_pairs(given, option="--given", names=names)
 
 
-def _label(run: Run, name: str, mine: Category, value: str) -> Tensor:
+def _label(run: Run, name: str, mine: Category, value: object) -> Tensor:
     del run
     return torch.tensor(_state(name, value, mine.states))
 
 
-def _images(run: Run, name: str, mine: Image, value: str) -> Tensor:
+def _images(run: Run, name: str, mine: Image, value: object) -> Tensor:
     """Return the images of a file or a folder as the run has that field."""
     loading = replace(run.record.data.loading, size=mine.width, field=None, label=None)
-    examples, contents = read(value, loading, expected=mine)
-    who = f"{run.folder} takes as {name}"
-    x = as_field(mine, contents.field, examples.x, who=who, source=value)
+    source, who = str(value), f"{run.folder} takes as {name}"
+    examples, contents = read(source, loading, expected=mine)
+    x = as_field(mine, contents.field, examples.x, who=who, source=source)
     return x[0] if len(x) == 1 else x
 
 
-_GIVEN: dict[type[Field], Callable[[Run, str, Any, str], Tensor]] = {
+_GIVEN: dict[type[Field], Callable[[Run, str, Any, object], Tensor]] = {
     Category: _label,
     Image: _images,
 }
@@ -206,7 +208,7 @@ def _without_fields(run: Run, given: Mapping[str, Value]) -> Given:
         for name, value in given.items():
             if name != LABEL:
                 _refuse(name, [LABEL])
-            _state(name, str(value), labels)
+            _state(name, value, labels)
         return {}
     reason = (
         "image-vae and naive-bayes have one"
@@ -222,10 +224,8 @@ def _refuse(name: str, known: Sequence[str]) -> None:
     raise ConfigError(f"--given takes the {many} {few}, got {name!r}{nearest(name, known)}")
 
 
-def _state(name: str, value: str, states: Sequence[str]) -> int:
-    if value in states:
-        return states.index(value)
-    if value.isdecimal() and int(value) < len(states):
-        return int(value)
+def _state(name: str, value: object, states: Sequence[str]) -> int:
+    if (found := state_at(states, value)) is not None:
+        return found
     kind = name if name == LABEL else f"state of {name}"
-    raise ConfigError(f"unknown {kind} {value!r}{nearest(value, states, otherwise=30)}")
+    raise ConfigError(f"unknown {kind} {value!r}{nearest(str(value), states, otherwise=30)}")

@@ -115,6 +115,33 @@ def test_the_stationary_distribution_stays(order: int) -> None:
     torch.testing.assert_close(moved, found, rtol=0, atol=1e-12)
 
 
+def test_rare_steps_lose_no_digit_of_the_stationary_distribution() -> None:
+    a, model = 1e-16, MarkovChain(2)
+    model.transition.copy_(torch.tensor([[1 - a, a], [a / 2, 1 - a / 2]]).double())
+    assert model.stationary().tolist() == pytest.approx([1 / 3, 2 / 3], rel=1e-15)
+    # A birth-death chain has pi_i up_i = pi_i+1 down_i, however far apart its rates are.
+    up, down = torch.tensor([1e-9, 0.3, 1e-17, 1e-3]), torch.tensor([0.5, 1e-12, 1e-15, 1e-8])
+    up, down = up.double(), down.double()
+    steps = torch.diag(up, 1) + torch.diag(down, -1)
+    model = MarkovChain(5)
+    model.transition.copy_(steps + torch.diag(1 - steps.sum(-1)))
+    wanted = torch.cat((torch.ones(1), (up / down).cumprod(0))).double()
+    found = model.stationary()
+    torch.testing.assert_close(found, wanted / wanted.sum(), rtol=1e-14, atol=0)
+
+
+def test_many_states_are_reduced_block_by_block() -> None:
+    # A walk on a path of 200 states, one way likelier: pi_i is in proportion to (p / q)^i.
+    p, q, size = 0.2, 0.3, 200
+    ones = torch.ones(size - 1, dtype=torch.float64)
+    steps = p * torch.diag(ones, 1) + q * torch.diag(ones, -1)
+    order = torch.randperm(size, generator=seeded())
+    model = MarkovChain(size)
+    model.transition.copy_((steps + torch.diag(1 - steps.sum(-1)))[order][:, order])
+    wanted = (p / q) ** order.double()
+    torch.testing.assert_close(model.stationary(), wanted / wanted.sum(), rtol=1e-12, atol=0)
+
+
 def test_transient_states_have_no_stationary_mass() -> None:
     model = MarkovChain(3)
     model.transition.copy_(torch.tensor([[0.5, 0.5, 0], [0, 0.2, 0.8], [0, 0.4, 0.6]]))

@@ -188,7 +188,7 @@ def test_networks_too_large_for_exact_answers(
     network = read_bif(real_data / "bif" / f"{name}.bif.gz")
     drawn = network.sample(1, generator=generator)
     leaves = [node for node in network.nodes if not network.graph.children(node)]
-    given = {node: int(drawn[node]) for node in leaves[::6]}
+    given = {node: network.states(node)[int(drawn[node])] for node in leaves[::6]}
     targets = [node for node in network.nodes if node not in given]
     first, second = (
         likelihood_weighting(network, targets, given=given, draws=200_000, generator=generator)

@@ -26,6 +26,19 @@ def random_network(seed: int, most: int = 9) -> BayesianNetwork:
     return BayesianNetwork(nodes)
 
 
+def grid(side: int) -> BayesianNetwork:
+    """Build a grid of side x side nodes of two states, each pair of neighbours in one table."""
+    root, pair = Table([0.5, 0.5]), Table([[[0.9, 0.1], [0.4, 0.6]], [[0.4, 0.6], [0.9, 0.1]]])
+    nodes = []
+    for i, j in product(range(side), repeat=2):
+        nodes.append(Node(f"x{i}_{j}", root))
+        for k, m in ((i + 1, j), (i, j + 1)):
+            if k < side and m < side:
+                scope = (f"x{i}_{j}", f"x{k}_{m}")
+                nodes.append(Node(f"{scope[0]}-{scope[1]}", pair, scope))
+    return BayesianNetwork(nodes)
+
+
 def enumerate_joint(network: BayesianNetwork) -> tuple[list[str], np.ndarray]:
     """Multiply the whole joint table out: the plain way."""
     names = list(network.nodes)

@@ -1,10 +1,11 @@
 import math
 import random
+import time
 from functools import partial
 
 import numpy as np
 import pytest
-from tests.networks.exact.networks import enumerate_joint, random_network
+from tests.networks.exact.networks import enumerate_joint, grid, random_network
 
 from ancestral.errors import CapabilityError, InferenceError
 from ancestral.networks import (
@@ -300,6 +301,20 @@ def test_what_does_not_fit_is_refused_before_it_is_computed() -> None:
         Inference(network, limit=100).most_probable()
     assert Inference(network, limit=100).query([], given={"x1": 1, "x2": 1}).probabilities == {}
     assert Inference(network).query(["x2"]).probabilities["x2"]["1"] == pytest.approx(0.695)
+
+
+@pytest.mark.parametrize("side", [28, 40])
+def test_a_large_grid_is_refused_at_once_in_one_line(side: int) -> None:
+    network = grid(side)
+    pairs = {name: 0 for name in network.nodes if "-" in name}
+    inference, begun = Inference(network), time.process_time()
+    with pytest.raises(InferenceError, match=r", \.\.\. \(\d+ in all\), has") as error:
+        inference.query(["x0_0"], given=pairs)
+    assert time.process_time() - begun < 1
+    assert len(str(error.value)) < 300
+    begun = time.process_time()
+    assert inference.cost(given=list(pairs)).largest > 2**28
+    assert time.process_time() - begun < 1
 
 
 def test_states_may_be_named_and_stand_alone() -> None:

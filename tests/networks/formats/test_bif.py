@@ -1,4 +1,5 @@
 import gzip
+import math
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,54 @@ def test_gzipped_files_and_odd_state_names(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode()))
     network = read_bif(path)
     assert network.states("lung problem") == ("Asy/Patch", "<5", "12+")
+
+
+JAVA_BAYES = """
+// Bayesian Network in the Interchange Format
+network "Missed 'Bus' { of today }" { //2 variables and 2 probability distributions
+}
+variable  "late" { //2 values
+\ttype discrete[2] {  "true"  "false" };
+\tproperty "position = (73, 165)" ;
+}
+variable  "bus" { //2 values
+\ttype discrete[2] {  "true"  "false" };
+}
+probability (  "bus"  "late" ) { //2 variable(s) and 4 values
+\ttable 0.6 0.1 0.4 0.9 ;
+}
+probability (  "late" ) { //1 variable(s) and 2 values
+\ttable 0.3 0.7 ;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("", ""),
+        ('"bus"  "late"', '"bus" | "late"'),
+        ('"bus"  "late"', '"bus", "late"'),
+        ("0.6 0.1 0.4 0.9", "0.6, 0.1, 0.4, 0.9"),
+        ("table 0.6 0.1 0.4 0.9 ;", '("true") 0.6 0.4 ; ("false") 0.1, 0.9;'),
+        ("\n// Bayes", 'Written by "A, for a 5" disk, as a network of two;\n{ no more }\n// Bayes'),
+        ("\n// Bayes", "/* one */ // two\nand this\n// Bayes"),
+    ],
+)
+def test_commas_bars_and_what_comes_before_may_be_left_out(old: str, new: str) -> None:
+    network = parse_bif(JAVA_BAYES.replace(old, new, 1))
+    assert (network.graph.parents("bus"), network.states("late")) == (("late",), ("true", "false"))
+    answer = query(network, ["bus"], given={"late": "true"})
+    assert answer.probabilities["bus"]["true"] == pytest.approx(0.6, abs=1e-15)
+    assert answer.log_evidence == pytest.approx(math.log(0.3), abs=1e-15)
+    late = query(network, ["late"], given={"bus": True}).probabilities["late"]["true"]
+    assert late == pytest.approx(0.18 / 0.25, abs=1e-15)
+
+
+def test_lines_are_counted_from_the_top_of_the_file() -> None:
+    text = "Some words\nand more\n" + JAVA_BAYES.replace("0.3 0.7", "0.3 0.6")
+    with pytest.raises(DataError, match=r"line 19: p\(late\) must be .* sum to 0.9"):
+        parse_bif(text)
 
 
 def test_asia(real_data: Path) -> None:
@@ -128,6 +177,7 @@ def test_malformed_text_names_its_line(broken: str, message: str) -> None:
         ("student {", 'student "{', "line 3: expected a closing"),
         ("variable x2", "variable x1", "'x1' is declared twice"),
         ("( x2 | x1 )", "( x2 | ; )", r"line 9: expected '\)', got ';'"),
+        ("( x2 | x1 )", "( x2 x3 | x1 )", r"line 9: expected '\)', got '\|'"),
     ],
 )
 def test_broken_blocks_are_named(old: str, new: str, message: str) -> None:

@@ -26,7 +26,8 @@ from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
 
 _MOST_ENTRIES = 1 << 24  # Of a table, 128 MiB; sparse counts of long contexts are NGram's.
-_MOST_CONTEXTS = 4096  # Of a stationary distribution: a dense system of equations.
+_MOST_CONTEXTS = 4096  # Of a stationary distribution: a dense matrix.
+_BLOCK = 64  # States that are taken out of such a matrix by one product.
 
 
 class MarkovChain(nn.Module):
@@ -248,12 +249,34 @@ def _fixed_point(step: Array) -> Array:
             f"distribution of its own; a chain fitted with alpha > 0 has one"
         )
     inside = np.flatnonzero(part == closed[0])
-    within = step[np.ix_(inside, inside)]
-    # One equation is implied by the others; the sum takes its place.
-    system = within.T - np.eye(len(inside))
-    system[-1] = 1
-    right = np.zeros(len(inside))
-    right[-1] = 1
     found = np.zeros(len(step))
-    found[inside] = np.clip(np.linalg.solve(system, right), 0, None)
+    found[inside] = _reduced(step[np.ix_(inside, inside)])
+    return found
+
+
+def _reduced(step: Array) -> Array:
+    """Return the fixed point of an irreducible matrix [C, C], [C]; the matrix is overwritten.
+
+    State after state is taken out of the chain, the last first, and what passed through it is added
+    to the others. Nothing is subtracted, so that each entry of the answer has a relative error of
+    rounding alone, however rare the steps are.
+
+    Source: Grassmann, Taksar & Heyman 1985, Regenerative analysis and steady state distributions
+    for Markov chains.
+    """
+    leaving = np.zeros(len(step))
+    for end in range(len(step), 1, -_BLOCK):
+        low = max(1, end - _BLOCK)
+        for state in range(end - 1, low - 1, -1):
+            leaving[state] = step[state, :state].sum()
+            step[state, :state] /= leaving[state] or 1.0
+            step[low:state, :state] += np.outer(step[low:state, state], step[state, :state])
+            step[:low, low:state] += np.outer(step[:low, state], step[state, low:state])
+        step[:low, :low] += step[:low, low:end] @ step[low:end, :low]
+    found = np.ones(len(step))
+    for state in range(1, len(step)):
+        entering = found[:state] @ step[:state, state]
+        total = entering + leaving[state] or 1.0
+        found[:state] *= leaving[state] / total
+        found[state] = entering / total
     return found / found.sum()

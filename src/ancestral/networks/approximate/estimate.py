@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ancestral.errors import CapabilityError, InferenceError
+from ancestral.networks.arguments import listed
 from ancestral.networks.bayesian_network import BayesianNetwork
 
 
@@ -43,11 +44,11 @@ def check_targets(network: BayesianNetwork, targets: Iterable[str]) -> list[str]
     names = [targets] if isinstance(targets, str) else list(dict.fromkeys(targets))
     for name in names:
         if name not in network.nodes:
-            raise InferenceError(f"no node {name!r}; the nodes are {', '.join(network.nodes)}")
+            raise InferenceError(f"no node {name!r}; the nodes are {listed(list(network.nodes))}")
     return names
 
 
-def check_tables(network: BayesianNetwork, given: Mapping[str, str | int]) -> dict[str, int]:
+def check_tables(network: BayesianNetwork, given: Mapping[str, str | float]) -> dict[str, int]:
     """Return evidence as state indices of a network of tables.
 
     Raises CapabilityError if a node is not a table; InferenceError if a name or a state is unknown.

@@ -21,22 +21,22 @@ class PlainEvidence:
 
     Args:
         network: The changed network.
-        given: States, by name or by index.
+        given: States, by name; by index where no name is a number.
         log_scale: What is to be added to the log-probability of this evidence, nats: likelihoods
             are divided by their largest.
     """
 
     network: BayesianNetwork
-    given: Mapping[str, str | int]
+    given: Mapping[str, str | float]
     log_scale: float = 0.0
 
 
 def plain_evidence(
     network: BayesianNetwork,
     *,
-    given: Mapping[str, str | int] | None = None,
+    given: Mapping[str, str | float] | None = None,
     likelihood: Mapping[str, ArrayLike] | None = None,
-    do: Mapping[str, str | int] | None = None,
+    do: Mapping[str, str | float] | None = None,
 ) -> PlainEvidence:
     """Turn soft evidence and interventions into a network and plain evidence.
 
@@ -47,7 +47,7 @@ def plain_evidence(
 
     Args:
         network: Any network; what is set or softly seen must be a table.
-        given: Evidence, node name -> state name or index.
+        given: Evidence, node name -> state: its name, or its index if no name is a number.
         likelihood: Soft evidence, node name -> p(what was seen | state) for each of its states,
             [states]; any scale.
         do: Interventions, node name -> state: the node no longer listens to its parents.

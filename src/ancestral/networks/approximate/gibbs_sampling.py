@@ -34,7 +34,7 @@ def gibbs(
     network: BayesianNetwork,
     targets: Iterable[str],
     *,
-    given: Mapping[str, str | int] | None = None,
+    given: Mapping[str, str | float] | None = None,
     draws: int = 1000,
     chains: int = 8,
     warmup: int = 200,
@@ -54,7 +54,7 @@ def gibbs(
     Args:
         network: A network whose nodes are all tables.
         targets: Names of nodes.
-        given: Evidence, node name -> state name or index.
+        given: Evidence, node name -> state: its name, or its index if no name is a number.
         draws: Sweeps of each chain that count, at least 4.
         chains: Number of chains.
         warmup: Sweeps of each chain before those.

@@ -22,7 +22,7 @@ def loopy_belief_propagation(
     network: BayesianNetwork,
     targets: Iterable[str],
     *,
-    given: Mapping[str, str | int] | None = None,
+    given: Mapping[str, str | float] | None = None,
     iterations: int = 100,
     damping: float = 0.0,
     tolerance: float = 1e-9,
@@ -38,7 +38,7 @@ def loopy_belief_propagation(
     Args:
         network: A network whose nodes are all tables.
         targets: Names of nodes.
-        given: Evidence, node name -> state name or index.
+        given: Evidence, node name -> state: its name, or its index if no name is a number.
         iterations: The most that are made.
         damping: Share of the old message that stays, in [0, 1); helps where messages swing.
         tolerance: Largest change of a message, a probability, at which they have settled.

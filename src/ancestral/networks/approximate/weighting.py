@@ -16,7 +16,7 @@ from ancestral.networks.approximate.estimate import (
     relevant,
 )
 from ancestral.networks.approximate.weighted_sums import WeightedSums
-from ancestral.networks.arguments import check_whole
+from ancestral.networks.arguments import check_whole, listed
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Table
 
@@ -27,7 +27,7 @@ BLOCK = 20_000
 """Draws held in memory at a time."""
 
 Values: TypeAlias = dict[str, Tensor]
-Given: TypeAlias = Mapping[str, Tensor | float | str | int]
+Given: TypeAlias = Mapping[str, Tensor | float | str]
 Draw: TypeAlias = Callable[[int], tuple[Values, Tensor]]
 """Maps a number of draws n to values of every node [n, *event] and log-weights [n]."""
 
@@ -54,7 +54,7 @@ def likelihood_weighting(
     Args:
         network: Any network; its inputs must be given.
         targets: Names of nodes. Discrete ones get probabilities, others a mean.
-        given: Evidence by name: a state (name or index) or a value [*event].
+        given: Evidence by name: a state, as in :func:`query`, or a value [*event].
         draws: Number of draws.
         generator: Source of randomness; torch's global one if None.
 
@@ -113,7 +113,7 @@ def rejection(
     Args:
         network: A network whose evidence nodes are discrete; its inputs must be given.
         targets: Names of nodes. Discrete ones get probabilities, others a mean.
-        given: Evidence by name: a state (name or index) or a value [*event].
+        given: Evidence by name: a state, as in :func:`query`, or a value [*event].
         draws: Number of draws before any is thrown away.
         generator: Source of randomness; torch's global one if None.
 
@@ -155,9 +155,7 @@ def _prepare(
     names = check_targets(network, targets)
     for name in given:
         if name not in network.graph:
-            raise InferenceError(
-                f"no node {name!r}; the nodes are {', '.join(network.graph.names)}"
-            )
+            raise InferenceError(f"no node {name!r}; the nodes are {listed(network.graph.names)}")
     part = relevant(network, [*names, *given])
     held = {
         name: torch.as_tensor(value)[None] if name in part.inputs else part.held(name, value, 1)

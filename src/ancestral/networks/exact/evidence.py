@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ancestral.errors import InferenceError
-from ancestral.networks.arguments import non_negative, to_numpy
+from ancestral.networks.arguments import listed, non_negative, state_index, to_numpy
 from ancestral.networks.exact.tables import Array, Tables
 
-Given: TypeAlias = Mapping[str, str | int]
+Given: TypeAlias = Mapping[str, str | float]
 _T = TypeVar("_T")
 
 
@@ -59,13 +59,13 @@ def read_case(
     case = Case([0] * len(tables.sizes))
     for name, state in (do or {}).items():
         node = find(tables, name)
-        case.values[node] = find_state(tables, node, state)
+        case.values[node] = state_index(name, tables.states[node], state)
         case.cut |= 1 << node
     for name, state in (given or {}).items():
         node = find(tables, name)
         if case.cut >> node & 1:
             raise InferenceError(f"{name!r} cannot be both given and set by do")
-        case.values[node] = find_state(tables, node, state)
+        case.values[node] = state_index(name, tables.states[node], state)
         case.observed |= 1 << node
     for name, weights in (likelihood or {}).items():
         node = find(tables, name)
@@ -82,28 +82,8 @@ def find(tables: Tables, name: str) -> int:
     try:
         return tables.index[name]
     except KeyError:
-        known = _few(tables.names)
+        known = listed(tables.names)
         raise InferenceError(f"no node {name!r}; the nodes are {known}") from None
-
-
-def _few(names: Sequence[str], most: int = 40) -> str:
-    more = f", ... ({len(names)} in all)" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
-
-
-def find_state(tables: Tables, node: int, state: str | int) -> int:
-    """Return the index of a state given by name or by index.
-
-    Raises InferenceError if the node has no such state.
-    """
-    states = tables.states[node]
-    if isinstance(state, str) and state in states:
-        return states.index(state)
-    if isinstance(state, int | np.integer) and 0 <= state < len(states):
-        return int(state)
-    raise InferenceError(
-        f"{tables.names[node]!r} has no state {state!r}; its states are {', '.join(states)}"
-    )
 
 
 def read_names(tables: Tables, names: Iterable[str]) -> list[int]:

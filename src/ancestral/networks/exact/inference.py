@@ -103,7 +103,7 @@ class Inference:
 
         Args:
             targets: Names of nodes (a string is one); all if None.
-            given: Evidence, node name -> state name or index.
+            given: Evidence, node name -> state: its name, or its index if no name is a number.
             likelihood: Soft evidence, node name -> p(what was seen | state) for each of its
                 states, [states]; any scale.
             do: Interventions, node name -> state: the node no longer listens to its parents.

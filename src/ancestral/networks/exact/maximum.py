@@ -7,7 +7,7 @@ import numpy as np
 
 from ancestral.networks.exact.evidence import Case
 from ancestral.networks.exact.junction_tree import junction_tree
-from ancestral.networks.exact.size import check_size, cost_of
+from ancestral.networks.exact.size import ENTRY, check_size, cost_of
 from ancestral.networks.exact.tables import Array, Tables
 from ancestral.networks.exact.triangulation import bits, moralise, triangulate
 
@@ -31,9 +31,8 @@ def maximise(
     factors = [_slice(tables, node, case) for node in bits(relevant & ~case.cut)]
     factors += [_weight(node, likelihood, case) for node, likelihood in case.soft]
     scopes = [sum(1 << v for v in scope) for scope, _ in factors]
-    order = triangulate(
-        moralise(scopes, len(tables.sizes)), tables.sizes, hidden & ~over, hidden & over
-    )
+    adjacency, room = moralise(scopes, len(tables.sizes)), limit / ENTRY
+    order = triangulate(adjacency, tables.sizes, hidden & ~over, hidden & over, room=room)
     check_size(cost_of(tables, junction_tree(order, tables.sizes)), limit)
     place = {node: at for at, node in enumerate(order.nodes)}
     log_scale = 0.0

@@ -20,7 +20,7 @@ def query(
     Args:
         network: A network whose nodes are all tables.
         targets: Names of nodes.
-        given: Evidence, node name -> state name or index.
+        given: Evidence, node name -> state: its name, or its index if no name is a number.
 
     Raises:
         CapabilityError: If a node is not a table.

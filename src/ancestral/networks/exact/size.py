@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 
 from ancestral.errors import InferenceError
+from ancestral.networks.arguments import listed
 from ancestral.networks.exact.junction_tree import JunctionTree
 from ancestral.networks.exact.potentials import BIG
 from ancestral.networks.exact.tables import Tables
 
 LIMIT = 2 << 30
 """Default for the most bytes that one program may hold."""
+
+ENTRY = 8
+"""Bytes of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ def cost_of(tables: Tables, tree: JunctionTree) -> Cost:
     names = tuple(tables.names[node] for node in tree.cliques[at].nodes)
     opened = sum([size for size in sizes if size <= BIG])
     messages = sum([clique.entries // clique.own for clique in tree.cliques])
-    return Cost(sizes[at], sum(sizes), names, 8 * (sum(sizes) + opened + 2 * messages))
+    return Cost(sizes[at], sum(sizes), names, ENTRY * (sum(sizes) + opened + 2 * messages))
 
 
 def check_size(cost: Cost, limit: float) -> None:
@@ -49,7 +53,7 @@ def check_size(cost: Cost, limit: float) -> None:
     if cost.size > limit:
         raise InferenceError(
             f"an exact answer needs about {cost.size / 2**30:.3g} GiB, the limit is "
-            f"{limit / 2**30:.3g} GiB: its largest clique, {', '.join(cost.nodes)}, has "
-            f"{cost.largest:.3g} entries. Raise limit=, or estimate by likelihood weighting or "
+            f"{limit / 2**30:.3g} GiB: its largest clique, {listed(cost.nodes, 8)}, "
+            f"has {cost.largest:.3g} entries. Raise limit=, or estimate by likelihood weighting or "
             f"Gibbs sampling"
         )

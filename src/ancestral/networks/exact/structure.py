@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ancestral.networks.exact.junction_tree import Clique, JunctionTree, junction_tree
-from ancestral.networks.exact.size import check_size, cost_of
+from ancestral.networks.exact.size import ENTRY, check_size, cost_of
 from ancestral.networks.exact.tables import Tables
 from ancestral.networks.exact.triangulation import bits, moralise, triangulate
 
@@ -64,7 +64,7 @@ class Structure:
         held = list(bits(question.relevant & ~question.cut))
         scopes = [tables.families[node] & self.hidden for node in held]
         adjacency = moralise([*scopes, question.together & self.hidden], len(tables.sizes))
-        order = triangulate(adjacency, tables.sizes, self.hidden)
+        order = triangulate(adjacency, tables.sizes, self.hidden, room=limit / ENTRY)
         self.tree = junction_tree(order, tables.sizes)
         self.cost = cost_of(tables, self.tree)
         check_size(self.cost, limit)

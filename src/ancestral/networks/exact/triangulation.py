@@ -13,6 +13,8 @@ from dataclasses import dataclass
 _LARGE, _HUGE = 1 << 19, 1 << 25
 """From this many table entries on, other orders are tried as well: few, and many."""
 _FEW, _MANY = 8, 40
+_HOPELESS, _ROOM = 1 << 8, 1 << 34
+"""A factor by which no other order has fewer entries, and the entries that there is room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +49,31 @@ def moralise(scopes: Iterable[int], size: int) -> list[int]:
     return [around & ~(1 << node) for node, around in enumerate(adjacency)]
 
 
-def triangulate(adjacency: Sequence[int], sizes: Sequence[int], first: int, last: int = 0) -> Order:
+def triangulate(
+    adjacency: Sequence[int],
+    sizes: Sequence[int],
+    first: int,
+    last: int = 0,
+    *,
+    room: float = math.inf,
+) -> Order:
     """Return a good order that sums out all of the set ``first`` and then all of ``last``.
 
     Min-fill with ties to the smaller clique; where that is large, min-fill and weighted min-fill
     with randomly enlarged scores are tried too, and the order with the fewest entries is taken.
-    ``adjacency`` has the neighbours of each node, ``sizes`` its number of states.
+    ``adjacency`` has the neighbours of each node, ``sizes`` its number of states. Orders of more
+    than ``room`` entries are of no use: none is looked for where that is hopeless.
 
     Source: Koller & Friedman 2009, sec. 9.4.3 and algorithm 9.4.
     """
     best = _Greedy(adjacency, sizes).run(first, last)
     assert best is not None  # Without a bound a run ends.
-    if best.entries < _LARGE:
+    if best.entries < _LARGE or best.entries > _HOPELESS * min(room, _ROOM):
         return best
     rng = random.Random(0)
     for trial in range(_FEW if best.entries < _HUGE else _MANY):
         greedy = _Greedy(adjacency, sizes, weighted=trial % 2 == 0, rng=rng if trial else None)
-        best = greedy.run(first, last, bound=best.entries) or best
+        best = greedy.run(first, last, bound=min(best.entries, room)) or best
     return best
 
 

@@ -19,6 +19,9 @@ _TOKEN = re.compile(rf'{_WORD}|[{{}}()\[\];|]|"[^"]*"|"')
 _PLAIN = re.compile(_WORD)
 _COMMENT = re.compile(r'"[^"]*"|//[^\n]*|/\*.*?(?:\*/|\Z)', re.DOTALL)
 _MARKS = frozenset('{}()[];|"')
+_LEAD = re.compile(r"(?:\s++|//[^\n]*+|/\*.*?(?:\*/|\Z))*+", re.DOTALL)
+_BLOCK = re.compile(r"(?:network|variable|probability)\b")
+_NETWORK = re.compile(r'\bnetwork\b\s*(?:"[^"]*"|[^\s"{}]*)\s*\{')
 
 
 def read_bif(path: str | Path) -> BayesianNetwork:
@@ -36,6 +39,10 @@ def read_bif(path: str | Path) -> BayesianNetwork:
 
 def parse_bif(text: str, *, name: str = "the text") -> BayesianNetwork:
     """Build the network that a BIF text describes; see :func:`read_bif`.
+
+    Text before the network is skipped; commas, and the bar before the parents, may be left out.
+
+    Source: Cozman 1998, The Interchange Format for Bayesian Networks (BIF 0.15).
 
     Example:
         >>> network = parse_bif(
@@ -84,6 +91,16 @@ def _quote(name: str) -> str:
     return f'"{name}"'
 
 
+def _without_preamble(text: str) -> str:
+    """Blank what stands before the network, if anything but comments does; lines keep numbers."""
+    lead = _LEAD.match(text)
+    begin = lead.end() if lead else 0
+    start = None if _BLOCK.match(text, begin) else _NETWORK.search(text, begin)
+    return (
+        text if start is None else "\n" * text.count("\n", 0, start.start()) + text[start.start() :]
+    )
+
+
 def _unquote(token: str) -> str:
     return token[1:-1] if token[0] == '"' else token
 
@@ -92,6 +109,7 @@ class _Reader:
     """One pass over the tokens, block by block; fills ``found``."""
 
     def __init__(self, text: str, name: str) -> None:
+        text = _without_preamble(text)
         comment = _COMMENT if "//" in text or "/*" in text else None
         self.scan = Scanner(text, _TOKEN, name, comment=comment, marks=_MARKS)
         self.found = Description()
@@ -144,10 +162,9 @@ class _Reader:
         scan = self.scan
         scan.expect("(")
         variable = _unquote(scan.next_name())
-        parents = self.names(")") if (mark := scan.next()) == "|" else []
-        if mark not in "|)":
-            scan.refuse(f"expected ')' or '|', got {mark!r}")
-        scope = (*parents, variable)
+        if not scan.done and scan.tokens[scan.at] == "|":
+            scan.next()
+        scope = (*self.names(")"), variable)
         shape = self.found.shape(scope, self.scan.refuse)
         scan.expect("{")
         _Block(self, scope, shape).read()

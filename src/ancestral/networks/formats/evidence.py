@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ancestral.data.discrete import MISSING
 from ancestral.data.files import shown
+from ancestral.data.states import StateNames, state_at
 from ancestral.data.tables import check_columns
 from ancestral.data.words import open_words, places
 from ancestral.errors import DataError
@@ -47,8 +48,7 @@ def read_evidence(network: BayesianNetwork, path: str | Path) -> dict[str, NDArr
                 f"{shown(table.path)}: column {called} is no node; the nodes are {near}{more}"
             )
         # A cell that says nothing, unless the node has a state of that name.
-        states = {state: index for index, state in enumerate(network.states(name))}
-        place[name] = dict.fromkeys(MISSING, -1) | states
+        place[name] = StateNames(network.states(name), nothing=MISSING)
     parts: dict[str, list[NDArray[np.integer]]] = {name: [] for name in place}
     first = 1
     for batch in table.batches():
@@ -59,7 +59,7 @@ def read_evidence(network: BayesianNetwork, path: str | Path) -> dict[str, NDArr
 
 
 def states_by_name(network: BayesianNetwork, given: Mapping[str, str]) -> dict[str, str]:
-    """Return evidence by the names of states; a number counts where no state has that name.
+    """Return evidence by the names of the states that are meant, see :func:`state_at`.
 
     What is unknown stays as it is, for the question to refuse.
 
@@ -71,6 +71,6 @@ def states_by_name(network: BayesianNetwork, given: Mapping[str, str]) -> dict[s
     named = {}
     for name, state in given.items():
         known = network.states(name) if name in network.nodes else ()
-        numbered = state not in known and state.isdecimal() and int(state) < len(known)
-        named[name] = known[int(state)] if numbered else state
+        at = state_at(known, state)
+        named[name] = state if at is None else known[at]
     return named

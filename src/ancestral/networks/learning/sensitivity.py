@@ -60,12 +60,12 @@ class Sensitivity:
 
 def sensitivity(
     network: BayesianNetwork,
-    target: Mapping[str, str | int],
+    target: Mapping[str, str | float],
     *,
     node: str,
     state: str | int,
-    parents: Mapping[str, str | int] | None = None,
-    given: Mapping[str, str | int] | None = None,
+    parents: Mapping[str, str | float] | None = None,
+    given: Mapping[str, str | float] | None = None,
 ) -> Sensitivity:
     """Return P(target | given) as a function of the entry P(node = state | parents).
 
@@ -108,10 +108,10 @@ def sensitivity(
 
 def sensitivities(
     network: BayesianNetwork,
-    target: Mapping[str, str | int],
+    target: Mapping[str, str | float],
     *,
     node: str,
-    given: Mapping[str, str | int] | None = None,
+    given: Mapping[str, str | float] | None = None,
 ) -> dict[tuple[str, ...], Sensitivity]:
     """Return P(target | given) as a function of each entry of the table of a node.
 
@@ -147,9 +147,9 @@ def sensitivities(
 
 def _lines(
     network: BayesianNetwork,
-    target: Mapping[str, str | int],
+    target: Mapping[str, str | float],
     node: str,
-    given: Mapping[str, str | int],
+    given: Mapping[str, str | float],
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Return a, b, c, d and the entry itself for every entry of a table, each of its shape.
 
