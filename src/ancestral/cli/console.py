@@ -50,8 +50,12 @@ def say(text: object) -> None:
 
 
 def emit(answer: Mapping[str, Any]) -> None:
-    """Write the one JSON object of ``--json`` to standard output; numbers not finite are null."""
-    sys.stdout.write(json.dumps(_finite(answer), ensure_ascii=False, allow_nan=False) + "\n")
+    """Write the one JSON object of ``--json`` to standard output; numbers not finite are null.
+
+    Where the output is not in UTF-8, letters are escaped: nothing of an answer is lost.
+    """
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(_finite(answer), ensure_ascii=plain, allow_nan=False) + "\n")
 
 
 def _finite(value: object) -> object:

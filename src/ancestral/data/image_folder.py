@@ -23,7 +23,7 @@ from torch import Tensor
 from ancestral.data.cache import Space, decoded_once
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, Category, Field, Image, X
-from ancestral.data.files import reason, shown
+from ancestral.data.files import passed_over, reason, shown
 from ancestral.data.image_pairs import (
     MASK,
     check_field,
@@ -70,7 +70,7 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
 
     Subfolders named ``train`` and ``test`` (and ``validation``) are the source's own splits. Two
     or more subfolders with images are classes; ``images`` and ``masks``, or ``a`` and ``b``, hold
-    pairs. Hidden files are passed over, others are counted.
+    pairs. What is hidden, or a system's own, is passed over, others are counted.
 
     Args:
         folder: Any nesting; links are followed.
@@ -144,7 +144,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
             children.clear()
             continue
         entered.add(real)
-        children[:] = [name for name in children if not name.startswith((".", "__MACOSX"))]
+        children[:] = [name for name in children if not passed_over(name)]
         for name in names:
             if not name.startswith("."):
                 path = Path(place, name)

@@ -17,7 +17,7 @@ from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.delimited import load_csv
 from ancestral.data.discrete import load_states
 from ancestral.data.fields import LABEL, Field, Image, Vector, X, labelled
-from ancestral.data.files import reason, shown
+from ancestral.data.files import files_below, reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,
     find_idx,
@@ -30,6 +30,7 @@ from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.stream import load_stream
 from ancestral.data.tables import load_parquet
+from ancestral.data.text.columns import TABLES
 from ancestral.data.text.corpus import load_corpus
 from ancestral.data.text.tokenizer import Tokenizer
 from ancestral.errors import DataError
@@ -49,6 +50,8 @@ _TABLES = frozenset((".csv", ".tsv", ".parquet", ".npy", ".npz"))
 
 _OTHERS = {
     ".txt": "text is read as tokens, by a run's tokenizer",
+    ".json": "of a table of texts give --set column=NAME, to a language model",
+    ".jsonl": "of a table of texts give --set column=NAME, to a language model",
     ".bif": "this is a Bayesian network, not data; ask it with `ancestral query`",
 }
 
@@ -87,8 +90,11 @@ def load(
         if not path.is_dir() or loading.discrete:
             raise DataError(f"{shown(path)}: a stream is a folder of parquet or tar files")
         return load_stream(path, loading)
-    if source and source not in NAMES and not loading.discrete and _is_text(path):
+    column = loading.text.column
+    if source and source not in NAMES and (column is not None or _is_text(path, loading)):
         _refuse_label(path, loading)
+        if column is not None and path.suffix.lower() not in TABLES:
+            raise DataError(f"{shown(path)}: has no column {column!r}: it is no table")
         check_field(path, loading.field)
         return load_corpus(path, loading, tokenizer=tokenizer, progress=progress)
     contents, name, where = _find(source, loading, progress)
@@ -236,13 +242,15 @@ def _refuse_label(path: Path, loading: Loading) -> None:
         )
 
 
-def _is_text(path: Path) -> bool:
+def _is_text(path: Path, loading: Loading) -> bool:
     """Tell a text file, and a folder, not of IDX files, that holds more of them than of images."""
+    if loading.discrete:
+        return False
     if not path.is_dir():
         return path.suffix.lower() == ".txt" and path.is_file()
     if find_idx(path) is not None:
         return False
-    endings = Counter(file.suffix.lower() for file in path.rglob("*"))
+    endings = Counter(file.suffix.lower() for file in files_below(path))
     return endings[".txt"] > sum(endings[suffix] for suffix in SUFFIXES)
 
 

@@ -56,11 +56,14 @@ def label_hint(column: str) -> str:
     """Return what to do about a column that is not of numbers, where no label is asked for.
 
     Example:
-        >>> label_hint("kind of flower")
-        "if it holds labels, give --set 'label=kind of flower'; of words alone there is bayes-net"
+        >>> label_hint("kind of flower").split("; ")[0]
+        "if it holds labels, give --set 'label=kind of flower'"
     """
-    words = shlex.quote(f"label={column}")
-    return f"if it holds labels, give --set {words}; of words alone there is bayes-net"
+    label, text = (shlex.quote(f"{name}={column}") for name in ("label", "column"))
+    return (
+        f"if it holds labels, give --set {label}; if texts, --set {text} to a language model; "
+        "of words alone there is bayes-net"
+    )
 
 
 def table_contents(
