@@ -24,7 +24,8 @@ from ancestral.data.idx import (
     load_idx_file,
     load_idx_folder,
 )
-from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_image_folder
+from ancestral.data.image_decoding import SUFFIXES
+from ancestral.data.image_folder import Progress, load_image, load_image_folder
 from ancestral.data.image_pairs import check_field
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble

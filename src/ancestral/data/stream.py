@@ -19,7 +19,7 @@ from ancestral.data.cache import cached
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.fields import LABEL, Image, Vector, labelled
 from ancestral.data.files import files_below, shown
-from ancestral.data.image_folder import SUFFIXES, decode_image
+from ancestral.data.image_decoding import SUFFIXES, decode_image
 from ancestral.data.images import DEFAULT_SIZE
 from ancestral.data.tables import (
     check_columns,

@@ -51,8 +51,9 @@ def distinct(found: Found) -> tuple[NDArray[np.bool_], int, int]:
 
     Equal is: the same words, whatever the blanks between them. Nearly equal is: the sets of runs
     of 5 words have a Jaccard index of at least 0.8; of scripts that set no blanks between words
-    each character counts as one. A document is compared with those kept before it. Candidates come from MinHash and are then compared exactly: what is removed is a duplicate,
-    and one in 5,000 at the threshold is missed, fewer above it.
+    each character counts as one. A document is compared with those kept before it. Candidates
+    come from MinHash and are then compared exactly: what is removed is a duplicate, and one in
+    5,000 at the threshold is missed, fewer above it.
 
     Source: Broder 1997, On the resemblance and containment of documents; Lee et al. 2022,
     Deduplicating training data makes language models better, arXiv:2107.06499.
