@@ -205,10 +205,11 @@ def _common_size(
 ) -> tuple[int, list[str]]:
     """Return the side that all images get, each read to its end, and what is done to them."""
     with threads() as pool:
-        apart = {name: list(each(pool, shape_of, paths, folder)) for name, paths in files.items()}
-    shapes = [shape for one in apart.values() for shape in one]
+        everything = [path for paths in files.values() for path in paths]
+        shapes = list(each(pool, shape_of, everything, folder))
     if MASK in files:
-        check_masks(files[MASK], shapes[: len(files[MASK])], apart[MASK])
+        n = len(files[MASK])
+        check_masks(files[MASK], shapes[:n], shapes[-n:])
     target = choose_size(shapes, loading.size)
     return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
 
