@@ -23,8 +23,8 @@ PLAIN_WIDTH = 160
 
 
 def one_line(text: object) -> str:
-    """Return a message on one line, however it was broken."""
-    return " ".join(str(text).split())
+    """Return a message on one line, however it was broken; bytes that are no text are escaped."""
+    return " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()
 
 
 def fail(error: object) -> int:
