@@ -271,6 +271,8 @@ def test_a_damaged_image_is_named(tmp_path: Path, ending: str, keep: float) -> N
     with pytest.raises(DataError) as caught:
         read(tmp_path)
     why = {0: "the file is empty", 10: "no image of a known kind"}.get(keep, "damaged or cut short")
+    if (keep, ending) == (10, "jpg"):  # Ten bytes are enough to know it.
+        why = "damaged or cut short (Truncated File Read)"
     assert f"the image 7.{ending} cannot be read: {why}" in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -8,7 +8,7 @@ UPSAMPLINGS: tuple[Upsampling, ...] = ("transposed", "resize", "book")
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
 @pytest.mark.parametrize(
-    ("size", "widths"), [(8, (4,)), (12, (4, 8)), (32, (2, 4, 8)), (25, (4, 8)), (1, (2,))]
+    ("size", "widths"), [(8, (4,)), (12, (4, 8)), (32, (2, 4, 8)), (25, (4, 8)), (5, (4,))]
 )
 def test_shapes_and_gradients(upsampling: Upsampling, size: int, widths: tuple[int, ...]) -> None:
     encoder = ConvEncoder(3, 6, size=size, widths=widths, classes=2)
