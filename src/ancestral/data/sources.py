@@ -92,7 +92,8 @@ def load(
             raise DataError(f"{shown(path)}: a stream is a folder of parquet or tar files")
         return load_stream(path, loading)
     column = loading.text.column
-    if source and source not in NAMES and (column is not None or _is_text(path, loading)):
+    told = source and source not in NAMES and not loading.discrete
+    if told and (column is not None or _is_text(path)):
         _refuse_label(path, loading)
         if column is not None and path.suffix.lower() not in TABLES:
             raise DataError(f"{shown(path)}: has no column {column!r}: it is no table")
@@ -243,10 +244,8 @@ def _refuse_label(path: Path, loading: Loading) -> None:
         )
 
 
-def _is_text(path: Path, loading: Loading) -> bool:
+def _is_text(path: Path) -> bool:
     """Tell a text file, and a folder, not of IDX files, that holds more of them than of images."""
-    if loading.discrete:
-        return False
     if not path.is_dir():
         return path.suffix.lower() == ".txt" and path.is_file()
     if find_idx(path) is not None:

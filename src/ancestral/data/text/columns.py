@@ -54,16 +54,20 @@ def _copy(path: Path, column: str, folder: Path) -> dict[str, Any]:
     sizes = []
     with (folder / "texts").open("wb") as file:
         for row, cell in enumerate(_cells(path, column), start=1):
-            if not isinstance(cell, str | None):
-                refuse_cell(path, row, column, f"{cell!r} is not a text")
-            try:
-                sizes.append(file.write((cell or "").encode()))
-            except UnicodeEncodeError:
-                refuse_cell(path, row, column, "the text holds half a character")
-            if "\0" in (cell or ""):
-                refuse_cell(path, row, column, "this is no text: it holds NUL")
+            sizes.append(file.write(b"" if cell is None else _encoded(path, row, column, cell)))
     np.save(folder / "ends.npy", np.array([*accumulate(sizes)], dtype=np.int64))
     return {}
+
+
+def _encoded(path: Path, row: int, column: str, cell: object) -> bytes:
+    if not isinstance(cell, str):
+        refuse_cell(path, row, column, f"{cell!r} is not a text")
+    if "\0" in cell:
+        refuse_cell(path, row, column, "this is no text: it holds NUL")
+    try:
+        return cell.encode()
+    except UnicodeEncodeError:
+        refuse_cell(path, row, column, "the text holds half a character")
 
 
 def _cells(path: Path, column: str) -> Iterator[object]:

@@ -241,12 +241,10 @@ def _split(path: Path, found: Found, kept: np.ndarray, loading: Loading) -> list
     if len(index) < len(_SPLITS):
         what = "document" if len(index) == 1 else "documents"
         copies = len(found) - len(index)
+        copied = f" and {copies:,} {'copy' if copies == 1 else 'copies'}" if copies else ""
         raise DataError(
             f"{shown(path)}: at least 3 distinct documents are needed to split, got {len(index)} "
-            f"{what}"
-            + (f" and {copies:,} copies" if copies else "")
-            + f"; {found.notes[0]}"
-            + ("" if found.unit == "windows" else _CUT)
+            f"{what}{copied}; {found.notes[0]}{'' if found.unit == 'windows' else _CUT}"
         )
     order = index[np.random.default_rng([loading.seed, 0]).permutation(len(index))]
     validation, test = (max(1, round(share * len(order))) for share in loading.fractions)

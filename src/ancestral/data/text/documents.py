@@ -182,18 +182,13 @@ def find_documents(
     return _windows(sources) if unit == "windows" else _in_lines(sources, lines, unit)
 
 
-def _in_lines(
-    sources: tuple[Source, ...],
-    lines: "list[_Lines]",
-    unit: Literal["auto", "lines", "paragraphs"],
-) -> Found:
+def _in_lines(sources: tuple[Source, ...], lines: "list[_Lines]", asked: AskedUnit) -> Found:
     """Make each line, or each paragraph, a document; which of them, the text may tell."""
     wrapped = _wrap_width(lines)
     cuts = [line.paragraphs(wrapped) for line in lines]
-    if unit == "auto":
-        unit, note = _choose(lines, cuts)
-    else:
-        note = f"each {unit[:-1]} is a document, as asked"
+    unit, note = _choose(lines, cuts)
+    if asked != "auto":
+        unit, note = asked, f"each {asked[:-1]} is a document, as asked"
     if any(source.line_end == b"\r" for source in sources):
         note += "; lines end with CR alone"
     if unit == "lines":
