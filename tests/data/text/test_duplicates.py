@@ -95,7 +95,7 @@ def test_what_is_removed_is_a_duplicate_and_what_is_clearly_one_is_removed(
         assert not (kept[index] and closest >= 0.9)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     texts=st.lists(st.lists(st.sampled_from("abñ"), min_size=1, max_size=9), min_size=1),
     size=st.integers(1, 60),
