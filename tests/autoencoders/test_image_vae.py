@@ -17,9 +17,19 @@ from ancestral.capabilities import (
     SamplesMeans,
     Trains,
 )
+from ancestral.nn import Upsampling
 
 LEVELS = 17
 Model = ImageVAE | CrossEntropyImageVAE
+
+
+@pytest.mark.parametrize("decoder", ["transposed", "resize", "book"])
+def test_the_border_inside_is_no_part_of_the_likelihood(decoder: Upsampling) -> None:
+    torch.manual_seed(0)
+    model = ImageVAE(size=2, levels=3, latent=1, width=2, decoder=decoder).double()
+    x = torch.cartesian_prod(*[torch.arange(3) / 2] * 4).reshape(-1, 1, 2, 2).double()
+    p = model.p.nodes["x"].distribution([torch.zeros(1, 1).double()])
+    assert p.log_prob(x).exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
 def small(classes: int = 3, **changes: int) -> ImageVAE:
@@ -37,7 +47,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 @pytest.mark.parametrize("decoder", ["transposed", "resize", "book"])
-@pytest.mark.parametrize(("size", "channels"), [(8, 1), (16, 3), (64, 3)])
+@pytest.mark.parametrize(("size", "channels"), [(1, 1), (5, 1), (8, 1), (16, 3), (25, 3), (64, 3)])
 def test_every_size_samples_and_learns(size: int, channels: int, decoder: str) -> None:
     model = ImageVAE(
         size=size,

@@ -4,6 +4,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from ancestral.recipes import Run
+
 Fitted = Callable[[str], Path]
 
 
@@ -67,7 +69,14 @@ def test_a_walk_between_images(cli: Callable, fitted: Fitted, tmp_path: Path) ->
     run = fitted("image-vae-digits")
     assert cli("interpolate", run, 0, 7, "--steps", 6, "--out", out).status == 0
     with Image.open(out) as picture:
-        assert picture.size[0] > 8
+        strip = np.asarray(picture)
+    # Images of 8 x 8 at a scale of 8 between gaps of 2: one end, six steps, the other end.
+    assert strip.shape == (68, 2 * 68 + (6 * 66 + 2) + 2 * 17)
+    test = Run.open(run).data().test.x[:, 0].numpy()
+    for row, left in ((0, 2), (7, strip.shape[1] - 66)):
+        shown = strip[2:66:8, left : left + 64 : 8]
+        np.testing.assert_array_equal(shown, np.rint(test[row] * (255 / 16)).astype(np.uint8))
+    assert (strip[:, 68:85] == 255).all()
     for name in ("path.png", "path-2.png"):
         assert Path(cli("interpolate", run, 0, 7).out.strip()) == run / name
 

@@ -1,7 +1,10 @@
 import csv
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -39,7 +42,10 @@ def test_a_run_on_text_does_it_all(cli: Callable, trained: Path, model: str) -> 
         found["bits_per_char"]["value"], rel=0.1
     )
     assert 0 <= found["memorised_fraction"]["value"] <= 1
-    assert "<blockquote" in (run / "report.html").read_text(encoding="utf-8")
+    report = (run / "report.html").read_text(encoding="utf-8")
+    assert report.count("<blockquote ") == report.count('<blockquote class="passage" dir="auto">')
+    assert "<dd>" not in report.partition('<dl class="copies">')[2].partition("</dl>")[0]
+    assert "<blockquote " in report
     shown = cli("sample", run, "--prompt", "Verso", "--max-tokens", 12).out
     assert shown.startswith("Verso")
     again = cli("sample", run, "--prompt", "Verso", "--max-tokens", 12, "-n", 1, "--json").json
@@ -230,6 +236,65 @@ def test_texts_that_cannot_be_used(
     path.write_bytes(content)
     assert line in cli("fit", "gpt", path, "--out", tmp_path / "run").line
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["--prompt", "--stop", "--regex", "--set", "--given"])
+def test_bytes_that_are_no_text_are_refused(cli: Callable, trained: Path, option: str) -> None:
+    line = cli("sample", trained / "gpt", option, "k=ni\udcf1o").line
+    assert f"{option}" in line
+    assert "must be text in UTF-8, got the byte 0xf1 after 'k=ni'" in line
+
+
+def test_a_terminal_of_another_encoding_gets_what_it_can_show(trained: Path) -> None:
+    words = [sys.executable, "-m", "ancestral", "sample", trained / "gpt", "--prompt", "Verso 漢"]
+    env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    shown = subprocess.run([*words, "--max-tokens", "2"], env=env, capture_output=True, check=True)
+    assert shown.stdout.startswith(b"Verso ?")
+    made = subprocess.run(
+        [*words, "--max-tokens", "2", "--json"], env=env, capture_output=True, check=True
+    )
+    assert json.loads(made.stdout)["samples"][0]["text"].startswith("Verso 漢")
+
+
+def test_a_file_may_have_any_name(cli: Callable, trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "gpt-\udcf1"
+    shutil.copytree(trained / "gpt", run)
+    start = ["fit", "gpt", trained / "verses.txt", "--set", f"start={run}", "--steps", 2]
+    line = cli(*start, "--out", tmp_path / "on").line  # TOML cannot hold it, and that is said.
+    assert "text must be in UTF-8, got" in line
+
+
+def test_a_text_may_stand_in_a_column(cli: Callable, trained: Path, tmp_path: Path) -> None:
+    verses = (trained / "verses.txt").read_text("utf-8").splitlines()
+    path = tmp_path / "verses.jsonl"
+    path.write_text("\n".join(json.dumps({"n": i, "verse": v}) for i, v in enumerate(verses)))
+    run = tmp_path / "run"
+    made = cli("fit", "bigram", path, *SMALL, "--set", "column=verse", "--out", run, "--json").json
+    assert made["best"]["value"] > 0
+    scored = cli("score", run, path, "--json").json
+    assert scored["n"] == len(verses)
+    found = cli("evaluate", run, "--json").json["figures"]
+    assert found["bits_per_char"]["value"] > 0
+    assert (
+        "no column 'x'; there is n, verse" in cli("fit", "bigram", path, "--set", "column=x").line
+    )
+
+
+def test_unknown_words_are_charged_on_every_door(
+    cli: Callable, trained: Path, tmp_path: Path
+) -> None:
+    """Of a text of words that no vocabulary has, each costs a plausible number of bits."""
+    (tmp_path / "new.txt").write_text("xqzw kjvq wxyk\nzzkx qwvj\nvvkq xwzz kkqj\n")
+    run = trained / "kneser-ney"
+    rows = cli("score", run, tmp_path / "new.txt", "--json").json["rows"]
+    unknown = [surprise for _, token, surprise in rows if token == "<UNK>"]
+    assert len(unknown) == 8
+    assert min(unknown) > 4 * math.log(26)
+    found = cli("evaluate", run, tmp_path / "new.txt", "--json").json["figures"]
+    assert 4 < found["bits_per_char"]["value"] < 12
+    total = sum(surprise for _, _, surprise in rows)
+    characters = len("xqzw kjvq wxykzzkx qwvjvvkq xwzz kkqj")
+    assert found["bits_per_char"]["value"] == pytest.approx(total / math.log(2) / characters)
 
 
 def test_prompts_that_cannot_be_used(cli: Callable, trained: Path) -> None:

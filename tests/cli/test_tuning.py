@@ -29,7 +29,7 @@ STEPS = [
 def _lines(words: list[str], stride: int) -> str:
     n = len(words)
     return "".join(
-        f"Verso {i}: " + " ".join(words[(i * j + j // stride) % n] for j in range(1, 25)) + ".\n"
+        f"Verso {i:b}: " + " ".join(words[(i * j + j // stride) % n] for j in range(1, 25)) + ".\n"
         for i in range(60)
     )
 

@@ -102,3 +102,4 @@ def test_a_large_parquet_file_is_the_same_data_as_a_small_one(
         large = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
         assert large.fingerprint == small.fingerprint
         assert torch.equal(large.train.x, small.train.x)
+    assert len(list((tmp_path / "cache").rglob("rows.npy"))) == 3  # As of images.

@@ -95,6 +95,55 @@ def test_splits_of_the_source_are_kept(tmp_path: Path) -> None:
     assert "splits taken from the subfolders test, train, validation" in data.notes
 
 
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_a_validation_split_is_held_out_where_there_is_no_test_split(
+    tmp_path: Path, name: str
+) -> None:
+    for number, split in enumerate(("train", name)):
+        for offset, label in enumerate(("cat", "dog")):
+            fill(tmp_path / split / label, seed=10 * number + offset)
+    picture(tmp_path / "cover.png", seed=99)
+    data = read(tmp_path)
+    assert data.labels == ("cat", "dog")
+    assert [len(data.train), len(data.validation), len(data.test)] == [22, 24, 2]
+    held = {x.numpy().tobytes() for x in data.validation.x}
+    files = (tmp_path / name).rglob("*.png")
+    assert held == {np.asarray(Image.open(path)).tobytes() for path in files}
+    assert "splits taken from the subfolders train, validation; the test split is drawn" in said(
+        data
+    )
+    assert "images outside the splits passed over (1): cover.png" in data.notes
+
+
+def test_classes_below_a_lone_train_are_seen(tmp_path: Path) -> None:
+    for offset, label in enumerate(("cat", "dog")):
+        fill(tmp_path / "train" / label, seed=offset)
+    assert read(tmp_path).labels == ("cat", "dog")
+
+
+def test_a_class_called_train_is_no_split(tmp_path: Path) -> None:
+    fill(tmp_path / "train")
+    fill(tmp_path / "bus", seed=1)
+    assert read(tmp_path).labels == ("bus", "train")
+
+
+def test_unpaired_images_are_named_and_not_taken_for_classes(tmp_path: Path) -> None:
+    for number, name in enumerate(("trainA", "trainB", "testA", "testB")):
+        fill(tmp_path / name, seed=number)
+    with pytest.raises(DataError, match="trainA and trainB are the layout of unpaired images"):
+        read(tmp_path)
+    assert size(read(tmp_path / "trainA")) == 12
+
+
+@pytest.mark.parametrize("name", ["@eaDir", ".git", "__MACOSX", "#recycle", "$RECYCLE.BIN"])
+def test_folders_of_systems_are_passed_over(tmp_path: Path, name: str) -> None:
+    fill(tmp_path / "cats")
+    fill(tmp_path / "cats" / name / "7.png", seed=1)
+    fill(tmp_path / name, seed=2)
+    data = read(tmp_path)
+    assert (size(data), data.labels) == (12, ())
+
+
 def test_photos_are_resized_aloud(tmp_path: Path) -> None:
     fill(tmp_path, size=(40, 30), mode="RGB", ending="jpg")
     data = read(tmp_path)
@@ -221,7 +270,10 @@ def test_a_damaged_image_is_named(tmp_path: Path, ending: str, keep: float) -> N
     path.write_bytes(content[: int(keep * len(content)) if 0 < keep < 1 else int(keep)])
     with pytest.raises(DataError) as caught:
         read(tmp_path)
-    assert f"the image 7.{ending} cannot be read, it is damaged or cut short" in str(caught.value)
+    why = {0: "the file is empty", 10: "no image of a known kind"}.get(keep, "damaged or cut short")
+    if (keep, ending) == (10, "jpg"):  # Ten bytes are enough to know it.
+        why = "damaged or cut short (Truncated File Read)"
+    assert f"the image 7.{ending} cannot be read: {why}" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -240,8 +292,44 @@ def test_a_name_that_is_not_text_can_be_shown(tmp_path: Path) -> None:
 def test_float_pixels_are_refused(tmp_path: Path) -> None:
     fill(tmp_path)
     Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "f.tif")
-    with pytest.raises(DataError, match=r"f\.tif .*floating-point numbers"):
+    with pytest.raises(DataError, match=r"f\.tif cannot be read: its pixels are floating-point"):
         read(tmp_path)
+
+
+def test_all_images_that_cannot_be_read_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path)
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "f.tif")
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    picture(tmp_path / "wide.png", size=(100, 100))
+    (tmp_path / "none.jpg").touch()
+    whole = picture(tmp_path / "cut.jpg", size=(64, 64)).read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 4_999)  # Twice as many are refused.
+    with pytest.raises(DataError) as caught:
+        read(tmp_path)
+    line = str(caught.value)
+    assert "5 images cannot be read: cut.jpg (damaged or cut short (" in line
+    assert "), f.tif (its pixels are floating-point numbers), gone.png (a link to nothing)" in line
+    assert "none.jpg (the file is empty)" in line
+    assert "wide.png (image size (10000 pixels) exceeds limit of 9998 pixels)" in line
+    assert "\n" not in line
+
+
+def test_a_long_list_of_images_that_cannot_be_read_is_cut(tmp_path: Path) -> None:
+    fill(tmp_path)
+    for number in range(13):
+        (tmp_path / f"bad{number:02}.png").write_bytes(b"junk")
+    with pytest.raises(DataError, match=r"13 images .*bad09\.png \(.{,40}\) and 3 more$"):
+        read(tmp_path)
+
+
+def test_pages_past_the_first_are_left_out_aloud(tmp_path: Path) -> None:
+    fill(tmp_path, n=11)
+    pages = [Image.fromarray(np.full((8, 8), shade, np.uint8)) for shade in (10, 20)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    assert "several frames, the first is taken: 1 of 12 images" in read(tmp_path).notes
 
 
 def test_folders_without_images_are_refused(tmp_path: Path) -> None:

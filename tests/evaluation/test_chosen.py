@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ancestral.data import load
+from ancestral.data.text import Spelling
 from ancestral.evaluation import chosen
 from ancestral.evaluation.chosen import Criterion, Judge
 from ancestral.networks.units import InDataUnits
@@ -72,6 +73,19 @@ def test_labels_are_counted() -> None:
     labels = load("digits").train.given["label"]
     share = labels.bincount().double() / len(labels)
     torch.testing.assert_close(model.labels.probabilities.double(), share)
+
+
+def test_unknown_words_are_charged_their_spelling(tmp_path: Path) -> None:
+    lines = [f"verso {'abcdefghij'[n % 10] * 5}{'klmnopqrst'[n // 10] * 4}" for n in range(50)]
+    (tmp_path / "a.txt").write_text("\n".join(lines))
+    judge = judged(chosen.BITS_PER_CHAR, "gpt", tmp_path / "a.txt", size="tiny", tokenizer="word")
+    figures, corpus = judge(), judge.data.text
+    spelling, documents = Spelling(corpus.tokenizer), corpus.validation
+    spelled = sum(float(spelling.document(documents, i).sum()) for i in range(5))
+    assert spelled > 5 * 9 * math.log(2)  # Each of the five lines has a word that is new.
+    nats = figures["loss"] * (len(documents.tokens) - 5) + spelled
+    expected = nats / math.log(2) / int(documents.characters.sum())
+    assert figures["bits_per_char"] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize(("window", "known"), [(512, False), (16, True)])

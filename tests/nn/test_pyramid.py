@@ -7,7 +7,9 @@ UPSAMPLINGS: tuple[Upsampling, ...] = ("transposed", "resize", "book")
 
 
 @pytest.mark.parametrize("upsampling", UPSAMPLINGS)
-@pytest.mark.parametrize(("size", "widths"), [(8, (4,)), (12, (4, 8)), (32, (2, 4, 8))])
+@pytest.mark.parametrize(
+    ("size", "widths"), [(8, (4,)), (12, (4, 8)), (32, (2, 4, 8)), (25, (4, 8)), (5, (4,))]
+)
 def test_shapes_and_gradients(upsampling: Upsampling, size: int, widths: tuple[int, ...]) -> None:
     encoder = ConvEncoder(3, 6, size=size, widths=widths, classes=2)
     decoder = ConvDecoder(6, 3, size=size, widths=widths[::-1], classes=2, upsampling=upsampling)
@@ -22,6 +24,21 @@ def test_shapes_and_gradients(upsampling: Upsampling, size: int, widths: tuple[i
         for name, parameter in module.named_parameters():
             assert parameter.grad is not None, name
             assert parameter.grad.abs().sum() > 0, name
+
+
+def test_an_image_lies_in_the_middle_of_its_border() -> None:
+    encoder = ConvEncoder(1, 2, size=25, widths=(2, 4))
+    inside = ConvEncoder(1, 2, size=28, widths=(2, 4))
+    inside.load_state_dict(encoder.state_dict())
+    x = torch.rand(3, 1, 25, 25)
+    padded = torch.zeros(3, 1, 28, 28)
+    padded[..., 1:26, 1:26] = x
+    torch.testing.assert_close(encoder(x), inside(padded))
+    decoder = ConvDecoder(2, 1, size=25, widths=(4, 2))
+    wide = ConvDecoder(2, 1, size=28, widths=(4, 2))
+    wide.load_state_dict(decoder.state_dict())
+    z = torch.randn(3, 2)
+    torch.testing.assert_close(decoder(z), wide(z)[..., 1:26, 1:26])
 
 
 def test_leading_axes_of_codes_are_kept() -> None:
@@ -55,10 +72,11 @@ def test_halvings_end_at_a_small_side(size: int, count: int) -> None:
 
 
 def test_wrong_sizes_are_refused() -> None:
-    with pytest.raises(ValueError, match="multiple of 8 for 3 halvings, got 28"):
-        ConvEncoder(1, 2, size=28, widths=(1, 2, 3))
-    with pytest.raises(ValueError, match="multiple of 2"):
-        ConvDecoder(2, 1, size=7, widths=(1,))
+    for size, widths in ((0, (1,)), (8, ())):
+        with pytest.raises(ValueError, match="size must be at least 1, with a width or more"):
+            ConvEncoder(1, 2, size=size, widths=widths)
+        with pytest.raises(ValueError, match=f"got {size}"):
+            ConvDecoder(2, 1, size=size, widths=widths)
     with pytest.raises(ValueError, match="decoder must be"):
         ConvDecoder(2, 1, size=8, widths=(1,), upsampling="nearest")  # pyright: ignore
     with pytest.raises(ValueError, match="label of 3 classes"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from ancestral.data import Dataset, Examples, Loading, load
 from ancestral.errors import (
@@ -100,8 +101,13 @@ def test_divergence_leaves_the_last_checkpoint(tmp_path: Path, moons: object) ->
 def test_data_and_arguments_are_checked_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="seed must be at least 0"):
         plan("vae", "moons", seed=-1)
-    made = plan("image-vae", "digits", settings={"pixels": 10})
-    with pytest.raises(ConfigError, match="size must be a multiple of 4"):
+
+    def build(*_: object) -> nn.Module:
+        raise ValueError("width must be even, got 3")
+
+    made = plan("vae", "moons")
+    made = replace(made, recipe=replace(made.recipe, build=build))
+    with pytest.raises(ConfigError, match="vae: width must be even, got 3"):
         start(made, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

@@ -12,6 +12,7 @@ from ancestral.errors import ConfigError
 from ancestral.recipes import fit, plan, recipe_named, resume, sample_run
 from ancestral.recipes.comparing import contest, hold
 from ancestral.recipes.families.sequences import HMMConfig
+from ancestral.recipes.reporting import repeat_command
 from ancestral.training import Budget
 
 STEPS = 12
@@ -84,6 +85,8 @@ def test_states_are_read_alike_for_all_that_are_compared(missing: str, tmp_path:
         assert model.error is None
         assert model.run is not None
         assert model.run.data().fingerprint == what.data.fingerprint  # As it is loaded again.
+        if model.name == "hmm":
+            assert "--set emissions=categorical" in repeat_command(model.run.record)
 
 
 def test_an_unknown_setting_of_a_model_is_told_before_the_data_are_read() -> None:

@@ -19,7 +19,7 @@ def words(serve: Serve) -> Iterator[Server]:
     ("asked", "param", "message"),
     [
         ({"prompt": "xyzzy plugh"}, None, "every word of the prompt is unknown to this run"),
-        ({"prompt": "sol " * 40}, None, "at most 15 tokens, the window of the model, got 80"),
+        ({"prompt": "sol " * 40}, "prompt", "at most 10 tokens (the window of the model is 16)"),
         ({"prompt": "sol " * 6}, "prompt", "at most 10 tokens (the window of the model is 16)"),
         ({"prompt": [1] * 11}, "prompt", "the prompt must be at most 10 tokens"),
         ({"prompt": [100_000]}, "prompt", "token ids must be 0 to "),
@@ -50,6 +50,11 @@ def test_what_is_wrong_is_said(
     assert message in error["message"]
     assert error["param"] == param
     assert error["type"] == "invalid_request_error"
+
+
+@pytest.mark.parametrize("prompt", ["sol " * 40, "sol " * 6, [1] * 40, [1] * 11])
+def test_a_prompt_past_the_window_has_a_code_of_its_own(words: Server, prompt: object) -> None:
+    assert words.refused(400, prompt=prompt)["code"] == "context_length_exceeded"
 
 
 def test_another_model_is_not_found(words: Server) -> None:

@@ -62,8 +62,9 @@ class BernoulliDecoder(nn.Module):
 class Architecture:
     """The sizes that an encoder and a decoder of images share, as in :class:`ImageVAE`.
 
-    The book's has three halvings by kernels of 3, and ReLU. Raises ValueError if one is out of its
-    range.
+    The book's has three halvings by kernels of 3, and ReLU. Images whose side cannot be halved so
+    often have a border inside the networks, which is no part of any likelihood. Raises ValueError
+    if a size is out of its range.
     """
 
     channels: int
@@ -74,17 +75,16 @@ class Architecture:
     decoder: Upsampling
 
     def __post_init__(self) -> None:
-        step = 8 if self.decoder == "book" else 4
-        if self.size < 8 or self.size % step:
-            raise ValueError(f"size must be a multiple of {step}, at least 8, got {self.size}")
-        for name, least in (("channels", 1), ("classes", 0), ("latent", 1), ("width", 1)):
+        least_of = {"size": 1, "channels": 1, "classes": 0, "latent": 1, "width": 1}
+        for name, least in least_of.items():
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
     @property
     def widths(self) -> tuple[int, ...]:
         """Channels after each halving."""
-        count = 3 if self.decoder == "book" else halvings(self.size)
+        # Sides that are no multiple of 4 are of the one above: 25 pixels are 28 inside.
+        count = 3 if self.decoder == "book" else halvings(max(8, -(-self.size // 4) * 4))
         return tuple(self.width * 2**i for i in range(count))
 
     def encoder_network(self) -> ConvEncoder:

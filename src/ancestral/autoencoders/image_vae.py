@@ -134,7 +134,7 @@ class ImageVAE(_ImageAutoencoder):
 
     Args:
         channels: Channels C of the images, 1 or 3.
-        size: Side S in pixels: a multiple of 4, at least 8 (8 with the book's decoder).
+        size: Side S in pixels, at least 1; the networks have a border where it is no multiple of 4.
         classes: Number K of labels; 0 for an unconditional model.
         levels: Number of grey levels, at least 2.
         latent: Dimension L of z.
@@ -233,7 +233,7 @@ class CrossEntropyImageVAE(_ImageAutoencoder):
 
     Args:
         channels: Channels C of the images, 1 or 3.
-        size: Side S in pixels: a multiple of 4, at least 8 (8 with the book's decoder).
+        size: Side S in pixels, at least 1; the networks have a border where it is no multiple of 4.
         classes: Number K of labels; 0 for an unconditional model.
         latent: Dimension L of z.
         width: Channels at the finest resolution; they double with every halving.

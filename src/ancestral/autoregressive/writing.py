@@ -145,16 +145,24 @@ class Writer:
         Raises:
             ConfigError: If every word of it is unknown, or it is longer than the window.
         """
+        ids, window = self.read(text), self.model.window
+        if window is not None and len(ids) > window:
+            raise ConfigError(
+                f"the prompt must be at most {window - 1} tokens, the window of the model, "
+                f"got {len(ids) - 1}"
+            )
+        return ids
+
+    def read(self, text: str) -> list[int]:
+        """Return the ids of a prompt of any length, BOS first.
+
+        Raises:
+            ConfigError: If every word of it is unknown.
+        """
         special, ids = self.tokenizer.special, self.tokenizer.encode(text)
         words = [i for i in ids if not self.tokenizer.token(i).isspace()]
         if words and all(i == special.unk for i in words):
             raise ConfigError(f"every word of the prompt is unknown to this run, got {text!r}")
-        window = self.model.window
-        if window is not None and len(ids) + 1 > window:
-            raise ConfigError(
-                f"the prompt must be at most {window - 1} tokens, the window of the model, "
-                f"got {len(ids)}"
-            )
         return [special.bos, *ids]
 
     def write(self, what: Writing) -> list[Written]:

@@ -165,6 +165,9 @@ def run(arguments: Sequence[str]) -> int:
         if not _out_of_memory(error):
             raise
         return console.fail("out of memory; ask for less at once, or set a smaller batch_size")
+    except UnicodeEncodeError as error:
+        near = error.object[max(0, error.start - 20) : error.end]
+        return console.fail(f"text must be in UTF-8, got {near!r}")
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             raise

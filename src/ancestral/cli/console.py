@@ -23,8 +23,8 @@ PLAIN_WIDTH = 160
 
 
 def one_line(text: object) -> str:
-    """Return a message on one line, however it was broken."""
-    return " ".join(str(text).split())
+    """Return a message on one line, however it was broken; bytes that are no text are escaped."""
+    return " ".join(str(text).split()).encode("utf-8", "backslashreplace").decode()
 
 
 def fail(error: object) -> int:
@@ -57,8 +57,12 @@ def tell(note: str, before: str = "") -> None:
 
 
 def emit(answer: Mapping[str, Any]) -> None:
-    """Write the one JSON object of ``--json`` to standard output; numbers not finite are null."""
-    sys.stdout.write(json.dumps(_finite(answer), ensure_ascii=False, allow_nan=False) + "\n")
+    """Write the one JSON object of ``--json`` to standard output; numbers not finite are null.
+
+    Where the output is not in UTF-8, letters are escaped: nothing of an answer is lost.
+    """
+    plain = not (sys.stdout.encoding or "").lower().startswith("utf")
+    sys.stdout.write(json.dumps(_finite(answer), ensure_ascii=plain, allow_nan=False) + "\n")
 
 
 def _finite(value: object) -> object:

@@ -17,7 +17,7 @@ def interpolate(
     to: Destination = Destination(),  # noqa: B008 - frozen
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Walk from A to B through the latents.
+    """Walk from A to B through the latents; a picture shows A and B themselves beside the way.
 
     Parameters
     ----------
@@ -32,18 +32,20 @@ def interpolate(
     slerp
         Walk along the great circle, where draws of the prior live, not the straight line.
     """
-    from ancestral.data.answers import examples_answer
-    from ancestral.recipes import Run, interpolate_run
+    from ancestral.data.answers import walk_answer
+    from ancestral.recipes import Run
+    from ancestral.recipes.paths import walk_run
 
     common.apply()
     to.check()
     opened = Run.open(run)
     to.check_samples(opened.record.data.field)
-    x = interpolate_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
+    walk = walk_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
     method = "slerp" if slerp else "straight"
     facts = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
-    walk = examples_answer(x, opened.record.data.field, facts, beside=opened.folder / "path.png")
-    deliver(walk, {}, out=to.out, json=common.json)
+    field, place = opened.record.data.field, opened.folder / "path.png"
+    answer = walk_answer(walk.x, walk.ends, field, facts, beside=place)
+    deliver(answer, {}, out=to.out, json=common.json)
     return 0
 
 

@@ -6,6 +6,7 @@ to end by SIGTERM. 141: whoever read the output went away.
 Nothing heavy is imported before the signal handlers stand, so that Ctrl-C is quiet from the start.
 """
 
+import io
 import os
 import signal
 import sys
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     if "WORLD_SIZE" in os.environ:  # Each process would warn of the same; errors are told.
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # What a terminal cannot show ends nothing.
+        sys.stdout.reconfigure(errors="replace")
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -1,5 +1,8 @@
 """The options that every command has, and how options are read."""
 
+import os
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +17,33 @@ if TYPE_CHECKING:
 
 EVERYWHERE = Group("Everywhere", sort_key=99)
 
+
+def check_text(_: object, value: str | Sequence[str] | None) -> None:
+    """Refuse what is no text: bytes of another encoding arrive as lone surrogates.
+
+    The name of a file may be of any bytes, as it stands or behind ``key=``.
+
+    Raises:
+        ValueError: If there is such a byte.
+    """
+    for text in [value] if isinstance(value, str) else value or ():
+        if not text.isascii() and not os.path.lexists(text.partition("=")[2]):
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                byte = ord(text[error.start]) & 0xFF
+                raise ValueError(
+                    f"must be text in {sys.getfilesystemencoding().upper()}, got the byte "
+                    f"0x{byte:02x} after {text[: error.start]!r}"
+                ) from None
+
+
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-Text = Annotated[str | None, Parameter(allow_leading_hyphen=True)]
-Pairs = Annotated[list[str] | None, Parameter(negative="")]
+Text = Annotated[str | None, Parameter(allow_leading_hyphen=True, validator=check_text)]
+Words = Annotated[
+    list[str] | None, Parameter(negative="", allow_leading_hyphen=True, validator=check_text)
+]
+Pairs = Annotated[list[str] | None, Parameter(negative="", validator=check_text)]
 
 
 @Parameter(name="*", group=EVERYWHERE)

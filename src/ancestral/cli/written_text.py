@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from cyclopts import Group, Parameter
 
-from ancestral.cli.options import Flag, Text
+from ancestral.cli.options import Flag, Text, Words
 
 TEXT = Group("Of language models", sort_key=50)
-
-Words = Annotated[list[str] | None, Parameter(negative="", allow_leading_hyphen=True)]
 
 
 @Parameter(name="*", group=TEXT)

@@ -1,7 +1,7 @@
 """What is answered, whatever the data are: for a file, for a JSON object and for people."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor
 from ancestral.data.columns import Vector
 from ancestral.data.fields import Field, Image
 from ancestral.data.files import free_name
-from ancestral.data.writing import csv_lines, write_samples, write_table
+from ancestral.data.writing import csv_lines, write_samples, write_table, write_walk
 
 _WRITTEN = frozenset((Image,))
 """Fields whose examples cannot be shown on standard output."""
@@ -67,3 +67,21 @@ def examples_answer(
         facts=facts,
         place=free_name(beside) if type(of_field) in _WRITTEN else None,
     )
+
+
+def walk_answer(
+    x: Tensor, ends: Tensor, of_field: Field, facts: Mapping[str, Any], *, beside: Path
+) -> Answer:
+    """Return a walk as examples, of images with its real ends beside it in a picture.
+
+    Args:
+        x: The way, [steps, *event].
+        ends: Where it begins and ends, [2, *event].
+        of_field: What they are.
+        facts: As of :func:`examples_answer`.
+        beside: As of :func:`examples_answer`.
+    """
+    answer = examples_answer(x, of_field, facts, beside=beside)
+    if not isinstance(of_field, Image):
+        return answer
+    return replace(answer, write=partial(write_walk, x, ends, field=of_field))

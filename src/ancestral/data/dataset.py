@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from ancestral.data.stream import Stream
     from ancestral.data.text.corpus import Corpus
 
+AskedUnit: TypeAlias = Literal["auto", "lines", "paragraphs", "files", "windows"]
+"""What a document of a text is to be."""
+
 Fresh: TypeAlias = Callable[[int, int], Tensor]
 """(n, seed) -> n new draws [n, *event] from the distribution itself."""
 
@@ -170,8 +173,9 @@ class TextLoading:
         window: Tokens that a window predicts, T, at least 2.
         batching: ``packed``: documents one after the other, nothing cut away; ``padded``: one
             document a window, cut or filled, as in the book.
-        documents: What a document is: a line, a paragraph (between blank lines) or a file;
-            ``auto`` tells by the text.
+        documents: What a document is: a line, a paragraph (between blank lines), a file, or a
+            window of about 1,000 bytes; ``auto`` tells by the text.
+        column: Of a table (csv, tsv, parquet, json, jsonl) the column of texts, each a document.
 
     Raises:
         ConfigError: If a value is outside its range.
@@ -185,7 +189,8 @@ class TextLoading:
     pieces: int = 4096
     window: int = 256
     batching: Literal["packed", "padded"] = "packed"
-    documents: Literal["auto", "lines", "paragraphs", "files"] = "auto"
+    documents: AskedUnit = "auto"
+    column: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, pieces=261, window=2)

@@ -10,6 +10,28 @@ from pathlib import Path
 
 from ancestral.errors import RunError
 
+_SERVICE = frozenset(
+    ("@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "$recycle.bin")
+) | {"__macosx", "system volume information", "lost+found", "__pycache__"}
+"""Folders that systems and stores of files put among a user's own."""
+
+
+def passed_over(name: str) -> bool:
+    """Tell the name of what is hidden, or was put there by a system: it is nobody's data.
+
+    Example:
+        >>> [passed_over(name) for name in (".git", "@eaDir", "__MACOSX", "cats")]
+        [True, True, True, False]
+    """
+    return name.startswith(".") or name.lower() in _SERVICE
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, in no order; what is passed over is not looked at."""
+    for path in folder.rglob("*"):
+        if not any(map(passed_over, path.relative_to(folder).parts)) and path.is_file():
+            yield path
+
 
 def shown(path: Path | str) -> str:
     """Return a path that any terminal can print, also where its bytes are not text."""

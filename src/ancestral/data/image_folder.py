@@ -1,29 +1,23 @@
 """Folders of photos: each first-level subfolder is a class."""
 
 import os
-import struct
-import warnings
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image as Picture
-from PIL import ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from ancestral.data.cache import Space, decoded_once
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, Category, Field, Image, X
-from ancestral.data.files import reason, shown
+from ancestral.data.files import passed_over, shown
+from ancestral.data.image_decoding import SUFFIXES, decode_image, each, shape_of, threads
 from ancestral.data.image_pairs import (
     MASK,
     check_field,
@@ -32,12 +26,10 @@ from ancestral.data.image_pairs import (
     find_fields,
     stack_masks,
 )
-from ancestral.data.images import LARGEST_KEPT, choose_size, resized_note, square
+from ancestral.data.images import LARGEST_KEPT, choose_size, resized_note
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order
 from ancestral.errors import DataError
-
-SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff"))
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with the number of images decoded so far and with their total."""
@@ -51,26 +43,16 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Picture.DecompressionBombError,
-)
 _Tell: TypeAlias = Callable[[], None]
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 def load_image_folder(folder: Path, loading: Loading, progress: Progress | None = None) -> Contents:
     """Read all images below a folder.
 
-    Subfolders named ``train`` and ``test`` (and ``validation``) are the source's own splits. Two
-    or more subfolders with images are classes; ``images`` and ``masks``, or ``a`` and ``b``, hold
-    pairs. Hidden files are passed over, others are counted.
+    Subfolders named ``train``, ``val`` and ``test`` (also ``training``, ``valid``, ``validation``,
+    ``testing``) are the source's own splits, the first and one of the others at least. Two or more
+    subfolders with images are classes; ``images`` and ``masks``, or ``a`` and ``b``, hold pairs.
+    What is hidden, or a system's own, is passed over, others are counted.
 
     Args:
         folder: Any nesting; links are followed.
@@ -78,12 +60,14 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         progress: Called after each image.
 
     Raises:
-        DataError: If there is no image, or one that cannot be read; the file is named.
+        DataError: If there is no image, or some cannot be read, which are named, or if they are
+            unpaired images of two kinds.
     """
     files, others = _walk(folder)
     if not files:
         _refuse(folder, others)
-    own_splits = _has_splits(files, folder)
+    files, outside = _in_splits(files, folder)
+    own_splits = outside is not None
     found, alone = find_fields(
         files, folder, lambda path: _split(path, folder) if own_splits else ""
     )
@@ -95,6 +79,8 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         notes.append(f"{len(files)} pairs, by the names of their files: {x} given the other")
     if alone:
         notes.append(f"images without a partner passed over ({len(alone)}): {_some(alone)}")
+    if outside:
+        notes.append(f"images outside the splits passed over ({len(outside)}): {_some(outside)}")
     depth = int(own_splits) + len(second)
     classes, label_notes = _classes(files, folder, depth=depth)
     notes += label_notes
@@ -111,13 +97,14 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     splits = [_split(path, folder) for path in files]
     own = {
         name: everything[torch.tensor([split == name for split in splits])]
-        for name in {"train", "test", *splits}
+        for name in sorted({*splits})
     }
-    notes.append("splits taken from the subfolders " + ", ".join(sorted(own)))
+    drawn = "" if "test" in own else "; the test split is drawn from train"
+    notes.append(f"splits taken from the subfolders {', '.join(own)}{drawn}")
     return Contents(
         fields=fields,
         examples=own["train"],
-        test=own["test"],
+        test=own.get("test"),
         validation=own.get("validation"),
         apart=apart,
         notes=tuple(notes),
@@ -144,7 +131,7 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
             children.clear()
             continue
         entered.add(real)
-        children[:] = [name for name in children if not name.startswith((".", "__MACOSX"))]
+        children[:] = [name for name in children if not passed_over(name)]
         for name in names:
             if not name.startswith("."):
                 path = Path(place, name)
@@ -163,10 +150,13 @@ def _some(paths: Sequence[Path]) -> str:
     return names if len(paths) <= 3 else f"{names}, ..."
 
 
-def _has_splits(files: Sequence[Path], folder: Path) -> bool:
-    """Tell whether the first subfolders are the source's own splits."""
+def _in_splits(files: list[Path], folder: Path) -> tuple[list[Path], list[Path] | None]:
+    """Return the images in the source's own splits and those outside; None: it has no splits."""
     names = {_split(path, folder) for path in files}
-    return {"train", "test"} <= names <= set(_SPLITS.values())
+    if "train" not in names or names == {"train", ""}:
+        return files, None
+    inside = [path for path in files if _split(path, folder)]
+    return inside, [path for path in files if not _split(path, folder)]
 
 
 def _split(path: Path, folder: Path) -> str:
@@ -214,11 +204,12 @@ def _common_size(
     files: Mapping[str, Sequence[Path]], folder: Path, loading: Loading
 ) -> tuple[int, list[str]]:
     """Return the side that all images get, each read to its end, and what is done to them."""
-    with _threads() as pool:
-        each = {name: list(_each(pool, _shape, paths, folder)) for name, paths in files.items()}
-    shapes = [shape for one in each.values() for shape in one]
+    with threads() as pool:
+        everything = [path for paths in files.values() for path in paths]
+        shapes = list(each(pool, shape_of, everything, folder))
     if MASK in files:
-        check_masks(files[MASK], shapes[: len(files[MASK])], each[MASK])
+        n = len(files[MASK])
+        check_masks(files[MASK], shapes[:n], shapes[-n:])
     target = choose_size(shapes, loading.size)
     return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
 
@@ -229,8 +220,8 @@ def _read_masks(
     """Read masks, brought to a side; None: to their own common one."""
     size, notes = (side, []) if side else _common_size({MASK: paths}, folder, loading)
     decoded, remarks = [], Counter[str]()
-    with _threads() as pool:
-        for mask, remark in _each(pool, partial(decode_mask, size=size), paths, folder):
+    with threads() as pool:
+        for mask, remark in each(pool, partial(decode_mask, size=size), paths, folder):
             decoded.append(mask)
             remarks.update(remark)
             tell()
@@ -259,8 +250,8 @@ def _decode_all(
 ) -> tuple[NDArray[np.uint8], list[str]]:
     images, remarks = space((len(paths), 3, size, size), np.uint8), Counter[str]()
     coloured = 0
-    with _threads() as pool:
-        decoding = _each(pool, partial(decode_image, size=size), paths, folder)
+    with threads() as pool:
+        decoding = each(pool, partial(decode_image, size=size), paths, folder)
         for index, (image, remark) in enumerate(decoding):
             images[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
             coloured += image.ndim == 3
@@ -275,75 +266,6 @@ def _decode_all(
 
 def _said(remarks: Counter[str], paths: Sequence[Path]) -> list[str]:
     return [f"{what}: {n} of {len(paths)} images" for what, n in sorted(remarks.items())]
-
-
-@contextmanager
-def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Decode in threads; what Pillow warns of is in the metadata, and damaged pixels are errors."""
-    with (
-        warnings.catch_warnings(),
-        ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool,
-    ):
-        warnings.filterwarnings("ignore", module="PIL")
-        yield pool
-
-
-def _each(
-    pool: ThreadPoolExecutor, function: Callable[[_In], _Out], paths: Sequence[_In], folder: Path
-) -> Iterator[_Out]:
-    """Apply a function to all files in threads; the first file that fails is named."""
-    results = pool.map(function, paths)
-    for path in paths:
-        try:
-            yield next(results)
-        except _UNREADABLE as error:
-            name = shown(os.path.relpath(str(path), folder))
-            unknown = isinstance(error, UnidentifiedImageError)
-            raise DataError(
-                f"{shown(folder)}: the image {name} cannot be read, it is damaged or cut short "
-                f"({'not an image' if unknown else reason(error)})"
-            ) from error
-
-
-def _shape(path: Path) -> tuple[int, int]:
-    with Picture.open(path) as image:
-        size = image.size
-        # Reads to the end and compares the checksums where the format has them.
-        image.verify()
-    return size[1], size[0]
-
-
-def decode_image(path: Path | BinaryIO, size: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """Return one image, [S, S] if it has no colour, else [S, S, 3], and what was done to it."""
-    remarks = []
-    with Picture.open(path) as opened:
-        # JPEG decodes at a fraction of its size much faster; twice the target loses nothing.
-        opened.draft(opened.mode, (2 * size, 2 * size))
-        if getattr(opened, "n_frames", 1) > 1:
-            remarks.append("several frames, the first is taken")
-        image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):
-            image = _eight_bits(image)
-            remarks.append("16 bits reduced to 8")
-        elif image.has_transparency_data:
-            paper = Picture.new("RGBA", image.size, "white")
-            image = Picture.alpha_composite(paper, image.convert("RGBA")).convert("RGB")
-            remarks.append("transparency laid on white")
-        elif image.mode == "F":
-            raise ValueError("its pixels are floating-point numbers")
-        else:
-            image = image.convert("L" if image.mode in {"1", "L"} else "RGB")
-        pixels = np.asarray(square(image, size))
-    if pixels.ndim == 3 and not np.ptp(pixels, axis=2).any():
-        pixels = pixels[:, :, 0]
-    return pixels, remarks
-
-
-def _eight_bits(image: Picture.Image) -> Picture.Image:
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65_535:
-        raise ValueError("its pixels have more than 16 bits")
-    return Picture.fromarray((values >> 8).astype(np.uint8))
 
 
 def _colour_note(coloured: int, total: int) -> str:

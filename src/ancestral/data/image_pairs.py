@@ -55,8 +55,14 @@ def find_fields(
         split_of: Tells the split of a file, empty where the folder has none.
 
     Raises:
-        DataError: If no image has a mask, or two files of a subfolder have the same name.
+        DataError: If no image has a mask, two files of a subfolder have the same name, or the
+            layout is that of unpaired images, ``trainA`` and ``trainB``.
     """
+    if {"traina", "trainb"} <= {path.relative_to(folder).parts[0].lower() for path in files}:
+        raise DataError(
+            f"{shown(folder)}: trainA and trainB are the layout of unpaired images, which no model "
+            "takes; name one of its subfolders to have that alone"
+        )
     found: dict[str, dict[tuple[str, ...], Path]] = {}
     twice: list[tuple[str, Path]] = []
     for path in files:

@@ -17,18 +17,20 @@ from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.discrete import load_states
 from ancestral.data.fields import LABEL, Field, Image, X, labelled
-from ancestral.data.files import ending, reason, shown
+from ancestral.data.files import ending, files_below, reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,
     find_idx,
     load_idx_file,
     load_idx_folder,
 )
-from ancestral.data.image_folder import SUFFIXES, Progress, load_image, load_image_folder
+from ancestral.data.image_decoding import SUFFIXES
+from ancestral.data.image_folder import Progress, load_image, load_image_folder
 from ancestral.data.image_pairs import check_field
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.stream import load_stream
+from ancestral.data.text.columns import TABLES as TEXTS
 from ancestral.data.text.corpus import load_corpus
 from ancestral.data.text.tokenizer import Tokenizer
 from ancestral.data.typed import load_table
@@ -84,8 +86,12 @@ def load(
         if not path.is_dir() or loading.discrete:
             raise DataError(f"{shown(path)}: a stream is a folder of parquet or tar files")
         return load_stream(path, loading)
-    if source and source not in NAMES and not loading.discrete and _is_text(path):
+    column = loading.text.column
+    told = source and source not in NAMES and not loading.discrete
+    if told and (column is not None or _is_text(path)):
         _refuse_label(path, loading)
+        if column is not None and path.suffix.lower() not in TEXTS:
+            raise DataError(f"{shown(path)}: has no column {column!r}: it is no table")
         check_field(path, loading.field)
         return load_corpus(path, loading, tokenizer=tokenizer, progress=progress)
     contents, name, where = _find(source, loading, progress)
@@ -239,7 +245,7 @@ def _is_text(path: Path) -> bool:
         return path.suffix.lower() == ".txt" and path.is_file()
     if find_idx(path) is not None:
         return False
-    endings = Counter(file.suffix.lower() for file in path.rglob("*"))
+    endings = Counter(file.suffix.lower() for file in files_below(path))
     return endings[".txt"] > sum(endings[suffix] for suffix in SUFFIXES)
 
 

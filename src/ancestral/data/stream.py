@@ -19,8 +19,8 @@ from ancestral.data.cache import cached
 from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.fields import LABEL, Image, labelled
-from ancestral.data.files import shown
-from ancestral.data.image_folder import SUFFIXES, decode_image
+from ancestral.data.files import files_below, shown
+from ancestral.data.image_decoding import SUFFIXES, decode_image
 from ancestral.data.images import DEFAULT_SIZE
 from ancestral.data.tables import (
     check_columns,
@@ -107,7 +107,7 @@ def load_stream(folder: Path, loading: Loading) -> Dataset:
     Raises:
         DataError: If there are fewer than ten chunks, or a file is damaged or of another kind.
     """
-    files = sorted(path for path in folder.rglob("*") if path.suffix in (".parquet", ".tar"))
+    files = sorted(path for path in files_below(folder) if path.suffix in (".parquet", ".tar"))
     if not files or len({path.suffix for path in files}) > 1:
         raise DataError(f"{shown(folder)}: a stream is of files that are all parquet, or all tar")
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]

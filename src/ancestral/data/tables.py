@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import torch
@@ -112,8 +112,8 @@ def _shorten(names: Sequence[str]) -> str:
     return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
-def refuse_cell(path: Path, row: int, column: str, problem: str) -> None:
-    """Raise the one error for a cell without a finite number.
+def refuse_cell(path: Path, row: int, column: str, problem: str) -> NoReturn:
+    """Raise the one error for a cell that is not what its column needs.
 
     Args:
         path: The file.

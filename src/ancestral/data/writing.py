@@ -194,6 +194,37 @@ def image_grid(
     return _picture(canvas)
 
 
+def write_walk(x: Tensor, ends: Tensor, path: Path, *, field: Image) -> Path:
+    """Write a walk of images as samples are written; a ``.png`` is one row, its ends beside it.
+
+    Args:
+        x: The way, [steps, C, H, W].
+        ends: The images between which it leads, [2, C, H, W].
+        path: Where to.
+        field: What they are.
+
+    Raises:
+        ConfigError: If the suffix is none of images.
+        RunError: If the path cannot be written.
+    """
+    if path.suffix.lower() != ".png":
+        return write_samples(x, path, field)
+    scale = max(1, 64 // max(x.shape[2:]))
+    parts = [
+        image_grid(part, field.levels, columns=len(part), scale=scale)
+        for part in (ends[:1], x, ends[1:])
+    ]
+    space = parts[0].width // 4
+    width = sum(part.width for part in parts) + 2 * space
+    strip, left = Picture.new(parts[1].mode, (width, parts[1].height), "white"), 0
+    for part in parts:
+        strip.paste(part, (left, 0))
+        left += part.width + space
+    with atomic(path) as draft:
+        strip.save(draft, format="PNG")
+    return path
+
+
 def _visible(x: Tensor, levels: int) -> Tensor:
     """Return images for the eye, uint8 [N, H, W, C] on 0..255."""
     spread = x if levels == 256 else (x.float() * (255 / (levels - 1))).round().to(torch.uint8)

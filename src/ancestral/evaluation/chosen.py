@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from ancestral.capabilities import Batch, HasBound, Trains
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import LABEL
+from ancestral.data.text import Documents, Spelling, Tokenizer
 from ancestral.errors import DivergenceError
 from ancestral.evaluation.drawing import placed
 from ancestral.evaluation.figures import Figure, Kind, given_words
@@ -203,7 +204,8 @@ def _bits_per_char(judge: Judge) -> Measure:
     """Measure the code length of windows, of which every improvement counts; the loss beside it.
 
     The loss, nats a token, is there to be held against the training's: where the one rises while
-    the other falls, the model has begun to memorise.
+    the other falls, the model has begun to memorise. What unknown words cost to be spelled is no
+    part of it.
     """
     corpus, windows = judge.data.text, judge.data.validation.x
     documents = corpus.validation
@@ -212,20 +214,36 @@ def _bits_per_char(judge: Judge) -> Measure:
     unit = math.log(2) * (int(documents.characters.sum()) / tokens)
     windows = windows[: max(2, _TOKENS // windows.shape[1])]
     counts = corpus.tokenizer.special.predicted(windows[:, 1:]).sum(dim=1)
+    unknown = (windows[:, 1:] == corpus.tokenizer.special.unk).sum(dim=1).double()
+    if bool(unknown.any()):
+        unknown *= _mean_spelling(corpus.tokenizer, documents)
 
     def measure() -> dict[str, Figure]:
         parts = windows.split(max(1, _TOKENS_AT_ONCE // windows.shape[1]))
         scores = [judge.model.log_prob(x.to(judge.device)).double().cpu() for x in parts]
-        found = ratio_of(-torch.cat(scores), counts)
+        loss = -torch.cat(scores)
+        found = ratio_of(loss + unknown, counts)
         value = _finite(found.value)
         se = found.se / unit if len(counts) > 1 else None  # Of one window there is no error.
         return {
             "bits_per_char": Figure(value / unit, se, "bits", "exact"),
             "perplexity": Figure(math.exp(min(value, 700.0)), None, "", "exact"),
-            "loss": Figure(value, None, "nats", "loss"),
+            "loss": Figure(ratio_of(loss, counts).value, None, "nats", "loss"),
         }
 
     return measure
+
+
+def _mean_spelling(tokenizer: Tokenizer, documents: Documents) -> float:
+    """Return what an unknown word costs to be spelled, nats, in documents of enough tokens."""
+    spelling, costs, tokens = Spelling(tokenizer), list[Tensor](), 0
+    for index in range(len(documents)):
+        costs.append(spelling.document(documents, index))
+        tokens += len(costs[-1])
+        if tokens >= _TOKENS:
+            break
+    each = torch.cat(costs)
+    return float(each[each > 0].mean())
 
 
 def _finite(value: float) -> float:

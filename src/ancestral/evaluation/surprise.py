@@ -10,7 +10,7 @@ from ancestral.capabilities import Completes, HasDensity, LanguageModel
 from ancestral.data.cells import Cells
 from ancestral.data.dataset import Examples
 from ancestral.data.fields import LABEL
-from ancestral.data.text import Documents, Tokenizer
+from ancestral.data.text import Documents, Spelling, Tokenizer
 from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.figures import Kind
 from ancestral.evaluation.labels import label_log_probs
@@ -85,7 +85,8 @@ class TokenScores:
 
     Args:
         tokens: Of each document the pieces in order; the last one is its end, ``<EOS>``.
-        surprise: Of each document minus log p of each piece given those before it, float64 [T].
+        surprise: Of each document minus log p of each piece given those before it, of ``<UNK>``
+            with the spelling of what stands there, float64 [T].
         kind: What the probabilities are.
     """
 
@@ -168,9 +169,12 @@ def label_surprise(
 def token_surprise(
     model: LanguageModel, tokenizer: Tokenizer, documents: Documents, *, device: str = "cpu"
 ) -> TokenScores:
-    """Return the surprise of every token of every document under a language model."""
-    ids = [documents.ids(index) for index in range(len(documents))]
+    """Return the surprise of every token of every document; unknown words are spelled."""
+    ids, spelling = [documents.ids(index) for index in range(len(documents))], Spelling(tokenizer)
     return TokenScores(
         tokens=tuple(tuple(map(tokenizer.token, some[1:].tolist())) for some in ids),
-        surprise=tuple(-token_log_probs(model, some.to(device)).cpu() for some in ids),
+        surprise=tuple(
+            spelling.document(documents, index) - token_log_probs(model, some.to(device)).cpu()
+            for index, some in enumerate(ids)
+        ),
     )

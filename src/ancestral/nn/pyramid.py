@@ -23,7 +23,7 @@ class ConvEncoder(nn.Module):
     Args:
         channels: Channels C of the image.
         outputs: Width O of the vector.
-        size: Side S of the image, a multiple of ``2 ** len(widths)``.
+        size: Side S of the image; inside it is a multiple of ``2 ** len(widths)``, S or above.
         widths: Channels after each halving.
         classes: Classes K that the network is conditional on; 0 for none.
         kernel_size: 3 or 4.
@@ -48,6 +48,7 @@ class ConvEncoder(nn.Module):
     ) -> None:
         super().__init__()
         base = _base(size, widths)
+        self.border = _border(size, widths)
         self.first = LabelPlanesConv2d(
             channels, widths[0], classes=classes, kernel_size=kernel_size, stride=2, padding=1
         )
@@ -60,6 +61,8 @@ class ConvEncoder(nn.Module):
 
     def forward(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Map x [B, C, S, S] and label [B] int64 to [B, O]."""
+        if any(self.border):
+            x = functional.pad(x, self.border * 2)
         x = x.contiguous(memory_format=torch.channels_last)
         return self.linear(self.rest(self.first(x, label)))
 
@@ -70,7 +73,7 @@ class ConvDecoder(nn.Module):
     Args:
         inputs: Width L of the vector.
         channels: Channels C of the output (parameters per pixel).
-        size: Side S of the image, a multiple of ``2 ** len(widths)``.
+        size: Side S of the image; inside it is a multiple of ``2 ** len(widths)``, S or above.
         widths: Channels before each doubling.
         classes: Classes K that the network is conditional on; 0 for none.
         upsampling: How the side is doubled.
@@ -94,7 +97,8 @@ class ConvDecoder(nn.Module):
         activation: Callable[[], nn.Module] = nn.ReLU,
     ) -> None:
         super().__init__()
-        self.base, self.classes = _base(size, widths), classes
+        self.size, self.base, self.classes = size, _base(size, widths), classes
+        self.border = _border(size, widths)
         self.linear = nn.Linear(inputs + classes, widths[0] * self.base**2)
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
@@ -115,6 +119,9 @@ class ConvDecoder(nn.Module):
         batch = z.shape[:-1]
         h = self.linear(z.reshape(-1, z.shape[-1])).unflatten(1, (-1, self.base, self.base))
         y = self.doublings(h.contiguous(memory_format=torch.channels_last))
+        if y.shape[-1] > self.size:
+            kept = slice(self.border[0], self.border[0] + self.size)
+            y = y[..., kept, kept]
         return y.reshape(*batch, *y.shape[1:]) if len(batch) != 1 else y
 
 
@@ -127,12 +134,15 @@ def halvings(size: int) -> int:
 
 
 def _base(size: int, widths: Sequence[int]) -> int:
-    factor = 2 ** len(widths)
-    if not widths or size < factor or size % factor:
-        raise ValueError(
-            f"size must be a multiple of {factor} for {len(widths)} halvings, got {size}"
-        )
-    return size // factor
+    if not widths or size < 1:
+        raise ValueError(f"size must be at least 1, with a width or more, got {size} and {widths}")
+    return -(-size // 2 ** len(widths))
+
+
+def _border(size: int, widths: Sequence[int]) -> tuple[int, int]:
+    """Return the pixels by which an image is wider inside, on the one side and on the other."""
+    more = _base(size, widths) * 2 ** len(widths) - size
+    return more // 2, more - more // 2
 
 
 def _doubling(before: int, after: int, upsampling: Upsampling) -> nn.Module:

@@ -25,7 +25,7 @@ def other_text(run: Run, source: str) -> Dataset:
 
     Args:
         run: On text.
-        source: A text file, or a folder of text files.
+        source: A text file, a folder of text files, or a table with the run's column of texts.
 
     Raises:
         RunError: If the tokenizer cannot be read.
@@ -40,9 +40,10 @@ def other_text(run: Run, source: str) -> Dataset:
         notes = (
             f"what the run was trained on is not left out, nor memorisation measured: {error}",
         )
-    kind = mine.loading.text.documents
-    path = Path(source).expanduser()
-    found = held_out_text(path, tokenizer, mine.fields, seen=seen, documents=kind)
+    text, path = mine.loading.text, Path(source).expanduser()
+    found = held_out_text(
+        path, tokenizer, mine.fields, seen=seen, documents=text.documents, column=text.column
+    )
     return replace(found, notes=(*found.notes, *notes))
 
 

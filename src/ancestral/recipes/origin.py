@@ -85,7 +85,8 @@ class Origin:
         kept, text = self.run.record.data.loading.text, wanted.text
         self._same(kept, text, [name for name in _OF_TOKENS if name in given])
         batching = text.batching if "batching" in given else kept.batching
-        return replace(wanted, text=replace(kept, batching=batching, documents=text.documents))
+        own = replace(kept, batching=batching, documents=text.documents, column=text.column)
+        return replace(wanted, text=own)
 
     def check(self, data: Dataset) -> None:
         """Refuse text whose tokens are not those of the model.

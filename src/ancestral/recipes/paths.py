@@ -1,8 +1,10 @@
 """Latents of data, and walks between two examples through them."""
 
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ancestral.capabilities import Encodes
@@ -31,6 +33,19 @@ def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Late
     return encode(model, _conditioned(run, model, data), device=device)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walk:
+    """A walk between two examples.
+
+    Args:
+        x: The way, decoded, [steps, *event] in user units.
+        ends: The two examples themselves, [2, *event].
+    """
+
+    x: Tensor
+    ends: Tensor
+
+
 def interpolate_run(
     run: Run | str | Path,
     a: str,
@@ -41,6 +56,22 @@ def interpolate_run(
     device: str = "cpu",
 ) -> Tensor:
     """Return a walk between two examples through the latents, [steps, *event] in user units.
+
+    See :func:`walk_run`, which also gives the two.
+    """
+    return walk_run(run, a, b, steps=steps, spherical=spherical, device=device).x
+
+
+def walk_run(
+    run: Run | str | Path,
+    a: str,
+    b: str,
+    *,
+    steps: int = 10,
+    spherical: bool = False,
+    device: str = "cpu",
+) -> Walk:
+    """Walk between two examples through the latents.
 
     Each end is encoded under what is given of it, such as its label, where the model takes it; on
     the way it is that of the nearer end.
@@ -63,7 +94,8 @@ def interpolate_run(
         raise ConfigError(f"steps must be at least 2, got {steps}")
     model = _encoder(run, device)
     first, last = (_one(run, model, end) for end in (a, b))
-    return walk(model, first, last, steps, spherical=spherical, device=device)
+    x = walk(model, first, last, steps, spherical=spherical, device=device)
+    return Walk(x=x, ends=torch.cat((first.x, last.x)))
 
 
 def _encoder(run: Run, device: str) -> InDataUnits:

@@ -75,6 +75,8 @@ def score_text(
     tokenizer, model = run.tokenizer(), run.model(device=device).network
     if not isinstance(model, LanguageModel):
         raise CapabilityError(f"{run.record.model} does not predict tokens")
-    kind = run.record.data.loading.text.documents
-    documents = tokenise_documents(Path(data), tokenizer, documents=kind)
+    text = run.record.data.loading.text
+    documents = tokenise_documents(
+        Path(data), tokenizer, documents=text.documents, column=text.column
+    )
     return token_surprise(model, tokenizer, documents, device=device)

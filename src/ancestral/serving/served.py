@@ -128,7 +128,7 @@ class Served:
         """
         bos = self.tokenizer.special.bos
         if isinstance(what, str):
-            ids, hidden = self.writer.prompt(what), True
+            ids, hidden = self.writer.read(what), True
         else:
             self._check_ids(what)
             hidden = not what or what[0] != bos

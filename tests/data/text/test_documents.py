@@ -110,6 +110,56 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
         find_documents(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("raw", "advice"),
+    [
+        (
+            "uno\nun año\nde “luz”".encode("cp1252"),
+            r"byte 8 \(line 2\) is 0xf1; as Windows-1252 it reads 'un año'; .*iconv -f cp1252",
+        ),
+        (
+            "año\n".encode() * 400 + b"a\xf1o\n",
+            r"\(line 401\) is 0xf1; all else in it is UTF-8, so mend it there \(1 such byte\)",
+        ),
+        ("привет мир".encode("cp1251"), r"from the encoding that it has, such as gbk"),
+        ("今天很高兴".encode("gbk"), r"from the encoding that it has, such as gbk"),
+        ("uno".encode("utf-16"), r"begins as UTF-16 does; convert it: iconv -f utf-16 -t utf-8"),
+    ],
+)
+def test_how_to_mend_an_encoding_depends_on_what_it_is(
+    tmp_path: Path, raw: bytes, advice: str
+) -> None:
+    with pytest.raises(DataError, match=advice):
+        find_documents(written(tmp_path, raw))
+
+
+@pytest.mark.parametrize("chunk", [3, 1 << 24])
+def test_lines_may_end_with_cr_alone(
+    tmp_path: Path, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "CHUNK", chunk)
+    found = find_documents(written(tmp_path, b"uno\rdos dos\r\r \rtres"))
+    assert texts(found) == ["uno", "dos dos", "tres"]
+    assert found.notes == ("each line is a document; lines end with CR alone",)
+    with pytest.raises(DataError, match=r"byte 5 \(line 2\)"):
+        find_documents(written(tmp_path, b"uno\ra\xf1o"))
+
+
+@pytest.mark.parametrize("word", ["año ", "漢", "a\n\n"])
+@pytest.mark.parametrize("count", [10, 300, 5_000])
+def test_windows_cut_a_text_whatever_its_lines(tmp_path: Path, word: str, count: int) -> None:
+    text = word * count
+    found = find_documents(written(tmp_path, text), "windows")
+    assert "".join(texts(found)) == text
+    sizes = found.end - found.start
+    size = max(32, min(1_000, len(text.encode()) // 20))
+    assert (sizes <= 1.5 * size).all()
+    assert (sizes[:-1] >= 0.7 * size).all()
+    assert found.notes == (f"each window of about {size:,} bytes is a document, as asked",)
+    if word == "año ":
+        assert all(part.startswith("año") for part in texts(found))
+
+
 def test_one_word_is_one_document(tmp_path: Path) -> None:
     assert texts(find_documents(written(tmp_path, "palabra"))) == ["palabra"]
 
@@ -118,7 +168,8 @@ def test_one_word_is_one_document(tmp_path: Path) -> None:
 @given(text=LETTERS, chunk=st.integers(1, 40))
 def test_lines_are_those_of_python_in_any_chunking(tmp_path: Path, text: str, chunk: int) -> None:
     path = written(tmp_path, text)
-    wanted = [line.removesuffix("\r") for line in text.split("\n") if line.strip()]
+    mark = "\r" if "\r" in text and "\n" not in text else "\n"
+    wanted = [line.removesuffix("\r") for line in text.split(mark) if line.strip()]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(documents, "CHUNK", chunk)
         if not wanted:
@@ -128,7 +179,7 @@ def test_lines_are_those_of_python_in_any_chunking(tmp_path: Path, text: str, ch
         assert texts(find_documents(path, "lines")) == wanted
         # Paragraphs hold the same lines, and nothing else than blank lines parts them.
         joined = texts(find_documents(path, "paragraphs"))
-    assert [line for part in joined for line in part.replace("\r\n", "\n").split("\n")] == wanted
+    assert [line for part in joined for line in part.replace("\r\n", "\n").split(mark)] == wanted
 
 
 def test_select_keeps_the_order_asked_for(tmp_path: Path) -> None:

@@ -42,6 +42,26 @@ def test_near_duplicates_are_removed_and_counted(tmp_path: Path) -> None:
     assert (equal, close) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    "first", [0x0E01, 0x1000, 0x1780, 0x3041, 0x4E00, 0x20000], ids=hex
+)  # Thai, Burmese, Khmer, Japanese, Chinese, rarer Chinese.
+def test_near_duplicates_are_found_in_scripts_without_blanks(tmp_path: Path, first: int) -> None:
+    random = np.random.default_rng(first)
+    texts = ["".join(map(chr, first + random.integers(0, 20, 60))) for _ in range(50)]
+    near = [text[:30] + chr(first + 20) + text[31:] for text in texts]
+    kept, equal, close = distinct(lines(tmp_path, [*texts, *near]))
+    assert kept.tolist() == [True] * 50 + [False] * 50
+    assert (equal, close) == (0, 50)
+
+
+def test_characters_of_scripts_without_blanks_are_words_among_others(tmp_path: Path) -> None:
+    found = lines(tmp_path, ["漢字 ab一ñandú。x", "漢 字 ab 一 ñandú 。 x"])
+    first, second = (duplicates.shingles(found.raw(index)).tolist() for index in (0, 1))
+    assert len(first) == 3
+    assert first == second
+    assert len(duplicates.shingles("안녕 하세요 여러 분 모두".encode())) == 1  # Blanks, in Korean.
+
+
 def test_short_documents_are_never_nearly_equal(tmp_path: Path) -> None:
     kept, equal, near = distinct(lines(tmp_path, ["a b c d", "a b c e", "a b c d f", "a b c d g"]))
     assert kept.all()
@@ -75,7 +95,7 @@ def test_what_is_removed_is_a_duplicate_and_what_is_clearly_one_is_removed(
         assert not (kept[index] and closest >= 0.9)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     texts=st.lists(st.lists(st.sampled_from("abñ"), min_size=1, max_size=9), min_size=1),
     size=st.integers(1, 60),

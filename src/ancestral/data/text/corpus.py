@@ -8,26 +8,28 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from ancestral.data.cache import cached
-from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
+from ancestral.data.dataset import AskedUnit, Dataset, Examples, Loading, TextLoading
 from ancestral.data.fields import Tokens
 from ancestral.data.files import shown
-from ancestral.data.text.documents import Found, Source, find_documents, open_sources
+from ancestral.data.text.columns import open_sources
+from ancestral.data.text.documents import Found, Source, find_documents
 from ancestral.data.text.duplicates import distinct
 from ancestral.data.text.shards import Progress, content_digest, map_tokens, write_tokens
 from ancestral.data.text.tokenizer import Tokenizer, library_version
 from ancestral.data.text.windows import lengths, pack, packed_length, write_padded
 from ancestral.errors import DataError
 
-FORMAT = 2
+FORMAT = 3
 """Raised when what stands in the cache changes."""
 
+_CUT = "; --set documents=windows cuts a text at blanks, whatever its lines"
 _DEFAULT = Loading()
 _SPLITS = ("train", "validation", "test")
 
@@ -115,7 +117,7 @@ def load_corpus(
     train the tokenizer, then all are tokenised; that is done once, into the cache.
 
     Args:
-        path: A file in UTF-8, or a folder of ``.txt`` files.
+        path: A file in UTF-8, a folder of ``.txt`` files, or a table, of which a column is read.
         loading: ``text``, the seed and the fractions are used.
         tokenizer: Of another run, in place of a new one.
         progress: Called while documents are tokenised.
@@ -137,8 +139,8 @@ def load_corpus(
         (torch.Size([5]), 8, 'verso')
     """
     path = Path(path)
-    sources = open_sources(path)
-    contents = content_digest(tuple(source.chunks() for source in sources))
+    sources = open_sources(path, loading.text.column)
+    contents = content_digest(tuple(source.contents() for source in sources))
     key = _key(contents, loading, tokenizer)
     make = partial(_build, path, sources, loading, tokenizer, progress)
     folder, said = cached(key, make)
@@ -149,7 +151,8 @@ def tokenise_documents(
     path: Path | str,
     tokenizer: Tokenizer,
     *,
-    documents: Literal["auto", "lines", "paragraphs", "files"] = "auto",
+    documents: AskedUnit = "auto",
+    column: str | None = None,
     progress: Progress | None = None,
 ) -> Documents:
     r"""Tokenise all documents of a text, in their order, none removed, none cut.
@@ -158,6 +161,7 @@ def tokenise_documents(
         path: A file in UTF-8, or a folder of ``.txt`` files.
         tokenizer: As a run has it.
         documents: What a document is.
+        column: Of a table, the one of texts.
         progress: Called while documents are tokenised.
 
     Raises:
@@ -170,7 +174,9 @@ def tokenise_documents(
         >>> found.tokens, found.starts
         (tensor([3, 2, 4, 3, 1, 4], dtype=torch.int32), tensor([0, 3]))
     """
-    return tokenise(find_documents(Path(path), documents), tokenizer, progress)
+    path = Path(path)
+    found = find_documents(path, documents, open_sources(path, column))
+    return tokenise(found, tokenizer, progress)
 
 
 def tokenise(found: Found, tokenizer: Tokenizer, progress: Progress | None = None) -> Documents:
@@ -234,9 +240,11 @@ def _split(path: Path, found: Found, kept: np.ndarray, loading: Loading) -> list
     index = np.flatnonzero(kept)
     if len(index) < len(_SPLITS):
         what = "document" if len(index) == 1 else "documents"
+        copies = len(found) - len(index)
+        copied = f" and {copies:,} {'copy' if copies == 1 else 'copies'}" if copies else ""
         raise DataError(
             f"{shown(path)}: at least 3 distinct documents are needed to split, got {len(index)} "
-            f"{what}; {found.notes[0]}"
+            f"{what}{copied}; {found.notes[0]}{'' if found.unit == 'windows' else _CUT}"
         )
     order = index[np.random.default_rng([loading.seed, 0]).permutation(len(index))]
     validation, test = (max(1, round(share * len(order))) for share in loading.fractions)

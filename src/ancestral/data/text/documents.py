@@ -2,18 +2,21 @@
 
 import codecs
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ancestral.data.files import reason, shown
+from ancestral.data.dataset import AskedUnit
+from ancestral.data.files import files_below, reason, shown
+from ancestral.data.text.encodings import encoding_advice
 from ancestral.errors import DataError
 
-DocumentUnit: TypeAlias = Literal["lines", "paragraphs", "files"]
+DocumentUnit: TypeAlias = Literal["lines", "paragraphs", "files", "windows", "rows"]
 
 CHUNK = 1 << 24
 """Bytes that are looked at together."""
@@ -25,18 +28,24 @@ _BLANK = b" \t\r\n\v\f"
 _WRAP = range(40, 200)
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_STRETCH, _SHORTEST, _MANY = 1_000, 32, 20
+"""Bytes of a window of text: at most, at least, and so that there are so many of them between."""
 
 
 class Source:
     """The bytes of one text file, mapped into memory and checked to be UTF-8.
+
+    Args:
+        path: The file.
+        ends: Of texts that stand one after the other, as a table's do, the byte after each.
 
     Raises:
         DataError: If the file cannot be read, is binary or in another encoding; byte and line are
             named.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, ends: NDArray[np.int64] | None = None) -> None:
+        self.path, self.ends = path, ends
         self.bytes: mmap.mmap | bytes = b""
         try:
             with path.open("rb") as file:
@@ -55,9 +64,24 @@ class Source:
         for start in range(0, len(self), CHUNK):
             yield start, self.bytes[start : start + CHUNK]
 
+    def contents(self) -> Iterator[tuple[int, bytes]]:
+        """Yield all that tells the source from another: its bytes, and where its texts end."""
+        yield from self.chunks()
+        if self.ends is not None:
+            yield len(self), self.ends.tobytes()
+
+    @cached_property
+    def line_end(self) -> bytes:
+        """The byte that ends a line: CR where there is no LF, as old Macs wrote."""
+        parts = [part for _, part in self.chunks() if b"\r" in part or b"\n" in part]
+        return b"\r" if parts and not any(b"\n" in part for part in parts) else b"\n"
+
     def _check(self) -> None:
         if self.bytes[:2] in _UTF16_MARKS:
-            raise DataError(f"{shown(self.path)}: must be UTF-8, but begins as UTF-16 does")
+            raise DataError(
+                f"{shown(self.path)}: must be UTF-8, but begins as UTF-16 does; convert it: "
+                "iconv -f utf-16 -t utf-8"
+            )
         decoder = codecs.getincrementaldecoder("utf-8")()
         for start, part in self.chunks():
             if (place := part.find(0)) >= 0:
@@ -69,10 +93,14 @@ class Source:
                 self._refuse(start - held + error.start)
 
     def _refuse(self, place: int) -> None:
-        line = 1 + sum(part[: max(place - start, 0)].count(b"\n") for start, part in self.chunks())
+        ends = self.line_end
+        line = 1 + sum(part[: max(place - start, 0)].count(ends) for start, part in self.chunks())
+        first = self.bytes[max(place - 12, 0) : place].rfind(ends) + 1 + max(place - 12, 0)
+        near = self.bytes[first : place + 12].split(ends)[0]
         raise DataError(
             f"{shown(self.path)}: must be UTF-8, but byte {place} (line {line}) is "
-            f"0x{self.bytes[place]:02x}; convert it, as by iconv -f latin1 -t utf-8"
+            f"0x{self.bytes[place]:02x}; "
+            f"{encoding_advice((part for _, part in self.chunks()), near)}"
         )
 
 
@@ -113,18 +141,9 @@ class Found:
         return replace(self, file=self.file[index], start=self.start[index], end=self.end[index])
 
 
-def open_sources(path: Path) -> tuple[Source, ...]:
-    """Map a file, or all ``.txt`` files below a folder, and check that they are UTF-8.
-
-    Raises:
-        DataError: If there is no such file, or it is not UTF-8.
-    """
-    return tuple(Source(file) for file in text_files(path))
-
-
 def find_documents(
     path: Path,
-    unit: Literal["auto", "lines", "paragraphs", "files"] = "auto",
+    unit: AskedUnit = "auto",
     sources: tuple[Source, ...] | None = None,
 ) -> Found:
     r"""Find the documents of a text file, or of all ``.txt`` files below a folder.
@@ -132,12 +151,13 @@ def find_documents(
     Lines that hold nothing are no documents; the end of a line belongs to none. A paragraph ends
     at an empty line, and in text wrapped at one width at a line that leaves a quarter of it free.
     ``auto`` takes files where there are at least 10, else paragraphs of several lines where there
-    are at least 10, else lines.
+    are at least 10, else lines. ``windows`` cuts at blanks, whatever the lines, into stretches of
+    about 1,000 bytes, of less text into at least 20.
 
     Args:
         path: A file in UTF-8 or a folder; hidden files are passed over.
         unit: What a document is.
-        sources: What ``open_sources`` gave for the path; None opens them.
+        sources: What stands there; None opens it as text.
 
     Raises:
         DataError: If there is no text, or it is not UTF-8.
@@ -150,23 +170,42 @@ def find_documents(
         >>> [found.text(i) for i in range(len(found))], found.notes
         (['uno, dos', 'tres'], ('each line is a document',))
     """
-    sources = open_sources(path) if sources is None else sources
+    if sources is None:
+        sources = tuple(Source(file) for file in text_files(path))
+    if any(source.ends is not None for source in sources):
+        return _rows(path, sources, unit)
     if unit == "files" or (unit == "auto" and len(sources) >= ENOUGH):
         return _whole(path, sources, unit)
     lines = [_Lines.of(source) for source in sources]
     if not any(line.filled.any() for line in lines):
         raise DataError(f"{shown(path)}: there is no text in it")
+    return _windows(sources) if unit == "windows" else _in_lines(sources, lines, unit)
+
+
+def _in_lines(sources: tuple[Source, ...], lines: "list[_Lines]", asked: AskedUnit) -> Found:
+    """Make each line, or each paragraph, a document; which of them, the text may tell."""
     wrapped = _wrap_width(lines)
     cuts = [line.paragraphs(wrapped) for line in lines]
-    if unit == "auto":
-        unit, note = _choose(lines, cuts)
-    else:
-        note = f"each {unit[:-1]} is a document, as asked"
+    unit, note = _choose(lines, cuts)
+    if asked != "auto":
+        unit, note = asked, f"each {asked[:-1]} is a document, as asked"
+    if any(source.line_end == b"\r" for source in sources):
+        note += "; lines end with CR alone"
     if unit == "lines":
         spans = [(line.start[line.filled], line.end[line.filled]) for line in lines]
     else:
         spans = cuts
         note += f"; lines are wrapped at {wrapped} bytes" if wrapped else ""
+    return _found(sources, spans, unit, note)
+
+
+def _found(
+    sources: tuple[Source, ...],
+    spans: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    unit: DocumentUnit,
+    note: str,
+) -> Found:
+    """Return the documents whose first bytes and ends are given, file by file."""
     return Found(
         sources=sources,
         file=np.repeat(np.arange(len(spans)), [len(start) for start, _ in spans]),
@@ -177,6 +216,48 @@ def find_documents(
     )
 
 
+def _rows(path: Path, sources: tuple[Source, ...], unit: AskedUnit) -> Found:
+    """Make each text of a table a document, unless it is blank."""
+    if unit != "auto":
+        raise DataError(
+            f"{shown(path)}: documents must be left out with column, got {unit}: each row is one"
+        )
+    spans, blank = [], 0
+    for source in sources:
+        ends = source.ends if source.ends is not None else np.array([len(source)])
+        starts = np.concatenate(([0], ends[:-1]))
+        pairs = zip(starts.tolist(), ends.tolist(), strict=True)
+        kept = np.array([bool(source.bytes[a:b].strip(_BLANK)) for a, b in pairs], dtype=bool)
+        spans.append((starts[kept], ends[kept]))
+        blank += int((~kept).sum())
+    note = "each row is a document" + (f"; {blank} without text are passed over" if blank else "")
+    return _found(sources, spans, "rows", note)
+
+
+def _windows(sources: tuple[Source, ...]) -> Found:
+    """Make stretches of about one length the documents."""
+    size = max(_SHORTEST, min(_STRETCH, sum(map(len, sources)) // _MANY))
+    note = f"each window of about {size:,} bytes is a document, as asked"
+    return _found(sources, [_cut(source, size) for source in sources], "windows", note)
+
+
+def _cut(source: Source, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut a text at blanks, or else between characters, into stretches of about ``size`` bytes."""
+    cuts = [source.first]
+    while len(source) - cuts[-1] > 1.5 * size:
+        at = cuts[-1] + size
+        blanks = [source.bytes.rfind(blank, at - size // 4, at) for blank in (b" ", b"\n", b"\r")]
+        if max(blanks) >= 0:
+            at = max(blanks) + 1
+        while source.bytes[at] & 0xC0 == 0x80:  # Inside a character.
+            at -= 1
+        cuts.append(at)
+    pairs = zip(cuts, [*cuts[1:], len(source)], strict=True)
+    filled = [pair for pair in pairs if source.bytes[slice(*pair)].strip(_BLANK)]
+    table = np.array(filled, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
 def text_files(path: Path) -> list[Path]:
     """Return the file itself, or all ``.txt`` files below a folder, sorted; none may be none.
 
@@ -185,13 +266,7 @@ def text_files(path: Path) -> list[Path]:
     """
     if not path.is_dir():
         return [path]
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() == ".txt"
-        and file.is_file()
-        and not any(part.startswith(".") for part in file.relative_to(path).parts)
-    )
+    files = sorted(file for file in files_below(path) if file.suffix.lower() == ".txt")
     if not files:
         raise DataError(f"{shown(path)}: the folder holds no .txt file")
     return files
@@ -235,7 +310,7 @@ class _Lines:
             letters = np.frombuffer(part, dtype=np.uint8)
             seen = _visible(letters)
             seen[: source.first if start == 0 else 0] = False
-            places = np.flatnonzero(letters == ord("\n"))
+            places = np.flatnonzero(letters == ord(source.line_end))
             # Pieces with a letter up to each line end: a line holds text where they have grown.
             cuts = np.concatenate(([0], places)) if len(places) else np.zeros(1, dtype=np.int64)
             pieces = total + np.logical_or.reduceat(seen, cuts).cumsum()

@@ -4,14 +4,14 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 
-from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.dataset import AskedUnit, Dataset, Examples
 from ancestral.data.fields import Field, X
 from ancestral.data.files import shown
+from ancestral.data.text.columns import open_sources
 from ancestral.data.text.corpus import Corpus, Documents, tokenise
 from ancestral.data.text.documents import Found, find_documents
 from ancestral.data.text.duplicates import distinct
@@ -40,7 +40,8 @@ def unseen_documents(
     tokenizer: Tokenizer,
     seen: Sequence[Documents] = (),
     *,
-    documents: Literal["auto", "lines", "paragraphs", "files"] = "auto",
+    documents: AskedUnit = "auto",
+    column: str | None = None,
     progress: Progress | None = None,
 ) -> Unseen:
     r"""Tokenise the documents of a text that do not stand, nearly word by word, among those seen.
@@ -50,6 +51,7 @@ def unseen_documents(
         tokenizer: As a run has it.
         seen: Documents that a model was trained on, or chosen by.
         documents: What a document is.
+        column: Of a table, the one of texts.
         progress: Called while documents are tokenised.
 
     Raises:
@@ -64,7 +66,7 @@ def unseen_documents(
         (['uno', 'dos', 'tres'], 1)
     """
     path = Path(path)
-    found = find_documents(path, documents)
+    found = find_documents(path, documents, open_sources(path, column))
     known = [part.found for part in seen]
     kept = distinct(_joined([*known, found]))[0][sum(map(len, known)) :]
     removed = int((~kept).sum())
@@ -92,7 +94,8 @@ def held_out_text(
     fields: Mapping[str, Field],
     *,
     seen: Sequence[Documents] = (),
-    documents: Literal["auto", "lines", "paragraphs", "files"] = "auto",
+    documents: AskedUnit = "auto",
+    column: str | None = None,
 ) -> Dataset:
     """Return a text of which all that is unseen is the test split, in documents, not in windows.
 
@@ -102,11 +105,12 @@ def held_out_text(
         fields: Of the data that the tokenizer is of.
         seen: Training and validation documents of those; none where they are gone.
         documents: What a document is.
+        column: Of a table, the one of texts.
 
     Raises:
         DataError: As :func:`unseen_documents`.
     """
-    found = unseen_documents(path, tokenizer, seen, documents=documents)
+    found = unseen_documents(path, tokenizer, seen, documents=documents, column=column)
     train, validation = seen or [found.documents.none()] * 2
     nothing = Examples(torch.empty((0, *fields[X].event_shape), dtype=torch.int32))
     absolute = Path(os.path.abspath(path))

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from torch import Generator, Tensor
 
 from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
-from ancestral.data.text import Corpus, Documents
+from ancestral.data.text import Corpus, Documents, Spelling
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.bench import Bench, Progress
 from ancestral.evaluation.drawing import device_of, generator_of
@@ -121,7 +121,7 @@ def _likelihoods(
     """Return the figures of code length, and what each is."""
     names = ("log_prob", "perplexity", "bits_per_char", "bits_per_byte")
     chosen = _chosen_documents(corpus.test, setting.seed)
-    scores = attempts("log_prob", lambda: _score(model, corpus.test, chosen))
+    scores = attempts("log_prob", lambda: _score(model, corpus, chosen))
     if scores is None:
         return dict.fromkeys(names), {}
     lengths = (corpus.test.sizes - 1)[chosen].double()
@@ -139,20 +139,24 @@ def _likelihoods(
         figures = {name: one and replace(one, se=None) for name, one in figures.items()}
     many = "" if len(chosen) == 1 else "s"
     n = f"{len(chosen):,} held-out document{many}, {int(lengths.sum()):,} tokens with their ends"
+    n += _unknown(corpus, chosen)
     return figures, {
         "log_prob": f"Mean log-probability of a document; {n}.",
         "perplexity": f"Of a token; {n}.",
-        "bits_per_char": f"Comparable across tokenizers; {n}{_unknown(corpus, chosen)}.",
+        "bits_per_char": f"Comparable across tokenizers; {n}.",
         "bits_per_byte": f"Comparable across tokenizers; {n}.",
     }
 
 
-def _score(model: InDataUnits, documents: Documents, chosen: Tensor) -> Tensor:
-    network = model.network
+def _score(model: InDataUnits, corpus: Corpus, chosen: Tensor) -> Tensor:
+    """Return log p of each document, the spelling of its unknown words included."""
+    network, documents = model.network, corpus.test
     if not isinstance(network, LanguageModel):
         raise ValueError(f"{type(network).__name__} does not predict tokens")
     streams = [documents.ids(int(i)).to(device_of(model)) for i in chosen]
     found = torch.stack([token_log_probs(network, ids).sum() for ids in streams]).cpu()
+    spelling = Spelling(corpus.tokenizer)
+    found -= torch.stack([spelling.document(documents, int(i)).sum() for i in chosen])
     if not bool(found.isfinite().all()):
         bad = int((~found.isfinite()).sum())
         raise ArithmeticError(f"{bad:,} of {len(found):,} test documents have no finite value")
@@ -169,7 +173,8 @@ def _chosen_documents(documents: Documents, seed: int) -> Tensor:
 def _unknown(corpus: Corpus, chosen: Tensor) -> str:
     unk = corpus.tokenizer.special.unk
     found = sum(int((corpus.test.ids(int(i)) == unk).sum()) for i in chosen)
-    return f"; {found:,} of them unknown words, whose spelling costs nothing here" if found else ""
+    words = "characters" if corpus.tokenizer.kind == "character" else "words"
+    return f", {found:,} of them unknown {words}, charged their spelling" if found else ""
 
 
 def _generate(model: InDataUnits, n: int, seed: int) -> list[NDArray[np.int64]]:

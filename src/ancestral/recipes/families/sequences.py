@@ -58,11 +58,11 @@ def _hmm(config: HMMConfig, shape: Shape) -> nn.Module:
 
 def _choose_states(config: HMMConfig, y: Tensor, generator: Generator) -> HMMConfig:
     """Return the config with the number of states under which held-out sequences are likeliest."""
+    symbols = 0 if y.is_floating_point() else int(y.max()) + 1
+    config = replace(config, emissions="categorical" if symbols else "gaussian")  # As data say.
     if config.states is not None:
         return config
-    held_out = torch.arange(len(y)) % _HELD_OUT == 0
-    symbols = 0 if y.is_floating_point() else int(y.max()) + 1
-    scores = {}
+    scores, held_out = {}, torch.arange(len(y)) % _HELD_OUT == 0
     if symbols:  # What no other row shows would make every number of states impossible.
         seen = torch.isin(y, y[~held_out]).all(dim=1)
         held_out, left_out = held_out & seen, held_out & ~seen
