@@ -5,6 +5,7 @@ from ancestral.classic import bandwidth
 from ancestral.classic.bandwidth import leave_one_out, rule_of_thumb
 from ancestral.classic.kernels import log_kernel_mean
 from ancestral.errors import DataError
+from ancestral.telling import watched
 
 
 def test_rules_of_thumb_equal_sklearn_on_standardised_data() -> None:
@@ -56,6 +57,19 @@ def test_many_rows_are_judged_by_a_part(monkeypatch: pytest.MonkeyPatch) -> None
     assert part == leave_one_out(x, generator=torch.Generator().manual_seed(0))
     assert part != every
     assert part == pytest.approx(every, rel=0.5)
+
+
+def test_without_time_the_best_width_so_far_is_taken() -> None:
+    x = torch.randn(300, 2, generator=torch.Generator().manual_seed(5))
+    shares: list[float] = []
+    with watched(shares.append, seconds=0.0):
+        width = leave_one_out(x)
+    assert 0 < width < 10 * leave_one_out(x)
+    assert max(shares) < 0.1  # One evaluation.
+    with watched(shares.append):
+        assert leave_one_out(x) == leave_one_out(x)
+    assert shares == sorted(shares)
+    assert max(shares) > 0.4
 
 
 def test_equal_rows_are_refused() -> None:

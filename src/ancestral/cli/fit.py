@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from ancestral.cli import console
 from ancestral.cli.options import Common, Ending, Folder, Pairs
 from ancestral.errors import ConfigError
+from ancestral.telling import watched
 
 if TYPE_CHECKING:
     from ancestral.recipes import Fitting, Run
@@ -94,7 +95,7 @@ def fit(
             seed=common.seed_or_default,
             device=common.device_or_default,
         )
-    if end is not None and chosen.budget is None:
+    if end is not None and chosen.budget is None and chosen.limit is None:
         console.say(f"{chosen.recipe.name} is fitted at once: the end that was given is not used")
     fitting = start(chosen, folder.out, overwrite=folder.overwrite)
     if common.threads is None:
@@ -175,11 +176,9 @@ def _drive(fitting: "Fitting", common: Common) -> int:
         return 0 if fitting.stopped != "interrupted" else 128 + signal.SIGINT
     _say_what(fitting)
     try:
-        with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
+        with console.Bar(f"fit {fitting.plan.recipe.name}") as bar, watched(bar.move):
             for report in fitting:
-                numbers = report.validation or report.metrics
-                shown = next((f"{k} {v:.4g}" for k, v in numbers.items()), "")
-                bar.move(fitting.share(report), f"step {report.step:,}  {shown}")
+                bar.move(fitting.share(report), report.words)
     except KeyboardInterrupt:
         folder = fitting.run.folder
         console.say(f"stopped at once; go on with: ancestral fit --resume {folder}")
