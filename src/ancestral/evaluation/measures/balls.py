@@ -31,12 +31,12 @@ class Balls:
     places: tuple[Tensor, Tensor]
 
     @classmethod
-    def of(cls, points: Tensor, k: int, *, seed: int) -> "Balls":
+    def of(cls, points: Tensor, k: int) -> "Balls":
         """Return points [N, D], N > 2 k + 1, with their balls."""
         points = points.double()
         wide = min(4 * (k + 1), len(points) - 1)
         distances, others = nearest(points, points, wide, leave_one_out=True)
-        first = halves(len(points), seed=seed)
+        first = halves(len(points))
         masks = first, ~first
         places = [torch.stack([_place(one[others], k) for one in mask]) for mask in masks]
         return cls(points, k, distances, masks, (places[0], places[1]))
