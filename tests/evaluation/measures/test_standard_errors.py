@@ -41,7 +41,6 @@ MEASURES: dict[str, Callable[[], Mapping[str, Estimate]]] = {
     "precision, recall": lambda: precision_recall(normal(), other()),
     "recall, precision": lambda: precision_recall(other(), normal()),
     "equal precision": lambda: precision_recall(normal(), normal()),
-    "far precision": lambda: precision_recall(normal(), normal() + 1),
     "classifier": lambda: {"classifier": classifier_accuracy(normal(), other())},
     "equal classifier": lambda: {"classifier": classifier_accuracy(normal(), normal())},
     "far classifier": lambda: {"classifier": classifier_accuracy(normal(), normal() + 1)},

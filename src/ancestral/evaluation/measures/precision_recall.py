@@ -27,7 +27,8 @@ def precision_recall(real: Tensor, generated: Tensor, *, k: int = 5) -> dict[str
     each other hang together, and a binomial error would be half of the true one. Halves of both
     samples (:func:`~ancestral.evaluation.measures.halves.error_of_halves`) say by how much; for
     density the spread over generated points, given the balls, and that over halves of the real
-    ones add up. They are too small where the supports hardly meet and one far ball decides.
+    ones add up. They are too small, by a third for normals one deviation apart, where the samples
+    meet in their tails and a few far balls decide.
 
     Source: precision, recall: Kynkaanniemi et al. 2019, arXiv:1904.06991, eq. 1-2; density,
     coverage: Naeem et al. 2020, arXiv:2002.09797, eq. 3-4.
