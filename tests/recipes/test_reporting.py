@@ -31,10 +31,12 @@ def test_a_run_by_the_clock_is_repeated_bit_for_bit_by_its_steps(
     schedule: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = {"size": "tiny", "schedule": schedule}
-    first = fit("vae", "moons", settings=settings, budget="0.5s", out=tmp_path / "a")
+    first = fit("vae", "moons", settings=settings, budget="1s", out=tmp_path / "a")
     steps, pace = first.record.result.steps, first.record.result.pace
     assert 1 < len(pace) <= 200
-    assert sum("validation" in row for row in first.metrics()) >= 10
+    # A step of a busy machine may take more than a tenth: each that was seen has its validation.
+    tenths = {level // 20 for _, level in pace}
+    assert sum("validation" in row for row in first.metrics()) >= len(tenths)
     words = shlex.split(repeat_command(first))
     assert words[words.index("--steps") + 1] == str(steps)
     assert command([*words[1:], "--out", str(tmp_path / "b")]) == 0

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from ancestral.telling import Lines
@@ -252,4 +253,5 @@ def section(what: "Section") -> None:
     title = f"{what.data.name}{budget}; held-out data: {count}"
     table(header, rows, title=title, kept=2)
     for line in key_lines(what):
-        write(line)
+        for part in wrap(line, out().width - 1):
+            write(part)

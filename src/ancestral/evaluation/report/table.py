@@ -15,10 +15,7 @@ if TYPE_CHECKING:
 
 DASH = "–"
 ARROWS = {"higher": "↑", "lower": "↓", "floor": "→ floor", "none": ""}
-STAR = (
-    "* the best of its row, or within two standard errors of it, and near the floor, which is real "
-    "data against real data"
-)
+STAR = "* best, to two standard errors, and near the floor (real data against real data)"
 SUSPICIOUS, TINY = 0.01, 0.02
 LATE = 1.1
 """So many times the budget are no longer within it."""
