@@ -82,7 +82,7 @@ def test_the_table_is_whole_in_80_columns(
     assert len(heads) > 1
     assert sum("sliced_wasserstein ↓" in line for line in lines) == len(heads)
     if "*" in outcome.out:
-        assert outcome.out.count("* best, to two standard errors") == 1
+        assert outcome.out.count("* best of its row") == 1
 
 
 def test_the_table_says_what_each_figure_is(cli: Callable, table: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.5
 """Seconds before a progress bar appears: what ends sooner needs none."""
 
+_STACKED = re.compile(r" (\[.{11,}\]|\(p .*\))$")
 PLAIN_WIDTH = 160
 """Columns of output that goes to a file or a pipe, where nothing should be cut."""
 
@@ -103,8 +105,9 @@ def table(
         columns: Their names.
         rows: Cells.
         title: Above it.
-        kept: Where the table is too wide, it is shown in blocks of whole columns, each behind the
-            first so many; None: in one, broken within cells.
+        kept: Where the table is too wide, units and p-values go to lines of their own, and it is
+            shown in blocks of whole columns, each behind the first so many; None: in one, broken
+            within cells.
     """
     from rich import box
     from rich.cells import cell_len
@@ -113,11 +116,20 @@ def table(
 
     cells = [list(columns), *(list(row) for row in rows)]
     console = out()
-    widths = [max(map(cell_len, column)) + 3 for column in zip(*cells, strict=True)]
+
+    def widths() -> list[int]:
+        parts = [
+            [part for cell in column for part in cell.split("\n")]
+            for column in zip(*cells, strict=True)
+        ]
+        return [max(map(cell_len, column)) + 3 for column in parts]
+
+    if kept is not None and sum(widths()) >= console.width:
+        cells = [[_STACKED.sub(r"\n\1", cell) for cell in row] for row in cells]
     with console.capture() as captured:
         if title is not None:  # Not the table's own, which is broken where the table is narrow.
             console.print(Text(title, style="bold"))
-        for block in _blocks(widths, console.width - 1, kept):
+        for block in _blocks(widths(), console.width - 1, kept):
             shown = Table(box=box.SIMPLE_HEAD)
             for index in block:
                 numeric = _numeric([row[index] for row in cells[1:]])

@@ -168,7 +168,7 @@ def test_what_was_hardly_trained_gets_no_mark_and_leaves_it_to_others() -> None:
     row = figure_rows(section)[0]
     assert [cell.best for cell in row.cells] == [False, False, True]
     assert cost_rows(section)[0] == ("steps", ["12 (too few)", "5,000", "–"])
-    assert key_lines(section)[1] == "too few steps for a verdict, so no star: vae"
+    assert key_lines(section)[2] == "too few steps for a verdict, so no star: vae"
 
 
 def test_what_took_longer_than_the_budget_is_told() -> None:

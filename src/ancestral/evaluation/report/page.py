@@ -107,7 +107,9 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "rows": rows,
         "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
-        "late": [line for line in table.key_lines(section) if line != table.STAR],
+        "late": [
+            line for line in table.key_lines(section) if line not in (table.SENSES, table.STAR)
+        ],
         "overview": _overview(section, colors),
         **bench_of(section.data).view(section, colors),
         "sampled": any(entry.evaluation.samples is not None for entry in section.entries),

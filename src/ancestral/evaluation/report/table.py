@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from ancestral.evaluation.figures import Figure
 
 DASH = "–"
-ARROWS = {"higher": "↑", "lower": "↓", "floor": "→ floor", "none": ""}
-STAR = "* best, to two standard errors, and near the floor (real data against real data)"
+ARROWS = {"higher": "↑", "lower": "↓", "floor": "→", "none": ""}
+SENSES = "↑ higher, ↓ lower, → nearer to the floor is better"
+STAR = "* best of its row, to 2 standard errors, and near the floor (real against real)"
 SUSPICIOUS, TINY = 0.01, 0.02
 LATE = 1.1
 """So many times the budget are no longer within it."""
@@ -41,7 +42,7 @@ class Cell:
     @property
     def plain(self) -> str:
         """All in one line, with a star where it is best."""
-        parts = (self.sign, self.text, self.p_value and f"({self.p_value})", "*" * self.best)
+        parts = (self.sign, self.text, "*" * self.best, self.p_value and f"({self.p_value})")
         return " ".join(part for part in parts if part)
 
 
@@ -113,7 +114,8 @@ def table_rows(section: Section) -> tuple[list[str], list[list[str]]]:
 def key_lines(section: Section) -> list[str]:
     """Return what explains the marks of :func:`table_rows`, those that there are."""
     rows = figure_rows(section)
-    lines = [STAR] if any(cell.best for row in rows for cell in row.cells) else []
+    lines = [SENSES] if rows else []
+    lines += [STAR] if any(cell.best for row in rows for cell in row.cells) else []
     if few := [entry.name for entry in section.entries if too_few_steps(entry)]:
         lines.append(f"too few steps for a verdict, so no star: {', '.join(few)}")
     limit = section.limit or math.inf
