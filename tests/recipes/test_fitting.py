@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ancestral.data import Dataset, Examples, Loading, load
+from ancestral.data.fields import Image
 from ancestral.errors import (
     AncestralError,
     CapabilityError,
@@ -71,6 +72,23 @@ def test_an_estimator_keeps_within_its_budget(model: str, tmp_path: Path) -> Non
     assert whole.record.result.stopped == "completed"
     assert whole.record.result.best.value >= run.record.result.best.value
     assert whole.record.result.seconds > run.record.result.seconds
+
+
+def test_a_mixture_of_wide_images_is_refused_where_its_budget_is_too_short(tmp_path: Path) -> None:
+    x = torch.randint(0, 256, (40, 3, 48, 48), generator=torch.Generator().manual_seed(0))
+    part = Examples(x.to(torch.uint8), {})
+    photos = Dataset(
+        name="photos",
+        source="photos",
+        fields={"x": Image.of(part.x)},
+        train=part,
+        validation=part[:10],
+        test=part[:10],
+    )
+    # Two eigenvectors of 6,912 x 6,912 values, at the speed of one thread.
+    with pytest.raises(ConfigError, match=r"budget must be at least about 99s for gmm on 6,912"):
+        fit("gmm", photos, budget="30s", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_progress_is_told_where_it_is_asked_for(

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ancestral.training.budget import Budget
 
 
+TOLD = 5.0
+"""An estimator that takes more seconds than this says so beforehand."""
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -157,6 +161,10 @@ def _say_what(fitting: "Fitting") -> None:
 
         count = sum(value.numel() for value in trainable(fitting.model.network).values())
         console.say(f"  begun at {chosen.tuning.words}: {count:,} numbers")
+    if not chosen.trains and not fitting.finished:
+        about, _ = chosen.recipe.forecast(chosen.config, data)
+        if about > TOLD:
+            console.say(f"  about {about:,.0f} s on one thread, if no --budget ends it before")
     where = f"fitting {chosen.recipe.name} into {fitting.run.folder}"
     if fitting.position.step:
         console.say(f"{where}, from step {fitting.position.step:,}")

@@ -37,8 +37,16 @@ def estimate(plan_: Plan, transform: Transform) -> Estimated:
     """Fit the model of a plan to the training split.
 
     Raises:
-        ConfigError: If the model has no ``fit``, or the settings do not fit the data.
+        ConfigError: If the model has no ``fit``, the settings do not fit the data, or it cannot
+            keep within its time.
     """
+    _, least = plan_.recipe.forecast(plan_.config, plan_.data)
+    if plan_.limit is not None and least > max(plan_.limit, 1.0):
+        raise ConfigError(
+            f"budget must be at least about {least:,.0f}s for {plan_.recipe.name} on "
+            f"{plan_.data.features:,} features, got {plan_.limit:g}s; smaller images, "
+            "--set pixels=16, take less"
+        )
     wall, cpu = time.perf_counter(), time.process_time()
     generator = Generator(plan_.device).manual_seed(seed_of(plan_.seed, "fit"))
     with watched(seconds=plan_.limit or math.inf):
