@@ -5,6 +5,7 @@ from ancestral.classic import bandwidth
 from ancestral.classic.bandwidth import leave_one_out, rule_of_thumb
 from ancestral.classic.kernels import log_kernel_mean
 from ancestral.errors import DataError
+from ancestral.telling import watched
 
 
 def test_rules_of_thumb_equal_sklearn_on_standardised_data() -> None:
@@ -56,6 +57,25 @@ def test_many_rows_are_judged_by_a_part(monkeypatch: pytest.MonkeyPatch) -> None
     assert part == leave_one_out(x, generator=torch.Generator().manual_seed(0))
     assert part != every
     assert part == pytest.approx(every, rel=0.5)
+
+
+def test_without_time_the_best_width_so_far_is_taken() -> None:
+    x = torch.randn(300, 2, generator=torch.Generator().manual_seed(5))
+    shares: list[float] = []
+
+    def width() -> float:
+        return leave_one_out(x, generator=torch.Generator().manual_seed(0))
+
+    with watched(shares.append, seconds=0.0):
+        first = width()
+    assert max(shares) < 0.1  # One evaluation.
+    best = width()
+    assert 0.1 * best < first != best
+    shares.clear()
+    with watched(shares.append):
+        assert width() == best  # Who listens changes nothing.
+    assert shares == sorted(shares)
+    assert max(shares) > 0.4
 
 
 def test_equal_rows_are_refused() -> None:

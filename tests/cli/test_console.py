@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -21,13 +22,37 @@ def test_a_table_is_plain_and_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]
     assert "\x1b" not in text
 
 
-def test_a_bar_is_silent_where_nobody_looks(
+def test_a_bar_writes_a_line_a_tenth_where_there_is_no_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(console, "PATIENCE", 0.0)
     with console.Bar("work") as bar:
         bar.move(0.5)
-    assert capsys.readouterr() == ("", "")
+    assert capsys.readouterr() == ("", "")  # What ends soon needs none.
+    monkeypatch.setattr(console, "PATIENCE", 0.0)
+    with console.Bar("work") as bar:
+        for step in range(1, 101):
+            bar.move(step / 100, f"step {step}")
+        bar.turn("other work", 0.05, "step 5")
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert len(lines) == 10
+    assert re.fullmatch(r"work: 10% after 0 s, 0 s left  step 10", lines[0])
+    assert lines[-1] == "work: 100% after 0 s  step 100"
+
+
+def test_columns_are_honoured_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    names = ["figure", "floor", "first", "second", "third"]
+    console.table(names, [["coverage", "1", *("12345678901",) * 3]], kept=2)
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 40
+    assert text.count("coverage") == 3
+    monkeypatch.setenv("COLUMNS", "nonsense")
+    console.table(names, [["coverage", "1", *("12345678901",) * 3]], kept=2)
+    assert capsys.readouterr().out.count("coverage") == 1
 
 
 def test_a_bar_shows_itself_on_a_terminal(

@@ -59,10 +59,14 @@ def test_the_figures_of_known_probabilities() -> None:
     assert found.confusion.tolist() == [[150, 0], [50, 200]]
     assert found.figures["calibration_error"].floor > 0
     assert attempts.notes == []
-    assert (
-        "'plus', the most frequent one in training, is right for 62.5%"
-        in (found.definitions["accuracy"])
-    )
+    assert found.figures["accuracy"].floor == 250 / 400
+    assert "'plus', the commonest one in training" in found.definitions["accuracy"]
+
+
+def test_who_is_no_better_than_the_commonest_label_is_told() -> None:
+    found = evaluate(units(Fixed([0.4, 0.6], [0.4, 0.6])), labelled())
+    assert found.figures["accuracy"].value == found.figures["accuracy"].floor == 0.625
+    assert found.notes == ("accuracy 62%: always saying the commonest label gives 62%",)
 
 
 def test_a_label_of_probability_zero_costs_one_figure_only() -> None:

@@ -42,7 +42,7 @@ def test_wide_examples_are_fewer_in_the_costly_measures() -> None:
         ({"samples": 19}, "samples must be at least 20, got 19"),
         ({"k": 0}, "k must be at least 1, got 0"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
-        ({"radii": 5, "k": 5}, "radii must be more than k = 5, got 5"),
+        ({"radii": 11, "k": 5}, r"radii must be more than 2 k \+ 1 = 11, got 11"),
     ],
 )
 def test_values_out_of_range_are_refused(values: dict[str, int], message: str) -> None:

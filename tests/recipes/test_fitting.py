@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ancestral.data import Dataset, Examples, Loading, load
+from ancestral.data.fields import Image
 from ancestral.errors import (
     AncestralError,
     CapabilityError,
@@ -44,6 +45,67 @@ def whole(tmp_path_factory: pytest.TempPathFactory, moons: object) -> Path:
     for _ in begin(run, moons):
         pass
     return run
+
+
+def test_short_trainings_are_validated_ten_times(tmp_path: Path, moons: object) -> None:
+    made = plan("vae", moons, settings={"size": "tiny"}, budget=Budget(steps=34))
+    assert made.options.validate_every == 3
+    fitting = start(made, tmp_path / "run")
+    assert sum(report.validation is not None for report in fitting) >= 10
+    asked = {"size": "tiny", "validate_every": 500}
+    assert plan("vae", moons, settings=asked, budget=Budget(steps=34)).options.validate_every == 500
+    long = plan("vae", moons, settings={"size": "tiny"}, budget=Budget(steps=100_000))
+    assert long.options.validate_every == 500
+
+
+def test_settings_of_data_that_are_loaded_are_refused(moons: object) -> None:
+    with pytest.raises(ConfigError, match="split_seed must be left out, or given for all models"):
+        plan("kde", moons, settings={"split_seed": 3})
+
+
+@pytest.mark.parametrize("model", ["kde", "gmm"])
+def test_an_estimator_keeps_within_its_budget(model: str, tmp_path: Path) -> None:
+    run = fit(model, "moons", budget=Budget(seconds=1e-6), out=tmp_path / "late")
+    assert run.record.result.stopped == "budget"
+    assert "may differ" in (run.folder / "report.html").read_text()
+    assert run.model().log_prob(torch.zeros(1, 2)).isfinite().all()
+    whole = fit(model, "moons", out=tmp_path / "whole")
+    assert whole.record.result.stopped == "completed"
+    assert whole.record.result.best.value >= run.record.result.best.value
+    assert whole.record.result.seconds > run.record.result.seconds
+
+
+def test_a_mixture_of_wide_images_is_refused_where_its_budget_is_too_short(tmp_path: Path) -> None:
+    x = torch.randint(0, 256, (40, 3, 48, 48), generator=torch.Generator().manual_seed(0))
+    part = Examples(x.to(torch.uint8), {})
+    photos = Dataset(
+        name="photos",
+        source="photos",
+        fields={"x": Image.of(part.x)},
+        train=part,
+        validation=part[:10],
+        test=part[:10],
+    )
+    # Two eigenvectors of 6,912 x 6,912 values, at the speed of one thread.
+    with pytest.raises(ConfigError, match=r"budget must be at least about 99s for gmm on 6,912"):
+        fit("gmm", photos, budget="30s", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_progress_is_told_where_it_is_asked_for(
+    tmp_path: Path,
+    moons: object,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ancestral.recipes.fitting.PATIENCE", 0.0)
+    fit("vae", moons, settings=TINY, budget=Budget(steps=STEPS), out=tmp_path / "a")
+    assert capsys.readouterr().err == ""
+    fit("vae", moons, settings=TINY, budget=Budget(steps=STEPS), out=tmp_path / "b", progress=True)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 10
+    assert lines[-1].startswith("fit vae: 100% after ")
+    assert "step 25  elbo" in lines[-1]
 
 
 @pytest.mark.bits

@@ -239,3 +239,17 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path)
 def test_numbers_that_json_lacks_survive(tmp_path: Path) -> None:
     save_tensors(tmp_path / "t", {}, {"best": math.inf})
     assert load_tensors(tmp_path / "t")[1]["best"] == math.inf
+
+
+def test_equal_tensors_and_metadata_give_equal_files(tmp_path: Path) -> None:
+    tensors = {name: torch.arange(5.0) for name in ("b", "a", "ñ")}
+    files = []
+    for number in range(8):  # The order of safetensors' own metadata is random.
+        path = tmp_path / str(number)
+        words = {"step": 3, "model": 'a "quoted" one', "weights": "raw"}
+        save_tensors(path, tensors, words if number % 2 else dict(reversed(words.items())))
+        files.append(path.read_bytes())
+    assert len(set(files)) == 1
+    found, words = load_tensors(tmp_path / "0")
+    assert sorted(found) == ["a", "b", "ñ"]
+    assert words["model"] == 'a "quoted" one'

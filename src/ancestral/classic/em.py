@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ancestral.classic.covariance import FORMS, Form
+from ancestral.telling import beat, time_left
 
 _TILE = 1 << 18  # Numbers in the features of one tile, so that its passes stay in cache.
 _KEPT = 1 << 24  # Features are computed once if there are at most these many (128 MiB).
@@ -162,7 +163,7 @@ def maximisation(
 def climb(
     design: Design, mixture: Mixture, *, least_variance: float, tolerance: float, iterations: int
 ) -> tuple[Mixture, list[float]]:
-    """Run EM until the mean log-likelihood rises by less than ``tolerance``.
+    """Run EM until the mean log-likelihood rises by less than ``tolerance``, or time is up.
 
     Return the last mixture, and the mean log-likelihood (nats) at the start of each iteration;
     where it converged, the last of these is the mixture's own.
@@ -171,9 +172,10 @@ def climb(
     """
     history: list[float] = []
     for _ in range(iterations):
+        beat()
         value, statistics = expectation(design, mixture)
         history.append(value)
-        if len(history) > 1 and value - history[-2] < tolerance:
+        if len(history) > 1 and (value - history[-2] < tolerance or time_left() <= 0):
             break
         mixture = maximisation(statistics, design, least_variance=least_variance, before=mixture)
     return mixture, history

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from ancestral.telling import beat
+
 _TILE = 1 << 18  # Kernel values held at once: 2 MiB, so that the passes over them stay in cache.
 _LOG2_E = math.log2(math.e)
 # Beyond this many bandwidths from the centre the expanded square |x|^2 - 2xy + |y|^2 loses more
@@ -62,6 +64,7 @@ class _Exponents:
         deep = False
         for start in range(0, len(self.x), self.rows):
             part = slice(start, start + self.rows)
+            beat()
             tile = self._tile(part, deep=deep)
             if not deep and bool((tile[2] < _LEAST_SUM).any()):
                 deep = True

@@ -7,6 +7,7 @@ from torch import Generator, Tensor
 
 from ancestral.classic.covariance import Covariance
 from ancestral.classic.gmm import GaussianMixture
+from ancestral.telling import beat, time_left
 
 
 def best_components(
@@ -20,7 +21,8 @@ def best_components(
 ) -> int:
     """Return the number of components of highest likelihood on held-out examples.
 
-    Candidates with more components than examples are passed over.
+    Candidates with more components than examples are passed over, and the last ones where time is
+    up.
 
     Args:
         x: Data, [N, D].
@@ -53,4 +55,10 @@ def best_components(
         )
         return float(model.fit(examples, generator=generator).log_prob(judges).mean())
 
-    return max(possible, key=score)
+    scores: dict[int, float] = {}
+    for number, candidate in enumerate(possible):
+        if scores and time_left() <= 0:
+            break
+        scores[candidate] = score(candidate)
+        beat((number + 1) / (len(possible) + 1))
+    return max(scores, key=lambda candidate: scores[candidate])

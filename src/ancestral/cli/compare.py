@@ -55,7 +55,7 @@ def compare(
     else:
         console.section(found.section)
         console.write(f"report: {found.report}")
-    return 0
+    return int(found.failed)
 
 
 def hold_with_bar(what: "Comparison", *, overwrite: bool, choose_threads: bool) -> "Comparison":
@@ -75,6 +75,10 @@ def hold_with_bar(what: "Comparison", *, overwrite: bool, choose_threads: bool) 
     for model in found.models:
         if model.error is not None:
             console.say(f"{model.name} failed: {model.error}")
+        for note in model.evaluation.notes if model.evaluation else ():
+            console.say(f"{model.name}: {note}")
+    if found.failed:
+        console.say(f"all {len(found.models)} models failed: there is nothing to compare")
     return found
 
 

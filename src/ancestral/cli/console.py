@@ -3,11 +3,15 @@
 import json
 import math
 import os
+import re
 import signal
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
+
+from ancestral.telling import Lines
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
 PATIENCE = 1.5
 """Seconds before a progress bar appears: what ends sooner needs none."""
 
+_STACKED = re.compile(r" (\[.{11,}\]|\(p .*\))$")
 PLAIN_WIDTH = 160
 """Columns of output that goes to a file or a pipe, where nothing should be cut."""
 
@@ -76,10 +81,15 @@ def _finite(value: object) -> object:
 
 
 def out() -> "Console":
-    """Return a rich console on standard output, plain and wide where it is not a terminal."""
+    """Return a rich console on standard output, plain where it is not a terminal.
+
+    There it has as many columns as the environment's COLUMNS says, otherwise many.
+    """
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    columns = os.environ.get("COLUMNS", "")
+    plain = max(20, int(columns)) if columns.isdecimal() and len(columns) < 6 else PLAIN_WIDTH
+    width = None if sys.stdout.isatty() else plain
     return Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
 
 
@@ -94,27 +104,71 @@ def flush() -> None:
 
 
 def table(
-    columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    title: str | None = None,
+    kept: int | None = None,
 ) -> None:
-    """Show a table on standard output: the first column to the left, numbers to the right."""
+    """Show a table on standard output: the first column to the left, numbers to the right.
+
+    Args:
+        columns: Their names.
+        rows: Cells.
+        title: Above it.
+        kept: Where the table is too wide, units and p-values go to lines of their own, and it is
+            shown in blocks of whole columns, each behind the first so many; None: in one, broken
+            within cells.
+    """
     from rich import box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD)
-    rows = [list(row) for row in rows]
-    for index, column in enumerate(columns):
-        cells = [row[index] for row in rows]
-        shown.add_column(column, justify="right" if _numeric(cells) else "left")
-    for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+    cells = [list(columns), *(list(row) for row in rows)]
     console = out()
+
+    def widths() -> list[int]:
+        parts = [
+            [part for cell in column for part in cell.split("\n")]
+            for column in zip(*cells, strict=True)
+        ]
+        return [max(map(cell_len, column)) + 3 for column in parts]
+
+    if kept is not None and sum(widths()) >= console.width:
+        cells = [[_STACKED.sub(r"\n\1", cell) for cell in row] for row in cells]
     with console.capture() as captured:
         if title is not None:  # Not the table's own, which is broken where the table is narrow.
             console.print(Text(title, style="bold"))
-        console.print(shown)
+        for block in _blocks(widths(), console.width - 1, kept):
+            shown = Table(box=box.SIMPLE_HEAD)
+            for index in block:
+                numeric = _numeric([row[index] for row in cells[1:]])
+                name, side = cells[0][index], "right" if numeric else "left"
+                shown.add_column(name, justify=side, overflow="fold")
+            for row in cells[1:]:
+                shown.add_row(*(Text(row[index]) for index in block))
+            console.print(shown)
     for line in captured.get().splitlines():
         write(line.rstrip())
+
+
+def _blocks(widths: Sequence[int], room: int, kept: int | None) -> list[list[int]]:
+    """Return the columns of each block that fits; one alone may be wider.
+
+    Example:
+        >>> _blocks([10, 5, 20, 20, 20], 60, 2), _blocks([10, 5, 20, 20, 20], 20, None)
+        ([[0, 1, 2, 3], [0, 1, 4]], [[0, 1, 2, 3, 4]])
+    """
+    if kept is None:
+        return [list(range(len(widths)))]
+    first = list(range(kept))
+    blocks = [[*first]]
+    for index in range(kept, len(widths)):
+        if len(blocks[-1]) > kept and sum(widths[i] for i in (*blocks[-1], index)) > room:
+            blocks.append([*first])
+        blocks[-1].append(index)
+    return blocks
 
 
 def _numeric(cells: Sequence[str]) -> bool:
@@ -123,7 +177,7 @@ def _numeric(cells: Sequence[str]) -> bool:
 
 
 class Bar:
-    """A progress bar with the time left, on a terminal only and only after a moment.
+    """A progress bar with the time left, after a moment; lines where there is no terminal.
 
     Example:
         >>> with Bar("fit") as bar:
@@ -133,6 +187,7 @@ class Bar:
     def __init__(self, title: str) -> None:
         self.title = title
         self.started = time.monotonic()
+        self._lines = None if sys.stderr.isatty() else Lines(patience=PATIENCE)
         self._progress: Progress | None = None
         self._task: TaskID | None = None
 
@@ -155,8 +210,11 @@ class Bar:
 
     def move(self, done: float, note: str = "") -> None:
         """Show the share done, 0 to 1, and a remark."""
+        if self._lines is not None:
+            self._lines.turn(self.title, done, note)
+            return
         if self._progress is None:
-            if not sys.stderr.isatty() or time.monotonic() - self.started < PATIENCE:
+            if time.monotonic() - self.started < PATIENCE:
                 return
             self._start()
         if self._progress is not None and self._task is not None:
@@ -210,10 +268,13 @@ def csv(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
 def section(what: "Section") -> None:
     """Show the table of an evaluation or a comparison."""
     from ancestral.evaluation.kinds import bench_of
-    from ancestral.evaluation.report import table_rows
+    from ancestral.evaluation.report import key_lines, table_rows
 
     header, rows = table_rows(what)
     budget = f", {what.budget} of training each" if what.budget else ""
     count = bench_of(what.data).held_out()
     title = f"{what.data.name}{budget}; held-out data: {count}"
-    table(header, rows, title=title)
+    table(header, rows, title=title, kept=2)
+    for line in key_lines(what):
+        for part in wrap(line, out().width - 1):
+            write(part)

@@ -51,4 +51,4 @@ def demo(
         console.emit({"comparisons": answers, "report": str(report.resolve())})
     else:
         console.write(str(report.resolve()))
-    return 0
+    return int(all(each.failed for each in found))

@@ -10,11 +10,16 @@ from cyclopts import Parameter
 from ancestral.cli import console
 from ancestral.cli.options import Common, Ending, Folder, Pairs
 from ancestral.errors import ConfigError
+from ancestral.telling import watched
 
 if TYPE_CHECKING:
     from ancestral.recipes import Fitting, Run
     from ancestral.recipes.record import Record
     from ancestral.training.budget import Budget
+
+
+TOLD = 5.0
+"""An estimator that takes more seconds than this says so beforehand."""
 
 
 @Parameter(name="*")
@@ -94,7 +99,7 @@ def fit(
             seed=common.seed_or_default,
             device=common.device_or_default,
         )
-    if end is not None and chosen.budget is None:
+    if end is not None and chosen.budget is None and chosen.limit is None:
         console.say(f"{chosen.recipe.name} is fitted at once: the end that was given is not used")
     fitting = start(chosen, folder.out, overwrite=folder.overwrite)
     if common.threads is None:
@@ -156,6 +161,10 @@ def _say_what(fitting: "Fitting") -> None:
 
         count = sum(value.numel() for value in trainable(fitting.model.network).values())
         console.say(f"  begun at {chosen.tuning.words}: {count:,} numbers")
+    if not chosen.trains and not fitting.finished:
+        about, _ = chosen.recipe.forecast(chosen.config, data)
+        if about > TOLD:
+            console.say(f"  about {about:,.0f} s on one thread, if no --budget ends it before")
     where = f"fitting {chosen.recipe.name} into {fitting.run.folder}"
     if fitting.position.step:
         console.say(f"{where}, from step {fitting.position.step:,}")
@@ -175,11 +184,9 @@ def _drive(fitting: "Fitting", common: Common) -> int:
         return 0 if fitting.stopped != "interrupted" else 128 + signal.SIGINT
     _say_what(fitting)
     try:
-        with console.Bar(f"fit {fitting.plan.recipe.name}") as bar:
+        with console.Bar(f"fit {fitting.plan.recipe.name}") as bar, watched(bar.move):
             for report in fitting:
-                numbers = report.validation or report.metrics
-                shown = next((f"{k} {v:.4g}" for k, v in numbers.items()), "")
-                bar.move(fitting.share(report), f"step {report.step:,}  {shown}")
+                bar.move(fitting.share(report), report.words)
     except KeyboardInterrupt:
         folder = fitting.run.folder
         console.say(f"stopped at once; go on with: ancestral fit --resume {folder}")

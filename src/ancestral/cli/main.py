@@ -1,7 +1,7 @@
 """The door: every way in which ``ancestral`` can end, and its exit status.
 
-0: done. 2: a mistake that the user can mend, one line on standard error. 130: Ctrl-C. 143: asked
-to end by SIGTERM. 141: whoever read the output went away.
+0: done. 1: all models of a comparison failed. 2: a mistake that the user can mend, one line on
+standard error. 130: Ctrl-C. 143: asked to end by SIGTERM. 141: whoever read the output went away.
 
 Nothing heavy is imported before the signal handlers stand, so that Ctrl-C is quiet from the start.
 """

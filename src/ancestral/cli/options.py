@@ -13,7 +13,7 @@ from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
     from ancestral.data.fields import Field
-    from ancestral.training.budget import Budget
+    from ancestral.training.budget import Budget, Pace
 
 EVERYWHERE = Group("Everywhere", sort_key=99)
 
@@ -117,17 +117,20 @@ class Ending:
         Total updates, those before a resume included.
     epochs
         Passes over the training data.
+    pace
+        With --steps: a run that was ended by --budget, of which the schedule is repeated.
     """
 
     budget: Text = None
     steps: int | None = None
     epochs: float | None = None
+    pace: Path | None = None
 
     def read(self) -> "Budget | None":
         """Return the one that was given, if any.
 
         Raises:
-            ConfigError: If several were, or the one is not above 0.
+            ConfigError: If several were, or the one is not above 0, or there is no pace.
         """
         from ancestral.training.budget import Budget
 
@@ -140,9 +143,20 @@ class Ending:
         for name, value in (("--steps", self.steps), ("--epochs", self.epochs)):
             if value is not None and not value > 0:
                 raise ConfigError(f"{name} must be above 0, got {value}")
+        if self.pace is not None and self.steps is None:
+            raise ConfigError("--pace needs --steps: as many as that run made")
         if self.budget is not None:
             return Budget.parse(self.budget)
-        return Budget(steps=self.steps, epochs=self.epochs) if given else None
+        return Budget(steps=self.steps, epochs=self.epochs, pace=self._pace()) if given else None
+
+    def _pace(self) -> "Pace | None":
+        from ancestral.recipes import Run
+
+        if self.pace is None:
+            return None
+        if not (found := Run.open(self.pace).pace):
+            raise ConfigError(f"--pace must be a run that was ended by --budget, got {self.pace}")
+        return found
 
 
 @Parameter(name="*")

@@ -11,7 +11,9 @@ from ancestral.evaluation.bench import Bench, Progress
 from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
+from ancestral.evaluation.verdict import said_of
 from ancestral.networks.units import InDataUnits
+from ancestral.telling import watched
 
 
 def evaluate(
@@ -26,7 +28,8 @@ def evaluate(
 
     Every figure of sample quality carries its floor: real examples in the place of the generated
     ones, as many. A step at which the model breaks (samples that are not finite, a density that
-    fails) costs its figures and leaves a note; the rest is still measured. The same seed gives
+    fails) costs its figures and leaves a note; the rest is still measured. What is far from the
+    floor is said in a note, too. The same seed gives
     the same figures, whether the bench is shared or not.
 
     Labels that have a law of their own in the model are summed out, and drawn by it. Fields that
@@ -49,11 +52,20 @@ def evaluate(
     if bench.data is not data:
         raise ValueError(f"bench must be of {data.name}, got one of {bench.data.name}")
     attempts, training = Attempts(), model.network.training
+    last: tuple[str, float] = ("", 0.0)
+
+    def tell(title: str, share: float) -> None:
+        nonlocal last
+        last = title, share
+        if progress is not None:
+            progress(title, share)
+
     model.network.eval()
     try:
-        with torch.no_grad():
-            found = bench.measure(model, attempts, progress or (lambda *_: None))
+        with torch.no_grad(), watched(lambda _: tell(*last)):
+            found = bench.measure(model, attempts, tell)
     finally:
         model.network.train(training)
     seconds = time.perf_counter() - began
-    return replace(found, notes=tuple(attempts.notes), seconds=seconds)
+    notes = (*attempts.notes, *said_of(found.figures))
+    return replace(found, notes=notes, seconds=seconds)

@@ -24,7 +24,8 @@ class Figure:
         unit: "nats", "bits/dim", "share", ...
         kind: What the number is.
         floor: Real data against real data of the same sizes, for figures of sample quality:
-            the value that a perfect model would have.
+            the value that a perfect model would have. Of accuracy: what always saying the
+            commonest label gives.
         p_value: Of the hypothesis that the model is perfect, where a test gives one.
         deviations: What each held-out example adds to the error, [M], where that is known: ``se``
             is the root of the sum of their squares. They are not written to JSON.

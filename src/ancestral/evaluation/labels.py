@@ -47,7 +47,8 @@ def evaluate_labels(
     kind: Kind = "exact" if model.exact else "estimate"
     figures["label_log_prob"] = attempts("label_log_prob", lambda: _log_prob(logits, label, kind))
     log_p, said = logits.max(dim=1)
-    figures["accuracy"] = Figure.of(share_of(said == label), "share", kind)
+    always = (label == _commonest(data)).double().mean().item()
+    figures["accuracy"] = Figure.of(share_of(said == label), "share", kind, floor=always)
     figures["calibration_error"] = attempts(
         "calibration_error", lambda: _calibration(log_p.exp(), said == label, seed)
     )
@@ -82,14 +83,16 @@ def _bins(examples: int) -> int:
     return max(1, min(BINS, examples // PER_BIN))
 
 
+def _commonest(data: Dataset) -> int:
+    return int(data.train[LABEL].bincount().argmax())
+
+
 def _definitions(data: Dataset) -> dict[str, str]:
     n = f"{len(data.test):,} test examples"
-    most = int(data.train[LABEL].bincount().argmax())
-    always = (data.test[LABEL] == most).double().mean().item()
     return {
         "label_log_prob": f"Mean log p(label | x) of {n}.",
-        "accuracy": f"Share of {n} whose likeliest label is their own; always saying "
-        f"{data.labels[most]!r}, the most frequent one in training, is right for {always:.1%}.",
+        "accuracy": f"Share of {n} whose likeliest label is their own; floor: always saying "
+        f"{data.labels[_commonest(data)]!r}, the commonest one in training.",
         "calibration_error": f"{n} in {_bins(len(data.test))} bins of equally many, by the "
         "probability of the likeliest label.",
     }

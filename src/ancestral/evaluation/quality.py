@@ -174,7 +174,7 @@ def _classifier(real: "Points") -> Stage:
         "classifier two-sample test",
         lambda points: classifier_accuracy(points[:n], real.reference[:n], seed=seed),
         real.train[:n],
-        ("share", f"{how} Each is judged by trees that were not trained on it."),
+        ("share", f"{how} Half of each train trees, the others are judged."),
     )
 
 

@@ -23,7 +23,8 @@ class Evaluation:
         means: Means of p(x | z) to look at, in user units [N, *event], or None.
         nearest: The training examples nearest to the first 10 samples, [10, *event], or None.
         definitions: How each figure was measured, one sentence with the sizes used.
-        notes: What went wrong, one sentence each; to be shown beside the figures.
+        notes: What went wrong, and what is far from real data, one sentence each; to be shown
+            beside the figures.
         seconds: Wall-clock time.
         passages: Of text: samples to read, in place of ``samples``.
         confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].

@@ -45,8 +45,10 @@ class Setting:
 
     def __post_init__(self) -> None:
         at_least(self, samples=LEAST, references=LEAST, radii=1, k=1, draws=1, seed=0)
-        if self.radii <= self.k:
-            raise ConfigError(f"radii must be more than k = {self.k}, got {self.radii}")
+        if self.radii <= 2 * self.k + 1:  # A half of them must have balls, too.
+            raise ConfigError(
+                f"radii must be more than 2 k + 1 = {2 * self.k + 1}, got {self.radii}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -23,6 +24,7 @@ from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
+from ancestral.telling import Lines, watched
 from ancestral.training.budget import Budget, budget_text
 from ancestral.training.metrics import FORMAT
 
@@ -69,6 +71,7 @@ class Compared:
             "parameters": result.parameters if result else None,
             "seconds": result.seconds if result else None,
             "cpu_seconds": result.cpu_seconds if result else None,
+            "whole_seconds": self.entry.whole_seconds if self.entry else None,
             "error": self.error,
         }
 
@@ -111,7 +114,18 @@ class Comparison:
         entries = [
             model.entry or ModelEntry(name=model.name, error=model.error) for model in self.models
         ]
-        return Section(data=self.data, entries=entries, budget=self.budget, repeat=self.repeat)
+        return Section(
+            data=self.data,
+            entries=entries,
+            budget=self.budget,
+            limit=self.end.seconds,
+            repeat=self.repeat,
+        )
+
+    @property
+    def failed(self) -> bool:
+        """Whether no model could be measured."""
+        return all(model.error is not None for model in self.models)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that ``compare --json`` prints."""
@@ -159,9 +173,8 @@ def contest(
     loading = reading(loading_of(common), _reads(asked, own))
     loaded = load(data, loading)
     names = asked or list(DEFAULTS[loaded.kind])
-    begin = partial(plan, data=loaded, budget=end, seed=seed, device=device)
-    plans = [begin(name, settings={**common, **own.get(name, {})}) for name in names]
-    plans = [replace(one, loading=loading) for one in plans]
+    begin = partial(plan, data=loaded, loading=loading, budget=end, seed=seed, device=device)
+    plans = [begin(name, settings=own.get(name, {})) for name in names]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
     words = ["ancestral", "compare", data, "--models", ",".join(names)]
     words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
@@ -214,7 +227,7 @@ def hold(
     return what
 
 
-def compare(
+def compare(  # noqa: PLR0913 - a door: everything that can be asked for
     data: str,
     *,
     models: Sequence[str | Recipe] | None = None,
@@ -223,10 +236,12 @@ def compare(
     seed: int = 0,
     device: str = "cpu",
     out: str | Path | None = None,
+    progress: bool = False,
 ) -> Comparison:
     """Fit several models, measure all on the same held-out data, write one report.
 
-    The arguments are those of :func:`contest`.
+    The arguments are those of :func:`contest`, and ``progress``: tell on standard error how far it
+    is.
 
     Raises:
         AncestralError: If something the caller can mend is wrong.
@@ -234,7 +249,8 @@ def compare(
     return hold(
         contest(
             data, models=models, budget=budget, settings=settings, seed=seed, device=device, out=out
-        )
+        ),
+        progress=Lines().turn if progress else None,
     )
 
 
@@ -268,13 +284,14 @@ def _reads(names: Sequence[str], own: Mapping[str, Mapping[str, object]]) -> dic
 def _compare_one(
     one: Plan, bench: Bench, model: Compared, folder: Path, progress: Progress, choose_threads: bool
 ) -> None:
-    name = one.recipe.name
+    name, begun = one.recipe.name, time.monotonic()
     progress(f"fit {name}", 0.0, "")
     fitting = start(one, folder / name, overwrite=(folder / name).exists())
     if choose_threads:
         fitting.choose_threads()
-    for report in fitting:
-        progress(f"fit {name}", fitting.share(report), f"step {report.step:,}")
+    with watched(lambda share: progress(f"fit {name}", share, "")):
+        for report in fitting:
+            progress(f"fit {name}", fitting.share(report), report.words)
     model.run = fitting.run
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt
@@ -285,7 +302,8 @@ def _compare_one(
         bench=bench,
         progress=lambda title, share: progress(f"evaluate {name}", share, title),
     )
-    model.entry = model_entry(fitting.run, fitted, bench, found)
+    entry = model_entry(fitting.run, fitted, bench, found)
+    model.entry = replace(entry, whole_seconds=time.monotonic() - begun)
     report_run(fitting.run, one.data, model.entry)
 
 

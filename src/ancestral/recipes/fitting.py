@@ -1,22 +1,24 @@
 """Fit a plan into a run folder: an iterator of reports that can be stopped, killed and resumed."""
 
-import time
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Generator, nn
+from torch import nn
 
-from ancestral.capabilities import Changes, Fits, Trains
+from ancestral.capabilities import Changes, Trains
 from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, free_name
 from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, ConfigError, RunError
 from ancestral.evaluation.chosen import Judge
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.feeding import Fed, feed_of, on_device
+from ancestral.recipes.estimating import estimate
+from ancestral.recipes.feeding import Fed, feed_of
 from ancestral.recipes.keeping import Keeper, Position, position_of, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
@@ -30,6 +32,7 @@ from ancestral.recipes.runs import (
     save_tokenizer,
     save_weights,
 )
+from ancestral.telling import PATIENCE, Lines, watched
 from ancestral.training.budget import Budget
 from ancestral.training.game import Game
 from ancestral.training.interrupts import Interrupts
@@ -141,35 +144,15 @@ class Fitting:
             raise
 
     def _estimate(self) -> None:
-        plan_ = self.plan
-        wall, cpu = time.perf_counter(), time.process_time()
-        generator = Generator(plan_.device).manual_seed(seed_of(plan_.seed, "fit"))
-        examples = on_device(plan_.data, plan_.device)
-        y = self.transform(examples.x, generator)
-        record = self.run.record
-        if plan_.recipe.choose is not None:
-            record = replace(record, config=plan_.recipe.choose(plan_.config, y, generator))
-        model = plan_.build(self.transform, record.config).to(plan_.device)
-        if not isinstance(model, Fits):
-            raise ConfigError(
-                f"{plan_.recipe.name} has neither fit nor players that can be called so"
-            )
-        model.fit(y, given=examples.given or None, generator=generator)
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        self.model = _in_units(plan_, model, self.transform)
-        judge = _judge(plan_, self.model)
+        found = estimate(self.plan, self.transform)
+        self.model = _in_units(self.plan, found.model, self.transform)
+        judge = _judge(self.plan, self.model)
         if judge is not None:
             judge()
         with self.interrupts, self.interrupts.held():
-            save_weights(self.run, model, self.transform, {"step": 0})
-            result = Result(
-                status="finished",
-                stopped="completed",
-                seconds=wall,
-                cpu_seconds=cpu,
-                best=judge and judge.figure,
-                parameters=count_parameters(model),
-            )
+            save_weights(self.run, found.model, self.transform, {"step": 0})
+            result = replace(found.result, best=judge and judge.figure)
+            record = replace(self.run.record, config=found.config)
             self.run = store(Run(self.run.folder, record), result)
 
     def _train(self, game: Game, model: InDataUnits) -> Iterator[Report]:
@@ -296,7 +279,7 @@ def resume(
     return Fitting(plan_, save_record(run.folder, record), transform, model, game, position)
 
 
-def fit(
+def fit(  # noqa: PLR0913 - a door: everything that can be asked for
     model: str | Recipe,
     data: str | Path | Dataset,
     *,
@@ -305,6 +288,7 @@ def fit(
     seed: int = 0,
     device: str = "cpu",
     out: str | Path | None = None,
+    progress: bool = False,
 ) -> Run:
     """Fit a model to data and return the run; :func:`start` with :func:`plan` shows each step.
 
@@ -316,6 +300,7 @@ def fit(
         seed: Of everything random in the training.
         device: Where to train.
         out: The run folder, which must not exist; ``runs/MODEL-DATA`` if None.
+        progress: Tell on standard error how far it is, a line every tenth or every 30 seconds.
 
     Raises:
         AncestralError: If something the caller can mend is wrong.
@@ -330,8 +315,11 @@ def fit(
     """
     chosen = plan(model, data, settings=settings, budget=budget, seed=seed, device=device)
     fitting = start(chosen, out)
-    for _ in fitting:
-        pass
+    lines = Lines(patience=PATIENCE if progress else math.inf)
+    title = f"fit {chosen.recipe.name}"
+    with watched(partial(lines.turn, title)):
+        for report in fitting:
+            lines.turn(title, fitting.share(report), report.words)
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt(how_to_resume(fitting.run))
     report_fit(fitting)

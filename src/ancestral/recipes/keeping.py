@@ -157,6 +157,7 @@ class Keeper:
             cpu_seconds=self.cpu_seconds,
             best=self.best,
             best_step=self._progress.best_step,
+            pace=self._progress.pace,
             error=None,
         )
         return store(self.run, result)

@@ -65,6 +65,7 @@ class Plan:
         config: Its settings, resolved.
         options: Of the training; None for estimators.
         budget: Of the training; None for estimators.
+        limit: Seconds that an estimator may take; None: as long as it needs.
         seed: Of everything random.
         device: Where to train.
         data: The data, loaded.
@@ -87,6 +88,7 @@ class Plan:
     parts: Mapping[str, Part] = field(default_factory=dict)
     tuning: Tuning | None = None
     weights: Mapping[str, Tensor] | None = None
+    limit: float | None = None
 
     @property
     def data_record(self) -> DataRecord:
@@ -130,6 +132,7 @@ def plan(
     data: str | Path | Dataset,
     *,
     settings: Mapping[str, object] | None = None,
+    loading: Loading | None = None,
     budget: str | Budget | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -139,7 +142,9 @@ def plan(
     Args:
         model: Name of a recipe, or a recipe of one's own.
         data: Name, file or folder, or data that are loaded already.
-        settings: Of the model, the training and the data, by name; text or plain values.
+        settings: Of the model, the training and the data, by name; text or plain values. Those of
+            data that are loaded already are refused: they would not be applied.
+        loading: How data that are loaded already were read.
         budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
         seed: Of everything random in the training, at least 0. The split of the data has a seed of
             its own, the setting ``split_seed``, so that runs stay comparable.
@@ -160,7 +165,13 @@ def plan(
     chosen = _Chosen.sort(recipe, settings or {})
     reads = chosen.reads()
     origin = chosen.open_origin()
-    loading = reading(chosen.make_loading(origin), reads)
+    if isinstance(data, Dataset) and chosen.loading:
+        name = next(iter(chosen.loading))
+        raise ConfigError(
+            f"{name} must be left out, or given for all models: the data are read once, before the "
+            f"settings of {recipe.name}"
+        )
+    loading = loading or reading(chosen.make_loading(origin), reads)
     tokenizer = origin and origin.tokenizer
     loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
     _check_data(recipe, loaded, loading)
@@ -169,11 +180,16 @@ def plan(
     config = resolve(chosen.make_config(origin), Shape(loaded.fields))
     if recipe.check is not None:
         recipe.check(config, loaded)
+    limit = None
+    if recipe.trains_with(config):
+        end = end or recipe.budget[loaded.kind]
+    else:
+        end, limit = None, end and end.seconds
     return Plan(
         recipe=recipe,
         config=config,
-        options=chosen.make_options(config, loaded, origin),
-        budget=(end or recipe.budget[loaded.kind]) if recipe.trains_with(config) else None,
+        options=end and chosen.make_options(config, loaded, origin, end),
+        budget=end,
         seed=seed,
         device=device,
         data=loaded,
@@ -182,6 +198,7 @@ def plan(
         parts=chosen.find_parts(),
         tuning=origin and origin.tuning,
         weights=origin and origin.weights,
+        limit=limit,
     )
 
 
@@ -287,19 +304,25 @@ class _Chosen:
             hint = ", or a whole number of pixels for images" if whole else ""
             raise ConfigError(f"{error}{hint}") from None
 
-    def make_options(self, config: Config, data: Dataset, origin: Origin | None) -> Options | None:
-        if not self.recipe.trains_with(config):
-            return None
+    def make_options(
+        self, config: Config, data: Dataset, origin: Origin | None, end: Budget
+    ) -> Options:
         usual = self.recipe.options_of(config, data.kind)
         if self.options.get("optimizer", "muon") != "muon":
             usual = by_adamw(usual)
         if origin is not None:
             usual = origin.tuning.options(usual)
         options = settings.build(Options, self.options, base=usual)
-        if self.recipe.every_epoch and "validate_every" not in self.options:
-            epoch = -(-len(data.train) // (options.batch_size * options.accumulate))
+        if "validate_every" in self.options:
+            return options
+        per_step = options.batch_size * options.accumulate
+        if self.recipe.every_epoch:
+            epoch = -(-len(data.train) // per_step)
             options = replace(options, validate_every=min(options.validate_every, max(epoch, 10)))
-        return options
+        # What is repeated by a pace is validated where the clock had it so.
+        return options.validated(
+            None if end.pace else end.total_steps(data.training_examples, per_step)
+        )
 
 
 def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any]:

@@ -70,6 +70,8 @@ class Recipe:
         choose: Completes the config from the training split in model units, before the fit.
         listed: Settings of the instance that is asked for its capabilities.
         count: Fits by counting what is not trained by gradients.
+        forecast: Of an estimator: about how many seconds it takes on one thread, and in how many of
+            them it cannot be stopped.
         check: Refuses data that the settings do not fit, before anything is written.
         chosen_by: The validation figure that chooses the kept weights (for estimators: the one
             that is reported); None where there is none.
@@ -105,6 +107,7 @@ class Recipe:
     choose: Callable[[Config, Tensor, Generator], Config] | None = None
     listed: Mapping[str, object] = field(default_factory=dict)
     count: Callable[[Any, Dataset], None] | None = None
+    forecast: Callable[[Config, Dataset], tuple[float, float]] = lambda _config, _data: (0.0, 0.0)
     check: Callable[[Config, Dataset], None] | None = None
     chosen_by: Criterion | None = None
     options: Mapping[Kind, Options] = field(default_factory=dict)

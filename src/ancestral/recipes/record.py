@@ -16,7 +16,7 @@ from ancestral.errors import ConfigError, DamagedFileError
 from ancestral.evaluation.figures import Figure
 from ancestral.recipes.recipe import Config
 from ancestral.recipes.table import VARIABLE, recipe_named
-from ancestral.training.budget import Budget
+from ancestral.training.budget import Budget, Pace, pace_of
 from ancestral.training.metrics import FORMAT, check_format
 from ancestral.training.options import Options
 from ancestral.training.parts import Part
@@ -50,6 +50,7 @@ class Result:
         cpu_seconds: Processor time of the same.
         best: The figure that the kept weights were chosen by.
         best_step: When it was seen.
+        pace: What the clock read, where it ended the training.
         parameters: Numbers learned from the data.
         error: The one line of a failure.
     """
@@ -61,17 +62,19 @@ class Result:
     cpu_seconds: float = 0.0
     best: Figure | None = None
     best_step: int = 0
+    pace: Pace = ()
     parameters: int = 0
     error: str | None = None
 
     def to_plain(self) -> dict[str, Any]:
         """Return what TOML can hold."""
-        return _without_none({**asdict(self), "best": self.best and self.best.to_json()})
+        best = self.best and self.best.to_json()
+        return _without_none({**asdict(self), "best": best, "pace": self.pace or None})
 
     @classmethod
     def from_plain(cls, found: Mapping[str, Any]) -> Self:
         """Return what :meth:`to_plain` described."""
-        values = dict(found)
+        values = {**found, "pace": pace_of(found.get("pace", ()))}
         if "best" in values:
             values["best"] = Figure.from_json({"se": None, **values["best"]})
         return cls(**values)

@@ -48,7 +48,7 @@ def section_of(run: Run, data: Dataset, entry: ModelEntry) -> Section:
         data=data,
         entries=[entry],
         budget=budget_text(run.record.budget),
-        repeat=repeat_command(run.record),
+        repeat=repeat_command(run),
     )
 
 
@@ -67,17 +67,18 @@ def model_entry(run: Run, model: InDataUnits, bench: Bench, evaluation: Evaluati
         graph=model.network.graph if isinstance(model.network, HasGraph) else {},
         pictures=bench.pictures(model),
         density=bench.density(model),
-        repeat=repeat_command(record),
+        repeat=repeat_command(run),
         capabilities=tuple(name for name, kind in CAPABILITIES.items() if model.can(kind)),
         notes=_remarks(run),
     )
 
 
-def repeat_command(record: Record) -> str:
+def repeat_command(run: Run) -> str:
     """Return the command that repeats a run, with every setting that is not a default.
 
-    A run by the clock is repeated by the steps that it made.
+    A run by the clock is repeated by the steps that it made, at its pace.
     """
+    record = run.record
     words = ["ancestral", "fit", record.model, record.data.source]
     if record.budget is not None:
         budget = record.budget
@@ -85,6 +86,7 @@ def repeat_command(record: Record) -> str:
             words += ["--epochs", f"{budget.epochs:g}"]
         else:
             words += ["--steps", str(budget.steps or record.result.steps)]
+        words += ["--pace", str(run.folder)] if run.pace else []
     words += ["--seed", str(record.seed), "--threads", str(record.threads)]
     for key, value in _changed(record).items():
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
@@ -101,6 +103,9 @@ def _changed(record: Record) -> dict[str, object]:
     if record.options is not None:
         options = recipe.options_of(record.config, record.data.kind)
         usual = record.tuning.options(options) if record.tuning else options
+        if record.budget is not None and not record.budget.pace:
+            per_step = record.options.batch_size * record.options.accumulate
+            usual = usual.validated(record.budget.total_steps(record.data.train, per_step))
         found |= _differing(record.options, usual)
     loading = record.data.loading
     names = {"size": "pixels", "label": "label", "field": "field", "seed": "split_seed"}
@@ -142,6 +147,8 @@ def _remarks(run: Run) -> list[str]:
             )
         else:
             notes.append(f"{recipe.chosen_by.name}: {value}")
+    if result.stopped == "budget" and run.record.options is None:
+        notes.append("its time was up before its optimum was found: a repetition may differ")
     if result.stopped == "interrupted":
         notes.append(f"interrupted at step {result.steps:,}; more training may change it")
     return notes

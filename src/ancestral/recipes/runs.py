@@ -23,6 +23,7 @@ from ancestral.nn.low_rank import merged_state
 from ancestral.recipes.recipe import Recipe, build_model
 from ancestral.recipes.record import Record
 from ancestral.recipes.table import recipe_named
+from ancestral.training.budget import Pace
 from ancestral.training.checkpoint import load_tensors, save_tensors
 from ancestral.training.metrics import FORMAT, check_format, read_metrics
 from ancestral.training.parts import WEIGHTS, Part
@@ -77,6 +78,12 @@ class Run:
     def modelled(self) -> Field:
         """The field that its model models, given the others."""
         return self.record.data.fields[LABEL if self.recipe.conditional else X]
+
+    @property
+    def pace(self) -> Pace:
+        """What the clock read while it was trained; empty where no clock ended the training."""
+        budget = self.record.budget
+        return self.record.result.pace or (budget and budget.pace) or ()
 
     def metrics(self) -> list[dict[str, Any]]:
         """Return the rows of ``metrics.jsonl``."""

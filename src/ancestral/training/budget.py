@@ -2,10 +2,18 @@
 
 import math
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeAlias
 
 from ancestral.errors import ConfigError
+
+LEVELS = 200
+"""The clock is read in so many parts of a budget in seconds, so that what it read can be kept."""
+
+Pace: TypeAlias = tuple[tuple[int, int], ...]
+"""The steps at which a new part of the clock was first read, each with the number of the part."""
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -19,9 +27,11 @@ class Budget:
             what the caller does between reports.
         steps: Iterations of the game, counted from the start of the run, not from a resume.
         epochs: Passes over the training split.
+        pace: With ``steps``: what the clock read in a run that ended by it, to be repeated.
 
     Raises:
-        ConfigError: If none or several are set, or the one is not above zero.
+        ConfigError: If none or several are set, or the one is not above zero, or there is a pace
+            without steps.
 
     Example:
         >>> Budget.parse("5m").seconds
@@ -31,8 +41,13 @@ class Budget:
     seconds: float | None = None
     steps: int | None = None
     epochs: float | None = None
+    pace: Pace | None = None
 
     def __post_init__(self) -> None:
+        if self.pace is not None:
+            object.__setattr__(self, "pace", pace_of(self.pace))
+            if self.steps is None:
+                raise ConfigError("a pace needs steps: it is what the clock read in a run of these")
         named = {"seconds": self.seconds, "steps": self.steps, "epochs": self.epochs}
         given = {name: value for name, value in named.items() if value is not None}
         if len(given) != 1:
@@ -69,16 +84,26 @@ class Budget:
         return self.steps
 
     def progress(self, done: int, total: int | None, seconds: float) -> float:
-        """Return the share of the budget already spent, in [0, 1].
+        """Return the share of the budget already spent, in [0, 1]; of seconds, in whole levels.
 
         Args:
             done: Steps made.
             total: What :meth:`total_steps` returned.
             seconds: Training time so far.
         """
+        if self.pace:
+            place = bisect_right(self.pace, (done + 1, LEVELS))
+            return self.pace[place - 1][1] / LEVELS if place else 0.0
         if total is not None:
             return min(1.0, done / total)
-        return min(1.0, seconds / self.seconds) if self.seconds is not None else 0.0
+        if self.seconds is None:
+            return 0.0
+        return min(LEVELS, math.floor(LEVELS * seconds / self.seconds)) / LEVELS
+
+
+def pace_of(pairs: Sequence[Sequence[int]]) -> Pace:
+    """Return a pace as JSON and TOML hold it."""
+    return tuple((int(step), int(level)) for step, level in pairs)
 
 
 def budget_text(budget: Budget | None) -> str:

@@ -29,7 +29,8 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
     Until the very last moment the old file, if there is one, stays as it was: the new one is
     written beside it, forced to the disk, and then takes its name. The checksum is the SHA-256
-    of the whole file with the checksum's own digits set to zero.
+    of the whole file with the checksum's own digits set to zero. Equal tensors and metadata give
+    equal files.
 
     Over several processes all must call it, and rank 0 writes.
 
@@ -49,10 +50,10 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in all_of_it.items()
     }
-    words = {"format": _FORMAT, "metadata": json.dumps(dict(metadata)), "sha256": _BLANK}
-    data = memoryview(save_bytes(apart, words))
+    said = json.dumps(dict(metadata), sort_keys=True)
+    data = memoryview(save_bytes(apart))
     end = _header_end(data)
-    header = bytes(data[:end])
+    header = _with_words(data[8:end], {"format": _FORMAT, "metadata": said, "sha256": _BLANK})
     digest = _digest(header, data[end:])
     # The digest stands first in a unique spelling: metadata's own quotes are escaped.
     header = header.replace(f'"sha256":"{_BLANK}"'.encode(), f'"sha256":"{digest}"'.encode(), 1)
@@ -256,6 +257,17 @@ class SpreadCheckpoints:
 
 def _step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
+
+
+def _with_words(header: bytes | memoryview, words: Mapping[str, str]) -> bytes:
+    """Return a safetensors header with its length before it and the words first, in this order.
+
+    The library's own writer puts them in another order each time.
+    """
+    tensors = json.loads(bytes(header))
+    text = json.dumps({"__metadata__": dict(words), **tensors}, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text
 
 
 def _header_end(data: bytes | memoryview) -> int:

@@ -1,5 +1,6 @@
 """The one training loop: an iterator of reports that the caller drives."""
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -66,6 +67,13 @@ class Report:
     stopped: Stopped | None
     progress: Progress
 
+    @property
+    def words(self) -> str:
+        """The step and the first of the figures, to be shown."""
+        numbers = self.validation or self.metrics
+        shown = next((f"{name} {value:.4g}" for name, value in numbers.items()), "")
+        return f"step {self.step:,}  {shown}"
+
 
 def train(
     game: Game,
@@ -87,7 +95,8 @@ def train(
         game: The players.
         feed: The training split.
         budget: When to end.
-        validation: Run every ``validate_every`` steps and after the last one; rank 0's counts.
+        validation: Run every ``validate_every`` steps and after the last one, and where the clock
+            ends training, after each tenth of its time; rank 0's counts.
         state: Where to go on from; the game has loaded its own state.
         prepare: Applied to each micro-batch, on the game's device, with a generator of its own.
 
@@ -104,10 +113,13 @@ def train(
     while _end(game, budget, total, now) is None:
         start, number, found = time.perf_counter(), now.step + 1, None
         share = budget.progress(now.step, total, now.seconds)
+        if budget.seconds is not None:
+            now = now.paced(number, share)
         metrics = game.step(source.batches(number), number, share)
         done = replace(now, step=number, seconds=_clock(game, budget, start, now.seconds))
-        last = _end(game, budget, total, done) is not None
-        if validation is not None and (last or number % game.options.validate_every == 0):
+        due = number % game.options.validate_every == 0
+        due = due or _end(game, budget, total, done) is not None
+        if validation is not None and (due or _tenth_ends(budget, share, done)):
             # Sharded weights come together on all ranks at once, so that all must run it.
             mine = game.rank == 0 or game.options.shard
             with game.evaluating(number):
@@ -173,6 +185,14 @@ def _end(game: Game, budget: Budget, total: int | None, now: Progress) -> Stoppe
     if total is not None:
         return "completed" if now.step >= total else None
     return "budget" if budget.progress(now.step, total, now.seconds) >= 1.0 else None
+
+
+def _tenth_ends(budget: Budget, share: float, done: Progress) -> bool:
+    """Return whether the clock has passed a tenth of its budget in a step: it is validated then."""
+    if budget.seconds is None and not budget.pace:
+        return False
+    after = budget.progress(done.step, budget.steps, done.seconds)
+    return math.floor(10 * after + 1e-9) > math.floor(10 * share + 1e-9)
 
 
 def _clock(game: Game, budget: Budget, start: float, before: float) -> float:

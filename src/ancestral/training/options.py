@@ -31,7 +31,8 @@ class Options:
             A small MLP gains a tenth and would pay with digits of its likelihood, so it stays in
             float32. ``bf16`` without the instructions is refused.
         accumulate: Micro-batches of one update, over all processes; see :meth:`shared_by`.
-        validate_every: Steps between validations; the last step is always validated.
+        validate_every: Steps between validations; the last step is always validated. Short
+            trainings have ten of them, unless this is set.
         patience: Validations without improvement before training stops early; 0 is off.
         channels_last: Convolutions keep their channels innermost: 1.6 times as fast.
         large_products: Convolutions or products of large matrices are most of a step: its precision
@@ -80,6 +81,17 @@ class Options:
             value = getattr(self, name)
             _require(name, value, f"be one of {', '.join(allowed)}", value in allowed)
 
+    def validated(self, steps: int | None) -> "Options":
+        """Return the options under which a training of so many steps is validated ten times.
+
+        Example:
+            >>> Options(validate_every=500).validated(34).validate_every
+            3
+        """
+        if steps is None:
+            return self
+        return replace(self, validate_every=min(self.validate_every, max(1, steps // VALIDATIONS)))
+
     def shared_by(self, processes: int) -> "Options":
         """Return the options under which so many processes can share the same whole batch.
 
@@ -100,6 +112,9 @@ class Options:
         size = self.batch_size // parts
         return replace(self, batch_size=size, accumulate=self.accumulate * parts)
 
+
+VALIDATIONS = 10
+"""At least so many a training: fewer show nothing, and choose nothing."""
 
 MUON_RATE = 3.0
 """The best rates of Muon in those of AdamW."""

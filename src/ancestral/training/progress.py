@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from ancestral.training.budget import LEVELS, Pace, pace_of
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
@@ -16,6 +18,7 @@ class Progress:
         best: The best validated figure, or None before the first validation.
         best_step: The step of the latest validation as good as that; 0 before the first.
         bad: Validations since the best.
+        pace: What the clock has read, where it ends the run.
 
     Example:
         >>> Progress.from_json(Progress(step=3, seconds=0.5).to_json()).step
@@ -27,6 +30,7 @@ class Progress:
     best: float | None = None
     best_step: int = 0
     bad: int = 0
+    pace: Pace = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as plain JSON values."""
@@ -35,7 +39,14 @@ class Progress:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> Self:
         """Return the progress that :meth:`to_json` described."""
-        return cls(**fields)
+        return cls(**{**fields, "pace": pace_of(fields.get("pace", ()))})
+
+    def paced(self, step: int, share: float) -> Self:
+        """Return the progress with the share of the budget that a step was begun at."""
+        level = round(share * LEVELS)
+        if self.pace and self.pace[-1][1] == level:
+            return self
+        return replace(self, pace=(*self.pace, (step, level)))
 
     def improves(self, figure: float, *, higher: bool) -> bool:
         """Return whether a figure is better than the best; one that is not finite never is."""

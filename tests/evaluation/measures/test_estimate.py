@@ -15,8 +15,8 @@ def test_mean_of_known_values() -> None:
 def test_share_is_never_certain() -> None:
     found = share_of(torch.ones(100, dtype=torch.bool))
     assert found.value == 1.0
-    # (100 + 1) / (100 + 2) in place of the share.
-    assert found.se == pytest.approx(math.sqrt(101 / 102 * 1 / 102 / 100))
+    # (100 + 1/2) / (100 + 1) in place of the share.
+    assert found.se == pytest.approx(math.sqrt(100.5 / 101 * 0.5 / 101 / 100))
 
 
 def test_one_value_has_no_error() -> None:

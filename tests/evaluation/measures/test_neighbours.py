@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from ancestral.evaluation.measures.neighbours import (
-    counts_within,
+    balls_around,
     nearest,
-    radii,
     squared_distances,
 )
 
@@ -24,6 +23,10 @@ def test_nearest_is_brute_force(dimension: int, float64: None) -> None:
     expected, expected_indices = brute_force(queries, points).topk(3, largest=False)
     torch.testing.assert_close(distances, expected)
     assert torch.equal(indices, expected_indices)
+
+
+def radii(points: Tensor, k: int) -> Tensor:
+    return nearest(points, points, k, leave_one_out=True)[0][:, -1]
 
 
 @pytest.mark.parametrize("dimension", [2, 20])
@@ -50,13 +53,11 @@ def test_distances_survive_an_offset(float64: None) -> None:
 
 
 @pytest.mark.bits
-def test_counts_of_points_in_balls(float64: None) -> None:
+def test_counts_of_balls_around_points(float64: None) -> None:
     centres, points = torch.randn(25, 3), torch.randn(35, 3)
     radius = torch.rand(25)
     inside = brute_force(centres, points) <= radius[:, None]
-    in_ball, around = counts_within(centres, radius, points)
-    assert torch.equal(in_ball, inside.sum(dim=1))
-    assert torch.equal(around, inside.sum(dim=0))
+    assert torch.equal(balls_around(points, centres, radius), inside.sum(dim=0))
 
 
 def test_more_neighbours_than_points_are_refused() -> None:

@@ -61,5 +61,5 @@ def test_exchanging_the_samples_exchanges_precision_and_recall() -> None:
 
 
 def test_too_few_points_are_refused() -> None:
-    with pytest.raises(ValueError, match="y needs at least 6 rows, got 5"):
-        precision_recall(mixture(20, [0.0]), mixture(5, [0.0]), k=5)
+    with pytest.raises(ValueError, match="y needs at least 12 rows, got 11"):
+        precision_recall(mixture(20, [0.0]), mixture(11, [0.0]), k=5)

@@ -172,7 +172,7 @@ def test_the_page_holds_everything_and_is_well_formed() -> None:
 def test_the_best_of_a_row_is_marked_in_words_too() -> None:
     text = render_report(title="t", sections=[plane_section()])
     row = next(r for r in text.split("<tr>") if "wasserstein</code>" in r)
-    marked = re.findall(r'<td class="best">.*?</td>', row)
+    marked = re.findall(r'<td class="best near">.*?</td>', row)
     assert len(marked) == 1
     assert "0.110 ± 0.010" in marked[0]
     assert "(best)" in marked[0]
@@ -217,7 +217,7 @@ def test_one_model_is_no_comparison() -> None:
     text = render_report(title="t", sections=[alone])
     assert "Repeat this run" in text
     assert "best of its row" not in text
-    assert '<td class="best"' not in text
+    assert '<td class="best' not in text
 
 
 def test_an_entry_with_nothing_is_shown() -> None:

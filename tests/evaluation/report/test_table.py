@@ -1,14 +1,24 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.evaluation import Evaluation
+from ancestral.evaluation.definitions import DEFINITIONS, definition_of
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import mean_of
-from ancestral.evaluation.report import ModelEntry, Section, table_rows
-from ancestral.evaluation.report.definitions import DEFINITIONS, definition_of
-from ancestral.evaluation.report.table import best_of, duration, figure_rows, number, value_text
+from ancestral.evaluation.report import ModelEntry, Section, key_lines, table_rows
+from ancestral.evaluation.report.table import (
+    best_of,
+    cost_rows,
+    duration,
+    figure_rows,
+    number,
+    value_text,
+)
+from ancestral.evaluation.verdict import is_near
 
 HIGHER, LOWER, FLOOR = (
     DEFINITIONS[name] for name in ("log_prob", "sliced_wasserstein", "classifier_accuracy")
@@ -127,6 +137,56 @@ def test_the_best_is_marked_only_where_it_is_known(
     assert best_of(figures, definition) == expected  # type: ignore[arg-type]
 
 
+def shares(**values: float) -> list[ModelEntry]:
+    """Models by name, with their coverage; the floor is 0.96."""
+    figures = {
+        name: Figure(value, 0.01, "share", "estimate", 0.96) for name, value in values.items()
+    }
+    return [
+        ModelEntry(name=name, evaluation=Evaluation(figures={"coverage": figure}))
+        for name, figure in figures.items()
+    ]
+
+
+def test_the_best_of_bad_models_is_not_marked() -> None:
+    (bad,) = figure_rows(section_of(*shares(noise=0.48, worse=0.2)))
+    assert [(cell.best, cell.near) for cell in bad.cells] == [(False, False)] * 2
+    (good,) = figure_rows(section_of(*shares(noise=0.48, vae=0.93)))
+    assert [(cell.best, cell.near) for cell in good.cells] == [(False, False), (True, True)]
+    likelihoods = [
+        ModelEntry(name=name, evaluation=Evaluation(figures={"log_prob": exact(value)}))
+        for name, value in (("a", -1.0), ("b", -2.0))
+    ]
+    (row,) = figure_rows(section_of(*likelihoods))
+    # Best of these, of which nobody knows how near it is.
+    assert [(cell.best, cell.near) for cell in row.cells] == [(True, False), (False, False)]
+
+
+def test_what_was_hardly_trained_gets_no_mark_and_leaves_it_to_others() -> None:
+    vae, gan, gmm = shares(vae=0.96, gan=0.90, gmm=0.95)
+    section = section_of(replace(vae, steps=12), replace(gan, steps=5000), gmm)
+    row = figure_rows(section)[0]
+    assert [cell.best for cell in row.cells] == [False, False, True]
+    assert cost_rows(section)[0] == ("steps", ["12 (too few)", "5,000", "–"])
+    assert key_lines(section)[2] == "too few steps for a verdict, so no star: vae"
+
+
+def test_what_took_longer_than_the_budget_is_told() -> None:
+    kde, gmm = shares(kde=0.96, gmm=0.95)
+    entries = replace(kde, seconds=5.2), replace(gmm, seconds=14.0)
+    section = replace(section_of(*entries), limit=5.0)
+    assert key_lines(section)[-1] == "longer than the budget: gmm (14.0 s)"
+    assert "14.0 s" not in " ".join(key_lines(replace(section, limit=None)))
+
+
+def test_accuracy_counts_above_the_commonest_label_only() -> None:
+    accuracy = definition_of("accuracy")
+    fraud = [Figure(value, 0.01, "share", "exact", 0.96) for value in (0.92, 0.965, 0.995)]
+    assert [is_near(figure, accuracy) for figure in fraud] == [False, False, True]
+    assert best_of(fraud, accuracy) == [False, False, True]
+    assert best_of(fraud[:2], accuracy) == [False, False]
+
+
 def test_likelihoods_of_the_same_examples_are_compared_one_by_one() -> None:
     hard, gain = torch.linspace(-2, 2, 50), torch.linspace(0.01, 0.03, 50)
     found = [mean_of(values) for values in (hard, hard - gain)]
@@ -146,6 +206,7 @@ def test_rows_for_the_terminal() -> None:
         ),
         parameters=1234,
         seconds=2.0,
+        whole_seconds=9.0,
     )
     second = ModelEntry(
         name="vae",
@@ -153,14 +214,15 @@ def test_rows_for_the_terminal() -> None:
         steps=500,
     )
     header, rows = table_rows(section_of(first, second))
-    assert header == ["figure", "kde", "vae", "real vs real"]
+    assert header == ["figure", "floor", "kde", "vae"]
     assert rows == [
-        ["log_prob [nats]", "−1.00 ± 0.10", "–", "–"],
-        ["elbo [nats]", "–", "≥ −1.50 ± 0.10", "–"],
-        ["memorisation [%]", "99.0 ± 1.0 (p < 0.001)", "–", "50"],
-        ["training time", "2.0 s", "–", ""],
-        ["steps", "–", "500", ""],
-        ["parameters", "1,234", "–", ""],
+        ["log_prob ↑ [nats]", "–", "−1.00 ± 0.10", "–"],
+        ["elbo ↑ [nats]", "–", "–", "≥ −1.50 ± 0.10"],
+        ["memorisation [%]", "50", "99.0 ± 1.0 (p < 0.001)", "–"],
+        ["training time", "", "2.0 s", "–"],
+        ["time in all", "", "9.0 s", "–"],
+        ["steps", "", "–", "500"],
+        ["parameters", "", "1,234", "–"],
     ]
 
 

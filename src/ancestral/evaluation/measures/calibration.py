@@ -4,6 +4,7 @@ import torch
 from torch import Generator, Tensor
 
 from ancestral.evaluation.measures.estimate import Estimate
+from ancestral.evaluation.measures.halves import error_of_halves, halves
 
 BINS, DRAWS = 15, 200
 
@@ -29,8 +30,8 @@ def calibration_error(
         seed: Of the draws, and of the order of equal confidences.
 
     Returns:
-        A share in [0, 1] with the p-value of perfect calibration, its standard error being that
-        of the draws; and the floor.
+        A share in [0, 1] with the p-value of perfect calibration, its standard error by halves of
+        the examples; and the floor.
 
     Raises:
         ValueError: If there are fewer than 2 examples, or the shapes differ.
@@ -50,14 +51,24 @@ def calibration_error(
     order = torch.randperm(len(right), generator=generator)
     order = order[confidence[order].argsort(stable=True)]
     confidence, right = confidence[order].double(), right[order]
-    cuts = torch.linspace(0, len(right), min(bins, len(right)) + 1, dtype=torch.float64)
-    bin_of = torch.bucketize(torch.arange(len(right)) + 0.5, cuts[1:-1])
     chance = torch.rand(draws, len(right), generator=generator, dtype=torch.float64)
     # The first row is what was observed.
-    hits = torch.cat((right[None], chance < confidence)).double()
-    gaps = torch.zeros(draws + 1, len(cuts) - 1, dtype=torch.float64)
-    gaps.index_add_(1, bin_of, hits - confidence)
-    distance = gaps.abs().sum(dim=1) / len(right)
+    distance = _distances(confidence, torch.cat((right[None], chance < confidence)), bins)
     value, floors = distance[0].item(), distance[1:]
     p_value = (1 + int((floors >= value).sum())) / (1 + draws)
-    return Estimate(value, floors.std().item(), p_value), floors.mean().item()
+    mask = halves(len(right), seed=seed)
+    parts = [
+        torch.cat([_distances(confidence[one], right[None, one], bins) for one in some])
+        for some in (mask, ~mask)
+    ]
+    return Estimate(value, error_of_halves(parts[0], parts[1]), p_value), floors.mean().item()
+
+
+def _distances(confidence: Tensor, hits: Tensor, bins: int) -> Tensor:
+    """Return the mean distance over bins [G] of hits [G, N], sorted by confidence [N]."""
+    n = len(confidence)
+    cuts = torch.linspace(0, n, min(bins, n) + 1, dtype=torch.float64)
+    bin_of = torch.bucketize(torch.arange(n) + 0.5, cuts[1:-1])
+    gaps = torch.zeros(len(hits), len(cuts) - 1, dtype=torch.float64)
+    gaps.index_add_(1, bin_of, hits.double() - confidence)
+    return gaps.abs().sum(dim=1) / n

@@ -64,11 +64,11 @@ def ratio_of(total: Tensor, size: Tensor) -> Estimate:
 def share_of(hits: Tensor) -> Estimate:
     """Return the share of true entries in ``hits`` [N] (bool) and its binomial standard error.
 
-    The error uses (hits + 1) / (N + 2) in place of the share, so that 0 of N and N of N do not
-    claim to be known without error.
+    The error uses (hits + 1/2) / (N + 1) in place of the share, the mean under Jeffreys' prior, so
+    that 0 of N and N of N do not claim to be known without error.
     """
     n, successes = len(hits), int(hits.sum())
-    smoothed = (successes + 1) / (n + 2)
+    smoothed = (successes + 0.5) / (n + 1)
     return Estimate(successes / n, math.sqrt(smoothed * (1 - smoothed) / n))
 
 

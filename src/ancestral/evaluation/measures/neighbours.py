@@ -77,23 +77,14 @@ def nearest(
     return torch.linalg.vector_norm(gaps, dim=2), indices
 
 
-def radii(points: Tensor, k: int) -> Tensor:
-    """Return the distance [N] from each point to its k-th nearest other point."""
-    return nearest(points, points, k, leave_one_out=True)[0][:, -1]
-
-
-def counts_within(centres: Tensor, radius: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Count the pairs (centre, point) closer than the centre's radius.
+def balls_around(points: Tensor, centres: Tensor, radius: Tensor) -> Tensor:
+    """Return how many balls hold each point, [M].
 
     Args:
+        points: [M, D].
         centres: [N, D].
         radius: Of each ball [N]; its boundary belongs to it.
-        points: [M, D].
-
-    Returns:
-        Points in each ball [N], and balls around each point [M].
     """
-    in_ball = torch.zeros(len(centres), dtype=torch.int64)
     around = torch.zeros(len(points), dtype=torch.int64)
     if (tree := Index(points).tree) is not None:
         # A little wider: the square of a rounded root may fall short of what it is the root of.
@@ -101,17 +92,15 @@ def counts_within(centres: Tensor, radius: Tensor, points: Tensor) -> tuple[Tens
         for start in range(0, len(centres), BALLS):
             some = slice(start, start + BALLS)
             balls = tree.query_ball_point(centres[some].numpy(), reach[some], return_sorted=False)
-            in_ball[some] = torch.tensor([len(ball) for ball in balls])
             inside = torch.from_numpy(np.concatenate(balls).astype(np.int64))
             around += inside.bincount(minlength=len(points))
-        return in_ball, around
+        return around
     limit = radius.square()[:, None]
     size = max(1, TILE // len(centres))
     for start in range(0, len(points), size):
         inside = squared_distances(centres, points[start : start + size]) <= limit
-        in_ball += inside.sum(dim=1)
         around[start : start + size] = inside.sum(dim=0)
-    return in_ball, around
+    return around
 
 
 def _by_products(queries: Tensor, points: Tensor, k: int) -> Tensor:

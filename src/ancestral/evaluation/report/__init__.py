@@ -2,6 +2,6 @@
 
 from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.evaluation.report.page import render_report, write_report
-from ancestral.evaluation.report.table import table_rows
+from ancestral.evaluation.report.table import key_lines, table_rows
 
-__all__ = ["ModelEntry", "Section", "render_report", "table_rows", "write_report"]
+__all__ = ["ModelEntry", "Section", "key_lines", "render_report", "table_rows", "write_report"]

@@ -28,6 +28,7 @@ class ModelEntry:
         parameters: Numbers learned from the data.
         seconds: Wall-clock training time.
         cpu_seconds: Processor time of the training.
+        whole_seconds: Wall-clock time of everything: what the budget does not count, too.
         error: One line if the model failed; its other fields may then be empty.
         curves: Rows of ``metrics.jsonl`` in order. A row has ``step`` and, nested under
             ``metrics`` and ``validation``, scalars by name; scalars beside ``step`` count as
@@ -51,6 +52,7 @@ class ModelEntry:
     parameters: int | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
+    whole_seconds: float | None = None
     error: str | None = None
     curves: Sequence[Mapping[str, Any]] = ()
     graph: "Mapping[str, DAG]" = field(default_factory=dict)
@@ -77,6 +79,7 @@ class Section:
         data: The data set, with its three splits.
         entries: The models, in the order of the table's columns; names are unique.
         budget: What each model was given, in words: ``30s``, ``20000 steps``.
+        limit: The same in seconds, where it is a time.
         repeat: The command that repeats the whole section.
         notes: Further remarks, one sentence each, beside those of the data.
 
@@ -87,6 +90,7 @@ class Section:
     data: "Dataset"
     entries: Sequence[ModelEntry]
     budget: str = ""
+    limit: float | None = None
     repeat: str = ""
     notes: Sequence[str] = ()
 

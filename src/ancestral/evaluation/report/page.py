@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from ancestral.data.files import atomic, make_above
 from ancestral.evaluation.bench import few
 from ancestral.evaluation.charts import Curve, line_chart, tick_text
+from ancestral.evaluation.definitions import KINDS, definition_of
 from ancestral.evaluation.dot_plot import Dot, dot_plot
 from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.report import confusion, table
 from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
-from ancestral.evaluation.report.definitions import KINDS, definition_of
 from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.networks.drawing import draw_dag
 
@@ -107,6 +107,9 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "rows": rows,
         "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
+        "late": [
+            line for line in table.key_lines(section) if line not in (table.SENSES, table.STAR)
+        ],
         "overview": _overview(section, colors),
         **bench_of(section.data).view(section, colors),
         "sampled": any(entry.evaluation.samples is not None for entry in section.entries),

@@ -113,6 +113,24 @@ def _check_components(config: GMMConfig, data: Dataset) -> None:
         check_components(config.components, len(data.train))
 
 
+_KERNELS, _EIGEN = 2.5e8, 1.5e-10  # Kernel values a second; seconds a cubed feature of eigh.
+
+
+def _forecast_kde(config: KDEConfig, data: Dataset) -> tuple[float, float]:
+    """Foretell some ten evaluations of the width, and the validation."""
+    n = len(data.train)
+    widths = 0 if config.bandwidth else 10 * max(8e6, 256.0 * n)
+    return (widths + min(4_000, len(data.validation)) * n) / _KERNELS, 0.0
+
+
+def _forecast_gmm(config: GMMConfig, data: Dataset) -> tuple[float, float]:
+    """Foretell the eigenvectors of covariances, most of the time where there are many features."""
+    tied, whole = config.covariance == "tied", config.covariance in ("full", "tied")
+    one = _EIGEN * data.features**3 * (1.0 if whole else 0.1)  # Only the factor, for a draw.
+    counts = [config.components] if config.components else [*_COMPONENTS[True], 1]
+    return sum(2 * (1 if tied else count) * one for count in counts), 2 * one
+
+
 RECIPES = (
     Recipe(
         name="empirical",
@@ -127,6 +145,7 @@ RECIPES = (
         summary="a small Gaussian on every training example",
         config=KDEConfig,
         build=lambda config, shape: KDE(shape.features, **arguments(config)),
+        forecast=_forecast_kde,
         chosen_by=figures.LOG_PROB,
     ),
     Recipe(
@@ -137,6 +156,7 @@ RECIPES = (
         build=lambda config, shape: GaussianMixture(shape.features, **arguments(config)),
         choose=_choose_components,
         listed={"components": 1},
+        forecast=_forecast_gmm,
         check=_check_components,
         chosen_by=figures.LOG_PROB,
     ),

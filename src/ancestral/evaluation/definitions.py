@@ -14,6 +14,8 @@ class Definition:
     title: str
     better: Better
     text: str
+    for_nothing: bool = False
+    """Its floor is not what real data reach but what is had without looking at x."""
 
 
 DEFINITIONS: dict[str, Definition] = {
@@ -52,7 +54,9 @@ DEFINITIONS: dict[str, Definition] = {
     "accuracy": Definition(
         "accuracy",
         "higher",
-        "Share of held-out examples whose likeliest label is their own.",
+        "Share of held-out examples whose likeliest label is their own. Its floor is the share of "
+        "the label that is commonest in training: what always saying that one gives.",
+        for_nothing=True,
     ),
     "calibration_error": Definition(
         "calibration error",
@@ -152,5 +156,5 @@ def definition_of(name: str) -> Definition:
     base = DEFINITIONS.get(name.removesuffix("_means"))
     if base is not None and name.endswith("_means"):
         text = f"Of means of p(x | z) instead of draws. {base.text}"
-        return Definition(f"{base.title} of means", base.better, text)
+        return Definition(f"{base.title} of means", base.better, text, base.for_nothing)
     return DEFINITIONS.get(name, Definition(name.replace("_", " "), "none", ""))
