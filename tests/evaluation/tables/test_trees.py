@@ -82,7 +82,7 @@ def test_what_samples_teach_of_each_kind_of_target(features: Features) -> None:
     train, test = law(2000, generator), law(1500, generator)
     noise = torch.stack([z[torch.randperm(2000, generator=generator)] for z in train.T], dim=1)
     for target, unit, chance, least in (
-        (2, "AUC", 0.5, 0.8),
+        (2, "probability", 0.5, 0.8),
         (1, "share", 0.4, 0.42),
         (0, "R²", 0.0, 0.2),
     ):

@@ -183,7 +183,7 @@ class Tables(Points):
             "detection",
             lambda points: detection(points[:n], reference, self.features, seed=seed),
             self.train[:n],
-            ("", how),
+            ("probability", how),
         )
 
     def _utility(self, target: int) -> Stage:
@@ -228,4 +228,4 @@ class Tables(Points):
     def _membership(self, model: InDataUnits, members: Examples, others: Examples) -> Figure:
         seed = self.setting.seed
         known, new = (-row_surprise(model, x, seed=seed).surprise for x in (members, others))
-        return Figure.of(membership(known, new), "", floor=0.5)
+        return Figure.of(membership(known, new), "probability", floor=0.5)

@@ -122,10 +122,10 @@ class Task:
 
     @property
     def unit(self) -> str:
-        """What is measured: AUC of two states, a share that is right of more, R2 of numbers."""
+        """What is measured: an area of two states, a share that is right of more, R2 of numbers."""
         if not self.column.discrete:
             return "R²"
-        return "AUC" if len(self.column.states) == 2 else "share"
+        return "probability" if len(self.column.states) == 2 else "share"
 
     def utility(self, train: Tensor) -> Estimate:
         """Train on rows [N, D], test on the real ones; rows without a target are left out.
@@ -150,7 +150,7 @@ class Task:
         read, asked = (self.features(z, without=self.target) for z in (train, test))
         with _one_thread():
             trees = self._trees()(**settings).fit(read, said.double().numpy())
-            if self.unit == "AUC":
+            if self.unit == "probability":
                 scores = torch.from_numpy(trees.decision_function(asked))  # pyright: ignore[reportAttributeAccessIssue]
                 return area(scores[true == 1], scores[true == 0])
             found = torch.from_numpy(trees.predict(asked))
