@@ -17,7 +17,7 @@ COLUMNS = (
 def law(n: int, generator: Generator, *, shift: float = 0.0, gaps: float = 0.1) -> Tensor:
     a = torch.randn(n, generator=generator, dtype=torch.float64)
     b = torch.randint(3, (n,), generator=generator).double()
-    odds = torch.sigmoid(2 * a + b - 1)
+    odds = torch.sigmoid(2 * a + 2 * b - 2)
     c = (torch.rand(n, generator=generator, dtype=torch.float64) < odds).double()
     missing = torch.rand(n, generator=generator) < gaps
     return torch.stack((torch.where(missing, math.nan, a + shift), b, c), dim=1)
@@ -65,13 +65,13 @@ def test_too_few_rows_are_refused(features: Features) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("rows", "shift"), [(60, 0.0), (400, 0.0), (400, 0.7), (100, 1.5)])
+@pytest.mark.parametrize(("rows", "shift"), [(60, 0.0), (400, 0.0), (100, 1.5)])
 def test_the_error_of_detection_is_the_spread_over_fresh_draws(rows: int, shift: float) -> None:
     generator = Generator().manual_seed(4)
     features = Features(COLUMNS, law(1000, generator))
     found = [
         detection(law(rows, generator, shift=shift), law(rows, generator), features, seed=i)
-        for i in range(60)
+        for i in range(40)
     ]
     spread = torch.tensor([one.value for one in found]).std().item()
     assert 0.7 < sum(one.se for one in found) / len(found) / spread < 1.3
@@ -83,7 +83,7 @@ def test_what_samples_teach_of_each_kind_of_target(features: Features) -> None:
     noise = torch.stack([z[torch.randperm(2000, generator=generator)] for z in train.T], dim=1)
     for target, unit, chance, least in (
         (2, "probability", 0.5, 0.8),
-        (1, "share", 0.4, 0.42),
+        (1, "share", 0.34, 0.42),
         (0, "R²", 0.0, 0.2),
     ):
         task = Task(features, target, test)
@@ -102,7 +102,7 @@ def test_a_target_that_teaches_nothing_is_refused(features: Features) -> None:
         Task(features, 2, test).utility(train)
 
 
-@pytest.mark.parametrize("target", [0, 1, 2])
+@pytest.mark.parametrize("target", [0, pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_error_of_utility_is_the_spread_over_fresh_test_rows(target: int) -> None:
     generator = Generator().manual_seed(7)
     train = law(400, generator)
