@@ -142,8 +142,8 @@ def histogram(
         for some, color in counted
     ]
     if gaps:
-        x = place(sum(apart) / 2, 0.0).split(",")[0]
-        shapes.append(f'<text x="{x}" y="18" text-anchor="middle" {QUIET}>missing</text>')
+        x = _SMALL[0] - RIGHT - 4
+        shapes.append(f'<text x="{x:g}" y="18" text-anchor="end" {QUIET}>missing</text>')
 
     def text(value: float) -> str:
         return "" if value > high else (tick or tick_text)(value)

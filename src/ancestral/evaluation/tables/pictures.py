@@ -10,7 +10,7 @@ from ancestral.networks.drawing import text_width
 
 WIDTH, NAMES, BAR, THIN = 300.0, 96.0, 9.0, 4.0
 CELL, DRAWN = 13.0, 30
-"""Side of a cell of a matrix, and most columns of one."""
+"""Side of a cell of a matrix, twice that of few columns, and most columns of one."""
 
 MORE, LESS = "var(--m0,#2563c9)", "var(--m1,#c8500a)"
 FULL = 0.3
@@ -64,15 +64,16 @@ def matrix(values: Tensor, names: Sequence[str], *, label: str, signed: bool = F
         signed: They are differences, in two colours.
     """
     d = min(len(names), DRAWN)
+    step = 2 * CELL if d <= 8 else CELL
     words = [shorten(name, 18) for name in names[:d]]
     side = max(text_width(word, 10) for word in words) + 8
     shapes = []
     for i in range(d):
-        y = 4 + i * CELL
+        y = 4 + i * step
         shapes.append(
-            f'<text x="{side - 5:g}" y="{y + 10:g}" text-anchor="end" {QUIET}>'
+            f'<text x="{side - 5:g}" y="{y + step / 2 + 4:g}" text-anchor="end" {QUIET}>'
             f"{escape(words[i])}</text>"
-            f'<text transform="translate({side + (i + 0.5) * CELL + 3:g} {d * CELL + 9:g}) '
+            f'<text transform="translate({side + (i + 0.5) * step + 3:g} {d * step + 9:g}) '
             f'rotate(-90)" text-anchor="end" {QUIET}>{escape(words[i])}</text>'
         )
         for j in range(d):
@@ -85,14 +86,14 @@ def matrix(values: Tensor, names: Sequence[str], *, label: str, signed: bool = F
                 color, shade = "currentColor", value
             said = "" if i == j else f"{names[i]}, {names[j]}: {number(value, 2)}"
             shapes.append(
-                f'<rect x="{side + j * CELL:g}" y="{y:g}" width="{CELL - 1:g}" '
-                f'height="{CELL - 1:g}" fill="currentColor" fill-opacity=".04"/>'
-                f'<rect x="{side + j * CELL:g}" y="{y:g}" width="{CELL - 1:g}" '
-                f'height="{CELL - 1:g}" fill="{color}" fill-opacity="{shade:.3f}">'
+                f'<rect x="{side + j * step:g}" y="{y:g}" width="{step - 1:g}" '
+                f'height="{step - 1:g}" fill="currentColor" fill-opacity=".04"/>'
+                f'<rect x="{side + j * step:g}" y="{y:g}" width="{step - 1:g}" '
+                f'height="{step - 1:g}" fill="{color}" fill-opacity="{shade:.3f}">'
                 f"<title>{escape(said)}</title></rect>"
             )
-    wide = side + d * CELL + 4
-    return _svg(wide, d * CELL + side + 6, label, "".join(shapes), most=1.4 * wide, size=10)
+    wide = side + d * step + 4
+    return _svg(wide, d * step + side + 6, label, "".join(shapes), most=1.4 * wide, size=10)
 
 
 def _svg(

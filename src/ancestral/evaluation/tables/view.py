@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.columns import Column
+from ancestral.data.recorded import DAY
 from ancestral.evaluation import charts
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.tables import pictures
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 COLUMNS, ROWS = 40, 5
 """Most columns with a picture; sample rows of each model."""
+
+RARE = 0.005
+"""Values with a smaller share of real rows and of samples are drawn together."""
 
 SUSPECTS = {
     "copied_rows": "samples that equal a training row",
@@ -77,22 +81,33 @@ def _columns(
 
 
 def _histogram(column: Column, real: Tensor, lines: list[tuple[Tensor, str]], label: str) -> str:
-    def day(value: float) -> str:
-        shown = Column(name=column.name, type="date", form="%Y-%m-%d")
-        return texts(shown, torch.tensor([value], dtype=torch.float64))[0]
+    if column.type != "date":
+        return charts.histogram(lines, real, label=label, step=column.resolution)
+    known = real[~real.isnan()]
+    years = len(known) > 0 and (known.max() - known.min()).item() > 400 * DAY
+    shown = Column(name=column.name, type="date", form="%Y-%m" if years else "%m-%d")
 
-    tick = day if column.type == "date" else charts.tick_text
-    return charts.histogram(lines, real, label=label, step=column.resolution, tick=tick)
+    def tick(value: float) -> str:
+        return texts(shown, torch.tensor([value * DAY]))[0]
+
+    days = [(x / DAY, color) for x, color in lines]
+    step = column.resolution and column.resolution / DAY
+    return charts.histogram(days, real / DAY, label=label, step=step, tick=tick)
 
 
 def _bars(names: list[str], real: Tensor, lines: list[tuple[Tensor, str]], label: str) -> str:
     codes = [real, *(codes for codes, _ in lines)]
     shares = torch.stack([x.bincount(minlength=len(names)) / len(x) for x in codes])
-    # What is missing stands last, under the others.
-    order = [k for k in (*range(1, len(names)), 0) if shares[:, k].any()]
-    shown, colors = shares[:, order], [color for _, color in lines]
-    others = list(zip(shown[1:], colors, strict=True))
-    return pictures.bars([names[k] for k in order], shown[0], others, label=label)
+    # Rare values join the others; what is missing stands last.
+    shown = (shares >= RARE).any(dim=0)
+    rare = shares[:, 1:].clone()
+    rare[:, shown[1:]] = 0
+    shares[:, -1] += rare[:, :-1].sum(dim=1)
+    shown[-1] = bool((shares[:, -1] > 0).any())
+    order = [k for k in (*range(1, len(names)), 0) if shown[k]]
+    kept, colors = shares[:, order], [color for _, color in lines]
+    others = list(zip(kept[1:], colors, strict=True))
+    return pictures.bars([names[k] for k in order], kept[0], others, label=label)
 
 
 def _pairs(bench: "Tables", coded: Mapping[str, Tensor]) -> list[tuple[str, str, str]]:
