@@ -14,7 +14,6 @@ from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.transforms import Affine
 from ancestral.errors import ConfigError
 from ancestral.evaluation import Evaluation, Figure, Setting, bench_of, evaluate
-from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.report import ModelEntry, Section, render_report
 from ancestral.evaluation.tables import Tables
 from ancestral.evaluation.tables.coding import texts
@@ -286,11 +285,3 @@ def test_models_that_were_not_measured_are_shown(data: Dataset, bench: Tables) -
     page = render_report(title="shop", sections=[_section(data, truth=shown)])
     assert "Column by column" in page
     assert "Privacy" not in page
-
-
-def test_held_out_copies_that_were_removed_count_in_the_floor(data: Dataset) -> None:
-    removed = replace(data, duplicates_removed=300)  # Of 3,300 held-out rows.
-    stage = next(s for s in Tables(removed, SETTING).stages if s.title == "copies")
-    floor = stage.floor(Attempts())
-    assert floor is not None
-    assert floor["copied_rows"].value == pytest.approx(1 / 11)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from ancestral.capabilities import HasBound, HasDensity, Samples
@@ -196,15 +195,10 @@ class Tables(Points):
         return single("utility", "utility", task.utility, self.train[:n], (task.unit, how))
 
     def _copies(self) -> Stage:
-        data, n = self.data, self.sizes.samples
-        how = f"{n:,} samples, {len(data.train):,} training rows."
-        real, removed = self.reference[:n], data.duplicates_removed
-        if removed and not data.official_split:  # Any training row stands for one of them.
-            share = len(real) / (len(data.validation) + len(data.test))
-            real = torch.cat((real, self.train[: round(removed * share)]))
-            how += f" The floor counts the {removed:,} held-out rows that were removed as copies."
-        measure = partial(copies, train=data.train.x)
-        return single("copied_rows", "copies", measure, real, ("share", how))
+        train, n = self.data.train.x, self.sizes.samples
+        how = f"{n:,} samples, {len(train):,} training rows."
+        measure = partial(copies, train=train)
+        return single("copied_rows", "copies", measure, self.reference[:n], ("share", how))
 
     def _nearer(self) -> Stage:
         n = min(self.sizes.neighbours, self.sizes.samples)

@@ -92,7 +92,7 @@ def detection(x: Tensor, y: Tensor, features: Features, *, seed: int = 0) -> Est
     generator = Generator().manual_seed(seed)
     rows = torch.cat([z[torch.randperm(len(z), generator=generator)[:n]] for z in (x, y)])
     read, from_y, fold = features(rows), np.repeat([0, 1], n), np.tile(np.arange(n) % FOLDS, 2)
-    areas: list[Estimate] = []
+    areas: list[tuple[Estimate, int]] = []
     with _one_thread():
         for part in range(FOLDS):
             held = fold == part
@@ -100,12 +100,11 @@ def detection(x: Tensor, y: Tensor, features: Features, *, seed: int = 0) -> Est
             trees = HistGradientBoostingClassifier(**settings).fit(read[~held], from_y[~held])
             scores = torch.from_numpy(trees.decision_function(read[held]))
             of_y = torch.from_numpy(from_y[held] == 1)
-            areas.append(area(scores[of_y], scores[~of_y]))
-    # The last deviation is that of a row more or less, here of all rows.
-    own = sum(float(one.deviations[:-1].square().sum()) for one in areas) / FOLDS**2
-    shared = 1 + (FOLDS - 1) * ALIKE
-    error = math.sqrt(shared * own + 1 / (n + 2) ** 2)
-    return Estimate(sum(one.value for one in areas) / FOLDS, error)
+            areas.append((area(scores[of_y], scores[~of_y]), int(of_y.sum())))
+    # A row more or less counts once, of all rows, and not in each part.
+    own = sum(one.se**2 - 1 / (count + 2) ** 2 for one, count in areas) / FOLDS**2
+    error = math.sqrt((1 + (FOLDS - 1) * ALIKE) * own + 1 / (n + 2) ** 2)
+    return Estimate(sum(one.value for one, _ in areas) / FOLDS, error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
