@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ancestral.data.columns import Vector
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.fields import Image, labelled
 from ancestral.data.splitting import Contents, assemble
@@ -98,6 +98,16 @@ def test_discrete_tables_count_their_duplicates_and_keep_them() -> None:
     assert data.duplicates_removed == 0
     assert len(data.train) + len(data.validation) + len(data.test) == 200
     assert "40 rows stand in two splits; kept" in data.notes[-1]
+
+
+def test_mixed_tables_keep_theirs_so_that_held_out_rows_are_of_one_law_with_training() -> None:
+    age = torch.arange(200).double() % 60
+    x = torch.stack((age, age.remainder(2)), dim=1)
+    columns = (Column(name="age"), Column(name="sex", type="category", states=("f", "m")))
+    data = split(vectors(x, fields={"x": Vector(columns=columns, mixed=True)}))
+    assert data.duplicates_removed == 0
+    assert len(data.validation) == len(data.test) == 20
+    assert "rows stand in two splits; kept" in data.notes[-1]
 
 
 def test_whole_numbers_with_many_values_are_not_discrete() -> None:

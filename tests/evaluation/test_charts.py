@@ -168,3 +168,37 @@ def test_a_histogram_has_an_outline_for_every_model() -> None:
 
 def test_a_histogram_of_a_constant_column() -> None:
     assert "<svg" in histogram([], torch.ones(50), label="h")
+
+
+def test_what_is_missing_is_a_bar_of_its_own() -> None:
+    half = torch.cat((torch.linspace(0, 1, 500), torch.full((500,), torch.nan)))
+    picture = histogram([(half[:500], "red")], half, label="h")
+    (real,) = paths_of(picture, **{"fill": "currentColor"})
+    (red,) = paths_of(picture, stroke="red")
+    assert real.count("M") == red.count("M") == 2
+    bars, missing = (
+        [point.split(",") for point in part.split("L")] for part in real[1:-1].split("ZM")
+    )
+    floor = float(missing[0][1])
+    # Half of the rows are in one bar as wide as two, so that areas are shares.
+    one = [float(x) for x, _ in bars[1:3]]
+    wide = [float(x) for x, _ in missing[1:3]]
+    assert wide[1] - wide[0] == pytest.approx(2 * (one[1] - one[0]), abs=0.3)
+    assert float(missing[1][1]) < floor
+    gone = red[1:].split("M")[1].split("L")
+    assert {point.split(",")[1] for point in gone} == {missing[0][1]}  # Nothing is missing there.
+    assert "missing</text>" in picture
+
+
+def test_bins_hold_as_many_of_the_values_that_may_be() -> None:
+    ages = torch.arange(18, 78).repeat(20).double()
+    picture = histogram([], ages, label="h", step=1.0)
+    (real,) = paths_of(picture, **{"fill": "currentColor"})
+    heights = [point.split(",")[1] for point in real[1:-1].split("L")]
+    # A comb would have as many heights as bins: here all are full but the outermost.
+    assert len(set(heights)) <= 3
+
+
+def test_ticks_are_written_as_asked() -> None:
+    picture = histogram([], torch.linspace(0, 10, 50), label="h", tick=lambda x: f"<{x:g}>")
+    assert "&lt;5&gt;" in picture

@@ -448,13 +448,13 @@ def test_a_mixed_table_is_measured_column_by_column(gaps: bool) -> None:
     generator = Generator().manual_seed(4)
     x = mixed_rows(900, generator).double()
     if gaps:
-        x[5, 0], x[6, 1] = torch.nan, -1
+        x[5, 0] = x[6, 1] = torch.nan
     columns = (Column(name="a"), Column(name="b", type="category", states=("no", "yes")))
     parts = {"train": x[:500], "validation": x[500:700], "test": x[700:]}
     data = Dataset(
         name="mixed",
         source="mixed",
-        fields={"x": Vector(columns=columns)},
+        fields={"x": Vector(columns=columns, mixed=True)},
         **{name: Examples(part) for name, part in parts.items()},
     )
     found = evaluate(InDataUnits(Cells(), IDENTITY), data, setting=SETTING)
@@ -462,11 +462,7 @@ def test_a_mixed_table_is_measured_column_by_column(gaps: bool) -> None:
     rows = bench_of(data).space(torch.tensor([[0.0, 0.0], [100.0, 1.0]]))
     apart = (rows[0] - rows[1]).square().sum().item()
     assert apart == pytest.approx(1 + (100 / x[:500, 0].nan_to_num(50).std().item()) ** 2, rel=0.01)
-    assert (found.figures["sliced_wasserstein"] is None) == gaps
-    assert found.notes == (
-        ("sample quality: samples are whole rows, and cells are missing in 2 of 700 rows",) * gaps
-    )
-    if not gaps:
-        distance = figure(found, "sliced_wasserstein")
-        assert distance.unit == "standardised units and root of differing cells"
+    assert found.notes == ()  # A missing cell is a value.
+    for name in ("column_tv", "pair_tv"):
+        distance = figure(found, name)
         assert abs(distance.value - distance.floor) < 5 * distance.se  # pyright: ignore

@@ -31,7 +31,8 @@ def compare(
     models
         Names separated by commas; by the kind of data if not given.
     set_
-        Of the data: size=32, label=COLUMN, split_seed=1; of one model: MODEL.key=value.
+        Of the data: size=32, label=COLUMN, split_seed=1; of the measuring: target=COLUMN; of one
+        model: MODEL.key=value.
     """
     from ancestral.recipes.comparing import check_folder, contest
     from ancestral.settings import parse_pairs

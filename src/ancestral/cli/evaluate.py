@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from ancestral.cli import console
-from ancestral.cli.options import Common
+from ancestral.cli.options import Common, Pairs
 
 
 def evaluate(
@@ -16,6 +16,7 @@ def evaluate(
     *,
     means: Annotated[bool, Parameter(negative="--no-means")] = True,
     samples: int = 10_000,
+    set_: Annotated[Pairs, Parameter(name="--set")] = None,
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Measure a run.
@@ -30,13 +31,17 @@ def evaluate(
         Also measure the means of p(x | z), where there are any; labelled so.
     samples
         Examples generated.
+    set_
+        Of the measuring, key=value: target=COLUMN of mixed tables, references, radii, k, draws.
     """
     from ancestral.evaluation.setting import Setting
     from ancestral.recipes import Run, evaluate_run
+    from ancestral.settings import build, parse_pairs
 
     common.apply()
     opened = Run.open(run)
-    setting = Setting(samples=samples, seed=common.seed_or_default, means=means)
+    own = Setting(samples=samples, seed=common.seed_or_default, means=means)
+    setting = build(Setting, parse_pairs(set_ or ()), base=own)
     with console.Bar("evaluate") as bar:
         found = evaluate_run(
             opened,

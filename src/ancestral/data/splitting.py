@@ -53,7 +53,7 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
 
     Each split is in random order, so that its first rows are a fair sample of it. Equal rows are
     kept in one split only: in the official test split if there is one, else in training. Tables
-    of discrete columns keep theirs, for equal rows are what such a distribution consists of.
+    of discrete columns and mixed ones keep theirs: such a distribution consists of equal rows.
 
     Raises:
         DataError: If there are fewer than 10 rows, or if no row of a split is left.
@@ -71,7 +71,9 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
     copies = sum(int((~mask).sum()) for mask in fresh)
     removed = 0
     if copies and _discrete(contents.fields[contents.apart], splits[0][contents.apart]):
-        notes.append(f"{copies} rows stand in two splits; kept, because every column is discrete")
+        notes.append(
+            f"{copies} rows stand in two splits; kept, because such a table holds equal rows"
+        )
     elif copies:
         removed = copies
         kept = {i: splits[i][mask] for i, mask in zip(order, fresh, strict=True)}
@@ -134,9 +136,15 @@ def _unseen(splits: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _discrete(field: Field, x: Tensor) -> bool:
-    """Tell whether equal examples are what such data consist of: every column has few values."""
+    """Tell whether equal examples are what such data consist of: every column has few values.
+
+    Mixed tables do, whose recorded rows have probabilities: held-out rows without the commonest
+    ones would be of another law than the one that is learned.
+    """
     if not isinstance(field, Vector):
         return False
+    if field.mixed:
+        return True
     if field.states:
         return all(column.discrete for column in field.columns)
     whole = all(bool((part == part.round()).all()) for part in x.split(_PART))

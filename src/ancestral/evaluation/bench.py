@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ancestral.data.dataset import Dataset
+from ancestral.errors import ConfigError
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
@@ -31,6 +32,9 @@ class Bench(ABC):
             examples where a floor is measured, and training is the memorisation test's suspect.
         setting: Sizes and seed.
 
+    Raises:
+        ConfigError: If the setting has a target that the data do not have.
+
     Attributes:
         likelihoods: Figures, of which a chart shows the first that each model gives.
     """
@@ -39,6 +43,15 @@ class Bench(ABC):
 
     def __init__(self, data: Dataset, setting: Setting) -> None:
         self.data, self.setting = data, setting
+        if setting.target is not None:
+            self.aim(setting.target)
+
+    def aim(self, target: str) -> None:
+        """Check that there is such a column to be told from the others."""
+        raise ConfigError(
+            f"target must be left out of {self.data.kind}: it is a column of a mixed table, "
+            f"got {target!r}"
+        )
 
     @abstractmethod
     def measure(self, model: InDataUnits, attempts: Attempts, tell: Progress) -> Evaluation:
@@ -74,7 +87,7 @@ class Bench(ABC):
         """Return the parts of a report that show examples, as its template names them."""
         del section, colors
         names = ("marginals", "galleries", "nearest", "nearest_rows")
-        return {"plane": None, "large": False, **{name: [] for name in names}}
+        return {"plane": None, "mixed": None, "large": False, **{name: [] for name in names}}
 
 
 def few(names: Sequence[str], most: int = 12) -> str:

@@ -5,6 +5,7 @@ Drawn by hand rather than by matplotlib so that they take the colours of the pag
 text.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -94,37 +95,75 @@ def density(picture: str, *, box: Box, axes: Sequence[str], label: str) -> str:
     return _panel(box, axes, label, image)
 
 
-def histogram(samples: Sequence[tuple[Tensor, str]], reference: Tensor, *, label: str) -> str:
+def histogram(
+    samples: Sequence[tuple[Tensor, str]],
+    reference: Tensor,
+    *,
+    label: str,
+    step: float | None = None,
+    tick: Callable[[float], str] | None = None,
+) -> str:
     """Draw the histogram of reference values with those of samples as lines over it.
+
+    What is missing (NaN) is a bar of its own on the right, as wide as two others.
 
     Args:
         samples: Values [N] of each model and the CSS colour of its line.
         reference: Values [M], drawn filled; all but the outermost 0.1% fix the range.
         label: Says what the picture shows, for readers who do not see it.
+        step: Distance of values that may be; as many of them are in each bin.
+        tick: Writes a number under the axis; shortly if None.
     """
-    bins = max(8, min(40, math.ceil(2 * len(reference) ** (1 / 3))))  # The rule of Rice.
-    ordered = reference.double().sort().values
-    cut = len(ordered) // 1000
-    low, high = ordered[cut].item(), ordered[-1 - cut].item()
-    room = 0.08 * (high - low) or 0.5
-    low, high = low - room, high + room
-    counted = [(_heights(x, low, high, bins), color) for x, color in samples]
-    real = _heights(reference, low, high, bins)
-    top = max(max(heights) for heights in (real, *(h for h, _ in counted)))
-    box = Box(low, high, 0.0, 1.1 * top or 1.0)
-    place = _placing(box, (300.0, 150.0), bottom=22.0)
+    edges = _edges(reference, step)
+    low, high, width = edges[0], edges[-1], edges[1] - edges[0]
+    bars = list(itertools.pairwise(edges))
+    gaps = any(bool(x.isnan().any()) for x in (reference, *(x for x, _ in samples)))
+    apart = (high + width, high + 3 * width)
 
-    def outline(heights: Sequence[float]) -> str:
-        edges = [low + i * (high - low) / bins for i in range(bins + 1)]
-        steps = [(edges[i + j], h) for i, h in enumerate(heights) for j in (0, 1)]
-        return "L".join(place(x, y) for x, y in [(low, 0.0), *steps, (high, 0.0)])
+    def heights(x: Tensor) -> list[float]:
+        missing = [x.isnan().double().mean().item() / (2 * width)] if gaps else []
+        return _heights(x, low, high, len(bars)) + missing
 
-    shapes = [f'<path d="M{outline(real)}Z" fill="currentColor" fill-opacity=".22"/>']
+    counted = [(heights(x), color) for x, color in samples]
+    real = heights(reference)
+    top = max(max(some) for some in (real, *(h for h, _ in counted)))
+    box = Box(low, high + 4 * width * gaps, 0.0, 1.1 * top or 1.0)
+    place = _placing(box, _SMALL, bottom=22.0)
+
+    def outline(some: Sequence[float], *, end: str = "") -> str:
+        parts = [zip(bars, some, strict=False), zip([apart], some[len(bars) :], strict=False)]
+        steps = [[(x, h) for bar, h in part for x in bar] for part in parts]
+        around = [[(s[0][0], 0.0), *s, (s[-1][0], 0.0)] for s in steps if s]
+        return "".join("M" + "L".join(place(x, y) for x, y in line) + end for line in around)
+
+    shapes = [f'<path d="{outline(real, end="Z")}" fill="currentColor" fill-opacity=".22"/>']
     shapes += [
-        f'<path d="M{outline(heights)}" fill="none" stroke="{color}" stroke-width="1.5"/>'
-        for heights, color in counted
+        f'<path d="{outline(some)}" fill="none" stroke="{color}" stroke-width="1.5"/>'
+        for some, color in counted
     ]
-    return _frame(box, (300.0, 150.0), 22.0, label, "".join(shapes))
+    if gaps:
+        x = _SMALL[0] - RIGHT - 4
+        shapes.append(f'<text x="{x:g}" y="18" text-anchor="end" {QUIET}>missing</text>')
+
+    def text(value: float) -> str:
+        return "" if value > high else (tick or tick_text)(value)
+
+    return _frame(box, _SMALL, 22.0, label, "".join(shapes), tick=text)
+
+
+def _edges(reference: Tensor, step: float | None) -> list[float]:
+    """Return the edges of bins round values [M], but the missing ones and the outermost 0.1%."""
+    bins = max(8, min(40, math.ceil(2 * len(reference) ** (1 / 3))))  # The rule of Rice.
+    ordered = reference.double()[~reference.isnan()].sort().values
+    cut = len(ordered) // 1000
+    low, high = (ordered[cut].item(), ordered[-1 - cut].item()) if len(ordered) else (0.0, 0.0)
+    if step:
+        width = max(1, math.ceil((high - low) / (step * bins))) * step
+        low, bins = low - width - step / 2, math.floor((high - low) / width) + 3
+    else:
+        room = 0.08 * (high - low) or 0.5
+        low, width = low - room, (high - low + 2 * room) / bins
+    return [low + i * width for i in range(bins + 1)]
 
 
 def line_chart(
@@ -287,7 +326,14 @@ def _panel(box: Box, axes: Sequence[str], label: str, inner: str) -> str:
 
 
 def _frame(
-    box: Box, size: tuple[float, float], bottom: float, label: str, inner: str, *, extra: str = ""
+    box: Box,
+    size: tuple[float, float],
+    bottom: float,
+    label: str,
+    inner: str,
+    *,
+    extra: str = "",
+    tick: Callable[[float], str] | None = None,
 ) -> str:
     """Put axes with ticks round the shapes, and cut the shapes off at the frame."""
     wide, high = size[0] - LEFT - RIGHT, size[1] - TOP - bottom
@@ -299,7 +345,7 @@ def _frame(
         ticks.append(
             f'<path d="M{x:g},{TOP:g}V{TOP + high:g}" stroke="currentColor" stroke-opacity=".1"/>'
             f'<text x="{x:g}" y="{TOP + high + 15:g}" text-anchor="{anchor}" {QUIET}>'
-            f"{tick_text(value)}</text>"
+            f"{escape((tick or tick_text)(value))}</text>"
         )
     for value in nice_ticks(box.bottom, box.top):
         y = float(place(box.left, value).split(",")[1])

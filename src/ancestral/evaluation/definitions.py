@@ -126,6 +126,51 @@ DEFINITIONS: dict[str, Definition] = {
         "Squared Wasserstein-2 distance between Gaussian fits of samples and of held-out data, "
         "in the space of the data (this is not the FID of Inception features).",
     ),
+    "column_tv": Definition(
+        "total variation of columns",
+        "lower",
+        "Half the sum of |p - q| over the cells of a column, samples against held-out rows: mean "
+        "over columns. 0, equal; 1, no cell in common; finite samples lift it to the floor.",
+    ),
+    "pair_tv": Definition(
+        "total variation of pairs",
+        "lower",
+        "The same over the cells of two columns together: mean over pairs. It sees how columns "
+        "depend on each other, two by two.",
+    ),
+    "detection_auc": Definition(
+        "detection",
+        "floor",
+        "Area under the ROC curve of gradient-boosted trees that tell samples from held-out rows, "
+        "each scored by trees that were not trained on it. 0.5: they cannot; 1: always.",
+    ),
+    "utility": Definition(
+        "utility",
+        "higher",
+        "How well trees trained on samples tell one column from the others on held-out rows: area "
+        "under the ROC curve of two states, share that is right of more, R² of numbers. Its floor "
+        "is that of trees trained on as many real rows. The error is that of the held-out rows.",
+    ),
+    "copied_rows": Definition(
+        "copied rows",
+        "none",
+        "Share of samples that are equal, cell by cell, to a row of the training table. Floor: the "
+        "share of held-out rows that are, for short rows are equal by chance.",
+    ),
+    "nearer_training": Definition(
+        "nearer to training rows",
+        "none",
+        "Share of samples whose nearest training row is nearer than the nearest of as many rows of "
+        "the validation split; ties count half. 50%: as fresh rows would; 100%: copies. The p "
+        "beside it is of the hypothesis that samples do not lean to the training rows.",
+    ),
+    "membership_auc": Definition(
+        "membership by likelihood",
+        "none",
+        "Area under the ROC curve of log p as a test of whether a row was trained on. 0.5: it "
+        "tells nothing, which is expected of a model that learned only what holds for new rows. "
+        "The p beside it is of that hypothesis.",
+    ),
     "perplexity": Definition(
         "perplexity", "lower", "Exponential of the mean negative log-likelihood of a token."
     ),

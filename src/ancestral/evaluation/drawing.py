@@ -43,6 +43,7 @@ def draw(
     wide: bool,
     given: Given | None = None,
     means: bool = False,
+    whole: bool = True,
 ) -> Tensor:
     """Return n samples on the CPU, [n, *event] in user units.
 
@@ -53,6 +54,7 @@ def draw(
         wide: Whether examples are, so that fewer are drawn at a time.
         given: Of each sample, [n, *event].
         means: Take means of p(x | z) instead.
+        whole: Whether no cell may be missing; where one may it is NaN.
 
     Raises:
         ArithmeticError: If samples are not finite; it says how many.
@@ -63,7 +65,8 @@ def draw(
         some = placed(given and {name: value[rows] for name, value in given.items()}, device)
         parts.append(model.sample(len(rows), given=some, generator=generator, means=means).cpu())
     samples = torch.cat(parts)
-    bad = int((~samples.flatten(start_dim=1).isfinite()).any(dim=1).sum())
+    strange = ~samples.isfinite() if whole else samples.isinf()
+    bad = int(strange.flatten(start_dim=1).any(dim=1).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {n:,} are not finite, so none was measured")
     return samples
@@ -76,7 +79,8 @@ def nearest_training(samples: Tensor, data: Dataset, space: Space) -> Tensor:
         x[:1].expand(len(shown), *x.shape[1:]),
         torch.full((len(shown),), torch.inf, dtype=torch.float64),
     )
-    for part in x.split(max(1, _NUMBERS // x[0].numel())):  # Large data lie in a file.
+    width = max(x[0].numel(), shown.shape[1])
+    for part in x.split(max(1, _NUMBERS // width)):  # Large data lie in a file.
         distances, indices = nearest(shown, space(part))
         closer = distances[:, 0] < least
         least = torch.where(closer, distances[:, 0], least)

@@ -1,16 +1,22 @@
 """The one place where an evaluation asks what kind of field it has."""
 
-from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.described import Kind
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.images import Images
 from ancestral.evaluation.setting import Setting
+from ancestral.evaluation.tables.evaluate import Tables
 from ancestral.evaluation.text.evaluate import Texts
 from ancestral.evaluation.vectors import Vectors
 
-BENCHES: dict[type[Field], type[Bench]] = {Vector: Vectors, Image: Images, Tokens: Texts}
-"""How models of a field are measured and shown, by its class."""
+BENCHES: dict[Kind, type[Bench]] = {
+    "vectors": Vectors,
+    "tables": Vectors,
+    "mixed": Tables,
+    "images": Images,
+    "text": Texts,
+}
+"""How models of a field are measured and shown, by its kind."""
 
 
 def bench_of(data: Dataset, setting: Setting | None = None) -> Bench:
@@ -18,7 +24,8 @@ def bench_of(data: Dataset, setting: Setting | None = None) -> Bench:
 
     Raises:
         ValueError: If there is no way to.
+        ConfigError: If the setting has a target that the data do not have.
     """
-    if type(data.field) not in BENCHES:
+    if data.kind not in BENCHES:
         raise ValueError(f"{data.name}: models of {data.kind} are not measured")
-    return BENCHES[type(data.field)](data, setting or Setting())
+    return BENCHES[data.kind](data, setting or Setting())

@@ -26,11 +26,13 @@ class Points(Bench):
     Attributes:
         most: Samples kept for pictures.
         coding: What ``bits_per_dim`` is; empty where examples are no code.
+        whole: Whether a missing cell of a sample is a fault.
         sizes: Of everything that is measured.
     """
 
     most: int = 10_000
     coding: str = ""
+    whole: bool = True
 
     def __init__(self, data: Dataset, setting: Setting) -> None:
         super().__init__(data, setting)
@@ -47,17 +49,21 @@ class Points(Bench):
     @cached_property
     def train(self) -> Tensor:
         """All training points, [T, D]."""
-        return self.space(self.data.train.x[self.orders[0]])
+        return self.points(self.data.train.x[self.orders[0]])
 
     @cached_property
     def validation(self) -> Tensor:
         """All validation points, [V, D]."""
-        return self.space(self.data.validation.x[self.orders[1]])
+        return self.points(self.data.validation.x[self.orders[1]])
 
     @cached_property
     def reference(self) -> Tensor:
         """Held-out points, [M, D]."""
-        return self.space(self.data.test.x[self.orders[2]])
+        return self.points(self.data.test.x[self.orders[2]])
+
+    def points(self, x: Tensor) -> Tensor:
+        """Return what is measured of examples: their place in the space."""
+        return self.space(x)
 
     @cached_property
     def stages(self) -> list[Stage]:
@@ -130,7 +136,8 @@ class Points(Bench):
         self, model: InDataUnits, n: int, given: Given | None, *, means: bool = False
     ) -> Tensor:
         wide = self.data.features > WIDE
-        return draw(model, n, seed=self.setting.seed, wide=wide, given=given, means=means)
+        seed, whole = self.setting.seed, self.whole
+        return draw(model, n, seed=seed, wide=wide, given=given, means=means, whole=whole)
 
     def _look(self, model: InDataUnits, drawn: Tensor, given: Given | None) -> Evaluation:
         samples, given = self.first(model, drawn, given)
@@ -144,7 +151,7 @@ class Points(Bench):
         figures: dict[str, Figure | None] = {}
         enough = self._enough(attempts)
         points, mean_points = (
-            self.space(x) if enough and x is not None else None for x in (drawn, means)
+            self.points(x) if enough and x is not None else None for x in (drawn, means)
         )
         for number, stage in enumerate(self.stages):
             tell(stage.title, 0.4 + 0.6 * number / len(self.stages))

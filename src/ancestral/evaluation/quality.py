@@ -118,7 +118,7 @@ def stages(real: "Points") -> list[Stage]:
     return made if real.data.fresh is None else [*made, _off_manifold(real, real.data.fresh)]
 
 
-def _single(
+def single(
     name: str,
     title: str,
     measure: Callable[[Tensor], Estimate],
@@ -140,7 +140,7 @@ def _single(
 
 def _sliced_wasserstein(real: "Points") -> Stage:
     n, m, unit = real.sizes.samples, real.sizes.references, real.space.unit
-    return _single(
+    return single(
         "sliced_wasserstein",
         "sliced Wasserstein distance",
         Projected(real.reference, seed=real.setting.seed).distance,
@@ -157,7 +157,7 @@ def _mmd(real: "Points") -> Stage:
         "Kernels at 2, 1, 1/2 and 1/4 of the median distance; p-value of 200 permutations; "
         f"{n:,} generated against {m:,} test examples."
     )
-    return _single(
+    return single(
         "mmd",
         "kernel two-sample test",
         lambda points: squared_mmd(points[:n], real.reference[:m], seed=real.setting.seed),
@@ -169,7 +169,7 @@ def _mmd(real: "Points") -> Stage:
 def _classifier(real: "Points") -> Stage:
     n = min(real.sizes.classifier, real.sizes.samples, len(real.reference))
     seed, how = real.setting.seed, f"{n:,} generated and as many test examples."
-    return _single(
+    return single(
         "classifier_accuracy",
         "classifier two-sample test",
         lambda points: classifier_accuracy(points[:n], real.reference[:n], seed=seed),
@@ -203,7 +203,7 @@ def _memorisation(real: "Points") -> Stage:
         f"{n:,} generated, {len(real.train):,} training examples; as control {len(control):,} "
         "of the validation split, on which no weight was trained. Floor: test examples."
     )
-    return _single(
+    return single(
         "memorisation",
         "memorisation",
         lambda points: suspect.memorisation(points[:n]),
@@ -216,7 +216,7 @@ def _frechet(real: "Points") -> Stage:
     space, n, m = real.space, real.sizes.samples, real.sizes.references
     reference = space.coarse(real.reference)
     values = f"{reference.shape[1]:,} values of the data themselves"
-    return _single(
+    return single(
         "frechet",
         "Frechet distance",
         lambda points: frechet(space.coarse(points), reference),
@@ -228,7 +228,7 @@ def _frechet(real: "Points") -> Stage:
 def _off_manifold(real: "Points", fresh: Fresh) -> Stage:
     n, seed = real.sizes.samples, real.setting.seed
     support = Index(real.space(fresh(FRESH, seed + 1)))
-    return _single(
+    return single(
         "off_manifold",
         "distance to fresh data",
         lambda points: off_manifold(points, support, distance=OFF),

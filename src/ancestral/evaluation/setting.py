@@ -26,6 +26,8 @@ class Setting:
         draws: Draws of the importance-weighted likelihood for each example.
         seed: Of everything random.
         means: Also measure the means of p(x | z), where a model can give them; labelled so.
+        target: Of mixed tables: the column that is told from the others by what samples teach; None
+            for the only truth value, where there is just one.
 
     Raises:
         ConfigError: If a value is outside its range.
@@ -42,6 +44,7 @@ class Setting:
     draws: int = 64
     seed: int = 0
     means: bool = True
+    target: str | None = None
 
     def __post_init__(self) -> None:
         at_least(self, samples=LEAST, references=LEAST, radii=1, k=1, draws=1, seed=0)

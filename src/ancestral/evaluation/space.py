@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn.functional import avg_pool2d, one_hot
 
 from ancestral.data.columns import Column
@@ -14,6 +14,9 @@ from ancestral.data.model_units import standardise
 
 COARSE = 1024
 """Images with more values are averaged down for the Frechet distance, which costs D^3."""
+
+STATES = 64
+"""Columns with more states have this many values in place of an indicator for each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,7 +50,8 @@ class Space:
         constant column is only centred); ``standard`` numbers stay as they are. States: an
         indicator for each, over the root of 2, so that the squared distance of two rows is the
         number of cells that differ (a missing cell is half a cell from every state, none from
-        another missing one). A missing number is at the mean.
+        another missing one). A missing number is at the mean. More than 64 states are at fixed
+        random corners of a cube in 64 dimensions: any two differ by about a cell, to an eighth.
         """
         sizes = tuple(len(column.states) if column.discrete else 0 for column in columns)
         numbers = torch.tensor([size == 0 for size in sizes])
@@ -55,9 +59,10 @@ class Space:
         shift, scale = 0 * ones, torch.where(numbers, ones, math.sqrt(2))
         if not standard and bool(numbers.any()):
             x = train.x[:, numbers].double()
-            fitted = standardise(Examples(torch.where(x.isnan(), x.nanmean(dim=0), x)))
+            mean = x.nanmean(dim=0).nan_to_num()  # Of a column that is missing throughout.
+            fitted = standardise(Examples(torch.where(x.isnan(), mean, x)))
             shift[numbers], scale[numbers] = fitted.mean, fitted.std
-        repeats = torch.tensor([max(1, size) for size in sizes])
+        repeats = torch.tensor([min(max(1, size), STATES) for size in sizes])
         model = {"standardised units": numbers.any(), "root of differing cells": not numbers.all()}
         return cls(
             shift=shift.repeat_interleave(repeats),
@@ -76,11 +81,8 @@ class Space:
     def __call__(self, x: Tensor) -> Tensor:
         """Return rows [N, D] for examples [N, *event] in user units."""
         if self.sizes:
-            # Of a missing cell, -1, no indicator is 1.
-            columns = [
-                one_hot(cells.long() + 1, size + 1)[:, 1:] if size else cells[:, None]
-                for cells, size in zip(x.T, self.sizes, strict=True)
-            ]
+            pairs = zip(x.T, self.sizes, strict=True)
+            columns = [_places(cells, size) if size else cells[:, None] for cells, size in pairs]
             x = torch.cat(columns, dim=1)
         rows = ((x.double() - self.shift) / self.scale).flatten(start_dim=1)
         return torch.where(rows.isnan(), 0.0, rows)
@@ -93,3 +95,17 @@ class Space:
         while images[0].numel() > COARSE and min(images.shape[2:]) > 1:
             images = avg_pool2d(images, 2)
         return images.flatten(start_dim=1)
+
+
+def _places(cells: Tensor, size: int) -> Tensor:
+    """Return states [N], as they are numbered, as rows that are the same distance apart.
+
+    Of a missing cell, -1 or NaN, no indicator is 1.
+    """
+    states = cells.nan_to_num(nan=-1).long() + 1
+    if size <= STATES:
+        return one_hot(states, size + 1)[:, 1:]
+    signs = torch.randint(2, (size + 1, STATES), generator=Generator().manual_seed(size))
+    corners = (2.0 * signs - 1).double() / math.sqrt(STATES)
+    corners[0] = 0
+    return corners[states]

@@ -87,6 +87,8 @@ class Comparison:
         end: Of the training of each model that trains.
         folder: Where the runs and the report are.
         repeat: The command that repeats it.
+        target: Of mixed tables, the column that is told from the others; see
+            :class:`~ancestral.evaluation.Setting`.
         models: Those measured so far, in the order asked for.
     """
 
@@ -96,12 +98,18 @@ class Comparison:
     end: Budget
     folder: Path
     repeat: str
+    target: str | None = None
     models: list[Compared] = field(default_factory=list)
 
     @property
     def budget(self) -> str:
         """The end of each training in words."""
         return budget_text(self.end)
+
+    @property
+    def setting(self) -> Setting:
+        """How large the measuring is."""
+        return Setting(seed=self.seed, target=self.target)
 
     @property
     def report(self) -> Path:
@@ -153,8 +161,8 @@ def contest(
         data: Name, file or folder.
         models: Names of recipes, or recipes of one's own; by the kind of data if None.
         budget: Of each model that trains.
-        settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of one
-            model: ``MODEL.key``.
+        settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of the
+            measuring: ``target``; of one model: ``MODEL.key``.
         seed: Of everything random.
         device: Where to train.
         out: A folder; ``runs/compare-DATA`` if None, with a number where that exists.
@@ -170,6 +178,7 @@ def contest(
         raise ConfigError(f"models must differ, got {', '.join(asked)}")
     _refuse_mixed(asked)
     common, own = _sort(settings or {}, asked if models else None)
+    target = common.pop("target", None)
     loading = reading(loading_of(common), _reads(asked, own))
     loaded = load(data, loading)
     names = asked or list(DEFAULTS[loaded.kind])
@@ -183,9 +192,17 @@ def contest(
     words += ["--seed", str(seed)]
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
-    return Comparison(
-        plans=plans, data=loaded, seed=seed, end=end, folder=folder, repeat=shlex.join(words)
+    found = Comparison(
+        plans=plans,
+        data=loaded,
+        seed=seed,
+        end=end,
+        folder=folder,
+        repeat=shlex.join(words),
+        target=None if target is None else str(target),
     )
+    bench_of(loaded, found.setting)  # A target that is not there is said before anything is fitted.
+    return found
 
 
 def hold(
@@ -211,7 +228,7 @@ def hold(
     with disk_errors(what.folder):
         what.folder.mkdir(parents=True, exist_ok=True)
     _save(what)
-    bench, threads = bench_of(what.data, Setting(seed=what.seed)), torch.get_num_threads()
+    bench, threads = bench_of(what.data, what.setting), torch.get_num_threads()
     for one in what.plans:
         model = Compared(name=one.recipe.name)
         what.models.append(model)

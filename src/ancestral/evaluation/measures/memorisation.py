@@ -62,8 +62,8 @@ class Suspect:
         above, below = _placements(_lean(to_train, to_held_out), self._control)
         value, of_control = above.mean().item(), below.var().item() / len(below)
         groups = (by_train[:, 0], by_held_out[:, 0])
-        error = math.sqrt(_clustered_variance(above - value, *groups) + of_control)
-        null_error = math.sqrt(_clustered_variance(above - 0.5, *groups) + 1 / (12 * len(below)))
+        error = math.sqrt(clustered_variance(above - value, *groups) + of_control)
+        null_error = math.sqrt(clustered_variance(above - 0.5, *groups) + 1 / (12 * len(below)))
         return Estimate(value, error, float(ndtr((0.5 - value) / null_error)))
 
     @cached_property
@@ -92,7 +92,7 @@ def _placements(lean: Tensor, control: Tensor) -> tuple[Tensor, Tensor]:
     return 1 - (ranks[:n] - own) / m, (ranks[n:] - own_control) / n
 
 
-def _clustered_variance(deviations: Tensor, first: Tensor, second: Tensor) -> float:
+def clustered_variance(deviations: Tensor, first: Tensor, second: Tensor) -> float:
     """Return the variance of the mean of deviations [N] that share points in two groupings."""
     alone = deviations.square().sum()
     shared = -alone

@@ -199,6 +199,8 @@ def _overview(section: Section, colors: dict[str, str]) -> list[tuple[str, str, 
         ("Held-out likelihood", bench_of(section.data).likelihoods),
         ("Distance to held-out data", ("sliced_wasserstein",)),
         ("Coverage of held-out data", ("coverage",)),
+        ("Pairs of columns", ("pair_tv",)),
+        ("Told from real rows", ("detection_auc",)),
         ("Copied from the training text", ("memorised_fraction",)),
     )
     found = []
