@@ -564,8 +564,8 @@ def test_pandas_and_polars(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     polars = pytest.importorskip("polars")
     values = {"a": [1, 2, 3, 4] * 5, "b": ["u", "v", None, "u"] * 5}
-    frame = polars.DataFrame(values).with_columns(polars.col("b").cast(polars.Categorical))
-    for frame in (pandas.DataFrame(values), polars.DataFrame(values), frame):
+    coded = polars.DataFrame(values).with_columns(polars.col("b").cast(polars.Categorical))
+    for frame in (pandas.DataFrame(values), polars.DataFrame(values), coded):
         found = contents_of_arrow(frame, Loading(), "frame")
         assert found.field.rows(found.examples.x) == [
             list(row) for row in zip(*values.values(), strict=True)
