@@ -107,3 +107,9 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         DataError, match=r"set\.parquet: cannot be read as a table: .* not a parquet"
     ):
         load(str(path))
+
+
+def test_moments_are_no_numbers(tmp_path: Path) -> None:
+    moments = pa.array(range(N)).cast(pa.timestamp("s"))
+    with pytest.raises(DataError, match=r"column 'm': '1970-01-01T00:00:00' is not a number"):
+        read(tmp_path, mixed=False, a=NUMBERS, m=moments)

@@ -21,6 +21,8 @@ from pyarrow import parquet
 from ancestral.data import Loading, load, read, write_samples
 from ancestral.data.arrow import as_arrow
 from ancestral.data.columns import Column, Vector
+from ancestral.data.dataset import adopt
+from ancestral.data.schema import loading_like, write_schema
 from ancestral.data.splitting import Contents
 from ancestral.data.typed import contents_of_arrow
 from ancestral.errors import ConfigError, DataError
@@ -172,8 +174,6 @@ def test_settings_that_contradict_the_file(people: Path, chosen: dict, message: 
 
 
 def test_a_schema_is_written_edited_and_read(people: Path, tmp_path: Path) -> None:
-    from ancestral.data.schema import write_schema
-
     found = contents(people)
     assert isinstance(found.field, Vector)
     path = tmp_path / "people.toml"
@@ -228,6 +228,22 @@ def test_rows_that_come_later_are_read_by_the_columns_of_a_run(
     )[0].x
     assert x[0, :5].tolist() == [1, 0, 4, 9.5, day(11)]
     assert math.isnan(x[0, 5])
+
+
+def test_other_data_of_a_run_are_split_under_its_columns(people: Path, tmp_path: Path) -> None:
+    field = contents(people).field
+    head, *rows = PEOPLE.splitlines()
+    path = written(tmp_path, "\n".join([head, *rows[:10]]))
+    data = load(str(path), loading_like(MIXED, field))
+    taken = adopt(data, {"x": field}, who="it models", source=str(path))
+    assert taken.field == field
+    assert taken.columns == field.names
+    again = [tuple(row) for row in read(str(path), expected=field)[0].x.nan_to_num(-1).tolist()]
+    for part in (taken.train, taken.validation, taken.test):
+        assert {tuple(row) for row in part.x.nan_to_num(-1).tolist()} <= {*again}
+    path.write_text(path.read_text().replace(",female,38", ",female,380"))
+    with pytest.raises(DataError, match=r"'380' is outside 2 to 58"):
+        load(str(path), loading_like(MIXED, field))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from ancestral.data.arrow import as_arrow
     from ancestral.data.catalogue import SourceInfo, describe
     from ancestral.data.circles import locate_circles, render_circles
     from ancestral.data.columns import Column, Vector
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Levels,
         Transform,
     )
+    from ancestral.data.typed import contents_of_arrow
     from ancestral.data.writing import image_grid, write_samples
 
 __all__ = [
@@ -51,7 +53,9 @@ __all__ = [
     "Tokens",
     "Transform",
     "Vector",
+    "as_arrow",
     "build",
+    "contents_of_arrow",
     "dequantise",
     "describe",
     "fresh",
@@ -71,6 +75,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "as_arrow": "arrow",
+    "contents_of_arrow": "typed",
     "locate_circles": "circles",
     "render_circles": "circles",
     "SourceInfo": "catalogue",

@@ -15,8 +15,8 @@ from torch import Generator, Tensor
 
 from ancestral.data.columns import Column, Vector
 from ancestral.data.fields import Shape, X
+from ancestral.data.notation import spelt
 from ancestral.data.plain import from_plain, to_plain
-from ancestral.data.recorded import spelt
 from ancestral.data.transforms import Spec, Transform
 
 UNKNOWN = -1
@@ -52,7 +52,7 @@ class Law:
         return self.edges.diff()
 
 
-PARTS = ("starts", "edges", "mass", "atoms", "atom_mass")
+PARTS: tuple[str, ...] = ("starts", "edges", "mass", "atoms", "atom_mass")
 """The tensors of a law; those of all columns are kept one after the other."""
 
 
@@ -152,16 +152,16 @@ class Cells(Transform):
 
     def _columns(self) -> Iterator[tuple[Column, Law | None]]:
         """Return each column with its law; categories have none."""
-        at = dict.fromkeys(PARTS, 0)
-        sizes = iter(self.sizes)
+        at, sizes = dict.fromkeys(PARTS, 0), iter(self.sizes)
         for column in self.field.columns:
             if column.discrete:
                 yield column, None
                 continue
             found: dict[str, Tensor] = {}
-            for name, size in next(sizes).items():
-                found[name] = self.get_buffer(name)[at[name] : at[name] + size]
-                at[name] += size
+            size = next(sizes)
+            for name in PARTS:
+                found[name] = self.get_buffer(name)[at[name] : at[name] + size[name]]
+                at[name] += size[name]
             yield column, Law(**found)
 
 

@@ -2,13 +2,15 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
 from ancestral.data.columns import Column, Vector
+from ancestral.data.dataset import Loading
+from ancestral.data.fields import Field
 from ancestral.data.files import reason, shown
 from ancestral.data.notation import dates, spelt
 from ancestral.errors import DataError
@@ -125,6 +127,24 @@ def schema_of(given: Mapping[str, object]) -> dict[str, dict[str, Any]]:
     for name, each in found.items():
         check_said(f"column {name!r}", each)
     return found
+
+
+def loading_like(loading: Loading, field: Field) -> Loading:
+    """Return how other data are loaded so that their columns are those of a field, typed as these.
+
+    Example:
+        >>> field = Vector(columns=(Column(name="age", type="integer", low=0.0),), mixed=True)
+        >>> loading_like(Loading(), field).schema
+        {'age': {'type': 'integer', 'low': 0.0}}
+    """
+    if not isinstance(field, Vector) or not field.mixed:
+        return loading
+    said = {
+        column.name: {k: v for k, v in asdict(column).items() if v and k not in {"name", "gaps"}}
+        | {k: v for k, v in (("low", column.low), ("high", column.high)) if v is not None}
+        for column in field.columns
+    }
+    return replace(loading, mixed=True, columns=field.names, drop=(), schema=said)
 
 
 def check_said(where: str, said: object) -> None:

@@ -70,6 +70,8 @@ class Spellings:
     @cached_property
     def numbers(self) -> tuple[NDArray[np.float64], str]:
         """What the cells are as numbers, [K], NaN where they are none, and their form."""
+        if self.type == "date":
+            return np.full(self.size, np.nan), ""
         if self.words is None:
             return self.values, self.form
         found, known = np.full(self.size, np.nan), ~self.gaps(())

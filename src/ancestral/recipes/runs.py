@@ -14,6 +14,7 @@ from ancestral.data.dataset import Dataset, Examples, adopt
 from ancestral.data.fields import LABEL, Field, Shape, Tokens, X
 from ancestral.data.files import check_free, disk_errors, write_text
 from ancestral.data.model_units import build
+from ancestral.data.schema import loading_like
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform
@@ -171,7 +172,7 @@ class Run:
         """
         mine = self.record.data
         fields = {name: field for name, field in mine.fields.items() if name != LABEL}
-        data = load(source, mine.loading)
+        data = load(source, loading_like(mine.loading, mine.field))
         return adopt(data, fields, who=f"{self.folder} models", source=source)
 
     def examples(self, source: str) -> tuple[Examples, tuple[str, ...]]:

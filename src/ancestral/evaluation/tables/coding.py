@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.columns import Column
-from ancestral.data.recorded import spelt
+from ancestral.data.notation import spelt
 
 PARTS = 10
 """Cells of a number with many values, cut at quantiles."""

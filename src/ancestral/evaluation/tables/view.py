@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.columns import Column
-from ancestral.data.recorded import DAY
+from ancestral.data.notation import DAY
 from ancestral.evaluation import charts
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.tables import pictures
