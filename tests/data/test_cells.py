@@ -84,8 +84,8 @@ def test_a_frequent_value_has_a_cell_of_its_own_and_equal_values_are_atoms() -> 
     assert abs(log_mass[0].item()) < 1e-12  # Nothing else is in the cell.
 
 
-def test_unseen_values_are_possible_and_what_comes_up_twice_is_likelier() -> None:
-    x = torch.tensor([3.0] * 2 + [5.0] + [8.0])[:, None].double()
+def test_unseen_values_are_possible_and_what_five_rows_have_is_likelier() -> None:
+    x = torch.tensor([3.0] * 5 + [5.0] * 4 + [8.0])[:, None].double()
     _, log_mass = fit_cells(x, numbers(0, 9), most=1).located(grid(numbers(0, 9)))
     assert log_mass[3] > log_mass[5] == log_mass[4]
 

@@ -22,6 +22,10 @@ from ancestral.data.transforms import Spec, Transform
 UNKNOWN = -1
 """The cell of a value that is not known."""
 
+_ROWS_OF_AN_ATOM = 5
+"""Fewest rows of a value that has a probability of its own inside its cell: one that fewer people
+have is not given back as such, and tells little of who was in the training split."""
+
 _ROWS_OF_A_BIN, _ALONE = 20, 5
 """Fewest rows of a bin, in which the values of a cell are equally likely; and a value has a cell of
 its own that comes up a fifth as often as a cell."""
@@ -168,9 +172,9 @@ class Cells(Transform):
 def fit_cells(x: Tensor, field: Vector, *, most: int = 100) -> Cells:
     """Cut the numbers of a mixed table into cells of about equal numbers of rows.
 
-    A value that fills a cell alone has its own. Inside a cell, values that were recorded more than
-    once are atoms, each discounted, and what is left is spread over bins of some 20 rows, evenly
-    over the grid points of each: every value from ``low`` to ``high`` has a probability above 0.
+    A value that fills a cell alone has its own. Inside a cell, values that five rows have are
+    atoms, each discounted, and what is left is spread over bins of some 20 rows, evenly over the
+    grid points of each: every value from ``low`` to ``high`` has a probability above 0.
 
     Args:
         x: The training split, float64 [N, D], NaN where a cell is missing.
@@ -196,7 +200,7 @@ def _fit(points: Tensor, last: int, most: int) -> Law:
     discount = min(1.0, max(0.05, once / max(1, once + 2 * twice)))
     target = max(_ROWS_OF_A_BIN, len(points) / most)
     starts = _starts(values, counts, target, alone=max(_ROWS_OF_A_BIN, target / _ALONE))
-    again = counts > 1
+    again = counts >= _ROWS_OF_AN_ATOM
     rest = counts.double().where(~again, discount)
     bins = _starts(values, rest, _ROWS_OF_A_BIN, alone=_ROWS_OF_A_BIN)
     edges = torch.cat((starts, bins, starts.new_tensor([last + 1])))
