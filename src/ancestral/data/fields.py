@@ -109,6 +109,12 @@ class Column:
         """Whether its cells are states, and not quantities."""
         return self.type in {"category", "truth"}
 
+    def value(self, cell: float) -> str | float:
+        """Return what a cell of ``x`` stands for: the name of a state, or a number."""
+        if self.discrete:
+            return self.states[int(cell)]
+        return int(cell) if self.form == "0" and cell.is_integer() else cell
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vector(_Described):
@@ -176,12 +182,9 @@ class Vector(_Described):
         return tuple(column.states for column in self.columns)
 
     def rows(self, x: Tensor) -> list[Any]:
-        """Return examples [N, D] as lists, states by their names."""
+        """Return examples [N, D] as lists, states by their names, whole numbers as such."""
         return [
-            [
-                column.states[int(cell)] if column.discrete else cell
-                for column, cell in zip(self.columns, row, strict=True)
-            ]
+            [column.value(cell) for column, cell in zip(self.columns, row, strict=True)]
             for row in x.tolist()
         ]
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading, as_field
 from ancestral.data.fields import LABEL, Field, Shape, WithFields, X
 from ancestral.data.plain import from_plain, to_plain
+from ancestral.data.recorded import varying
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
@@ -35,8 +36,8 @@ class DataRecord(WithFields):
 
     @property
     def shape(self) -> Shape:
-        """What a model must know of these data."""
-        return Shape(self.fields)
+        """What a model must know of these data: of a column that never varies, nothing."""
+        return Shape({**self.fields, X: varying(self.field)})
 
     @classmethod
     def of(cls, data: Dataset, loading: Loading) -> Self:

@@ -85,9 +85,6 @@ def table_contents(
         given[LABEL], labels = encode_labels(path, label)
         said.append(f"{len(labels)} labels: {_shorten(labels)}")
     x = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64))
-    whole = [name for name, column in zip(columns, x.T, strict=True) if _whole(column)]
-    if whole and len(x):
-        said.append(f"whole numbers, taken as continuous by models of vectors: {_shorten(whole)}")
     return Contents(
         fields=labelled(Vector.of_numbers(columns), labels),
         examples=Examples(x, given),
@@ -118,10 +115,6 @@ def label_order(name: str) -> tuple[bool, int, str]:
     """Return the key that sorts label names: whole numbers by size, then words by alphabet."""
     number = name.lstrip("-").isdecimal()
     return (not number, int(name) if number else 0, name)
-
-
-def _whole(column: Tensor) -> bool:
-    return bool((column == column.round()).all())
 
 
 def _shorten(names: Sequence[str]) -> str:

@@ -6,60 +6,18 @@ bound on the log-probability of the discrete x. Parameters are buffers, so that 
 carries them, and ``spec`` with ``build`` makes the empty transform to load them into.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
+from ancestral.data.column_transforms import Recorded, Varying
+from ancestral.data.transform import Spec, Transform
 from ancestral.errors import ConfigError, DivergenceError
-
-Spec: TypeAlias = dict[str, Any]
-"""What ``build`` needs; JSON values only."""
 
 _EDGE = 2.0**-12
 """Noise keeps this far from the edges of a bin, or rounding in float32 would cross them."""
-
-
-class Transform(nn.Module, ABC):
-    """A map from the user's units to the model's, with its log-determinant.
-
-    Attributes:
-        exact: False where noise is added, so that likelihoods become bounds.
-    """
-
-    exact: bool = True
-
-    @abstractmethod
-    def forward_and_log_det(
-        self, x: Tensor, generator: Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return the model's units, float32 [B, *event], and log|det|, float64 [B], in nats.
-
-        Args:
-            x: Data in the user's units, [B, *event].
-            generator: Source of the noise, if any; torch's global one if None.
-        """
-
-    @abstractmethod
-    def inverse(self, y: Tensor) -> Tensor:
-        """Return the user's units: float64 vectors, or uint8 images at the nearest valid level.
-
-        Args:
-            y: Values in the model's units, [B, *event].
-
-        Raises:
-            DivergenceError: If an image holds values that are not finite.
-        """
-
-    @abstractmethod
-    def spec(self) -> Spec:
-        """Return what ``build`` needs to make this transform anew, without its buffers."""
-
-    def forward(self, x: Tensor, generator: Generator | None = None) -> Tensor:
-        """Return the model's units alone, float32 [B, *event]."""
-        return self.forward_and_log_det(x, generator)[0]
 
 
 class Affine(Transform):
@@ -339,22 +297,30 @@ def build(spec: Mapping[str, Any]) -> Transform:
         >>> build(Levels(256, low=-1.0).spec())(torch.zeros(5, 1, 8, 8, dtype=torch.uint8)).min()
         tensor(-1.)
     """
-    match spec:
-        case {"kind": "affine", "event_shape": shape}:
-            return Affine(torch.zeros(shape), torch.ones(shape))
-        case {"kind": "states" | "tokens" as kind}:
-            return States(kind)
-        case {"kind": "levels", "levels": levels, "low": low, "high": high}:
-            return Levels(levels, low=low, high=high)
-        case {"kind": "dequantise", "levels": levels}:
-            return Dequantise(levels)
-        case {"kind": "steps"}:
-            return Steps()
-        case {"kind": "flatten", "event_shape": shape}:
-            return Flatten(shape)
-        case {"kind": "compose", "parts": parts}:
-            return Compose([build(part) for part in parts])
-    raise ConfigError(f"not the description of a transform: {dict(spec)}")
+    try:
+        return _BUILDERS[spec["kind"]](spec)
+    except KeyError:
+        raise ConfigError(f"not the description of a transform: {dict(spec)}") from None
+
+
+def _recorded(spec: Mapping[str, Any]) -> Transform:
+    none = torch.zeros(spec["columns"])
+    return Recorded(none + float(spec["noise"]), none, none, none)
+
+
+_BUILDERS: dict[str, Callable[[Mapping[str, Any]], Transform]] = {
+    "affine": lambda s: Affine(torch.zeros(s["event_shape"]), torch.ones(s["event_shape"])),
+    "states": lambda _: States("states"),
+    "tokens": lambda _: States("tokens"),
+    "levels": lambda s: Levels(s["levels"], low=s["low"], high=s["high"]),
+    "dequantise": lambda s: Dequantise(s["levels"]),
+    "recorded": _recorded,
+    "varying": lambda s: Varying(torch.ones(s["columns"]) > 0, torch.zeros(s["columns"])),
+    "steps": lambda _: Steps(),
+    "flatten": lambda s: Flatten(s["event_shape"]),
+    "compose": lambda s: Compose([build(part) for part in s["parts"]]),
+}
+"""How the empty transform of each kind is made."""
 
 
 def _checked(levels: int) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor
 from ancestral.capabilities import HasBound, HasDensity
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Column, Vector
+from ancestral.data.recorded import constant
 from ancestral.evaluation import charts, pictures
 from ancestral.evaluation.charts import number
 from ancestral.evaluation.drawing import device_of, generator_of
@@ -163,8 +164,9 @@ def columns_of(data: Dataset) -> tuple[Column, ...]:
 
 
 def _numbers(data: Dataset) -> list[int]:
-    """Return the places of the columns that are quantities."""
-    return [i for i, column in enumerate(columns_of(data)) if not column.discrete]
+    """Return the places of the columns that are quantities, and vary."""
+    columns = enumerate(columns_of(data))
+    return [i for i, column in columns if not (column.discrete or constant(column))]
 
 
 def _whole(x: Tensor, columns: list[int]) -> Tensor:
