@@ -17,7 +17,7 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from ancestral.data.fields import Field, Image, Tokens, Vector
+from ancestral.data.fields import LABEL, Column, Field, Image, Tokens, Vector, X
 from ancestral.data.files import atomic, disk_errors, shown
 from ancestral.errors import ConfigError, RunError
 
@@ -42,10 +42,10 @@ def write_samples(
     """Write samples, whole or not at all; a file that stands there is replaced.
 
     Vectors become a table, see :func:`write_table`, or an array in npy or npz. Every column is
-    written as floating-point numbers that read back exactly; columns that held whole numbers
-    are not rounded. Tables of states become one of the states' names. Images become a folder of
-    PNG files and ``grid.png`` of the first hundred, a single ``.png`` grid of all, or an array in
-    npy or npz. In PNG files the grey levels are spread over 0..255; arrays keep them.
+    written as numbers that read back exactly, whole ones where the data were. Tables of states
+    become one of the states' names. Images become a folder of PNG files and ``grid.png`` of the
+    first hundred, a single ``.png`` grid of all, or an array in npy or npz. In PNG files the grey
+    levels are spread over 0..255; arrays keep them.
 
     Args:
         x: Samples in the user's units: float [N, D], or uint8 [N, C, H, W].
@@ -66,7 +66,7 @@ def write_samples(
     """
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
-        return _write_array(x, path)
+        return _write_array(_arrays(x, field), path)
     return _WRITERS[type(field)](x, path, field)
 
 
@@ -200,12 +200,22 @@ def _picture(pixels: Tensor) -> Picture.Image:
     return Picture.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
-def _write_array(x: Tensor, path: Path) -> Path:
+def _arrays(x: Tensor, field: Field) -> dict[str, np.ndarray]:
+    """Return what an array file holds: ``x``, and the names of the labels of rows of numbers."""
+    if not isinstance(field, Vector) or field.mixed or field.kind != "mixed":
+        return {X: x.cpu().numpy()}
+    numbers = [not column.discrete for column in field.columns]
+    (label,) = (column for column in field.columns if column.discrete)
+    places = x[:, [not number for number in numbers]].long().flatten().cpu()
+    return {X: x[:, numbers].cpu().numpy(), LABEL: np.array(label.states)[places]}
+
+
+def _write_array(arrays: Mapping[str, np.ndarray], path: Path) -> Path:
     content = io.BytesIO()
     if path.suffix.lower() == ".npy":
-        np.save(content, x.cpu().numpy())
+        np.save(content, arrays[X])
     else:
-        np.savez_compressed(content, x=x.cpu().numpy())
+        np.savez_compressed(content, allow_pickle=False, **arrays)
     with atomic(path) as draft:
         # Not by NumPy, which does not say that the disk is full.
         draft.write_bytes(content.getbuffer())
@@ -219,10 +229,15 @@ def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
     values = {
         column.name: np.array(column.states)[cells.long().numpy()]
         if column.discrete
-        else cells.double().numpy().copy()
+        else _numbers(column, cells)
         for column, cells in zip(field.columns, x.cpu().T, strict=True)
     }
     return write_table(values, path, kind=field.kind)
+
+
+def _numbers(column: Column, cells: Tensor) -> np.ndarray:
+    whole = column.form == "0" and bool(((cells.frac() == 0) & (cells.abs() < 2**53)).all())
+    return cells.to(torch.int64 if whole else torch.float64).numpy().copy()
 
 
 def _row_place(path: Path, field: Vector) -> Path:
