@@ -12,8 +12,8 @@ import torch
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, disk_errors, free_name, write_text
-from ancestral.data.sources import load
-from ancestral.errors import ConfigError
+from ancestral.data.memory import Data, load_any
+from ancestral.errors import AncestralError, ConfigError
 from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
@@ -125,7 +125,7 @@ class Comparison:
 
 
 def contest(
-    data: str,
+    data: Data,
     *,
     models: Sequence[str | Recipe] | None = None,
     budget: str | Budget = "30s",
@@ -137,7 +137,7 @@ def contest(
     """Check what is to be compared and load the data; :func:`hold` does the work.
 
     Args:
-        data: Name, file or folder.
+        data: Name, file or folder; an array, a tensor or a data frame.
         models: Names of recipes, or recipes of one's own; by the kind of data if None.
         budget: Of each model that trains.
         settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of one
@@ -157,12 +157,13 @@ def contest(
         raise ConfigError(f"models must differ, got {', '.join(asked)}")
     _refuse_mixed(asked)
     common, own = _sort(settings or {}, asked if models else None)
-    loaded = load(data, replace(loading_of(common), **_reads(asked, own)))
-    names = asked or list(DEFAULTS[loaded.kind])
-    begin = partial(plan, data=loaded, budget=end, seed=seed, device=device)
+    found = load_any(data, replace(loading_of(common), **_reads(asked, own)))
+    names = asked or list(DEFAULTS[found.kind])
+    begin = partial(plan, data=found, budget=end, seed=seed, device=device)
     plans = [begin(name, settings={**common, **own.get(name, {})}) for name in names]
-    folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
-    words = ["ancestral", "compare", data, "--models", ",".join(names)]
+    folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{found.name}")
+    source = data if isinstance(data, str) else found.source
+    words = ["ancestral", "compare", source, "--models", ",".join(names)]
     words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
     words += ["--steps", str(end.steps)] if end.steps else []
     words += ["--budget", budget_text(end)] if end.seconds else []
@@ -170,7 +171,7 @@ def contest(
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
     return Comparison(
-        plans=plans, data=loaded, seed=seed, end=end, folder=folder, repeat=shlex.join(words)
+        plans=plans, data=found, seed=seed, end=end, folder=folder, repeat=shlex.join(words)
     )
 
 
@@ -204,7 +205,8 @@ def hold(
         try:
             _compare_one(one, bench, model, what.folder, progress or _silent, choose_threads)
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
-            model.error = " ".join(str(error).split()) or type(error).__name__
+            said = error.line if isinstance(error, AncestralError) else str(error)
+            model.error = " ".join(said.split()) or type(error).__name__
             model.entry = None
         torch.set_num_threads(threads)
         _save(what)
@@ -213,8 +215,8 @@ def hold(
     return what
 
 
-def compare(
-    data: str,
+def compare(  # noqa: PLR0913 - all that the command line takes
+    data: Data,
     *,
     models: Sequence[str | Recipe] | None = None,
     budget: str | Budget = "30s",
@@ -222,10 +224,11 @@ def compare(
     seed: int = 0,
     device: str = "cpu",
     out: str | Path | None = None,
+    overwrite: bool = False,
 ) -> Comparison:
     """Fit several models, measure all on the same held-out data, write one report.
 
-    The arguments are those of :func:`contest`.
+    The arguments are those of :func:`contest`, and ``overwrite``: replace what is in ``out``.
 
     Raises:
         AncestralError: If something the caller can mend is wrong.
@@ -233,7 +236,8 @@ def compare(
     return hold(
         contest(
             data, models=models, budget=budget, settings=settings, seed=seed, device=device, out=out
-        )
+        ),
+        overwrite=overwrite,
     )
 
 

@@ -3,18 +3,19 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from ancestral import settings
 from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.fields import LABEL, Field, Image, Tokens, X
+from ancestral.data.memory import Data, load_any
+from ancestral.data.model_units import fit_transform
 from ancestral.data.record import DataRecord
-from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
+from ancestral.networks.units import InDataUnits
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import open_parts
@@ -94,7 +95,17 @@ class Plan:
 
     def transform(self) -> Transform:
         """Return the transform fitted on the training split."""
-        return self.recipe.transform(self.data)
+        return fit_transform(self.recipe.transform, self.data)
+
+    def unused(self, model: InDataUnits | None) -> tuple[str, ...]:
+        """Return the names of the fields of the data that a model of them does not take.
+
+        A label that is the same for all counts as taken: samples have it. None of no model.
+        """
+        if model is None or self.recipe.conditional:
+            return ()
+        one = {LABEL} if len(self.data.labels) == 1 else set()
+        return tuple(name for name in self.data.fields if name not in {X, *model.nodes, *one})
 
     def build(self, config: Config | None = None) -> nn.Module:
         """Return the model in its first state, under a config in which nothing is left to choose.
@@ -120,7 +131,7 @@ class Plan:
 
 def plan(
     model: str | Recipe,
-    data: str | Path | Dataset,
+    data: Data,
     *,
     settings: Mapping[str, object] | None = None,
     budget: str | Budget | None = None,
@@ -131,7 +142,8 @@ def plan(
 
     Args:
         model: Name of a recipe, or a recipe of one's own.
-        data: Name, file or folder, or data that are loaded already.
+        data: Name, file or folder; data that are loaded already; an array [N, D] or of images, a
+            tensor or a data frame, of which the cache then keeps a copy.
         settings: Of the model, the training and the data, by name; text or plain values.
         budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
         seed: Of everything random in the training, at least 0. The split of the data has a seed of
@@ -143,8 +155,8 @@ def plan(
         DataError: If the data cannot be read.
 
     Example:
-        >>> plan("gmm", "moons", settings={"components": 8}).config
-        GMMConfig(components=8, covariance='full', least_variance=1e-06)
+        >>> plan("gmm", "moons", settings={"components": 8}).config.components
+        8
     """
     recipe = recipe_named(name_of(model))
     if seed < 0:
@@ -154,22 +166,21 @@ def plan(
     reads = recipe.reads(chosen.check())
     origin = chosen.open_origin()
     loading = replace(chosen.make_loading(origin), **reads)
-    tokenizer = origin and origin.tokenizer
-    loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
-    _check_data(recipe, loaded, loading)
+    found = load_any(data, loading, tokenizer=origin and origin.tokenizer)
+    _check_data(recipe, found, loading)
     if origin is not None:
-        origin.check(loaded)
-    config = resolve(chosen.make_config(origin), DataRecord.of(loaded, loading).shape)
+        origin.check(found)
+    config = resolve(chosen.make_config(origin), DataRecord.of(found, loading).shape)
     if recipe.check is not None:
-        recipe.check(config, loaded)
+        recipe.check(config, found)
     return Plan(
         recipe=recipe,
         config=config,
-        options=chosen.make_options(config, loaded, origin),
-        budget=(end or recipe.budget[loaded.kind]) if recipe.trains_with(config) else None,
+        options=chosen.make_options(config, found, origin),
+        budget=(end or recipe.budget[found.kind]) if recipe.trains_with(config) else None,
         seed=seed,
         device=device,
-        data=loaded,
+        data=found,
         loading=loading,
         sampling=recipe.sampled_with(None, chosen.sampling),
         parts=chosen.find_parts(),
@@ -267,7 +278,7 @@ class _Chosen:
         except ConfigError as error:
             whole = "images" in self.recipe.kinds and str(error).startswith("size must be one of")
             hint = ", or a whole number of pixels for images" if whole else ""
-            raise ConfigError(f"{error}{hint}") from None
+            raise ConfigError(f"{error.line}{hint}") from None
 
     def make_options(self, config: Config, data: Dataset, origin: Origin | None) -> Options | None:
         if not self.recipe.trains_with(config):
