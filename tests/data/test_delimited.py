@@ -124,7 +124,7 @@ def test_each_mistake_is_one_line_that_says_where(
 ) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, content)
-    line = str(caught.value)
+    line = caught.value.line
     assert line.startswith(str(tmp_path / "set.csv"))
     assert message in line
     assert "\n" not in line
@@ -170,7 +170,8 @@ def test_a_name_is_not_given_twice(tmp_path: Path) -> None:
 
 def test_a_column_of_words_tells_how_to_make_it_the_label(tmp_path: Path) -> None:
     for name, words in {"label": "label=label", "the kind": "'label=the kind'"}.items():
-        with pytest.raises(DataError, match=f"if it holds labels, give --set {words}"):
+        with pytest.raises(DataError) as caught:
             read(tmp_path, LABELLED.replace("kind", name, 1))
+        assert f"if it holds labels, give --set {words}" in caught.value.line
     with pytest.raises(DataError, match=r"'a' is not a number$"):
         read(tmp_path, LABELLED.replace("a,b", "a,w", 1), "a")
