@@ -129,7 +129,7 @@ def _drawn(run: Run, asked: Asked) -> Examples:
         for start in range(0, n, batch):
             size = min(batch, n - start)
             held = {**fixed, **{name: v[start : start + size] for name, v in many.items()}}
-            label = held.get(LABEL)
+            label = held.get(LABEL) if LABEL in events else None
             if label is None and (label := _row_labels(run, model, size, generator)) is not None:
                 held |= {LABEL: label} if LABEL in model.nodes else {}
             x = model.sample(size, given=held or None, generator=generator, means=means)
@@ -141,7 +141,7 @@ def _drawn(run: Run, asked: Asked) -> Examples:
 def _row_labels(run: Run, model: InDataUnits, n: int, generator: Generator) -> Tensor | None:
     """Draw the labels of n rows by the model's law, [n]; None of images, or without such a law."""
     data = run.record.data
-    if not isinstance(data.field, Vector):
+    if not isinstance(data.field, Vector) or not data.labels:
         return None
     if len(data.labels) == 1:
         return torch.zeros(n, dtype=torch.int64, device=generator.device)
