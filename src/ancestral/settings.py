@@ -67,7 +67,8 @@ def parse_pairs(
     for pair in pairs:
         name, value = split_pair(pair, known, option=option)
         if option == "--set":
-            name = _setting(name.replace("-", "_"), value)
+            head, dot, tail = name.partition(".")  # After the point stands a name of the data.
+            name = _setting(head.replace("-", "_"), value) + dot + tail
         if option != "--set" and found.get(name, value) != value:
             raise ConfigError(f"{option} {name} is given twice: {found[name]!r} and {value!r}")
         found[name] = value
@@ -191,7 +192,7 @@ def _first_that_fits(value: object, parts: tuple[object, ...], words: tuple[str,
 
 def _sequence(value: object, arguments: tuple[object, ...]) -> tuple[object, ...]:
     if isinstance(value, str):
-        value = [part for part in value.strip("()[] ").split(",") if part.strip()]
+        value = [part.strip() for part in value.strip("()[] ").split(",") if part.strip()]
     items = list(value) if isinstance(value, list | tuple) else [value]
     if arguments[-1] is not Ellipsis and len(items) != len(arguments):
         raise ValueError(value)

@@ -18,7 +18,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (data / "nan.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(20)) + "7,\n")
     (data / "one.csv").write_text("a,b\n1,2\n")
     (data / "ten.csv").write_text("a,b\n" + "".join(f"{i},{i * i}\n" for i in range(10)))
-    (data / "words.csv").write_text("a,b\n" + "1,2\n" * 20 + "3,x\n")
+    (data / "words.csv").write_text(
+        "a,b\n" + "".join(f"{i % 7}.{i},{i % 3 or 'x'}\n" for i in range(20))
+    )
     (data / "photos").mkdir()
     for number in range(12):
         Image.new("L", (8, 8), number * 10).save(data / "photos" / f"{number}.png")
@@ -37,8 +39,11 @@ MISTAKES = {
     "empty file": (["fit", "vae", "../data/empty.csv"], ["empty.csv", "empty"]),
     "no images": (["fit", "image-vae", "../data/empty"], ["empty"]),
     "truncated image": (["fit", "image-vae", "../data/photos"], ["3.png"]),
-    "missing cell": (["fit", "vae", "../data/nan.csv"], ["nan.csv", "b"]),
-    "cell of text": (["fit", "vae", "../data/words.csv"], ["words.csv", "'x'", "b"]),
+    "missing cell": (["fit", "vae", "../data/nan.csv"], ["nan holds mixed", "'b' has gaps"]),
+    "cell of text": (
+        ["fit", "vae", "../data/words.csv"],
+        ["words holds mixed", "'b' has 1, 2, x", "drop=NAME"],
+    ),
     "one row": (["fit", "vae", "../data/one.csv"], ["one.csv", "rows"]),
     "unknown model": (["fit", "vea", "moons"], ["'vea'", "did you mean vae"]),
     "no data": (["fit", "vae"], ["DATA"]),

@@ -71,7 +71,6 @@ def test_a_large_folder_of_images_is_the_same_data_as_a_small_one(
         Image.fromarray(pixels).save(path)
     small = load(str(tmp_path / "images"))
     monkeypatch.setattr(cache, "LARGE", 1)
-    monkeypatch.setattr("ancestral.data.image_folder.LARGE", 1)
     for _ in range(2):  # Decoded, then mapped.
         large = load(str(tmp_path / "images"))
         assert large.fingerprint == small.fingerprint
@@ -99,7 +98,6 @@ def test_a_large_parquet_file_is_the_same_data_as_a_small_one(
     parquet.write_table(table, tmp_path / "t.parquet", row_group_size=30)
     small = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
     monkeypatch.setattr(cache, "LARGE", 1)
-    monkeypatch.setattr("ancestral.data.tables.LARGE", 1)
     for _ in range(2):
         large = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
         assert large.fingerprint == small.fingerprint

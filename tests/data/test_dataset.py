@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from ancestral.data import Dataset, Examples, Loading
-from ancestral.data.fields import Image, Vector
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Image
 from ancestral.errors import ConfigError
 
 

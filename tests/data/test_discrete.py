@@ -7,9 +7,9 @@ import torch
 from pyarrow import parquet
 
 from ancestral.data import Dataset, Loading, load, write_samples
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import adopt
 from ancestral.data.discrete import load_states
-from ancestral.data.fields import Vector
 from ancestral.errors import DataError
 
 DISCRETE = Loading(discrete=True)
@@ -133,7 +133,7 @@ def test_other_files_are_refused(tmp_path: Path, states_csv: Path) -> None:
     parquet.write_table(pa.table({"a": [0.5, 1.5]}), path)
     with pytest.raises(DataError, match="column 'a' holds double, not names of states"):
         load_states(path, DISCRETE)
-    with pytest.raises(DataError, match="must be csv, tsv or parquet"):
+    with pytest.raises(DataError, match="must be one of csv, tsv, json, jsonl, parquet"):
         load_states(tmp_path / "t.npy", DISCRETE)
     with pytest.raises(DataError, match="has no label: leave out label"):
         load_states(states_csv, Loading(discrete=True, label="rain"))

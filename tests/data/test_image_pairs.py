@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from ancestral.data import Dataset, Examples, Loading, load, read
 from ancestral.data import Image as Grey
@@ -100,6 +101,22 @@ def test_two_folders_of_pictures_are_pairs(tmp_path: Path) -> None:
     assert torch.equal(data.train.x[:, 1], 255 - data.train["a"][:, 0])
     other = load(str(tmp_path), Loading(field="a"))
     assert list(other.fields) == ["x", "b"]
+
+
+def test_pairs_are_measured_together_and_resized_aloud_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seed in range(12):
+        for side in "ab":
+            save(scene(seed, (10, 12))[0], tmp_path / side / f"{seed}.png")
+    verify, verified = PngImageFile.verify, []
+    monkeypatch.setattr(
+        PngImageFile, "verify", lambda image: (verified.append(image.filename), verify(image))
+    )
+    notes = load(str(tmp_path), Loading(size=4)).notes
+    assert len(verified) == len(set(verified)) == 24
+    resized = [note for note in notes if "resized" in note]
+    assert resized == ["images of 12x10 cropped to their central square and resized to 4x4"]
 
 
 def test_what_does_not_pair_is_listed(tmp_path: Path) -> None:

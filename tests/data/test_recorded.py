@@ -10,7 +10,7 @@ import torch
 
 from ancestral.data import load
 from ancestral.data.column_transforms import Recorded, Varying
-from ancestral.data.fields import Column, Vector
+from ancestral.data.columns import Column, Vector
 from ancestral.data.model_units import flat, noiseless, series
 from ancestral.data.recorded import constant, grid_of, recorded, varying
 from ancestral.data.toys import TOYS

@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
-from ancestral.data.fields import Column, Image, Vector, labelled
+from ancestral.data.fields import Image, labelled
 from ancestral.data.splitting import Contents, assemble
 from ancestral.errors import DataError
 

@@ -116,3 +116,47 @@ def test_images_of_one_name_in_two_folders_keep_their_own_labels(tmp_path: Path)
     assert data.labels == ("cat", "dog")
     shades = data.train.x.flatten(1).float().mean(dim=1)
     assert torch.equal((shades > 128).long(), data.train.given["label"])
+
+
+def test_labels_of_a_stream_are_named_as_those_of_one_table(tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    rows = np.arange(120.0)
+    table = pa.table({"row": rows, "kind": rows % 3})
+    parquet.write_table(table, folder / "0.parquet", row_group_size=10)
+    one = load(str(folder / "0.parquet"), Loading(label="kind"))
+    data = load(str(folder), Loading(label="kind", stream=True))
+    assert data.labels == one.labels == ("0", "1", "2")
+    assert torch.equal(data.train["label"], data.train.x[:, 0].long() % 3)
+
+
+@pytest.mark.parametrize("column", ["row", "kind"])
+def test_a_cell_that_is_missing_is_told_as_of_one_table(column: str, tmp_path: Path) -> None:
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    cells = {"row": [*range(120)], "kind": [f"{row % 2}" for row in range(120)]}
+    cells = {**cells, column: [*cells[column][:4], None, *cells[column][5:]]}
+    parquet.write_table(pa.table(cells), folder / "0.parquet", row_group_size=12)
+    told = []
+    for source in (folder, folder / "0.parquet"):
+        with pytest.raises(DataError, match=f"row 5, column '{column}'") as error:
+            load(str(source), Loading(label="kind", stream=source == folder, mixed=False))
+        told.append(str(error.value))
+    assert told[0] == told[1]
+
+
+def test_an_image_of_a_stream_whose_label_is_empty_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tars").mkdir()
+    for place in range(12):
+        with tarfile.open(tmp_path / "tars" / f"{place:02}.tar", "w") as archive:
+            file = io.BytesIO()
+            Image.new("L", (8, 8), place).save(file, "PNG")
+            for name, content in (
+                ("1.png", file.getvalue()),
+                ("1.cls", b" " * (place == 5) or b"a"),
+            ):
+                member = tarfile.TarInfo(name)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+    with pytest.raises(DataError, match=r"05.tar: cannot be read: 1.cls holds no label"):
+        load(str(tmp_path / "tars"), Loading(stream=True, size=8))

@@ -12,10 +12,12 @@ N = 30
 NUMBERS = np.random.default_rng(0).normal(size=N)
 
 
-def read(folder: Path, label: str | None = None, **columns: object) -> Dataset:
+def read(
+    folder: Path, label: str | None = None, *, mixed: bool | None = None, **columns: object
+) -> Dataset:
     path = folder / "set.parquet"
     parquet.write_table(pa.table(columns), path)
-    return load(str(path), Loading(label=label))
+    return load(str(path), Loading(label=label, mixed=mixed))
 
 
 def test_numbers_of_every_kind(tmp_path: Path) -> None:
@@ -23,18 +25,16 @@ def test_numbers_of_every_kind(tmp_path: Path) -> None:
         tmp_path,
         a=NUMBERS,
         b=NUMBERS.astype(np.float32),
-        c=np.arange(N),
+        c=np.arange(N) * 3,
         d=np.arange(N) % 2 == 0,
-        e=pa.array(range(N)).cast(pa.decimal128(30, 2)),
+        e=pa.array(range(0, 3 * N, 3)).cast(pa.decimal128(30, 2)),
     )
     assert data.columns == ("a", "b", "c", "d", "e")
     row = data.train.x[0]
-    index = int(row[2])
+    index = int(row[2]) // 3
     np.testing.assert_allclose(
-        row, [NUMBERS[index], NUMBERS[index], index, index % 2 == 0, index], rtol=1e-7
+        row, [NUMBERS[index], NUMBERS[index], 3 * index, index % 2 == 0, 3 * index], rtol=1e-7
     )
-    assert "c 1, d 1, e 1" not in data.notes[0], "of c and e no number recurs"
-    assert "d 1" in data.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_numbers_of_every_kind(tmp_path: Path) -> None:
     ],
 )
 def test_labels_of_words(tmp_path: Path, label: object) -> None:
-    data = read(tmp_path, "y", i=np.arange(N), a=NUMBERS, y=label)
+    data = read(tmp_path, "y", i=np.arange(N) * 3, a=NUMBERS, y=label)
     assert data.labels == ("cat", "dog")
     assert data.columns == ("i", "a")
     assert (data.train.given["label"] == 1 - data.train.x[:, 0] % 2).all()
@@ -61,11 +61,11 @@ def test_labels_of_numbers(tmp_path: Path) -> None:
         (
             {"a": NUMBERS, "b": ["x"] * N, "c": ["y"] * N},
             None,
-            "are not numbers: b, c; remove them; if it holds labels, give --set label=b",
+            "row 1, column 'b': 'x' is not a number (so are 29 more cells); row 1, column 'c': 'y'",
         ),
         ({"a": [1.0, None, *NUMBERS]}, None, "row 2, column 'a': the cell is empty"),
-        ({"a": [1.0, 2.0, np.nan, *NUMBERS]}, None, "row 3, column 'a': nan is not finite"),
-        ({"a": [np.inf, *NUMBERS]}, None, "row 1, column 'a': inf is not finite"),
+        ({"a": [1.0, 2.0, np.nan, *NUMBERS]}, None, "row 3, column 'a': the cell is empty"),
+        ({"a": [np.inf, *NUMBERS]}, None, "row 1, column 'a': 'inf' is not finite"),
         ({"a": NUMBERS, "y": ["x", None] * (N // 2)}, "y", "row 2, column 'y': the label is mis"),
         ({"a": NUMBERS[:1]}, None, "needs at least 10 rows, got 1"),
         ({}, None, "the table has no columns"),
@@ -75,7 +75,7 @@ def test_each_mistake_is_one_line(
     tmp_path: Path, columns: dict, label: str | None, message: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        read(tmp_path, label, **columns)
+        read(tmp_path, label, mixed=False, **columns)
     assert message in caught.value.line
     assert "\n" not in caught.value.line
 
@@ -84,5 +84,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "set.parquet"
     parquet.write_table(pa.table({"a": NUMBERS}), path)
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(DataError, match=r"set\.parquet: not a parquet file, or damaged"):
+    with pytest.raises(
+        DataError, match=r"set\.parquet: cannot be read as a table: .* not a parquet"
+    ):
         load(str(path))

@@ -67,7 +67,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], Cells, tuple[str, int]]:
     delimiter, quoting = draw(DIALECTS)
     word = WORDS
     if quoting == csv.QUOTE_MINIMAL:  # A word with another delimiter is then not quoted.
-        others = {",", ";", "\t"} - {delimiter}
+        others = {",", ";", "\t", "|"} - {delimiter}
         word = word.filter(lambda text: not others & set(text))
     # A row of numbers is no header, so a name has a letter before all else.
     name = word.map(lambda text: f"n{text}")

@@ -7,7 +7,8 @@ import torch
 from PIL import Image as Picture
 
 from ancestral.data import image_grid, load, write_samples
-from ancestral.data.fields import Image, Vector
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Image
 from ancestral.errors import ConfigError, RunError
 
 COLUMNS = ["age", "height, cm", 'a "quoted" one']

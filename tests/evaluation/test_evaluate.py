@@ -9,8 +9,9 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given, NeedsGiven
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Column, Image, Vector
+from ancestral.data.fields import Image
 from ancestral.data.model_units import dequantise, unit_interval
 from ancestral.data.transforms import Affine
 from ancestral.evaluation import Evaluation, Figure, Setting, bench_of, chosen, evaluate

@@ -5,9 +5,10 @@ import numpy as np
 import torch
 from PIL import Image
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import Image as Grey
-from ancestral.data.fields import Vector, labelled
+from ancestral.data.fields import labelled
 from ancestral.evaluation import Evaluation, bench_of
 from ancestral.evaluation.galleries import columns_for, galleries_of, nearest_of
 from ancestral.evaluation.report import ModelEntry, Section

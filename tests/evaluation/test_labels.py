@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.distributions import Categorical
 
 from ancestral.data import fields
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Vector
 from ancestral.data.transforms import Affine
 from ancestral.evaluation import Figure, evaluate
 from ancestral.evaluation.attempts import Attempts

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from ancestral.capabilities import Given
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Column, Vector
 from ancestral.data.transforms import Affine
 from ancestral.evaluation import Evaluation, bench_of
 from ancestral.evaluation.charts import Box

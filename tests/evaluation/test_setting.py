@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Image, Vector
+from ancestral.data.fields import Image
 from ancestral.errors import ConfigError
 from ancestral.evaluation.setting import Setting, Sizes
 

@@ -4,8 +4,9 @@ from pathlib import Path
 import torch
 
 from ancestral.data import Loading, load
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Image, Vector
+from ancestral.data.fields import Image
 from ancestral.evaluation import bench_of
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from ancestral.data.fields import Image, Shape, Vector, labelled
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Image, Shape, labelled
 from ancestral.errors import ConfigError
 from ancestral.recipes.families.adversarial import GANConfig
 from ancestral.recipes.families.autoencoders import ImageVAEConfig, VAEConfig

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from ancestral.classic import HMM, DiagonalGaussianEmissions
+from ancestral.data import Loading
 from ancestral.errors import ConfigError
 from ancestral.recipes import fit, plan, recipe_named, resume, sample_run
+from ancestral.recipes.comparing import contest, hold
 from ancestral.recipes.families.sequences import HMMConfig
 from ancestral.training import Budget
 
@@ -62,6 +64,31 @@ def test_the_number_of_states_is_chosen(hidden: np.ndarray, tmp_path: Path) -> N
     run = fit("hmm", str(path), settings=chosen, out=tmp_path / "run")
     assert 2 <= run.record.config.states <= 4
     assert run.record.data.field.rows(sample_run(run, 3))[0][0] in {"sun", "rain"}
+
+
+@pytest.mark.parametrize("missing", ["refuse", "em"])
+def test_states_are_read_alike_for_all_that_are_compared(missing: str, tmp_path: Path) -> None:
+    path = tmp_path / "states.csv"
+    rows = np.array(["sun", "rain"])[np.random.default_rng(2).integers(2, size=(100, 4))]
+    if missing == "em":
+        rows[::9, 1] = ""
+    lines = [",".join(f"day{t}" for t in range(4)), *map(",".join, rows.tolist())]
+    path.write_text("\n".join(lines) + "\n")
+    settings = {"bayes-net.missing": missing, "hmm.states": 2, "hmm.restarts": 1}
+    what = contest(
+        str(path), models=["bayes-net", "hmm"], settings=settings, out=tmp_path / "compared"
+    )
+    assert {one.loading for one in what.plans} == {Loading(discrete=True, missing=missing == "em")}
+    for model in hold(what).models:
+        assert model.error is None
+        assert model.run is not None
+        assert model.run.data().fingerprint == what.data.fingerprint  # As it is loaded again.
+
+
+def test_an_unknown_setting_of_a_model_is_told_before_the_data_are_read() -> None:
+    for models in (["gmm", "hmm"], None):
+        with pytest.raises(ConfigError, match="unknown setting 'stats' of hmm"):
+            contest("nowhere.csv", models=models, settings={"hmm.stats": 2})
 
 
 def test_columns_of_different_states_are_no_sequence(states_csv: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from ancestral.data.fields import Category, Image, Tokens, Vector
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Category, Image, Tokens
 from ancestral.recipes import Run, resume
 
 FOLDER = Path(__file__).parent / "old_runs"

@@ -20,6 +20,12 @@ _COMMANDS = (
     ("models", "listing:models", "Show the models by paradigm, and what each can do.", ""),
     ("datasets", "listing:datasets", "Show the data that have a name.", ""),
     (
+        "schema",
+        "schema:schema",
+        "Say what each column of a table is; --out writes it to be changed.",
+        "my_table.csv --out my_table.toml",
+    ),
+    (
         "fit",
         "fit:fit",
         "Fit a model to data; Ctrl-C saves, --resume goes on.",

@@ -63,7 +63,7 @@ def hold_with_bar(what: "Comparison", *, overwrite: bool, choose_threads: bool) 
     from ancestral.recipes.comparing import hold
 
     for note in what.data.notes:
-        console.say(f"{what.data.name}: {note}")
+        console.tell(note, f"{what.data.name}: ")
     try:
         with console.Bar("compare") as bar:
             found = hold(

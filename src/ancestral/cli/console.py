@@ -49,6 +49,13 @@ def say(text: object) -> None:
     sys.stderr.flush()
 
 
+def tell(note: str, before: str = "") -> None:
+    """Write a note, whose lines may be a small table, to standard error."""
+    for line in note.split("\n"):
+        sys.stderr.write(f"{before}{line if line.isprintable() else one_line(line)}\n")
+    sys.stderr.flush()
+
+
 def emit(answer: Mapping[str, Any]) -> None:
     """Write the one JSON object of ``--json`` to standard output; numbers not finite are null."""
     sys.stdout.write(json.dumps(_finite(answer), ensure_ascii=False, allow_nan=False) + "\n")

@@ -146,7 +146,7 @@ def _say_what(fitting: "Fitting") -> None:
     sizes = f"{data.training_examples:,} / {len(data.validation):,} / {len(data.test):,}"
     console.say(f"{data.name}: {data.field.words}, {sizes} for training, validation, test")
     for note in data.notes:
-        console.say(f"  {note}")
+        console.tell(note, "  ")
     if data.stream is not None and not chosen.trains:
         console.say(
             f"  {chosen.recipe.name} is fitted to {len(data.train):,} examples of the stream"

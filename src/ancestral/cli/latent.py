@@ -67,7 +67,7 @@ def encode(
     import torch
 
     from ancestral.data.answers import examples_answer
-    from ancestral.data.fields import Vector
+    from ancestral.data.columns import Vector
     from ancestral.recipes import encode_run
 
     common.apply()

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ancestral.data.catalogue import SourceInfo, describe
     from ancestral.data.circles import locate_circles, render_circles
+    from ancestral.data.columns import Column, Vector
     from ancestral.data.conllu import Sentence, read_conllu
     from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading
-    from ancestral.data.fields import Category, Column, Image, Kind, Shape, Tokens, Vector
+    from ancestral.data.described import Kind
+    from ancestral.data.fields import Category, Image, Shape, Tokens
     from ancestral.data.intrinsic import intrinsic_dimension
     from ancestral.data.model_units import dequantise, standardise, symmetric, unit_interval
     from ancestral.data.sources import fresh, load, read
@@ -81,12 +83,12 @@ _HOME = {
     "Loading": "dataset",
     "TextLoading": "dataset",
     "Category": "fields",
-    "Column": "fields",
+    "Column": "columns",
     "Image": "fields",
-    "Kind": "fields",
+    "Kind": "described",
     "Shape": "fields",
     "Tokens": "fields",
-    "Vector": "fields",
+    "Vector": "columns",
     "intrinsic_dimension": "intrinsic",
     "dequantise": "model_units",
     "standardise": "model_units",

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ancestral.data.fields import Field, Image, Vector
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Field, Image
 from ancestral.data.files import free_name
 from ancestral.data.writing import csv_lines, write_samples, write_table
 

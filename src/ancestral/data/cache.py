@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 from torch import Tensor
 
-from ancestral.data.files import reason, shown
+from ancestral.data.files import file_digest, reason, shown
 from ancestral.errors import DataError
 
 LARGE = 1 << 28
@@ -66,7 +66,7 @@ def cached(
         root.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=root, prefix=".draft-"))
         said = build(draft)
-        files = {file.name: _digest(file) for file in sorted(draft.iterdir())}
+        files = {file.name: file_digest(file) for file in sorted(draft.iterdir())}
         (draft / _META).write_text(json.dumps({"files": files, "said": said}), "utf-8")
         _publish(draft, folder)
     except OSError as error:
@@ -104,24 +104,42 @@ def _whole(folder: Path) -> dict[str, Any] | None:
     """Return what was said of a folder, or None if it is not there or not as it was written."""
     try:
         meta = json.loads((folder / _META).read_text("utf-8"))
-        if all(_digest(folder / name) == digest for name, digest in meta["files"].items()):
+        if all(file_digest(folder / name) == digest for name, digest in meta["files"].items()):
             return meta["said"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return None
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest_of_files(paths: Iterable[Path], *words: object) -> str:
     """Return a hash of the contents of files, in their order, and of what else decides."""
     digest = hashlib.sha256(repr(words).encode())
     for path in paths:
-        digest.update(_digest(path).encode())
+        digest.update(file_digest(path).encode())
     return digest.hexdigest()
+
+
+def decoded_once(
+    files: Sequence[Path],
+    how: Sequence[object],
+    size: int,
+    decode: Callable[[Space], tuple[NDArray[Any], Any]],
+) -> tuple[Tensor, Any]:
+    """Return the rows of files in memory where they are small, else as :func:`decoded` does.
+
+    Args:
+        files: The source.
+        how: All else that decides how it is decoded.
+        size: Bytes of the rows, at most.
+        decode: As for :func:`decoded`.
+
+    Raises:
+        DataError: If the cache cannot be written.
+    """
+    if size >= LARGE:
+        return decoded(digest_of_files(files, *how), decode)
+    rows, beside = decode(np.empty)
+    return torch.from_numpy(rows), beside
 
 
 def decoded(key: str, decode: Callable[[Space], tuple[NDArray[Any], Any]]) -> tuple[Tensor, Any]:

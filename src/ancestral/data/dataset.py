@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, overload
 
 from torch import Tensor
 
@@ -205,6 +205,11 @@ class Loading:
         field: Of pairs of images, the field that is modelled, ``x``; None for ``mask`` of images
             and masks, ``b`` of the folders ``a`` and ``b``.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
+        mixed: Read a table as one of typed columns; None: where a cell is a word, a gap or a date.
+        columns: Of a table, those that are read, whatever they hold; none: all.
+        drop: Columns of a table that are left out.
+        schema: What is said of columns of a table, by their names: attributes of ``Column``.
+        header: Whether the first row of a text names the columns; None: if it is unlike the rows.
         missing: Of a table of states, take cells that say nothing (empty, ``?`` or ``*``) as -1.
         stream: Data past one disk: a folder of parquet or tar files, read as they are needed.
         text: How text becomes tokens.
@@ -221,8 +226,13 @@ class Loading:
     size: int | None = None
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
+    schema: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     field: str | None = None
     discrete: bool = False
+    mixed: bool | None = None
+    columns: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    header: bool | None = None
     missing: bool = False
     stream: bool = False
     text: TextLoading = TextLoading()

@@ -5,9 +5,9 @@ it refuses is read again by a slow parser, which knows the row, the line and the
 """
 
 import csv
+import gzip
 import io
 import itertools
-import math
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,15 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ancestral.data.dataset import Loading
 from ancestral.data.files import reason, shown
-from ancestral.data.splitting import Contents
-from ancestral.data.tables import check_columns, label_hint, label_index, table_contents
 from ancestral.errors import DataError
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_NOT_FINITE = re.compile(r"[+-]?(inf|infinity)", re.IGNORECASE)
-_MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?"))
+GAPS = frozenset(("", "na", "n/a", "#n/a", "nan", "-nan", "null", "none", "?"))
+"""Cells that say nothing, in small letters."""
+_MARKS = {"\t": "tabs", ";": "semicolons", "|": "bars"}
 _BLANK = re.compile(r"\r\n|\r|\n")
 _SAMPLE_BYTES = 1 << 18
 _SAMPLE_ROWS = 50
@@ -40,7 +38,7 @@ class Dialect:
         decimal: The decimal mark, a point or a comma.
         header: The first row names the columns.
         columns: Their names; x1, x2, ... without a header.
-        blank: Empty lines before the first row.
+        blank: Lines before the first row that are empty or remarks.
         notes: What was inferred.
     """
 
@@ -53,47 +51,32 @@ class Dialect:
     notes: tuple[str, ...]
 
 
-def load_csv(path: Path, loading: Loading) -> Contents:
-    """Read a table of numbers; one column may hold labels.
-
-    Raises:
-        DataError: For the first cell that is missing, not a number or not finite (named by row,
-            line and column), a row of another length, or a label that does not exist.
-    """
-    dialect = sniff(path)
-    check_columns(path, dialect.columns)
-    at = label_index(path, dialect.columns, loading.label)
-    read = _read_fast(path, dialect, at)
-    values, label = read if read is not None else _read_slowly(path, dialect, at)
-    columns = [name for index, name in enumerate(dialect.columns) if index != at]
-    notes = [*dialect.notes, *_index_note(columns, values)]
-    return table_contents(path, columns, values, label, notes)
-
-
-def sniff(path: Path, *, expected: Collection[str] = ()) -> Dialect:
+def sniff(path: Path, *, expected: Collection[str] = (), header: bool | None = None) -> Dialect:
     """Find out how a file is written from its first 50 rows.
 
     Args:
-        path: A file of text.
+        path: A file of text, also a compressed one (gz).
         expected: Names of columns. If there are any, the first row is a header, read in the way
             that finds most of them, and a column without a name keeps none.
+        header: Whether the first row names the columns; None: if it is unlike the rows below.
 
     Raises:
         DataError: If it cannot be opened, is not text, or holds no cells.
     """
     encoding, text = _sample(path)
-    rows, delimiter, decimal = _best(text, path.suffix.lower() == ".tsv", expected)
+    blank, text, notes = _without_remarks(text)
+    rows, delimiter, decimal = _best(text, ".tsv" in path.suffixes, expected)
     if not rows:
         raise DataError(f"{shown(path)}: the file holds no cells")
-    first = rows[0]
-    header = bool(expected) or not _is_data(first, decimal)
-    notes = []
+    if header is None:
+        header = bool(expected) or not _is_data(rows, decimal)
     if delimiter != ",":
-        notes.append(f"cells are separated by {'tabs' if delimiter == chr(9) else 'semicolons'}")
+        notes.append(f"cells are separated by {_MARKS[delimiter]}")
     if decimal == ",":
         notes.append("the decimal mark is a comma")
     if encoding == "cp1252":
         notes.append("the text is not UTF-8; read as Windows-1252")
+    first = _full_header(rows) if header else rows[0]
     if expected:
         columns = tuple(name.strip() for name in first)
     elif header:
@@ -107,9 +90,42 @@ def sniff(path: Path, *, expected: Collection[str] = ()) -> Dialect:
         decimal=decimal,
         header=header,
         columns=columns,
-        blank=len(_BLANK.findall(text[: len(text) - len(text.lstrip("\r\n"))])),
+        blank=blank,
         notes=tuple(notes),
     )
+
+
+def _without_remarks(text: str) -> tuple[int, str, list[str]]:
+    """Return how many lines stand before the first row, the text from there, and what to say.
+
+    A line that begins with # is a remark if the next one is split into another number of cells.
+    """
+    lines = text.splitlines(keepends=True) if "\r\n" in text or "\n" in text else [text]
+    skipped, remarks = 0, 0
+    for line, below in itertools.pairwise([*lines, ""]):
+        remark = line.startswith("#") and not any(
+            line.count(mark) and line.count(mark) == below.count(mark) for mark in ",;\t|"
+        )
+        if line.strip("\r\n") and not remark:
+            break
+        skipped, remarks = skipped + 1, remarks + remark
+    rest = "".join(lines[skipped:])
+    blank = len(_BLANK.findall(text[: len(text) - len(rest)]))
+    rest_blank = len(_BLANK.findall(rest[: len(rest) - len(rest.lstrip("\r\n"))]))
+    notes = [f"{remarks} lines that begin with # are passed over"] if remarks else []
+    return blank + rest_blank, rest, notes
+
+
+def _full_header(rows: Sequence[list[str]]) -> list[str]:
+    """Return the header; one that is a cell shorter than all rows is completed, without a name.
+
+    The cell without a name is the last one if it is empty everywhere, as after a comma at the end
+    of each row, else the first one, which names the row.
+    """
+    first, body = rows[0], rows[1:]
+    if not body or {len(row) for row in body} != {len(first) + 1}:
+        return first
+    return [*first, ""] if not any(row[-1].strip() for row in body) else ["", *first]
 
 
 def _named(header: Sequence[str]) -> tuple[str, ...]:
@@ -119,13 +135,18 @@ def _named(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(name or f"{free}{index}" for index, name in enumerate(names, start=1))
 
 
+def opened(path: Path) -> io.BufferedIOBase:
+    """Open a file for reading, unpacked if it is compressed."""
+    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
 def _sample(path: Path) -> tuple[str, str]:
     """Return the encoding and the beginning of a file, up to its last whole line."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             content = file.read(_SAMPLE_BYTES)
             whole = not file.read(1)
-    except OSError as error:
+    except (OSError, EOFError) as error:
         raise DataError(f"{shown(path)}: cannot be read as a table: {reason(error)}") from error
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -146,8 +167,9 @@ def _sample(path: Path) -> tuple[str, str]:
 def _best(text: str, tabs: bool, expected: Collection[str]) -> tuple[list[list[str]], str, str]:
     """Return the first rows, the delimiter and the decimal mark of the best way to read a text."""
     styles = [(",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ",")]
+    styles += [("|", "."), ("|", ",")]
     if tabs:  # In doubt the suffix tells: the first of equals is taken.
-        styles = styles[3:] + styles[:3]
+        styles.sort(key=lambda style: style[0] != "\t")
     ways = [(_first_rows(text, mark, strict=True), mark, point) for mark, point in styles]
     if not any(rows for rows, _, _ in ways):  # Quotes stand where none should in every way.
         ways = [(_first_rows(text, mark, strict=False), mark, point) for mark, point in styles]
@@ -187,15 +209,44 @@ def _joins_names(row: list[str]) -> bool:
     return len(row) == 1 and "," in row[0] and _parse(row[0], ",") is None
 
 
-def _is_data(row: Sequence[str], decimal: str) -> bool:
-    """Tell a row of data from a header: it has a broken number, or nothing but numbers and gaps.
+def _is_data(rows: Sequence[list[str]], decimal: str) -> bool:
+    """Tell a first row of data from a header, which is unlike the rows below.
 
-    Whole numbers do serve as names of columns, so they do not decide beside words.
+    A broken number is data. Whole numbers do serve as names of columns: beside words, and where
+    they count up above columns of other numbers. Words of a header are not repeated below it.
     """
-    numbers = [cell for cell in row if _parse(cell, decimal) is not None]
-    gaps = [cell for cell in row if _missing(cell)]
-    fractions = [cell for cell in numbers if not cell.strip().lstrip("+-").isdecimal()]
-    return bool(fractions) or (bool(numbers) and len(numbers) + len(gaps) == len(row))
+    first = rows[0]
+    numbers = [cell for cell in first if _parse(cell, decimal) is not None]
+    if not numbers:
+        return False
+    if any(not cell.strip().lstrip("+-").isdecimal() for cell in numbers):
+        return True
+    columns = [
+        list(cells)
+        for cells in zip(*(row for row in rows[1:] if len(row) >= len(first)), strict=False)
+    ]
+    words = [at for at, cell in enumerate(first) if cell not in numbers and not _missing(cell)]
+    if words:
+        repeated = all(at < len(columns) and first[at] in columns[at] for at in words)
+        return repeated and not _counts_up(numbers)
+    if len(numbers) + sum(map(_missing, first)) < len(first) or not _counts_up(numbers):
+        return True
+    index = not first[0].strip() and bool(columns) and _counts_up(columns[0])
+    others = [columns[at] for at, cell in enumerate(first) if columns and cell in numbers]
+    return not (index or (len(numbers) > 2 and bool(others) and all(map(_broken, others))))
+
+
+def _counts_up(cells: Sequence[str]) -> bool:
+    """Tell whole numbers that follow each other, two at least."""
+    if not all(cell.strip().isdecimal() and len(cell) < 16 for cell in cells):
+        return False
+    whole = [int(cell) for cell in cells]
+    return len(whole) > 1 and whole == [*range(whole[0], whole[0] + len(whole))]
+
+
+def _broken(cells: Sequence[str]) -> bool:
+    """Tell a column most of whose cells are neither whole numbers nor missing."""
+    return 2 * sum(not cell.strip().lstrip("+-").isdecimal() for cell in cells) > len(cells)
 
 
 def _parse(cell: str, decimal: str) -> float | None:
@@ -207,10 +258,10 @@ def _parse(cell: str, decimal: str) -> float | None:
 
 
 def _missing(cell: str) -> bool:
-    return cell.strip().lower() in _MISSING
+    return cell.strip().lower() in GAPS
 
 
-def _read_fast(
+def read_numbers(
     path: Path, dialect: Dialect, at: int | None
 ) -> tuple[NDArray[np.float64], list[str] | None] | None:
     """Read a file of finite numbers; None if there is anything else in it."""
@@ -252,49 +303,19 @@ def _read_fast(
     return (values, names) if all(names) else None
 
 
-def _read_slowly(
-    path: Path, dialect: Dialect, at: int | None
-) -> tuple[NDArray[np.float64], list[str] | None]:
-    """Read cell by cell and raise at the first that is wrong."""
-    values: list[list[float]] = []
-    labels: list[str] = []
-    name = None if at is None else dialect.columns[at]
-    for row, line, cells in _rows(path, dialect):
-        where = f"{shown(path)}: row {row} (line {line} of the file)"
-        if len(cells) != len(dialect.columns):
-            raise DataError(f"{where} has {len(cells)} cells, expected {len(dialect.columns)}")
-        numbers = []
-        for column, cell in zip(dialect.columns, cells, strict=True):
-            number = _parse(cell, dialect.decimal)
-            if column == name:
-                labels.append(cell.strip())
-                if not labels[-1]:
-                    raise DataError(f"{where}, column {column!r}: the label is missing")
-            elif number is None or not math.isfinite(number):
-                raise DataError(f"{where}, column {column!r}: {_problem(cell, column, at)}")
-            else:
-                numbers.append(number)
-        values.append(numbers)
-    width = len(dialect.columns) - (at is not None)
-    return np.array(values).reshape(len(values), width), None if at is None else labels
+def rows_of(
+    path: Path, dialect: Dialect, *, errors: str = "strict"
+) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield the number of each row of data, its last line in the file, and its cells.
 
-
-def _problem(cell: str, column: str, label: int | None) -> str:
-    text = cell.strip()
-    if not text:
-        return "the cell is empty"
-    if _missing(text):
-        return f"the value is missing ({text!r})"
-    if _NOT_FINITE.fullmatch(text) or _NUMBER.fullmatch(text):
-        return f"{text!r} is not finite"
-    hint = "" if label is not None else f"; {label_hint(column)}"
-    return f"{text[:40]!r} is not a number{hint}"
-
-
-def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
-    """Yield the number of each row of data, its last line in the file, and its cells."""
+    Raises:
+        DataError: If the file is not what its beginning says.
+    """
     try:
-        with path.open(encoding=dialect.encoding, newline="") as file:
+        with (
+            opened(path) as raw,
+            io.TextIOWrapper(raw, dialect.encoding, errors=errors, newline="") as file,
+        ):
             reader = csv.reader(file, delimiter=dialect.delimiter)
             single = len(dialect.columns) == 1
             number = -1 if dialect.header else 0
@@ -307,12 +328,3 @@ def _rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, int, list[str]]]:
                     yield number, reader.line_num, cells or [""]
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{shown(path)}: cannot be read as a table: {reason(error)}") from error
-
-
-def _index_note(columns: Sequence[str], values: NDArray[np.float64]) -> list[str]:
-    if len(values) == 0:
-        return []
-    first, count = values[:, 0], np.arange(len(values))
-    if len(columns) > 1 and (np.array_equal(first, count) or np.array_equal(first, count + 1)):
-        return [f"column {columns[0]!r} looks like a row number; remove it if it is one"]
-    return []

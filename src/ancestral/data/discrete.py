@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import Field, Vector, X
+from ancestral.data.fields import Field, X
 from ancestral.data.files import shown
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order, refuse_cell
@@ -44,7 +45,8 @@ def load_states(path: Path, loading: Loading, expected: Field | None = None) -> 
     if loading.label is not None:
         raise DataError(f"{shown(path)}: a table of states has no label: leave out label")
     known = expected if isinstance(expected, Vector) else Vector(columns=())
-    table = open_words(path, expected=known.names)
+    table = open_words(path, expected=known.names, header=loading.header)
+    table = table.chosen(loading.columns, loading.drop)
     columns = table.columns
     if expected is not None and columns == known.names:
         x = read_states(table, known.states, missing=loading.missing)
@@ -68,7 +70,7 @@ def load_states(path: Path, loading: Loading, expected: Field | None = None) -> 
         fields={X: Vector.of_states(columns, states)},
         examples=Examples(x if bool((x < 0).any()) else x.to(torch.uint8)),
         notes=(
-            *(table.dialect.notes if table.dialect else ()),
+            *table.notes,
             said,
             *_doubtful(columns, states),
             *_gaps(x),

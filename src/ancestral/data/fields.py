@@ -6,214 +6,23 @@ or is found under their class in the one table of its layer.
 """
 
 import math
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import torch
 from torch import Size, Tensor
 
-from ancestral.errors import DataError
-
-Difference: TypeAlias = tuple[str, str]
-"""In what two fields differ: what the one is of, and what the other has or holds in its place."""
-
-_T = TypeVar("_T")
-
-Kind: TypeAlias = Literal["vectors", "tables", "mixed", "images", "categories", "text"]
-"""The word for data whose ``x`` is such a field."""
+from ancestral.data.columns import Vector
+from ancestral.data.described import Described, Difference, Kind, positions
 
 X, LABEL = "x", "label"
 """Names of the field that is modelled, and of the class label."""
 
 
-class _Described(ABC):
-    """What all fields say of themselves."""
-
-    __slots__ = ()
-    plural: ClassVar[str] = "examples"
-
-    @property
-    @abstractmethod
-    def kind(self) -> Kind:
-        """The word for data whose ``x`` is such a field."""
-
-    @property
-    @abstractmethod
-    def event_shape(self) -> Size:
-        """Shape of one example."""
-
-    @property
-    def words(self) -> str:
-        """What such data are, for people."""
-        return f"{self.kind} of {' x '.join(map(str, self.event_shape))}"
-
-    def rows(self, x: Tensor) -> list[Any]:
-        """Return examples as nested lists, states by their names."""
-        return x.tolist()
-
-    def difference(self, other: "Field", x: Tensor) -> Difference | None:
-        """Say in what examples x of another field are none of this one; None: they are."""
-        del x
-        return None if type(other) is type(self) else self._other_kind(other)
-
-    def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return examples x of another field under this one's states, labels or values.
-
-        Raises:
-            DataError: If they hold one that this field does not have.
-        """
-        del other, source
-        return x
-
-    def _other_kind(self, other: "Field") -> Difference:
-        one, two = (f"{each.kind} of shape {list(each.event_shape)}" for each in (self, other))
-        return one, f"holds {two}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One column of a table.
-
-    Args:
-        name: Of the column.
-        type: What its cells are.
-        states: Names of the states of a category or truth value, as they are written; the index is
-            the value in ``x``.
-        resolution: At which numbers were recorded, above 0, in their own unit, of dates in
-            seconds; None: not known.
-        gaps: Whether cells may be missing.
-        low: Least recorded number of a mixed table, on whose grid ``low + k * resolution`` all lie.
-        high: Greatest recorded number.
-        form: How numbers and dates are written: a pattern of ``strftime``, or the decimals.
-        gap: How a missing cell is written.
-
-    Example:
-        >>> Column(name="rain", type="category", states=("no", "yes")).discrete
-        True
-    """
-
-    name: str
-    type: Literal["number", "integer", "category", "truth", "date"] = "number"
-    states: tuple[str, ...] = ()
-    resolution: float | None = None
-    gaps: bool = False
-    low: float | None = None
-    high: float | None = None
-    form: str = ""
-    gap: str = ""
-
-    @property
-    def discrete(self) -> bool:
-        """Whether its cells are states, and not quantities."""
-        return self.type in {"category", "truth"}
-
-    def value(self, cell: float) -> str | float:
-        """Return what a cell of ``x`` stands for: the name of a state, or a number."""
-        if self.discrete:
-            return self.states[int(cell)]
-        return int(cell) if self.form == "0" and cell.is_integer() else cell
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vector(_Described):
-    """A row of columns: float64 [N, D] of numbers; of states uint8, or int16 with -1 for gaps.
-
-    Of mixed tables float64 [N, D]: numbers in their unit, dates as seconds since 1970, states by
-    their index, and NaN where a cell is missing.
-
-    Args:
-        columns: In their order.
-        mixed: Each column has the type that was found for it, and models give probabilities to
-            recorded values.
-
-    Example:
-        >>> Vector.of_numbers(["x", "y"]).kind
-        'vectors'
-    """
-
-    columns: tuple[Column, ...]
-    mixed: bool = False
-
-    @classmethod
-    def of_numbers(cls, names: Sequence[str]) -> "Vector":
-        """Return a row of numbers."""
-        return cls(columns=tuple(Column(name=name) for name in names))
-
-    @classmethod
-    def of(cls, x: Tensor) -> "Vector":
-        """Return the field of numbers [N, D], the columns called x1, x2, ..."""
-        return cls.of_numbers([f"x{i}" for i in range(1, x.shape[1] + 1)])
-
-    @classmethod
-    def of_states(cls, names: Sequence[str], states: Sequence[Sequence[str]]) -> "Vector":
-        """Return a row of categories, given the names of the states of each."""
-        pairs = zip(names, states, strict=True)
-        return cls(
-            columns=tuple(
-                Column(name=name, type="category", states=tuple(words)) for name, words in pairs
-            )
-        )
-
-    @property
-    def kind(self) -> Kind:
-        """``mixed`` by its name, else ``tables`` of states or ``vectors`` of numbers."""
-        discrete = {column.discrete for column in self.columns}
-        if self.mixed or len(discrete) > 1:
-            return "mixed"
-        return "tables" if True in discrete else "vectors"
-
-    @property
-    def event_shape(self) -> Size:
-        """Shape of one example, [D]."""
-        return Size((len(self.columns),))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Names of the columns."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def states(self) -> tuple[tuple[str, ...], ...]:
-        """Names of the states of each column, of numbers none; empty if all are numbers."""
-        if self.kind == "vectors":
-            return ()
-        return tuple(column.states for column in self.columns)
-
-    def rows(self, x: Tensor) -> list[Any]:
-        """Return examples [N, D] as lists, states by their names, whole numbers as such."""
-        return [
-            [column.value(cell) for column, cell in zip(self.columns, row, strict=True)]
-            for row in x.tolist()
-        ]
-
-    def difference(self, other: "Field", x: Tensor) -> Difference | None:
-        """Say in what rows of another field are none of this one; None: they are."""
-        del x
-        if not isinstance(other, Vector) or self.kind != other.kind:
-            return self._other_kind(other)
-        if self.names != other.names:
-            return f"the columns {', '.join(self.names)}", f"has {', '.join(other.names)}"
-        return None
-
-    def recode(self, x: Tensor, other: "Field", source: str) -> Tensor:
-        """Return rows of other lists of states under this one's, which hold all of them."""
-        if not isinstance(other, Vector) or other.states == self.states:
-            return x
-        parts = []
-        for mine, own, cells in zip(self.columns, other.columns, x.T, strict=True):
-            if own.states != mine.states:
-                what = f"{source}: column {mine.name!r} has the state"
-                # The last place is that of -1, a missing cell.
-                places = torch.tensor([*_places(own.states, mine.states, what), -1])
-                cells = places[cells.long()].to(x.dtype)
-            parts.append(cells)
-        return torch.stack(parts, dim=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Image(_Described):
+class Image(Described):
     """An image, uint8 [N, C, H, W] of grey levels 0..levels-1.
 
     Args:
@@ -268,12 +77,12 @@ class Image(_Described):
         """Return masks as levels of this one's values, which hold all of theirs."""
         if not isinstance(other, Image) or not other.values or other.values == self.values:
             return x
-        places = _places(other.values, self.values, f"{source}: has the value")
+        places = positions(other.values, self.values, f"{source}: has the value")
         return torch.tensor(places, dtype=x.dtype)[x.long()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Category(_Described):
+class Category(Described):
     """One of some names, int64 [N].
 
     Example:
@@ -301,11 +110,11 @@ class Category(_Described):
         """Return categories of other names under this one's, which hold all of them."""
         if not isinstance(other, Category) or other.states == self.states:
             return x
-        return torch.tensor(_places(other.states, self.states, f"{source}: has the label"))[x]
+        return torch.tensor(positions(other.states, self.states, f"{source}: has the label"))[x]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens(_Described):
+class Tokens(Described):
     """Windows of token ids, int32 [N, T + 1], of which T are predicted.
 
     Example:
@@ -313,7 +122,6 @@ class Tokens(_Described):
         torch.Size([9])
     """
 
-    plural: ClassVar[str] = "texts"
     vocabulary: int
     window: int
 
@@ -414,10 +222,3 @@ def labelled(x: Field, labels: Sequence[str]) -> dict[str, Field]:
         ['x', 'label']
     """
     return {X: x, LABEL: Category(states=tuple(labels))} if labels else {X: x}
-
-
-def _places(own: Sequence[_T], wanted: Sequence[_T], what: str) -> list[int]:
-    if strange := [name for name in own if name not in wanted]:
-        known = ", ".join(map(str, wanted[:10]))
-        raise DataError(f"{what} {strange[0]!r}, which is not one of {known}")
-    return [wanted.index(name) for name in own]

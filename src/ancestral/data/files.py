@@ -1,5 +1,6 @@
 """Names of files in messages, and files that are whole or not there."""
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -13,6 +14,18 @@ from ancestral.errors import RunError
 def shown(path: Path | str) -> str:
     """Return a path that any terminal can print, also where its bytes are not text."""
     return os.fsencode(path).decode("utf-8", errors="replace")
+
+
+def ending(path: Path) -> str:
+    """Return the ending of a file's name in small letters; of a compressed text, that of the text.
+
+    Example:
+        >>> ending(Path("a.CSV.gz")), ending(Path("b.tar"))
+        ('.csv', '.tar')
+    """
+    inner = Path(path.stem).suffix.lower()
+    packed = path.suffix.lower() == ".gz" and inner in {".csv", ".tsv", ".json", ".jsonl"}
+    return inner if packed else path.suffix.lower()
 
 
 def reason(error: BaseException) -> str:
@@ -67,9 +80,9 @@ def atomic(path: Path) -> Iterator[Path]:
         try:
             yield draft
             draft.chmod(0o666 & ~_umask())
-            _flush(draft)
+            flush(draft)
             draft.replace(path)
-            _flush(path.parent)
+            flush(path.parent)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -97,12 +110,12 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             draft.mkdir()
             yield draft
             for file in draft.iterdir():
-                _flush(file)
-            _flush(draft)
+                flush(file)
+            flush(draft)
             if path.exists():
                 path.replace(drafts / "old")
             draft.replace(path)
-            _flush(path.parent)
+            flush(path.parent)
         finally:
             if (drafts / "old").exists() and not path.exists():  # Cut short between two renames.
                 (drafts / "old").replace(path)
@@ -179,10 +192,16 @@ def _umask() -> int:
     return mask
 
 
-def _flush(path: Path) -> None:
-    """Force a file or a folder's entries onto the disk."""
+def flush(path: Path) -> None:
+    """Force a file or a folder's entries onto the disk, or raise an OSError."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file's contents, hexadecimal, or raise an OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -21,7 +20,7 @@ from PIL import Image as Picture
 from PIL import ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
+from ancestral.data.cache import Space, decoded_once
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.files import reason, shown
@@ -61,6 +60,7 @@ _UNREADABLE = (
     zlib.error,
     Picture.DecompressionBombError,
 )
+_Tell: TypeAlias = Callable[[], None]
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
@@ -154,11 +154,8 @@ def _walk(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _refuse(folder: Path, others: Sequence[Path]) -> None:
     known = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
-    if not others:
-        raise DataError(f"{shown(folder)}: no images in this folder ({known}), and no texts (txt)")
-    raise DataError(
-        f"{shown(folder)}: no images in this folder ({known}); it holds {_some(others)}"
-    )
+    rest = f"; it holds {_some(others)}" if others else ", and no texts (txt)"
+    raise DataError(f"{shown(folder)}: no images in this folder ({known}){rest}")
 
 
 def _some(paths: Sequence[Path]) -> str:
@@ -205,11 +202,10 @@ def _read(
         if progress is not None:
             progress(next(done), total)
 
-    size, notes = _common_size(files, folder, loading) if len(files) > 1 else (None, [])
+    side, notes = _common_size(files, folder, loading) if len(files) > 1 else (None, [])
     for name, paths in files.items():
         read = _read_masks if name == MASK else _read_images
-        how = replace(loading, size=size or loading.size)
-        fields[name], values[name], said = read(paths, folder, how, tell)
+        fields[name], values[name], said = read(paths, folder, loading, side, tell)
         notes += [f"{name}: {line}" if len(files) > 1 else line for line in said]
     return fields, values, notes
 
@@ -217,78 +213,64 @@ def _read(
 def _common_size(
     files: Mapping[str, Sequence[Path]], folder: Path, loading: Loading
 ) -> tuple[int, list[str]]:
-    """Return the side of the images of all fields, and what is done to them."""
+    """Return the side that all images get, each read to its end, and what is done to them."""
     with _threads() as pool:
         each = {name: list(_each(pool, _shape, paths, folder)) for name, paths in files.items()}
-    if MASK in files:
-        check_masks(files[MASK], *each.values())
     shapes = [shape for one in each.values() for shape in one]
+    if MASK in files:
+        check_masks(files[MASK], shapes[: len(files[MASK])], each[MASK])
     target = choose_size(shapes, loading.size)
     return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
 
 
 def _read_masks(
-    paths: Sequence[Path], folder: Path, loading: Loading, tell: Callable[[], None]
+    paths: Sequence[Path], folder: Path, loading: Loading, side: int | None, tell: _Tell
 ) -> tuple[Field, Tensor, list[str]]:
+    """Read masks, brought to a side; None: to their own common one."""
+    size, notes = (side, []) if side else _common_size({MASK: paths}, folder, loading)
+    decoded, remarks = [], Counter[str]()
     with _threads() as pool:
-        size = loading.size or _size_of(pool, paths, folder, loading)[0]
-        decoded_, remarks = [], Counter[str]()
         for mask, remark in _each(pool, partial(decode_mask, size=size), paths, folder):
-            decoded_.append(mask)
+            decoded.append(mask)
             remarks.update(remark)
             tell()
-    field, x, note = stack_masks(decoded_, folder)
-    return field, x, [*_said(remarks, paths), note]
+    field, x, note = stack_masks(decoded, folder)
+    return field, x, [*notes, *_said(remarks, paths), note]
 
 
 def _read_images(
-    paths: Sequence[Path], folder: Path, loading: Loading, tell: Callable[[], None]
+    paths: Sequence[Path], folder: Path, loading: Loading, side: int | None, tell: _Tell
 ) -> tuple[Field, Tensor, list[str]]:
-    """Read the images of one field; many are decoded once, into a file."""
+    """Read the images of one field, as masks are; many are decoded once, into a file."""
 
     def decode(space: Space) -> tuple[NDArray[np.uint8], list[str]]:
-        return _decode_all(paths, folder, loading, tell, space)
+        size, notes = (side, []) if side else _common_size({X: paths}, folder, loading)
+        images, said = _decode_all(paths, folder, size, tell, space)
+        return images, notes + said
 
-    if len(paths) * 3 * (loading.size or LARGEST_KEPT) ** 2 < LARGE:
-        images, said = decode(np.empty)
-        x = torch.from_numpy(images)
-    else:
-        x, said = decoded(digest_of_files(paths, "images", loading.size), decode)
+    how = ("pairs", side) if side else ("images", loading.size)
+    most = len(paths) * 3 * (side or loading.size or LARGEST_KEPT) ** 2
+    x, said = decoded_once(paths, how, most, decode)
     return Image.of(x), x, said
 
 
 def _decode_all(
-    paths: Sequence[Path],
-    folder: Path,
-    loading: Loading,
-    tell: Callable[[], None],
-    space: Space,
+    paths: Sequence[Path], folder: Path, size: int, tell: _Tell, space: Space
 ) -> tuple[NDArray[np.uint8], list[str]]:
+    images, remarks = space((len(paths), 3, size, size), np.uint8), Counter[str]()
+    coloured = 0
     with _threads() as pool:
-        size, notes = _size_of(pool, paths, folder, loading)
-        images, remarks = space((len(paths), 3, size, size), np.uint8), Counter[str]()
-        coloured = 0
         decoding = _each(pool, partial(decode_image, size=size), paths, folder)
         for index, (image, remark) in enumerate(decoding):
             images[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
             coloured += image.ndim == 3
             remarks.update(remark)
             tell()
-    notes += [*_said(remarks, paths), _colour_note(coloured, len(paths))]
     if not coloured:
         images, colour = space((len(paths), 1, size, size), np.uint8), images
         for index, image in enumerate(colour):
             images[index] = image[:1]
-    return images, notes
-
-
-def _size_of(
-    pool: ThreadPoolExecutor, paths: Sequence[Path], folder: Path, loading: Loading
-) -> tuple[int, list[str]]:
-    """Return the side that images are brought to, and what that does; each is read to its end."""
-    shapes = list(_each(pool, _shape, paths, folder))
-    target = choose_size(shapes, loading.size)
-    return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
+    return images, [*_said(remarks, paths), _colour_note(coloured, len(paths))]
 
 
 def _said(remarks: Counter[str], paths: Sequence[Path]) -> list[str]:

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor
 
 from ancestral.data.column_transforms import Recorded, Varying
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Column, Kind, Vector, X
+from ancestral.data.described import Kind
+from ancestral.data.fields import X
 from ancestral.data.recorded import constant, varying
 from ancestral.data.transforms import (
     Affine,

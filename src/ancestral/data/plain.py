@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from ancestral.data.fields import Category, Column, Field, Image, Tokens, Vector
+from ancestral.data.columns import Column, Vector
+from ancestral.data.fields import Category, Field, Image, Tokens
 
 FIELDS: dict[str, type[Field]] = {
     "vector": Vector,
@@ -27,6 +28,7 @@ def to_plain(field: Field) -> dict[str, Any]:
         plain = all(set(cell) == {"name"} for cell in cells)
         values = {"columns": list(field.names) if plain else cells}
         values |= {"mixed": True} if field.mixed else {}
+        values |= {"left_out": list(field.left_out)} if field.left_out else {}
     return {"type": name, **values}
 
 
@@ -39,7 +41,7 @@ def from_plain(found: Mapping[str, Any]) -> Field:
     """
     values: dict[str, Any] = {k: v for k, v in found.items() if k != "type"}
     cls: type[Any] = FIELDS[found["type"]]
-    for name in {"states", "values"} & set(values):
+    for name in {"states", "values", "left_out"} & set(values):
         values[name] = tuple(values[name])
     if "columns" in values:
         cells = [{"name": cell} if isinstance(cell, str) else cell for cell in values["columns"]]

@@ -6,9 +6,8 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from ancestral.data.dataset import Dataset, Examples, Loading, TextLoading, as_field
-from ancestral.data.fields import LABEL, Field, Shape, WithFields, X
+from ancestral.data.fields import LABEL, Field, WithFields, X
 from ancestral.data.plain import from_plain, to_plain
-from ancestral.data.recorded import varying
 from ancestral.data.sources import read
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
@@ -33,11 +32,6 @@ class DataRecord(WithFields):
     fingerprint: str
     train: int
     loading: Loading = field(default_factory=Loading)
-
-    @property
-    def shape(self) -> Shape:
-        """What a model must know of these data: of a column that never varies, nothing."""
-        return Shape({**self.fields, X: varying(self.field)})
 
     @classmethod
     def of(cls, data: Dataset, loading: Loading) -> Self:
@@ -105,7 +99,8 @@ class DataRecord(WithFields):
         """Return what :meth:`to_plain` described."""
         values = dict(found)
         loading = dict(values.pop("loading"))
-        loading["fractions"] = tuple(loading["fractions"])
+        for several in {"fractions", "columns", "drop"} & set(loading):
+            loading[several] = tuple(loading[several])
         loading["text"] = TextLoading(**loading.pop("text", {}))
         loading = Loading(**loading)
         plain = values.pop("fields", None)

@@ -1,13 +1,14 @@
 """How the numbers of a column were recorded: their decimals, their steps, whether they recur."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ancestral.data.fields import Column, Field, Vector
+from ancestral.data.columns import Column, Vector
+from ancestral.data.fields import Field, Shape, X
 
 DECIMALS = 6
 """Numbers with more decimals count as recorded at full precision."""
@@ -105,6 +106,11 @@ def varying(field: Field) -> Field:
     if not isinstance(field, Vector) or field.kind != "vectors":
         return field
     return replace(field, columns=tuple(c for c in field.columns if not constant(c)))
+
+
+def modelled(fields: Mapping[str, Field]) -> Shape:
+    """Return what a model must know of data: of columns that never vary, nothing."""
+    return Shape({**fields, X: varying(fields[X])})
 
 
 def _told(column: Column, grid: Grid) -> Column:

@@ -13,11 +13,11 @@ from torch import Tensor
 from ancestral.data import toys
 from ancestral.data.arrays import load_npy, load_npz
 from ancestral.data.catalogue import FOLDERS, HOW, NAMES
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
-from ancestral.data.delimited import load_csv
 from ancestral.data.discrete import load_states
-from ancestral.data.fields import LABEL, Field, Image, Vector, X, labelled
-from ancestral.data.files import reason, shown
+from ancestral.data.fields import LABEL, Field, Image, X, labelled
+from ancestral.data.files import ending, reason, shown
 from ancestral.data.idx import (
     FASHION_LABELS,
     find_idx,
@@ -29,23 +29,20 @@ from ancestral.data.image_pairs import check_field
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.stream import load_stream
-from ancestral.data.tables import load_parquet
 from ancestral.data.text.corpus import load_corpus
 from ancestral.data.text.tokenizer import Tokenizer
+from ancestral.data.typed import load_table
+from ancestral.data.words import TABLES
 from ancestral.errors import DataError
 
 _DEFAULT = Loading()
 
-FILES: dict[str, Callable[[Path, Loading], Contents]] = {
-    ".csv": load_csv,
-    ".tsv": load_csv,
-    ".parquet": load_parquet,
-    ".npy": load_npy,
-    ".npz": load_npz,
+FILES: dict[str, Callable[[Path, Loading, Field | None], Contents]] = {
+    **dict.fromkeys(TABLES, load_table),
+    ".npy": lambda path, loading, _: load_npy(path, loading),
+    ".npz": lambda path, loading, _: load_npz(path, loading),
 }
 """Readers by the ending of a file's name; IDX files are known by their names."""
-
-_TABLES = frozenset((".csv", ".tsv", ".parquet", ".npy", ".npz"))
 
 _OTHERS = {
     ".txt": "text is read as tokens, by a run's tokenizer",
@@ -210,8 +207,8 @@ def _digits(loading: Loading) -> Contents:
 def _from_path(
     path: Path, loading: Loading, progress: Progress | None, expected: Field | None
 ) -> Contents:
-    suffix = path.suffix.lower()
-    if path.is_dir() or suffix not in _TABLES:
+    suffix = ending(path)
+    if path.is_dir() or suffix not in FILES:
         _refuse_label(path, loading)
     if path.is_dir():
         return _folder(path, loading, progress)
@@ -222,7 +219,7 @@ def _from_path(
     if loading.discrete:
         return load_states(path, loading, expected)
     if suffix in FILES:
-        return FILES[suffix](path, loading)
+        return FILES[suffix](path, loading, expected)
     if "ubyte" in path.name or "idx" in suffix:
         return load_idx_file(path, loading)
     _unreadable(path, suffix)
@@ -260,7 +257,7 @@ def _unreadable(path: Path, suffix: str) -> NoReturn:
         raise DataError(f"{shown(path)}: {_OTHERS[suffix]}")
     if suffix in SUFFIXES:
         raise DataError(f"{shown(path)}: one image is not a set; name the folder that holds it")
-    known = ", ".join(ending[1:] for ending in FILES)
+    known = ", ".join(name[1:] for name in FILES)
     raise DataError(
         f"{shown(path)}: the ending {suffix!r} is unknown; readable are {known}, txt, IDX "
         "files (...-ubyte) and folders of images or texts"

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Fresh, Loading
-from ancestral.data.fields import LABEL, Field, Vector, WithFields, X
+from ancestral.data.fields import LABEL, Field, WithFields, X
 from ancestral.data.plain import to_plain
 from ancestral.data.recorded import constant, grid_of, recorded
 from ancestral.errors import DataError

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor
 
 from ancestral.data.cache import cached
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
-from ancestral.data.fields import Image, Vector, labelled
+from ancestral.data.fields import LABEL, Image, labelled
 from ancestral.data.files import shown
 from ancestral.data.image_folder import SUFFIXES, decode_image
 from ancestral.data.images import DEFAULT_SIZE
@@ -26,7 +27,10 @@ from ancestral.data.tables import (
     check_finite,
     check_numeric,
     label_index,
+    label_name,
+    label_names,
     label_order,
+    numbers,
 )
 from ancestral.errors import DataError
 
@@ -74,8 +78,8 @@ class Stream:
             return x, {}
         if not {*names} <= {*self.labels}:
             raise DataError(f"{shown(path)}: holds examples without a label, or with a new one")
-        numbers = {name: place for place, name in enumerate(self.labels)}
-        return x, {"label": torch.tensor([numbers[name] for name in names])}
+        places = {name: place for place, name in enumerate(self.labels)}
+        return x, {LABEL: torch.tensor([places[name] for name in names])}
 
     def some(self, chunks: Sequence[int]) -> "Stream":
         """Return the stream of some of the chunks."""
@@ -107,7 +111,7 @@ def load_stream(folder: Path, loading: Loading) -> Dataset:
     if not files or len({path.suffix for path in files}) > 1:
         raise DataError(f"{shown(folder)}: a stream is of files that are all parquet, or all tar")
     stats = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
-    key = hashlib.sha256(repr((stats, loading.label)).encode()).hexdigest()
+    key = hashlib.sha256(repr(("named labels", stats, loading.label)).encode()).hexdigest()
     said = cached(key, lambda _: _survey(files, loading), kind="streams")[1]
     chunks = [(files[place], number) for place, number, _ in said["chunks"]]
     sizes = torch.tensor([size for _, _, size in said["chunks"]], dtype=torch.int64)
@@ -127,7 +131,6 @@ def load_stream(folder: Path, loading: Loading) -> Dataset:
     shown_chunks = train.some(np.random.default_rng(loading.seed).permutation(len(order)).tolist())
     count = int(train.sizes.sum())
     known = json.dumps([[stat[:2] for stat in stats], said, asdict(loading)])
-    digest = hashlib.sha256(known.encode())
     return Dataset(
         name=shown(folder.name),
         source=str(folder.absolute()),
@@ -135,7 +138,7 @@ def load_stream(folder: Path, loading: Loading) -> Dataset:
         train=shown_chunks.examples(SHOWN),
         validation=held[0].examples(HELD),
         test=held[1].examples(HELD),
-        fingerprint=digest.hexdigest(),
+        fingerprint=hashlib.sha256(known.encode()).hexdigest(),
         notes=(
             f"streamed: {count:,} training examples in {len(order)} chunks of {len(files)} files",
             "transforms are fitted on some of them, and duplicates are not looked for",
@@ -171,9 +174,11 @@ def _survey_parquet(path: Path, loading: Loading) -> tuple[list[int], list[str],
         check_numeric(path, file.schema_arrow, at)
         labels = set[str]()
         if at is not None:
-            labels = {str(name) for name in file.read([columns[at]]).column(0).unique().to_pylist()}
-        groups = file.metadata
-        sizes = [groups.row_group(k).num_rows for k in range(groups.num_row_groups)]
+            column = file.read([columns[at]]).column(0)
+            labels = {label_name(value) for value in column.unique().to_pylist()}
+            if "" in labels:
+                label_names(path, columns[at], column)  # Refuses it, by its row.
+        sizes = [file.metadata.row_group(k).num_rows for k in range(file.num_row_groups)]
     return sizes, [name for place, name in enumerate(columns) if place != at], labels
 
 
@@ -184,10 +189,10 @@ def _read_group(path: Path, loading: Loading, *, number: int) -> tuple[Tensor, l
         table = file.read_row_group(number)
     names: list[str] = []
     if loading.label is not None:
-        names = [str(name) for name in table.column(loading.label).to_pylist()]
+        names = [label_name(value) for value in table.column(loading.label).to_pylist()]
         table = table.drop_columns([loading.label])
-    columns = [column.to_numpy().astype(np.float64) for column in table.columns]
-    values = np.stack(columns, axis=1)
+    pairs = zip(table.column_names, table.columns, strict=True)
+    values = np.stack([numbers(path, name, column) for name, column in pairs], axis=1)
     check_finite(path, table.column_names, values)
     return torch.from_numpy(values), names
 
@@ -221,4 +226,6 @@ def _read_tar(path: Path, loading: Loading) -> tuple[Tensor, list[str]]:
 
 def _text(archive: tarfile.TarFile, member: tarfile.TarInfo) -> str:
     file = archive.extractfile(member)
-    return "" if file is None else file.read().decode("utf-8").strip()
+    if file is None or not (text := file.read().decode("utf-8").strip()):
+        raise ValueError(f"{member.name} holds no label")
+    return text

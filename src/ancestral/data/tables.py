@@ -1,7 +1,7 @@
 """Tables: what the readers of files share, and parquet."""
 
 import difflib
-import shlex
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ancestral.data.cache import LARGE, Space, decoded, digest_of_files
+from ancestral.data.cache import LARGE, Space, decoded_once
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Examples, Loading
-from ancestral.data.fields import LABEL, Vector, labelled
+from ancestral.data.fields import LABEL, labelled
 from ancestral.data.files import reason, shown
 from ancestral.data.splitting import Contents
 from ancestral.errors import DataError
@@ -49,17 +50,6 @@ def label_index(path: Path, columns: Sequence[str], label: str | None) -> int | 
     if len(columns) < 2:
         raise DataError(f"{shown(path)}: the table has no column beside the label {label!r}")
     return columns.index(label)
-
-
-def label_hint(column: str) -> str:
-    """Return what to do about a column that is not of numbers, where no label is asked for.
-
-    Example:
-        >>> label_hint("kind of flower")
-        "if it holds labels, give --set 'label=kind of flower'; of words alone there is bayes-net"
-    """
-    words = shlex.quote(f"label={column}")
-    return f"if it holds labels, give --set {words}; of words alone there is bayes-net"
 
 
 def table_contents(
@@ -143,6 +133,26 @@ def check_finite(path: Path, columns: Sequence[str], values: NDArray[np.float64]
         )
 
 
+def large_numbers(path: Path, label: str | None) -> bool:
+    """Tell a parquet file of numbers, but for the label, that take much memory.
+
+    Example:
+        >>> large_numbers(Path("none.parquet"), None)
+        False
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        schema, rows = parquet.read_schema(path), parquet.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError):
+        return False
+    kinds = [schema.field(at).type for at, name in enumerate(schema.names) if name != label]
+    index = (schema.pandas_metadata or {}).get("index_columns", [])
+    plain = all(map(_numeric, kinds)) and not any(isinstance(name, str) for name in index)
+    return plain and rows * len(kinds) * 8 >= LARGE
+
+
 def load_parquet(path: Path, loading: Loading) -> Contents:
     """Read a parquet file of numbers.
 
@@ -164,25 +174,27 @@ def load_parquet(path: Path, loading: Loading) -> Contents:
         def decode(space: Space) -> tuple[NDArray[np.float64], None]:
             values = space(shape, np.float64)
             for index, name in enumerate(numeric):
-                values[:, index] = _numbers(path, name, file.read([name]).column(0))
+                values[:, index] = numbers(path, name, file.read([name]).column(0))
             check_finite(path, numeric, values)
             return values, None
 
-        if shape[0] * shape[1] * 8 < LARGE:
-            values = decode(np.empty)[0]
-        else:
-            values = decoded(digest_of_files([path], "numbers", numeric), decode)[0].numpy()
+        x, _ = decoded_once([path], ("numbers", numeric), math.prod(shape) * 8, decode)
         names = None
         if at is not None:
-            names = _label_names(path, columns[at], file.read([columns[at]]).column(0).to_pylist())
+            names = label_names(path, columns[at], file.read([columns[at]]).column(0))
     except (pa.ArrowException, OSError) as error:
         raise DataError(
             f"{shown(path)}: not a parquet file, or damaged: {reason(error)}"
         ) from error
-    return table_contents(path, numeric, values, names, ())
+    return table_contents(path, numeric, x.numpy(), names, ())
 
 
-def _numbers(path: Path, name: str, column: "pa.ChunkedArray") -> NDArray[np.float64]:
+def numbers(path: Path, name: str, column: "pa.ChunkedArray") -> NDArray[np.float64]:
+    """Return a column of numbers, [N].
+
+    Raises:
+        DataError: If a cell is empty.
+    """
     import pyarrow as pa
 
     if column.null_count:
@@ -208,7 +220,6 @@ def check_numeric(path: Path, schema: "pa.Schema", at: int | None) -> list[str]:
     if wrong:
         raise DataError(
             f"{shown(path)}: these columns are not numbers: {_shorten(wrong)}; remove them"
-            + (f"; {label_hint(wrong[0])}" if at is None else "")
         )
     if not numeric:
         raise DataError(f"{shown(path)}: the table has no columns")
@@ -222,13 +233,26 @@ def _numeric(kind: object) -> bool:
     return any(check(kind) for check in checks)
 
 
-def _label_names(path: Path, column: str, values: Sequence[object]) -> list[str]:
-    names = []
-    for row, value in enumerate(values, start=1):
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        name = "" if value is None else str(value).strip()
-        if name in {"", "nan"}:
-            refuse_cell(path, row, column, "the label is missing")
-        names.append(name)
+def label_names(path: Path, name: str, column: "pa.ChunkedArray") -> list[str]:
+    """Return the name of each label of a column; whole numbers have none behind the point.
+
+    Raises:
+        DataError: If one is missing.
+    """
+    names = [label_name(value) for value in column.to_pylist()]
+    if "" in names:
+        refuse_cell(path, names.index("") + 1, name, "the label is missing")
     return names
+
+
+def label_name(value: object) -> str:
+    """Return the name of a label, empty where it is missing.
+
+    Example:
+        >>> label_name(2.0), label_name(" cat "), label_name(None)
+        ('2', 'cat', '')
+    """
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    name = "" if value is None else str(value).strip()
+    return "" if name == "nan" else name

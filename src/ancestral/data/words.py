@@ -4,21 +4,22 @@ It is the one reader of such tables: of data for discrete networks, of evidence 
 files that are counted in chunks.
 """
 
-import csv
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ancestral.data.delimited import Dialect, sniff
-from ancestral.data.files import reason, shown
+from ancestral.data.delimited import Dialect, opened, rows_of, sniff
+from ancestral.data.files import ending, reason, shown
 from ancestral.data.tables import check_columns, refuse_cell
 from ancestral.errors import DataError
+from ancestral.settings import nearest
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
 BATCH_ROWS = 1 << 17
 _BLOCK_BYTES = 1 << 23
 _UNDECODED = re.compile("[\ud800-\udfff]")
+_INDEX = r"__index_level_\d+__"
+_WHOLE = re.compile(r"([+-]?\d+)\.0+")
+_MOST_PROBLEMS = 8
+
+TABLES = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
+"""Endings of files that hold tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +42,46 @@ class WordTable:
     Args:
         path: The file.
         columns: Names of its columns, as they stand.
-        dialect: How the text is written; None for parquet.
+        dialect: How the text is written; None for other files.
+        table: What is in memory; None for what is read from the file.
+        notes: What was inferred.
     """
 
     path: Path
     columns: tuple[str, ...]
-    dialect: Dialect | None
+    dialect: Dialect | None = None
+    table: "pa.Table | None" = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return shown(self.path)
+
+    def place(self, row: int) -> str:
+        """Say where a row stands, counted from 1: of text, in which line of the file, too."""
+        if self.dialect is not None:
+            with suppress(DataError):
+                for number, line, _ in rows_of(self.path, self.dialect, errors="replace"):
+                    if number == row:
+                        return f"row {row} (line {line} of the file)"
+        return f"row {row}"
+
+    def chosen(
+        self, columns: Sequence[str], drop: Sequence[str], said: Sequence[str] = ()
+    ) -> "WordTable":
+        """Return the table of some columns, in their order, or of all; without those to drop.
+
+        Raises:
+            DataError: If there is no such column.
+        """
+        for setting, names in (("columns", columns), ("drop", drop), ("schema", said)):
+            for name in names:
+                if name not in self.columns:
+                    near = nearest(name, self.columns, otherwise=8)
+                    raise DataError(f"{self.name}: no column {name!r}, as {setting} has{near}")
+        kept = tuple(name for name in columns or self.columns if name not in drop)
+        return replace(self, columns=kept)
 
     def batches(
         self, wanted: Sequence[str] | None = None, *, rows: int = BATCH_ROWS
@@ -61,7 +102,10 @@ class WordTable:
         names = list(self.columns if wanted is None else wanted)
         self._check(names)
         style = self.dialect
-        read = self._parquet(names, rows) if style is None else self._text(style, names)
+        if self.table is not None:
+            read = iter(self.table.select(names).to_batches(rows))
+        else:
+            read = self._parquet(names, rows) if style is None else self._text(style, names)
         count = 0
         try:
             for batch in read:
@@ -79,7 +123,7 @@ class WordTable:
         for name in names:
             if name not in self.columns:
                 near = ", ".join(self.columns[:8]) + (", ..." if len(self.columns) > 8 else "")
-                raise DataError(f"{shown(self.path)}: no column {name!r}; there is {near}")
+                raise DataError(f"{self.name}: no column {name!r}; there is {near}")
 
     def _parquet(self, names: list[str], rows: int) -> Iterator["pa.RecordBatch"]:
         from pyarrow import parquet
@@ -92,12 +136,12 @@ class WordTable:
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        places = [str(self.columns.index(name)) for name in names]
+        places = [str(dialect.columns.index(name)) for name in names]
         reader = arrow_csv.open_csv(
             self.path,
             arrow_csv.ReadOptions(
                 # By place: columns that are not asked for may share a name or have none.
-                column_names=[str(place) for place in range(len(self.columns))],
+                column_names=[str(place) for place in range(len(dialect.columns))],
                 skip_rows=dialect.blank,
                 skip_rows_after_names=int(dialect.header),
                 block_size=_BLOCK_BYTES,
@@ -107,7 +151,7 @@ class WordTable:
                 delimiter=dialect.delimiter,
                 newlines_in_values=True,
                 # Of one column a blank line is an empty cell.
-                ignore_empty_lines=len(self.columns) > 1,
+                ignore_empty_lines=len(dialect.columns) > 1,
             ),
             convert_options=arrow_csv.ConvertOptions(
                 column_types=dict.fromkeys(places, pa.dictionary(pa.int32(), pa.string())),
@@ -119,12 +163,16 @@ class WordTable:
                 yield batch.rename_columns(names)
 
 
-def open_words(path: str | Path, *, expected: Collection[str] = ()) -> WordTable:
+def open_words(
+    path: str | Path, *, expected: Collection[str] = (), header: bool | None = None
+) -> WordTable:
     r"""Open a table of words; how its text is written is found out.
 
     Args:
-        path: csv, tsv or parquet; text is separated by commas, semicolons or tabs.
+        path: csv or tsv, separated by commas, semicolons, tabs or bars; json, a list of rows;
+            jsonl, a row a line; all of these also compressed (gz); parquet.
         expected: Names of columns that help to find the header, see :func:`sniff`.
+        header: Whether the first row of a text names the columns; None: it is found out.
 
     Raises:
         DataError: If the file is missing, of another kind, damaged, or holds no cells.
@@ -141,19 +189,84 @@ def open_words(path: str | Path, *, expected: Collection[str] = ()) -> WordTable
     from pyarrow import parquet
 
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in {".csv", ".tsv", ".parquet"}:
-        raise DataError(f"{shown(path)}: a table of states must be csv, tsv or parquet")
+    suffix = ending(path)
+    if suffix not in TABLES:
+        known = ", ".join(name[1:] for name in TABLES)
+        raise DataError(f"{shown(path)}: a table of states must be one of {known}")
     if not path.is_file():
         raise DataError(f"no such file: {shown(path)}")
-    if suffix != ".parquet":
-        dialect = sniff(path, expected=expected)
-        return WordTable(path=path, columns=dialect.columns, dialect=dialect)
+    if suffix in {".csv", ".tsv"}:
+        dialect = sniff(path, expected=expected, header=header)
+        return WordTable(path=path, columns=dialect.columns, dialect=dialect, notes=dialect.notes)
     try:
-        columns = tuple(parquet.read_schema(path).names)
-    except (pa.ArrowException, OSError) as error:
+        if suffix == ".parquet":
+            schema = parquet.read_schema(path)
+            columns, notes = _columns_and_notes(schema)
+            return WordTable(path=path, columns=columns, notes=notes)
+        return table_in_memory(_rows_of_json(path, suffix), str(path))
+    except (pa.ArrowException, OSError, EOFError, ValueError, TypeError) as error:
         raise _unread(path, error) from error
-    return WordTable(path=path, columns=columns, dialect=None)
+
+
+def table_in_memory(table: Any, name: str) -> WordTable:  # noqa: ANN401 - of any library
+    """Open a table that gives itself as one of Arrow: a DataFrame, say.
+
+    Args:
+        table: A ``pyarrow.Table``, or what has ``__arrow_c_stream__`` or ``__dataframe__``.
+        name: For messages.
+
+    Raises:
+        DataError: If it is no table.
+    """
+    import pyarrow as pa
+
+    try:
+        if hasattr(table, "__arrow_c_stream__"):
+            table = pa.table(table)
+        elif hasattr(table, "__dataframe__"):
+            from pyarrow import interchange
+
+            table = interchange.from_dataframe(table)
+    except (pa.ArrowException, ValueError, TypeError, NotImplementedError) as error:
+        raise DataError(f"{name}: cannot be read as a table: {reason(error)}") from error
+    if not isinstance(table, pa.Table):
+        raise DataError(f"{name}: must be a table, got {type(table).__name__}")
+    columns, notes = _columns_and_notes(table.schema)
+    return WordTable(path=Path(name), table=table, columns=columns, notes=notes)
+
+
+def _columns_and_notes(schema: "pa.Schema") -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns but for an index without a name, which pandas adds, and say so."""
+    index = (schema.pandas_metadata or {}).get("index_columns", ())
+    out = [name for name in schema.names if name in index and re.fullmatch(_INDEX, name)]
+    said = tuple(f"column {name!r} is the index that pandas added: left out" for name in out)
+    return tuple(name for name in map(str, schema.names) if name not in out), said
+
+
+def _rows_of_json(path: Path, suffix: str) -> "pa.Table":
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    with opened(path) as file:
+        if suffix == ".jsonl":
+            return arrow_json.read_json(file)
+        rows = json.loads(file.read().decode("utf-8-sig"))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("a json file holds a list of rows, each an object")
+    return pa.Table.from_struct_array(pa.array(rows))
+
+
+def canonical(word: str) -> str:
+    """Return the one spelling of truth values and whole numbers; other words as they are.
+
+    Example:
+        >>> [canonical(word) for word in ("TRUE", "2.0", "2.5", "a")]
+        ['True', '2', '2.5', 'a']
+    """
+    if (small := word.lower()) in {"true", "false"}:
+        return small.title()
+    whole = _WHOLE.fullmatch(word)
+    return word if whole is None else whole[1]
 
 
 def places(
@@ -178,12 +291,9 @@ def places(
     Raises:
         DataError: For the first cell that is none of the words.
     """
-    from pyarrow import types
-
     words, codes = distinct(path, name, column)
-    if types.is_boolean(column.type):  # As Python writes them, where the states are named so.
-        words = [word if word in place else word.title() for word in words]
-    table = np.array([_place(word, place) for word in words], dtype=np.int64)
+    same = {canonical(word): at for word, at in place.items() if word}
+    table = np.array([_place(word.strip(), place, same) for word in words], dtype=np.int64)
     if (table < -1).any():
         wrong = table[codes] < -1
         if wrong.any():
@@ -224,9 +334,9 @@ def distinct(
     return words, np.asarray(codes)
 
 
-def _place(word: str, place: Mapping[str, int]) -> int:
+def _place(word: str, place: Mapping[str, int], same: Mapping[str, int]) -> int:
     found = place.get(word)
-    return place.get(word.strip(), -2) if found is None else found
+    return same.get(canonical(word), -2) if found is None else found
 
 
 def _refuse_word(path: Path, cell: tuple[int, str], word: str, place: Mapping[str, int]) -> None:
@@ -241,22 +351,22 @@ def _unread(path: Path, error: Exception) -> DataError:
 
 
 def _refuse_row(path: Path, dialect: Dialect) -> None:
-    """Raise for the first row that cannot be read, found by a slow reader; return if it finds none.
+    """Raise for the rows that cannot be read, found by a slow reader; return if it finds none.
 
     What is not text in this encoding is let through as lone surrogates, which no encoding has.
     """
-    columns = dialect.columns
-    with (
-        suppress(UnicodeError, csv.Error, OSError),
-        path.open(encoding=dialect.encoding, errors="surrogateescape", newline="") as file,
-    ):
-        reader = csv.reader(file, delimiter=dialect.delimiter)
-        rows = (cells for cells in reader if cells)
-        for row, cells in enumerate(rows, start=1 - int(dialect.header)):
-            where = f"{shown(path)}: row {row} (line {reader.line_num} of the file)"
+    columns, problems = dialect.columns, list[str]()
+    with suppress(DataError, UnicodeError, OSError):
+        for row, line, cells in rows_of(path, dialect, errors="surrogateescape"):
+            where = f"row {row} (line {line} of the file)"
             if len(cells) != len(columns):
-                raise DataError(f"{where} has {len(cells)} cells, expected {len(columns)}")
-            for name, cell in zip(columns, cells, strict=True):
+                problems.append(f"{where} has {len(cells)} cells, expected {len(columns)}")
+            for name, cell in zip(columns, cells, strict=False):
                 if _UNDECODED.search(cell):
                     code = dialect.encoding.removesuffix("-sig").upper()
-                    raise DataError(f"{where}, column {name!r}: the text is not {code}")
+                    problems.append(f"{where}, column {name!r}: the text is not {code}")
+            if len(problems) > _MOST_PROBLEMS:
+                problems[_MOST_PROBLEMS:] = ["and more"]
+                break
+    if problems:
+        raise DataError(f"{shown(path)}: {'; '.join(problems)}")

@@ -17,8 +17,11 @@ import torch
 from PIL import Image as Picture
 from torch import Tensor
 
-from ancestral.data.fields import LABEL, Column, Field, Image, Tokens, Vector, X
+from ancestral.data.arrow import as_arrow, as_text
+from ancestral.data.columns import Vector
+from ancestral.data.fields import LABEL, Field, Image, Tokens, X
 from ancestral.data.files import atomic, disk_errors, shown
+from ancestral.data.notation import compute
 from ancestral.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ ARRAYS = (".npy", ".npz")
 
 _OURS = re.compile(r"\d+\.png|grid\.png")
 _GRID_IMAGES = 100
+_LINES = 1 << 16
 _GAP = 2
 
 
@@ -41,11 +45,12 @@ def write_samples(
 ) -> Path:
     """Write samples, whole or not at all; a file that stands there is replaced.
 
-    Vectors become a table, see :func:`write_table`, or an array in npy or npz. Every column is
-    written as numbers that read back exactly, whole ones where the data were. Tables of states
-    become one of the states' names. Images become a folder of PNG files and ``grid.png`` of the
-    first hundred, a single ``.png`` grid of all, or an array in npy or npz. In PNG files the grey
-    levels are spread over 0..255; arrays keep them.
+    Rows become a table, see :func:`write_table`, or an array in npy or npz. Every cell of a table
+    is written as its column was recorded: with its decimals and in its range, a date in its
+    pattern, a state by its name, a gap by its word; parquet has the type of each column. Numbers
+    of which no resolution is known read back exactly. Images become a folder of
+    PNG files and ``grid.png`` of the first hundred, a single ``.png`` grid of all, or an array in
+    npy or npz. In PNG files the grey levels are spread over 0..255; arrays keep them.
 
     Args:
         x: Samples in the user's units: float [N, D], or uint8 [N, C, H, W].
@@ -223,21 +228,29 @@ def _write_array(arrays: Mapping[str, np.ndarray], path: Path) -> Path:
 
 
 def _write_rows(x: Tensor, path: Path, field: Vector) -> Path:
-    if len(field.columns) != x.shape[1]:
-        raise ValueError(f"{x.shape[1]} columns need as many names, got {len(field.columns)}")
     path = _row_place(path, field)
-    values = {
-        column.name: np.array(column.states)[cells.long().numpy()]
-        if column.discrete
-        else _numbers(column, cells)
-        for column, cells in zip(field.columns, x.cpu().T, strict=True)
-    }
-    return write_table(values, path, kind=field.kind)
+    suffix = path.suffix.lower()
+    with atomic(path) as draft:
+        if suffix in {".csv", ".tsv"}:
+            _write_text(x, draft, field, "\t" if suffix == ".tsv" else ",")
+        else:
+            _write_as(suffix, as_arrow(x, field, dates_as_text=suffix != ".parquet"), draft)
+    return path
 
 
-def _numbers(column: Column, cells: Tensor) -> np.ndarray:
-    whole = column.form == "0" and bool(((cells.frac() == 0) & (cells.abs() < 2**53)).all())
-    return cells.to(torch.int64 if whole else torch.float64).numpy().copy()
+def _write_text(x: Tensor, draft: Path, field: Vector, delimiter: str) -> None:
+    """Write separated values, each cell as its column writes it, between quotes where it must."""
+    import pyarrow as pa
+
+    join, columns = compute().binary_join_element_wise, []
+    for cells in as_text(x, field):
+        lines = csv_lines(([word] for word in cells.dictionary.to_pylist()), delimiter)
+        columns.append((pa.array([line[:-1] for line in lines], pa.string()), cells.indices))
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        file.write(next(csv_lines([field.names], delimiter)))
+        for start in range(0, len(x), _LINES):
+            parts = [words.take(codes[start : start + _LINES]) for words, codes in columns]
+            file.writelines(f"{line}\n" for line in join(*parts, delimiter).to_pylist())
 
 
 def _row_place(path: Path, field: Vector) -> Path:

@@ -1,7 +1,8 @@
 """The one place where an evaluation asks what kind of field it has."""
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Field, Image, Tokens, Vector
+from ancestral.data.fields import Field, Image, Tokens
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.images import Images
 from ancestral.evaluation.setting import Setting

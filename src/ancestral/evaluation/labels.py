@@ -5,6 +5,7 @@ from torch import Tensor
 
 from ancestral.capabilities import Classifies
 from ancestral.data.dataset import Dataset, Examples
+from ancestral.data.fields import LABEL
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.figures import Figure, Kind
@@ -41,7 +42,7 @@ def evaluate_labels(
     figures: dict[str, Figure | None] = dict.fromkeys(NAMES)
     if logits is None:
         return Evaluation(figures=figures)
-    label = data.test.given["label"]
+    label = data.test[LABEL]
     # Where noise makes grey levels continuous, it is p(label | x + noise) of one draw.
     kind: Kind = "exact" if model.exact else "estimate"
     figures["label_log_prob"] = attempts("label_log_prob", lambda: _log_prob(logits, label, kind))
@@ -83,8 +84,8 @@ def _bins(examples: int) -> int:
 
 def _definitions(data: Dataset) -> dict[str, str]:
     n = f"{len(data.test):,} test examples"
-    most = int(data.train.given["label"].bincount().argmax())
-    always = (data.test.given["label"] == most).double().mean().item()
+    most = int(data.train[LABEL].bincount().argmax())
+    always = (data.test[LABEL] == most).double().mean().item()
     return {
         "label_log_prob": f"Mean log p(label | x) of {n}.",
         "accuracy": f"Share of {n} whose likeliest label is their own; always saying "

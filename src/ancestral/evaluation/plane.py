@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ancestral.capabilities import HasBound, HasDensity
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Column, Vector
 from ancestral.data.recorded import constant
 from ancestral.evaluation import charts, pictures
 from ancestral.evaluation.charts import number

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, one_hot
 
+from ancestral.data.columns import Column
 from ancestral.data.dataset import Examples
-from ancestral.data.fields import Column
 from ancestral.data.model_units import standardise
 
 COARSE = 1024

@@ -144,8 +144,9 @@ class Chain(nn.Module):
             ValueError: If x has another shape, or what is given is not just the inputs.
         """
         lead = self._lead(x)
-        held = self._held(given, lead[-1] if lead else 1, ())
-        inputs = [held[name].expand(*lead, *held[name].shape[1:]) for name in self.inputs]
+        self._check_names(given, ())
+        rows = self.input_rows(given, lead[-1] if lead else 1)
+        inputs = [value.expand(*lead, *value.shape[1:]) for value in rows]
         steps = self.log_steps(x, inputs)
         if self.initial is None:
             return steps
@@ -221,16 +222,17 @@ class Chain(nn.Module):
             InferenceError: If a state is given whose predecessor is not.
         """
         check_whole("n", n)
-        order = self.names[::-1] if self.reverse else self.names
-        held = self._held(given, n, order)
-        kept = [held[name] for name in order[: len(held) - len(self.inputs)] if name in held]
-        if len(kept) + len(self.inputs) != len(held):
+        given, order = given or {}, self.names[::-1] if self.reverse else self.names
+        self._check_names(given, order)
+        held = [name for name in order if name in given]
+        if held != [*order[: len(held)]]:
             wrong = next(b for a, b in pairwise(order) if b in held and a not in held)
             raise InferenceError(
                 f"evidence on {wrong!r} is conditioning, not ancestral sampling: the state before "
                 f"it is not given"
             )
-        inputs = [held[name] for name in self.inputs]
+        inputs = self.input_rows(given, n)
+        kept = [held_rows(name, given[name], n, self.event_shape) for name in held]
         if not kept:  # Now, and not when the caller asks for it: mistakes are told here.
             first = self.first(inputs)
             shape = () if first.batch_shape == (n,) and inputs else (n,)
@@ -252,19 +254,20 @@ class Chain(nn.Module):
             z = drawn(self.next(z, at, *inputs), (), generator)
             yield z
 
-    def _held(
-        self, given: Mapping[str, Tensor] | None, n: int, states: Sequence[str]
-    ) -> dict[str, Tensor]:
-        """Return what is given as rows, [n, *]: every input, and some of the states."""
-        given = dict(given or {})
-        if extra := [name for name in given if name not in self.inputs and name not in states]:
-            raise ValueError(f"this chain has no {extra[0]!r} that could be given")
+    def input_rows(self, given: Mapping[str, Tensor] | None, n: int) -> list[Tensor]:
+        """Return the inputs, of all that is given by name, as rows, each [n, *].
+
+        Raises:
+            ValueError: If one is missing or has another number of rows.
+        """
+        given = given or {}
         if missing := [name for name in self.inputs if name not in given]:
             raise ValueError(f"the inputs {missing} must be given")
-        return {
-            name: held_rows(name, value, n, None if name in self.inputs else self.event_shape)
-            for name, value in given.items()
-        }
+        return [held_rows(name, given[name], n) for name in self.inputs]
+
+    def _check_names(self, given: Mapping[str, Tensor] | None, states: Sequence[str]) -> None:
+        if extra := [name for name in given or {} if name not in (*self.inputs, *states)]:
+            raise ValueError(f"this chain has no {extra[0]!r} that could be given")
 
     def _lead(self, z: Tensor) -> Size:
         whole = (self.steps + 1, *self.event_shape)

@@ -17,7 +17,7 @@ import torch
 from torch import Generator, Size, Tensor
 from torch.distributions import Distribution
 
-from ancestral.networks.arguments import check_whole, held_rows
+from ancestral.networks.arguments import check_whole
 from ancestral.networks.chain import Chain, drawn
 from ancestral.networks.elbo import closed_kl
 from ancestral.networks.nodes import with_event_shape
@@ -131,7 +131,7 @@ def chain_terms(
     shape, t = t.shape, t.flatten()
     start = x.repeat_interleave(shape[1], 0)
     own, others = (
-        [value.repeat_interleave(shape[1], 0) for value in _inputs(chain, x, given)]
+        [value.repeat_interleave(shape[1], 0) for value in chain.input_rows(given, len(x))]
         for chain in (p, q)
     )
     if isinstance(q.step, JumpsBack):
@@ -156,7 +156,7 @@ def _end(
 ) -> Tensor:
     """What p(z_T) adds, [B]: its KL where the other terms are KLs, else its log-density."""
     t = torch.full((len(x),), q.steps, device=x.device)
-    last, prior = _jump(q, x, t, _inputs(q, x, given)), p.first(_inputs(p, x, given))
+    last, prior = _jump(q, x, t, q.input_rows(given, len(x))), p.first(p.input_rows(given, len(x)))
     if isinstance(q.step, JumpsBack):
         return -_kl(last, prior, generator)
     return prior.log_prob(drawn(last, (), generator))
@@ -167,22 +167,11 @@ def _walked(
 ) -> Tensor:
     """Return log p(z) - log q(z | x) along one path of q, [B]."""
     own, others = (
-        dict(zip(chain.inputs, _inputs(chain, x, given), strict=True)) for chain in (p, q)
+        dict(zip(chain.inputs, chain.input_rows(given, len(x)), strict=True)) for chain in (p, q)
     )
     path = q.walk(len(x), given={q.begin: x, **others}, generator=generator)
     z = torch.stack([*path], dim=1)
     return p.log_prob(z, given=own) - q.log_prob(z, given=others)
-
-
-def _inputs(chain: Chain, x: Tensor, given: Mapping[str, Tensor] | None) -> list[Tensor]:
-    """Return the inputs of a chain as rows of x.
-
-    Raises ValueError if one is missing or has another number of rows.
-    """
-    given = given or {}
-    if missing := [name for name in chain.inputs if name not in given]:
-        raise ValueError(f"the inputs {missing} must be given")
-    return [held_rows(name, given[name], len(x)) for name in chain.inputs]
 
 
 def _jump(q: Chain, x: Tensor, t: Tensor, inputs: list[Tensor]) -> Distribution:

@@ -18,12 +18,11 @@ from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figure
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.recipes.fitting import start
-from ancestral.recipes.plan import TUNING, Plan, loading_of, plan
+from ancestral.recipes.plan import TUNING, Plan, loading_of, plan, reads_of
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
-from ancestral.settings import build, hints
 from ancestral.training.budget import Budget, budget_text
 from ancestral.training.metrics import FORMAT
 
@@ -157,10 +156,12 @@ def contest(
         raise ConfigError(f"models must differ, got {', '.join(asked)}")
     _refuse_mixed(asked)
     common, own = _sort(settings or {}, asked if models else None)
-    found = load_any(data, replace(loading_of(common), **_reads(asked, own)))
+    loading = replace(loading_of(common), **_reads(asked, own))
+    found = load_any(data, loading)
     names = asked or list(DEFAULTS[found.kind])
     begin = partial(plan, data=found, budget=end, seed=seed, device=device)
     plans = [begin(name, settings={**common, **own.get(name, {})}) for name in names]
+    plans = [replace(one, loading=loading) for one in plans]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{found.name}")
     source = data if isinstance(data, str) else found.source
     words = ["ancestral", "compare", source, "--models", ",".join(names)]
@@ -256,12 +257,13 @@ def _refuse_mixed(names: Sequence[str]) -> None:
 
 
 def _reads(names: Sequence[str], own: Mapping[str, Mapping[str, object]]) -> dict[str, Any]:
-    """Return the settings of the reader that all models need; nothing where they differ."""
-    needs: list[dict[str, Any]] = []
-    for name in names:
-        recipe = recipe_named(name)
-        known = {k: v for k, v in own.get(name, {}).items() if k in hints(recipe.config)}
-        needs.append(dict(recipe.reads(build(recipe.config, known))))
+    """Return what all models ask of the reader; nothing where they do not ask for the same.
+
+    Raises:
+        ConfigError: If a setting of a model is unknown or out of range.
+    """
+    of_each = {name: reads_of(recipe_named(name), own.get(name, {})) for name in (*names, *own)}
+    needs = [of_each[name] for name in names]
     if not needs or any(set(one) != set(needs[0]) for one in needs):
         return {}
     return {key: any(one[key] for one in needs) for key in needs[0]}
@@ -280,14 +282,14 @@ def _compare_one(
     model.run = fitting.run
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt
-    units = fitting.kept
+    fitted = fitting.kept
     found = evaluate(
-        units,
+        fitted,
         one.data,
         bench=bench,
         progress=lambda title, share: progress(f"evaluate {name}", share, title),
     )
-    model.entry = model_entry(fitting.run, units, bench, found)
+    model.entry = model_entry(fitting.run, fitted, bench, found)
     report_run(fitting.run, one.data, model.entry)
 
 

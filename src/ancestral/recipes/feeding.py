@@ -7,8 +7,9 @@ from torch import Generator
 
 from ancestral.capabilities import Batch
 from ancestral.data.cache import LARGE
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Field, Image, Tokens, Vector
+from ancestral.data.fields import Field, Image, Tokens
 from ancestral.data.text import lengths
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.plan import Plan

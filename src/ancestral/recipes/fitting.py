@@ -16,7 +16,7 @@ from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, ConfigError, RunError
 from ancestral.evaluation.chosen import Judge
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.feeding import feed_of, on_device
+from ancestral.recipes.feeding import Fed, feed_of, on_device
 from ancestral.recipes.keeping import Keeper, Position, position_of, save_beginning, store
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
@@ -67,6 +67,7 @@ class Fitting:
     position: Position = field(default_factory=Position)
     made: tuple[Path, ...] = ()
     interrupts: Interrupts = field(default_factory=Interrupts)
+    _fed: Fed | None = None
     _stop: bool = False
 
     @property
@@ -108,9 +109,8 @@ class Fitting:
         """
         if self.game is None or self.model is None or self.finished:
             return
-        if self.game.device.type != "cpu":
-            return
-        threads = faster_threads(self.game, *feed_of(self.plan, self.model))
+        self._fed = feed_of(self.plan, self.model)
+        threads = faster_threads(self.game, *self._fed)
         torch.set_num_threads(threads)
         self.run = save_record(self.run.folder, replace(self.run.record, threads=threads))
 
@@ -186,7 +186,8 @@ class Fitting:
                 progress=at.progress,
             ) as keeper,
         ):
-            for report in _reports(self.plan, model, game, judge, at.progress):
+            fed, self._fed = self._fed or feed_of(self.plan, model), None
+            for report in _reports(self.plan, fed, game, judge, at.progress):
                 with self.interrupts.held():
                     keeper.keep(report, judge and judge.figure)
                 try:
@@ -373,13 +374,10 @@ def _judge(plan_: Plan, model: InDataUnits) -> Judge | None:
 
 
 def _reports(
-    plan_: Plan,
-    model: InDataUnits,
-    game: Game,
-    judge: Judge | None,
-    progress: Progress | None,
+    plan_: Plan, fed: Fed, game: Game, judge: Judge | None, progress: Progress | None
 ) -> Iterator[Report]:
-    if plan_.budget is None:
+    (feed, prepare), budget = fed, plan_.budget
+    if budget is None:
         raise TypeError("training needs a budget")
     validation = judge and Validation(
         run=judge,
@@ -387,12 +385,4 @@ def _reports(
         higher_is_better=judge.choice.higher_is_better,
         tolerance=judge.tolerance,
     )
-    feed, prepare = feed_of(plan_, model)
-    return train(
-        game,
-        feed,
-        budget=plan_.budget,
-        validation=validation,
-        state=progress,
-        prepare=prepare,
-    )
+    return train(game, feed, budget=budget, validation=validation, state=progress, prepare=prepare)

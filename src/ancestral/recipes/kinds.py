@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ancestral.data.answers import Answer, table_answer
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Category, Field, Image, Tokens, Vector
+from ancestral.data.fields import Category, Field, Image, Tokens
 from ancestral.data.text import held_out_text
 from ancestral.errors import DataError, RunError
 from ancestral.evaluation.surprise import LabelScores, RowScores, TokenScores

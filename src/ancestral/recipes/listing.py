@@ -5,7 +5,9 @@ from typing import Any
 
 from ancestral import settings
 from ancestral.capabilities import CAPABILITIES
-from ancestral.data.fields import Image, Kind, Shape, Tokens, Vector, X, labelled
+from ancestral.data.columns import Vector
+from ancestral.data.described import Kind
+from ancestral.data.fields import Image, Shape, Tokens, X, labelled
 from ancestral.recipes.recipe import Recipe, build_model, resolve
 from ancestral.recipes.table import RECIPES, open_families
 

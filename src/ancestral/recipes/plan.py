@@ -8,18 +8,21 @@ from typing import Any
 from torch import Tensor, nn
 
 from ancestral import settings
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.fields import LABEL, Field, Image, Tokens, X
 from ancestral.data.memory import Data, load_any
 from ancestral.data.model_units import fit_transform
 from ancestral.data.record import DataRecord
+from ancestral.data.recorded import modelled
+from ancestral.data.schema import TYPE, schema_of
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import open_parts
-from ancestral.recipes.table import name_of, recipe_named
+from ancestral.recipes.table import RECIPES, name_of, recipe_named
 from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
@@ -34,6 +37,9 @@ _LOADING = {
     "size": "size",
     "pixels": "size",
     "stream": "stream",
+    "columns": "columns",
+    "drop": "drop",
+    "header": "header",
 }
 """Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
 the size of a network, and ``pixels`` cannot be mistaken."""
@@ -117,9 +123,8 @@ class Plan:
             ConfigError: If the settings do not fit the data.
         """
         parts = open_parts(self.parts, self.recipe.parts, device=self.device)
-        model = build_model(
-            self.recipe, config or self.config, self.data_record.shape, self.seed, parts
-        )
+        shape = modelled(self.data.fields)
+        model = build_model(self.recipe, config or self.config, shape, self.seed, parts)
         if self.recipe.count is not None:
             self.recipe.count(model, self.data)
         if self.weights is not None:
@@ -163,14 +168,14 @@ def plan(
         raise ConfigError(f"seed must be at least 0, got {seed}")
     end = Budget.parse(budget) if isinstance(budget, str) else budget
     chosen = _Chosen.sort(recipe, settings or {})
-    reads = recipe.reads(chosen.check())
+    reads = chosen.reads()
     origin = chosen.open_origin()
     loading = replace(chosen.make_loading(origin), **reads)
     found = load_any(data, loading, tokenizer=origin and origin.tokenizer)
     _check_data(recipe, found, loading)
     if origin is not None:
         origin.check(found)
-    config = resolve(chosen.make_config(origin), DataRecord.of(found, loading).shape)
+    config = resolve(chosen.make_config(origin), modelled(found.fields))
     if recipe.check is not None:
         recipe.check(config, found)
     return Plan(
@@ -194,12 +199,23 @@ def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
     if data.kind not in recipe.kinds:
         raise ConfigError(
             f"{recipe.name} needs {' or '.join(recipe.kinds)}, {data.name} holds {data.kind}"
+            f"{_ways_out(data)}"
         )
     for name, (kind, said) in _OF_ONE_KIND.items():
         if not isinstance(data.field, kind) and getattr(loading, name) != getattr(_USUAL, name):
             raise ConfigError(said.format(kind=data.kind, name=data.name))
     if missing := [name for name in recipe.needs if name not in data.fields]:
         raise ConfigError(f"{recipe.name} needs the field {missing[0]!r}, {data.name} has none")
+
+
+def _ways_out(data: Dataset) -> str:
+    """Say what keeps a table from being one of numbers, what to do, and which models take it."""
+    if not isinstance(data.field, Vector) or not data.field.mixed:
+        return ""
+    able = [recipe.name for recipe in RECIPES.values() if data.kind in recipe.kinds]
+    why = ", ".join(data.field.unlike_numbers[:3])
+    also = f"; {', '.join(able)} take it as it is" if able else ""
+    return f": {why}; drop=NAME leaves a column out, label=NAME makes one the label{also}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +243,7 @@ class _Chosen:
             (hints(recipe.sampling) if recipe.sampling else (), found.sampling),
         )
         for name, value in given.items():
-            if name == "size" and _pixels(value):
+            if (name == "size" and _pixels(value)) or _of_schema(name):
                 found.loading[name] = value
                 continue
             group = next((group for names, group in groups if name in names), None)
@@ -239,8 +255,8 @@ class _Chosen:
             group[name] = value
         return found
 
-    def check(self) -> Config:
-        """Refuse wrong values before the data are loaded; return the config as it is written."""
+    def reads(self) -> Mapping[str, Any]:
+        """Refuse wrong values before the data are loaded; return what the reader must do."""
         config = self.make_config()
         if self.recipe.trains_with(config):
             settings.build(Options, self.options)
@@ -249,7 +265,7 @@ class _Chosen:
                 f"{', '.join(self.options)} must be left out: {self.recipe.name} is fitted to its "
                 "optimum under these settings, without steps"
             )
-        return config
+        return self.recipe.reads(config)
 
     def open_origin(self) -> Origin | None:
         if not self.tuning:
@@ -295,6 +311,15 @@ class _Chosen:
         return options
 
 
+def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any]:
+    """Return what a model asks of the reader under its settings: fields of ``Loading``.
+
+    Raises:
+        ConfigError: If a setting is unknown or out of range.
+    """
+    return _Chosen.sort(recipe, settings).reads()
+
+
 def loading_of(chosen: Mapping[str, object]) -> Loading:
     """Return how to load, from the settings of the data: size, label, fractions, tokenizer ...
 
@@ -302,21 +327,28 @@ def loading_of(chosen: Mapping[str, object]) -> Loading:
         ConfigError: If one is unknown or out of range.
     """
     kinds = hints(Loading)
-    values, text = {}, {}
+    values, text, schema = {}, {}, {}
     for name, value in chosen.items():
         if name in _TEXT:
             text[name] = value
+        elif _of_schema(name):
+            schema[name] = value
         elif name in _LOADING:
             values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
         else:
-            known = [*_LOADING, *_TEXT]
+            known = [*_LOADING, *_TEXT, "schema"]
             raise ConfigError(
                 f"unknown setting {name!r} of data{nearest(name, known, otherwise=9)}"
             )
-    return replace(Loading(text=settings.build(TextLoading, text)), **values)
+    loading = Loading(text=settings.build(TextLoading, text), schema=schema_of(schema))
+    return replace(loading, **values)
 
 
 _USUAL = Loading()
+
+
+def _of_schema(name: str) -> bool:
+    return name == "schema" or name.startswith(TYPE)
 
 
 def _pixels(value: object) -> bool:

@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 
 from ancestral import settings
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import LABEL, Kind, Shape, X
+from ancestral.data.described import Kind
+from ancestral.data.fields import LABEL, Shape, X
 from ancestral.data.model_units import flat
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError

@@ -187,8 +187,7 @@ def is_finished(record: Record, end: Budget | None = None) -> bool:
     result, examples, options = record.result, record.data.train, record.options
     if result.status != "finished" or options is None or end in (None, record.budget):
         return result.status == "finished"
-    per_step = options.batch_size * options.accumulate if options else 1
-    total = end.total_steps(examples, min(per_step, examples))
+    total = end.total_steps(examples, min(options.batch_size * options.accumulate, examples))
     return (end.seconds or 0.0) <= result.seconds if total is None else total <= result.steps
 
 

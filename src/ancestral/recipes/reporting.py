@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ancestral import settings
 from ancestral.capabilities import CAPABILITIES, HasGraph
 from ancestral.data.dataset import Dataset, TextLoading
+from ancestral.data.recorded import modelled
 from ancestral.evaluation import Evaluation, Setting, bench_of
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
@@ -96,7 +97,7 @@ def _changed(record: Record) -> dict[str, object]:
     from ancestral.recipes.table import recipe_named
 
     recipe = recipe_named(record.model)
-    found = _differing(record.config, resolve(recipe.config(), record.data.shape))
+    found = _differing(record.config, resolve(recipe.config(), modelled(record.data.fields)))
     if record.options is not None:
         options = recipe.options_of(record.config, record.data.kind)
         usual = record.tuning.options(options) if record.tuning else options

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from ancestral.data.dataset import Dataset, Examples, adopt
 from ancestral.data.fields import LABEL, Field, Tokens, X
 from ancestral.data.files import check_free, disk_errors, write_text
+from ancestral.data.recorded import modelled
 from ancestral.data.sources import load
 from ancestral.data.text import Tokenizer
 from ancestral.data.transforms import Transform, build
@@ -103,9 +104,9 @@ class Run:
         tensors, metadata = load_tensors(path)
         check_format(metadata.get("format"), path)
         check_numbers(tensors, path)
-        record = self.record
+        record, shape = self.record, modelled(self.record.data.fields)
         parts = open_parts(record.parts, self.recipe.parts, device=device)
-        model = build_model(self.recipe, record.config, record.data.shape, record.seed, parts)
+        model = build_model(self.recipe, record.config, shape, record.seed, parts)
         if record.options is not None:  # What was counted or solved may well hold log 0.
             check_finite(tensors, model, path)
         transform = build(record.transform)

@@ -11,8 +11,9 @@ from torch.distributions import Categorical
 
 from ancestral.capabilities import Given, HasLabelLaw, Samples, SamplesMeans, TakesStates
 from ancestral.data.answers import Answer, examples_answer
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Examples, as_field
-from ancestral.data.fields import LABEL, Category, Column, Field, Image, Vector, X
+from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.sampling import draw

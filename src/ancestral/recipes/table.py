@@ -8,7 +8,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from os import environ
 from pathlib import Path
 
-from ancestral.data.fields import Kind
+from ancestral.data.described import Kind
 from ancestral.errors import ConfigError
 from ancestral.recipes.families import (
     adversarial,

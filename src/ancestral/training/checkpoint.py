@@ -14,6 +14,7 @@ from safetensors.torch import load as load_bytes
 from safetensors.torch import save as save_bytes
 from torch import Tensor
 
+from ancestral.data.files import file_digest, flush
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.training.ranks import barrier, is_first
 from ancestral.training.spread import gathered
@@ -197,13 +198,16 @@ class SpreadCheckpoints:
             raise RunError(f"cannot write {path}: {error}") from error
 
     def _publish(self, draft: Path, path: Path, metadata: Mapping[str, Any]) -> None:
-        files = {file.name: _file_digest(file) for file in sorted(draft.iterdir())}
+        files = {}
+        for file in sorted(draft.iterdir()):
+            flush(file)
+            files[file.name] = file_digest(file)
         words = {"format": _FORMAT, "files": files, "metadata": dict(metadata)}
         _write(draft / _META, json.dumps(words).encode())
         if path.exists():
             shutil.rmtree(path)
         draft.rename(path)
-        _sync_folder(path.parent)
+        flush(path.parent)
         others = [other for other in self.steps() if other < _step_of(path)]
         for other in others[: max(0, len(others) + 1 - self.keep)]:
             shutil.rmtree(self._path(other))
@@ -235,7 +239,7 @@ class SpreadCheckpoints:
         path = self._path(steps[-1])
         try:
             words = json.loads((path / _META).read_text("utf-8"))
-            whole = all(_file_digest(path / name) == d for name, d in words["files"].items())
+            whole = all(file_digest(path / name) == d for name, d in words["files"].items())
         except (OSError, ValueError, KeyError) as error:
             raise DamagedFileError(f"{path} is damaged: {error!r}") from error
         if not whole:
@@ -252,12 +256,6 @@ class SpreadCheckpoints:
 
 def _step_of(path: Path) -> int:
     return int(path.name.removeprefix("step-"))
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _header_end(data: bytes | memoryview) -> int:
@@ -301,18 +299,9 @@ def _write(path: Path, *parts: bytes | memoryview) -> None:
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        flush(path.parent)  # The new name itself must survive a power cut.
     except OSError as error:
         raise _cannot_write(path, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    # The new name itself must survive a power cut.
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _cannot_write(path: Path, error: OSError) -> RunError:

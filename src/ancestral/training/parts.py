@@ -1,10 +1,10 @@
 """Another run that a run stands on or begins at, told by the fingerprint of its weights."""
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ancestral.data.files import file_digest
 from ancestral.errors import ConfigError, RunError
 
 WEIGHTS = "model.safetensors"
@@ -16,7 +16,7 @@ def fingerprint(folder: Path | str) -> str:
     Raises:
         OSError: If they cannot be read.
     """
-    return hashlib.sha256((Path(folder) / WEIGHTS).read_bytes()).hexdigest()
+    return file_digest(Path(folder) / WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Image, Vector, labelled
+from ancestral.data.fields import Image, labelled
 from ancestral.errors import RunError
 from ancestral.evaluation import Evaluation, Figure
 from ancestral.evaluation.charts import Box

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import Vector
 from ancestral.evaluation import Evaluation
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.measures.estimate import mean_of

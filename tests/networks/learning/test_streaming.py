@@ -110,7 +110,7 @@ def test_wrong_cells_of_parquet_are_named_by_row(tmp_path: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="must be csv, tsv or parquet"):
+    with pytest.raises(DataError, match="must be one of csv, tsv, json, jsonl, parquet"):
         count_file(NAMED, tmp_path / "rows.txt")
     with pytest.raises(DataError, match="no such file"):
         count_file(NAMED, tmp_path / "rows.csv")

@@ -7,7 +7,8 @@ from typing import Literal, Self
 from ancestral.adversarial import GAN, ConditionalGAN
 from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Kind, Shape
+from ancestral.data.described import Kind
+from ancestral.data.fields import Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, count_labels

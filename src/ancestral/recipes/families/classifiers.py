@@ -7,7 +7,8 @@ from torch import nn
 
 from ancestral.classic import Classifier, LogisticRegression
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import LABEL, Kind, Shape
+from ancestral.data.described import Kind
+from ancestral.data.fields import LABEL, Shape
 from ancestral.data.model_units import noiseless
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures

@@ -96,7 +96,7 @@ RECIPES = (
         config=HMMConfig,
         build=_hmm,
         kinds=("vectors", "tables"),
-        reads=lambda config: {"discrete": config.emissions == "categorical"},
+        reads=lambda config: {"discrete": config.emissions == "categorical", "missing": False},
         transform=series,
         choose=_choose_states,
         listed={"states": 1},
