@@ -531,7 +531,7 @@ def test_a_table_in_memory_comes_back_in_its_types() -> None:
             "t": pa.array([True, False, None] * 5),
             "d": pa.array([date(2020, 1, 31), None, date(1950, 2, 1)] * 5),
             "m": pa.array(
-                [datetime(2020, 1, 31, 5), datetime(2021, 1, 1), None] * 5, pa.timestamp("s")
+                [datetime(2020, 1, 31, 5), datetime(2021, 1, 1), None] * 5, pa.timestamp("us")
             ),
         }
     )
@@ -564,7 +564,8 @@ def test_pandas_and_polars(tmp_path: Path) -> None:
     pandas = pytest.importorskip("pandas")
     polars = pytest.importorskip("polars")
     values = {"a": [1, 2, 3, 4] * 5, "b": ["u", "v", None, "u"] * 5}
-    for frame in (pandas.DataFrame(values), polars.DataFrame(values)):
+    coded = polars.DataFrame(values).with_columns(polars.col("b").cast(polars.Categorical))
+    for frame in (pandas.DataFrame(values), polars.DataFrame(values), coded):
         found = contents_of_arrow(frame, Loading(), "frame")
         assert found.field.rows(found.examples.x) == [
             list(row) for row in zip(*values.values(), strict=True)

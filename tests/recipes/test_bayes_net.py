@@ -86,8 +86,14 @@ def test_graphs_that_do_not_fit_are_refused(states_csv: Path, tmp_path: Path) ->
 def test_it_compares_with_itself_on_tables_only(states_csv: Path, tmp_path: Path) -> None:
     made = contest(str(states_csv), models=["bayes-net"], out=tmp_path / "both")
     assert made.data.kind == "tables"
-    with pytest.raises(DataError, match="'no' is not a number"):
-        contest(str(states_csv), models=["bayes-net", "kde"], out=tmp_path / "mixed")
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        "a,rain\n" + "".join(f"{3 * i * i},{('no', 'yes')[i % 2]}\n" for i in range(30))
+    )
+    with pytest.raises(
+        ConfigError, match="bayes-net needs tables, rows holds mixed: 'rain' has no"
+    ):
+        contest(str(path), models=["bayes-net", "kde"], out=tmp_path / "mixed")
 
 
 def test_rows_impossible_without_pseudo_counts_are_no_figure(tmp_path: Path) -> None:

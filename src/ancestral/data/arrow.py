@@ -91,9 +91,8 @@ def _array(column: Column, cells: NDArray[np.float64], dates_as_text: bool) -> A
             return pa.DictionaryArray.from_arrays(
                 pa.array(words.indices, mask=missing), words.dictionary
             ).cast(pa.string())
-        fine = (column.resolution or 1) < 1
-        moments = np.rint(np.where(missing, 0, cells) * (1e6 if fine else 1)).astype(np.int64)
-        found = pa.array(moments, mask=missing).cast(pa.timestamp("us" if fine else "s"))
+        moments = np.rint(np.where(missing, 0, cells) * 1e6).astype(np.int64)
+        found = pa.array(moments, mask=missing).cast(pa.timestamp("us"))
         return found if "%H" in column.form else found.cast(pa.date32())
     if (column.type == "integer" and not column.form) or column.form == "0":
         return pa.array(np.where(missing, 0, cells).astype(np.int64), mask=missing)

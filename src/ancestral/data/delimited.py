@@ -135,7 +135,7 @@ def _named(header: Sequence[str]) -> tuple[str, ...]:
     return tuple(name or f"{free}{index}" for index, name in enumerate(names, start=1))
 
 
-def opened(path: Path) -> io.BufferedIOBase:
+def opened(path: Path) -> io.BufferedReader | gzip.GzipFile:
     """Open a file for reading, unpacked if it is compressed."""
     return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")
 

@@ -28,8 +28,11 @@ _DAYS = ("%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d-%m-%Y",
 _TIMES = ("", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", "T%H:%M:%SZ")
 FORMS = tuple(map("".join, itertools.product(_DAYS, _TIMES)))
 """Patterns of dates that are found without being told."""
-_DIGITS = dict.fromkeys(("%m", "%H", "%M", "%S"), r"\d{1,2}")
-_DIGITS |= {"%Y": r"\d{4}", "%d": r"(?P<day>\d{1,2})"}
+_DIGITS: dict[str, str] = {
+    **dict.fromkeys(("%m", "%H", "%M", "%S"), r"\d{1,2}"),
+    "%Y": r"\d{4}",
+    "%d": r"(?P<day>\d{1,2})",
+}
 
 
 def compute() -> Any:  # noqa: ANN401 - its functions are made when it is imported

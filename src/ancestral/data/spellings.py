@@ -132,14 +132,21 @@ def spellings(name: str, column: Any, decimal: str = "") -> Spellings:  # noqa: 
     import pyarrow as pa
     from pyarrow import types
 
-    kind = column.type.value_type if types.is_dictionary(column.type) else column.type
-    if types.is_dictionary(column.type) and not types.is_string(kind):
-        column = column.cast(kind)
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind):
-        form = "dictionary" if types.is_dictionary(column.type) and not decimal else ""
-        return _text(
-            name, column.cast(pa.string()) if types.is_null(kind) else column, form, decimal
-        )
+    coded = types.is_dictionary(column.type)
+    kind = column.type.value_type if coded else column.type
+    words = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+    if any(check(kind) for check in words):
+        if coded:  # Not by a cast of the whole: there is none for every kind of text.
+            parts = [(part.indices.cast(pa.int32()), part.dictionary) for part in column.chunks]
+            arrays = [
+                pa.DictionaryArray.from_arrays(codes, words.cast(pa.string()))
+                for codes, words in parts
+            ]
+            column = pa.chunked_array(arrays, pa.dictionary(pa.int32(), pa.string()))
+        else:
+            column = column.cast(pa.string())
+        return _text(name, column, "dictionary" if coded and not decimal else "", decimal)
+    column = column.cast(kind)
     if types.is_boolean(kind):
         return _truth(name, column)
     if types.is_integer(kind) or types.is_decimal(kind) or types.is_floating(kind):
@@ -195,7 +202,9 @@ def _date(name: str, column: Any, kind: Any) -> Spellings:  # noqa: ANN401
     moments = column.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
     found = np.asarray(moments.cast(pa.float64(), safe=False).to_numpy()) / 1e6
     known = found[~np.isnan(found)]
-    days = types.is_date(kind) or bool((known % DAY == 0).all())
+    # The reader of json makes moments in seconds of days.
+    whole = types.is_timestamp(kind) and kind.unit == "s" and (known % DAY == 0).all()
+    days = types.is_date(kind) or bool(whole)
     return _counted(name, found, "date", FORMS[0] if days else FORMS[1])
 
 
