@@ -158,9 +158,9 @@ def test_a_label_of_a_frame_is_one_of_its_columns(tmp_path: Path) -> None:
     run = fit("naive-bayes", frame, settings={"label": "kind"}, out=tmp_path / "run")
     assert run.record.data.columns == ("a",)
     assert run.record.data.labels == ("u", "v")
-    with pytest.raises(ConfigError, match=r"gmm needs vectors or images, table holds mixed: 'kind'"):
+    with pytest.raises(ConfigError, match="gmm needs vectors or images, table holds mixed"):
         plan("gmm", frame)
-    with pytest.raises(DataError, match="^the table: .*'city'"):
+    with pytest.raises(DataError, match=r"^the table: .*'city'"):
         plan("gmm", frame, settings={"label": "city"})
 
 
