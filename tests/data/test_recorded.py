@@ -144,3 +144,12 @@ def test_a_column_of_one_value_has_probability_one_and_nothing_else_any() -> Non
     assert log_det.tolist() == [0.0, -math.inf]
     assert transform.inverse(y).tolist() == [[1.0, 7.0, 2.0]] * 2
     assert build(transform.spec()).values.shape == (3,)
+
+
+def test_atoms_at_full_precision_are_spread_over_a_millionth_of_the_range() -> None:
+    x = torch.from_numpy(np.where(normal() > 0, 0.0, normal(seed=1)))[:, None]
+    field, notes = recorded(Vector.of(x), [x])
+    (column,) = field.columns
+    assert column.resolution == pytest.approx(float(x.max() - x.min()) / 1e6)
+    assert column.form == ""
+    assert "numbers that recur" in notes[0]

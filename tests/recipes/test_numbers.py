@@ -115,6 +115,13 @@ def test_the_label_is_drawn_and_written(cities: Path, ending: str, tmp_path: Pat
     assert [row[2] for row in given["samples"]] == ["Bonn"] * 3
 
 
+def test_the_training_set_itself_has_its_labels(cities: Path, tmp_path: Path) -> None:
+    run = fit("empirical", cities, settings={"label": "city"}, out=tmp_path / "run")
+    rows = ways_of(run).draw(run, Asked(n=300)).to_json()["samples"]
+    assert all((city == "Rome") == (x > 10) for x, _, city in rows)
+    assert {city for *_, city in rows} == {"Bonn", "Rome"}
+
+
 def test_a_conditional_gan_writes_its_labels(cities: Path, tmp_path: Path) -> None:
     run = fit("cgan", cities, settings={"label": "city", "size": "tiny"},
               budget=Budget(steps=3), out=tmp_path / "run")  # fmt: skip
