@@ -47,8 +47,8 @@ class ConditionalGANConfig:
         latent: Latent dimensions, at least 1; None: 4 for few columns, 32 for images.
         hidden: Widths of the generator's layers, the critic's in reverse; None: by ``size``.
         loss: What the generator lowers.
-        penalty: Weight of the penalty on the critic's slope at real examples, at least 0; None: 0.02,
-            or 0.5 for the many pixels of images.
+        penalty: Weight of the penalty on the critic's slope at real examples, at least 0; None:
+            0.02, or 0.5 for the many pixels of images.
         updates: Updates of the critic and of the generator in one step.
     """
 
