@@ -1,9 +1,14 @@
 """Filling gaps: ``tabular-ar`` against scikit-learn's IterativeImputer and miceforest, same masks.
 
-miceforest is run by the interpreter that ``ANCESTRAL_PEER_IMPUTATION`` names (MIT; ``pip install
-miceforest`` into an environment of its own); without one it is skipped. Each side is fitted on the
-table with the gaps in it. A number is filled with the mean of the draws, a state with the commonest
-(IterativeImputer: with what it predicts, states as columns of zeros and ones, the largest chosen).
+miceforest (MIT) has an environment of its own, for its release needs an older LightGBM::
+
+    python3.11 -m venv forest
+    forest/bin/pip install miceforest==6.0.5 lightgbm==4.6.0
+    ANCESTRAL_PEER_IMPUTATION=forest/bin/python python -m benchmarks imputation
+
+Each side is fitted on the table with the gaps in it. A number is filled with the mean of the draws,
+a state with the commonest. IterativeImputer fills with what it predicts, and reads states as
+columns of zeros and ones, one fewer than there are states.
 """
 
 import math
@@ -178,14 +183,19 @@ def chained(table: Table, left: Rows) -> Filled:
     begun = time.perf_counter()
     mean, scale = np.nanmean(left, axis=0), np.nanstd(left, axis=0)
     blocks = [
-        _one_hot(cells, len(column.states)) if column.discrete else ((cells - m) / s)[:, None]
+        _indicators(cells, len(column.states)) if column.discrete else ((cells - m) / s)[:, None]
         for cells, column, m, s in zip(left.T, table.columns, mean, scale, strict=True)
     ]
     edges = np.cumsum([block.shape[1] for block in blocks])[:-1]
 
     def back(wide: Rows) -> Rows:
         parts = zip(np.split(wide, edges, axis=1), table.discrete, mean, scale, strict=True)
-        filled = [part.argmax(1) if states else part[:, 0] * s + m for part, states, m, s in parts]
+        filled = [
+            np.hstack((1 - part.sum(1, keepdims=True), part)).argmax(1)
+            if states
+            else part[:, 0] * s + m
+            for part, states, m, s in parts
+        ]
         return np.where(np.isnan(left), np.stack(filled, axis=1), left)
 
     wide = np.concatenate(blocks, axis=1)
@@ -215,7 +225,7 @@ def _results(
         every = {who: each[what] for who, each in figures.items()}
         others = {who: value for who, value in every.items() if who != "ours"}
         peer = min(others, key=others.__getitem__)
-        ratio = others[peer] / mine
+        ratio = (others[peer] + 1e-9) / (mine + 1e-9)  # There may be no error at all.
         if what == "coverage":
             peer, ratio = "85 to 95%", 0.05 / max(abs(mine - 0.9), 0.005)
         yield Result(
@@ -277,5 +287,6 @@ def _best(draws: Rows, discrete: NDArray[np.bool_]) -> Rows:
     return best
 
 
-def _one_hot(cells: Rows, states: int) -> Rows:
-    return np.where(np.isnan(cells)[:, None], np.nan, cells[:, None] == np.arange(states))
+def _indicators(cells: Rows, states: int) -> Rows:
+    """Return a column for each state but the first: all of them would tell one by the others."""
+    return np.where(np.isnan(cells)[:, None], np.nan, cells[:, None] == np.arange(1, states))
