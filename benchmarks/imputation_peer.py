@@ -18,9 +18,8 @@ def main(gaps: str, draws: str, out: str) -> None:
     frame = pd.DataFrame(found["x"], columns=[f"x{i}" for i in range(found["x"].shape[1])])
     for name in frame.columns[found["discrete"]]:
         frame[name] = frame[name].astype("category")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Of rare states, which are rare in every table.
-        kernel = ImputationKernel(frame, num_datasets=int(draws), random_state=0)
+    warnings.simplefilter("ignore")  # Of rare states, which every table has, and of its own speed.
+    kernel = ImputationKernel(frame, num_datasets=int(draws), random_state=0)
     kernel.mice(5, num_threads=1)
     filled = [kernel.complete_data(dataset=i).astype(float) for i in range(int(draws))]
     np.savez(out, draws=np.stack([each.to_numpy() for each in filled]))
