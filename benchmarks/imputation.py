@@ -157,7 +157,7 @@ def run() -> Iterator[Result]:
 
 def ours(table: Table, left: Rows) -> Filled:
     """Fit ``tabular-ar`` and fill, on one thread."""
-    from ancestral.recipes.imputing import impute_rows
+    from ancestral.recipes.completing import impute_rows
 
     threads, begun = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(1)
