@@ -38,7 +38,8 @@ def test_every_recipe_is_what_it_says(
     data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
     config = settings.build(recipe.config, recipe.listed, base=made.config)
-    model, transform = made.build(config), made.transform()
+    transform = made.transform()
+    model = made.build(transform, config)
     assert recipe.name == name
     assert isinstance(model, Samples) != recipe.conditional
     assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)
@@ -56,6 +57,14 @@ def test_every_recipe_is_what_it_says(
         recipe.trains and kind != "text" and not recipe.conditional
     ):  # Texts are as long as they are.
         assert InDataUnits(model, transform).sample(3).shape == (3, *data.event_shape)
+
+
+@pytest.mark.parametrize(("setting", "value"), [("decoder_std", 0.1), ("frequencies", 3)])
+def test_settings_of_numbers_are_refused_where_columns_are_cells(
+    setting: str, value: float, states_csv: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"{setting} must be left out of mixed tables"):
+        plan("vae", states_csv, settings={setting: value})
 
 
 def test_defaults_can_model_their_kind() -> None:

@@ -104,7 +104,7 @@ def fit_transform(fit: Callable[[Dataset], Transform], data: Dataset) -> Transfo
 
 
 def flat(data: Dataset) -> Transform:
-    """Return the transform for models of vectors: standardised columns, or pixels in a row.
+    """Return the transform for fully connected models: standard units, pixels, or cells.
 
     Numbers recorded in steps, such as whole ones, and grey levels are spread over their steps.
     """
@@ -174,6 +174,7 @@ def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
 _FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
     "vectors": _spread,
     "images": lambda data: _in_a_row(data, dequantise(data.train, data.levels, standard=True)),
+    "mixed": cells,
 }
 _NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
     "vectors": _standardised,

@@ -206,8 +206,9 @@ class InDataUnits:
         return model.encode(self._model_units(x, None)[0], given=given)
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
-        """Return the mean of p(x | z) in user units, [B, *event]."""
-        return self.transform.inverse(self._need(Encodes, "decode").decode(z, given=given))
+        """Return the mean of p(x | z) in user units, [B, *event]; in cells always the same draw."""
+        y = self._need(Encodes, "decode").decode(z, given=given)
+        return self.transform.inverse(y, Generator(y.device).manual_seed(0))
 
     def _model_units(self, x: Rows, generator: Generator | None) -> tuple[Tensor, Tensor]:
         x = x if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))

@@ -117,8 +117,9 @@ def _drawn(run: Run, asked: Asked) -> Examples:
     if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
     how = run.recipe.sampled_with(run.record.sampling, asked.settings)
-    if run.record.data.kind == "mixed" and (asked.given or how is not None):
-        given, balance = _pairs(asked.given, run.record.data.columns), how and how.balance
+    balance = getattr(how, "balance", None)
+    if run.record.data.kind == "mixed" and (asked.given or balance is not None):
+        given = _pairs(asked.given, run.record.data.columns)
         x = draw_rows(run, n or _USUAL, given, balance=balance, seed=asked.seed, device=device)
         return Examples(x)
     fixed = given_for(run, model, asked.given, device=device)
