@@ -27,15 +27,12 @@ Given: TypeAlias = Mapping[str, Tensor]
 
 @runtime_checkable
 class Samples(Protocol, metaclass=Checked):
-    """Draws by the paradigm's own procedure."""
+    """Draws by the paradigm's own procedure; the generator is torch's global one if None."""
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
-        """Return n draws, at least 1, [n, *event]; what is given is held fixed.
-
-        In every model the generator is torch's global one if None.
-        """
+        """Return n draws, at least 1, [n, *event]; what is given is held fixed."""
         ...
 
 
@@ -225,10 +222,7 @@ class Completes(Protocol, metaclass=Checked):
     def complete(
         self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
     ) -> Tensor:
-        """Return rows x [B, D] with what is not known drawn, given what is.
-
-        ``least`` is of each column the first cell that may be drawn; the first one if not given.
-        """
+        """Return rows x [B, D] with what is not known drawn; ``least``: first cells to be drawn."""
         ...
 
 

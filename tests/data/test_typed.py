@@ -26,7 +26,7 @@ from ancestral.data.schema import loading_like, write_schema
 from ancestral.data.splitting import Contents
 from ancestral.data.typed import contents_of_arrow
 from ancestral.errors import ConfigError, DataError
-from ancestral.recipes.plan import loading_of
+from ancestral.recipes.reading import loading_of
 
 MIXED = Loading(mixed=True)
 PEOPLE = """\

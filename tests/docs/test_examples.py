@@ -19,7 +19,7 @@ from ancestral.cli.app import app, run, spread
 from ancestral.data import load
 from ancestral.recipes import RECIPES, plan, start
 from ancestral.recipes.comparing import contest
-from ancestral.recipes.plan import loading_of
+from ancestral.recipes.reading import loading_of
 from ancestral.settings import parse_pairs
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -24,6 +24,7 @@ def test_every_recipe_is_what_it_says(
     labelled = name in {"classifier", "cgan"} and kind == "vectors"
     loading = Loading(
         discrete=kind == "tables",
+        mixed=True if kind == "mixed" else None,
         label="group" if labelled else None,
         text=TextLoading(tokenizer="word", window=16),
     )
@@ -70,7 +71,7 @@ def test_settings_of_numbers_are_refused_where_columns_are_cells(
 def test_defaults_can_model_their_kind() -> None:
     for kind, names in DEFAULTS.items():
         assert all(kind in RECIPES[name].kinds for name in names)
-        least = {"tables": 1, "text": 2}.get(kind, 3)
+        least = {"tables": 1, "text": 2, "mixed": 2}.get(kind, 3)
         assert len({RECIPES[name].paradigm for name in names}) >= least
 
 

@@ -40,7 +40,7 @@ def schema(
     from ancestral.data.schema import write_schema
     from ancestral.data.sources import read
     from ancestral.errors import ConfigError
-    from ancestral.recipes.plan import loading_of
+    from ancestral.recipes.reading import loading_of
     from ancestral.settings import parse_pairs
 
     Destination(out=out, overwrite=overwrite).check()

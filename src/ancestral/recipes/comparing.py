@@ -19,7 +19,8 @@ from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figure
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.recipes.fitting import start
-from ancestral.recipes.plan import TUNING, Plan, loading_of, plan, reading, reads_of
+from ancestral.recipes.plan import TUNING, Plan, plan, reads_of
+from ancestral.recipes.reading import loading_of, reading
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import model_entry, report_run
 from ancestral.recipes.runs import REPORT, Run

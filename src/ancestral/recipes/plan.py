@@ -1,6 +1,5 @@
 """A plan: model, data, settings, budget and seed, all checked before anything is written."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,49 +8,30 @@ from torch import Tensor, nn
 
 from ancestral import settings
 from ancestral.data.columns import Vector
-from ancestral.data.dataset import Dataset, Loading, TextLoading
+from ancestral.data.dataset import Dataset, Loading
 from ancestral.data.fields import LABEL, Field, Image, Shape, Tokens, X
 from ancestral.data.memory import Data, load_any
 from ancestral.data.model_units import fit_transform
 from ancestral.data.record import DataRecord
 from ancestral.data.recorded import modelled
-from ancestral.data.schema import TYPE, schema_of
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.origin import Origin
+from ancestral.recipes.reading import OF_DATA, OF_TEXT, is_of_data, loading_of, reading
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import open_parts
 from ancestral.recipes.table import RECIPES, name_of, recipe_named
-from ancestral.settings import convert, hints, nearest
+from ancestral.settings import hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
 from ancestral.training.parts import Part
 from ancestral.training.privacy import Privacy, secret_seed
 from ancestral.training.tuning import Tuning
 
-_LOADING = {
-    "label": "label",
-    "field": "field",
-    "fractions": "fractions",
-    "split_seed": "seed",
-    "size": "size",
-    "pixels": "size",
-    "stream": "stream",
-    "columns": "columns",
-    "drop": "drop",
-    "header": "header",
-    "mixed": "mixed",
-}
-"""Settings of the data, and the fields of ``Loading`` that they are; ``size`` is also the name of
-the size of a network, and ``pixels`` cannot be mistaken."""
-
-_TEXT = tuple(hints(TextLoading))
-"""Settings of text, fields of ``TextLoading``."""
-
 _OF_ONE_KIND: dict[str, tuple[type[Field], str]] = {
     "size": (Image, "size must be one of tiny, small, medium for {kind}: pixels are of images"),
-    "text": (Tokens, f"{', '.join(_TEXT)} are settings of text, {{name}} holds {{kind}}"),
+    "text": (Tokens, f"{', '.join(OF_TEXT)} are settings of text, {{name}} holds {{kind}}"),
 }
 """Fields of ``Loading`` that mean something for one kind of data, and what is said to others."""
 
@@ -267,14 +247,14 @@ class _Chosen:
         groups = (
             (own, found.config),
             (training, found.options),
-            ((*_LOADING, *_TEXT), found.loading),
+            (OF_DATA, found.loading),
             (TUNING if recipe.tunes else (), found.tuning),
             (PRIVACY if recipe.private else (), found.privacy),
             (recipe.parts, found.parts),
             (hints(recipe.sampling) if recipe.sampling else (), found.sampling),
         )
         for name, value in given.items():
-            if (name == "size" and _pixels(value)) or _of_schema(name):
+            if is_of_data(name, value):
                 found.loading[name] = value
                 continue
             group = next((group for names, group in groups if name in names), None)
@@ -368,50 +348,4 @@ def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any
     return _Chosen.sort(recipe, settings).reads()
 
 
-def reading(loading: Loading, reads: Mapping[str, Any]) -> Loading:
-    """Return how to load, with what models ask of the reader; what they leave open is the user's.
-
-    Columns with their types, where they are wanted, are none of states.
-    """
-    loading = replace(
-        loading, **{name: value for name, value in reads.items() if value is not None}
-    )
-    return replace(loading, discrete=False, missing=False) if loading.mixed else loading
-
-
-def loading_of(chosen: Mapping[str, object]) -> Loading:
-    """Return how to load, from the settings of the data: size, label, fractions, tokenizer ...
-
-    Raises:
-        ConfigError: If one is unknown or out of range.
-    """
-    kinds = hints(Loading)
-    values, text, schema = {}, {}, {}
-    for name, value in chosen.items():
-        if name in _TEXT:
-            text[name] = value
-        elif _of_schema(name):
-            schema[name] = value
-        elif name in _LOADING:
-            values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
-        else:
-            known = [*_LOADING, *_TEXT, "schema"]
-            raise ConfigError(
-                f"unknown setting {name!r} of data{nearest(name, known, otherwise=9)}"
-            )
-    loading = Loading(text=settings.build(TextLoading, text), schema=schema_of(schema))
-    return replace(loading, **values)
-
-
 _USUAL = Loading()
-
-
-def _of_schema(name: str) -> bool:
-    return name == "schema" or name.startswith(TYPE)
-
-
-def _pixels(value: object) -> bool:
-    try:
-        return not isinstance(value, bool) and math.isfinite(float(str(value)))
-    except ValueError:
-        return False
