@@ -33,6 +33,17 @@ def test_a_gan_is_judged_by_distance_beside_its_floor() -> None:
     assert 0 < judge.figure.floor < judge.figure.value
 
 
+def test_missing_cells_of_drawn_rows_are_judged_as_they_are_not_as_a_divergence(
+    tmp_path: Path,
+) -> None:
+    table = tmp_path / "gaps.csv"
+    rows = [f"{'' if i % 2 else i % 7},{'red' if i % 3 else ''}" for i in range(200)]
+    table.write_text("\n".join(["size,colour", *rows]) + "\n")
+    judge = judged(chosen.SLICED_WASSERSTEIN, "gan", table, size="tiny")
+    assert bool(judge.model.sample(100).isnan().any())
+    assert 0 < judge()["sliced_wasserstein"] < 5
+
+
 def test_samples_that_are_not_finite_are_no_figure() -> None:
     judge = judged(chosen.SLICED_WASSERSTEIN, "gan", "digits", size="tiny")
     with torch.no_grad():

@@ -58,6 +58,14 @@ def test_every_recipe_is_what_it_says(
         assert InDataUnits(model, transform).sample(3).shape == (3, *data.event_shape)
 
 
+@pytest.mark.parametrize(("setting", "value"), [("decoder_std", 0.1), ("frequencies", 3)])
+def test_settings_of_numbers_are_refused_where_columns_are_cells(
+    setting: str, value: float, states_csv: Path
+) -> None:
+    with pytest.raises(ConfigError, match=f"{setting} must be left out of mixed tables"):
+        plan("vae", states_csv, settings={setting: value})
+
+
 def test_defaults_can_model_their_kind() -> None:
     for kind, names in DEFAULTS.items():
         assert all(kind in RECIPES[name].kinds for name in names)

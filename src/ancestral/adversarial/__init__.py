@@ -12,6 +12,7 @@ from ancestral.adversarial.losses import (
     saturating_loss,
 )
 from ancestral.adversarial.penalties import zero_centred_penalty
+from ancestral.adversarial.table_gan import TableGAN
 
 __all__ = [
     "GAN",
@@ -19,6 +20,7 @@ __all__ = [
     "ConditionalGAN",
     "Critic",
     "GeneratorLoss",
+    "TableGAN",
     "UniformPrior",
     "critic_loss",
     "game_value",

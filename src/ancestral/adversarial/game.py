@@ -32,6 +32,7 @@ class AdversarialGame:
         generate: Draws one generated example for each example of a batch, given what that batch
             gives (a label), with the generator of the noise; [B, *event].
         judge: Logits [B] of examples [B, *event], given a batch's own values; example by example.
+        read: What the critic reads of real examples; those that are generated come so.
         loss: What the generator lowers.
         penalty: Weight of the penalty on the critic's slope at real examples (R1), at least 0.
         updates: Updates of the critic and of the generator in one iteration, each at least 1.
@@ -42,6 +43,7 @@ class AdversarialGame:
 
     generate: Callable[[Batch, Generator | None], Tensor]
     judge: Callable[[Batch], Tensor]
+    read: Callable[[Tensor], Tensor] = lambda x: x
     loss: GeneratorLoss = "non-saturating"
     penalty: float = 0.0
     updates: tuple[int, int] = (1, 1)
@@ -59,6 +61,7 @@ class AdversarialGame:
         """Return the critic's loss on a batch of real examples and as many generated ones."""
         with torch.no_grad():
             fakes = self.generate(batch, generator)
+        batch = Batch(self.read(batch.x), batch.given)
         # One pass over both halves: no layer lets examples see each other.
         given = {name: torch.cat((value, value)) for name, value in batch.given.items()}
         real, fake = self.judge(Batch(torch.cat((batch.x, fakes)), given)).chunk(2)

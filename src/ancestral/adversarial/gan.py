@@ -47,6 +47,15 @@ PRIORS: dict[str, Callable[[Sequence[int]], nn.Module]] = {
 }
 
 
+def latent_node(prior: str, latent: int) -> Node:
+    """Return the root node z [latent] of a prior; ValueError if there is none."""
+    if latent < 1:
+        raise ValueError(f"latent must be at least 1, got {latent}")
+    if prior not in PRIORS:
+        raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
+    return Node("z", PRIORS[prior]((latent,)), (), (latent,))
+
+
 class AdversarialNetworks(nn.Module, ABC):
     """What the GANs here share: the two networks, the two players, and the draws.
 
@@ -70,6 +79,7 @@ class AdversarialNetworks(nn.Module, ABC):
         self.game = AdversarialGame(
             generate=self._generate,
             judge=self._judge,
+            read=self._read,
             loss=loss,
             penalty=penalty,
             updates=updates,
@@ -96,6 +106,9 @@ class AdversarialNetworks(nn.Module, ABC):
 
     def _latents(self, batch: Batch, generator: Generator | None) -> Tensor:
         return draw(self.p.nodes["z"].distribution(()), (len(batch.x),), generator)
+
+    def _read(self, x: Tensor) -> Tensor:
+        return x
 
     @abstractmethod
     def _generate(self, batch: Batch, generator: Generator | None) -> Tensor: ...
@@ -146,14 +159,11 @@ class GAN(AdversarialNetworks):
         penalty: float = 0.05,
         updates: tuple[int, int] = (1, 1),
     ) -> None:
-        if latent < 1:
-            raise ValueError(f"latent must be at least 1, got {latent}")
-        if prior not in PRIORS:
-            raise ValueError(f"prior must be one of {', '.join(PRIORS)}, got {prior!r}")
+        z = latent_node(prior, latent)
         shape = Size((features,) if isinstance(features, int) else features)
         generator, critic = _generator(latent, shape, hidden), _critic(shape, hidden[::-1])
         x_given_z = Node("x", Deterministic(generator), ("z",), shape)
-        p = BayesianNetwork([Node("z", PRIORS[prior]((latent,)), (), (latent,)), x_given_z])
+        p = BayesianNetwork([z, x_given_z])
         q = BayesianNetwork([Node("y", critic, ("x",))])
         super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
 

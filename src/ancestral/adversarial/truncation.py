@@ -6,12 +6,13 @@ from torch.distributions import Normal
 
 from ancestral.adversarial.conditional import ConditionalGAN
 from ancestral.adversarial.gan import GAN
+from ancestral.adversarial.table_gan import TableGAN
 from ancestral.capabilities import Given
 from ancestral.errors import ConfigError
 
 
 def sample_truncated(
-    model: GAN | ConditionalGAN,
+    model: GAN | ConditionalGAN | TableGAN,
     n: int,
     truncation: float | None,
     *,

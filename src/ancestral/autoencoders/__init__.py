@@ -1,13 +1,21 @@
 """Autoencoders: models that learn an encoder beside their decoder."""
 
-from ancestral.autoencoders.conditionals import DiagonalNormal, GaussianDecoder, GaussianEncoder
+from ancestral.autoencoders.conditionals import (
+    CategoricalDecoder,
+    DiagonalNormal,
+    GaussianDecoder,
+    GaussianEncoder,
+)
 from ancestral.autoencoders.image_vae import CrossEntropyImageVAE, ImageVAE
-from ancestral.autoencoders.likelihoods import DiscretisedLogistic
+from ancestral.autoencoders.likelihoods import Categoricals, DiscretisedLogistic
 from ancestral.autoencoders.priors import GaussianMixturePrior
+from ancestral.autoencoders.table_vae import TableVAE
 from ancestral.autoencoders.vae import VAE
 
 __all__ = [
     "VAE",
+    "CategoricalDecoder",
+    "Categoricals",
     "CrossEntropyImageVAE",
     "DiagonalNormal",
     "DiscretisedLogistic",
@@ -15,4 +23,5 @@ __all__ = [
     "GaussianEncoder",
     "GaussianMixturePrior",
     "ImageVAE",
+    "TableVAE",
 ]

@@ -1,6 +1,7 @@
-"""Conditional distributions whose parameters come from a network: Gaussian encoder and decoder."""
+"""Conditionals whose parameters come from a network: Gaussian encoder, decoders of rows."""
 
 import math
+from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence, register_kl
 from torch.types import _size
 
+from ancestral.autoencoders.likelihoods import Categoricals
 from ancestral.networks.nodes import StandardNormalDistribution
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -145,6 +147,27 @@ class GaussianDecoder(nn.Module):
         """Return p(x | z), batch shape [*B], event shape [D]."""
         mean = full_precision(self.network(z))
         return DiagonalNormal(mean, self.log_std)
+
+
+class CategoricalDecoder(nn.Module):
+    """p(x | z) of rows of cells: the columns are independent given z, each has its head.
+
+    Args:
+        network: Maps z [*B, L] to logits [*B, all cells], one column after the other.
+        sizes: Number of cells of each of the D columns.
+
+    Example:
+        >>> CategoricalDecoder(nn.Linear(3, 6), [2, 4])(torch.zeros(5, 3)).event_shape
+        torch.Size([2])
+    """
+
+    def __init__(self, network: nn.Module, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.network, self.sizes = network, tuple(sizes)
+
+    def forward(self, z: Tensor) -> Categoricals:
+        """Return p(x | z), batch shape [*B], event shape [D]."""
+        return Categoricals(full_precision(self.network(z)), self.sizes)
 
 
 def full_precision(x: Tensor) -> Tensor:

@@ -1,10 +1,16 @@
-"""Distributions of grey levels: the discretised logistic, a probability for each level."""
+"""What is recorded in steps: grey levels by a discretised logistic, rows of cells by a softmax."""
+
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-from torch.distributions import Distribution, constraints
+from torch import Generator, Tensor
+from torch.distributions import Categorical, Distribution, constraints
 from torch.nn import functional
 from torch.types import _size
+
+from ancestral.data.cells import UNKNOWN
+from ancestral.networks.cells import offsets
+from ancestral.networks.sampling import draw
 
 _EMPTY = torch.Size()
 
@@ -92,3 +98,43 @@ class DiscretisedLogistic(Distribution):
         x = self.loc + self.log_scale.exp() * (u.log() - torch.log1p(-u))
         top = self.levels - 1
         return (x * top).round().clamp(0, top) / top
+
+
+class Categoricals(Distribution):
+    """A row of cells, each drawn from a categorical of its own; one that is -1 is summed out.
+
+    Args:
+        logits: Of the cells of all columns, one column after the other, [*B, all cells].
+        sizes: Number of cells of each of the D columns.
+
+    Example:
+        >>> row = Categoricals(torch.zeros(3, 6), [2, 4])
+        >>> row.event_shape, row.log_prob(torch.tensor([[0, 3], [1, -1], [-1, -1]])).exp()
+        (torch.Size([2]), tensor([0.1250, 0.5000, 1.0000]))
+    """
+
+    arg_constraints = {}  # noqa: RUF012 - torch's own
+    has_rsample = False
+
+    def __init__(self, logits: Tensor, sizes: Sequence[int]) -> None:
+        self.sizes = tuple(sizes)
+        super().__init__(logits.shape[:-1], torch.Size([len(self.sizes)]), validate_args=False)
+        self.columns = [part.log_softmax(dim=-1) for part in logits.split(self.sizes, dim=-1)]
+
+    @property
+    def mode(self) -> Tensor:
+        """The most probable cell of each column, int64 [*B, D]."""
+        return torch.stack([column.argmax(dim=-1) for column in self.columns], dim=-1)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of what is known of rows [*sample, *B, D], nats."""
+        log_p, known = torch.cat(self.columns, dim=-1), value != UNKNOWN
+        places = value.clamp_min(0) + offsets(self.sizes).to(value.device)
+        lead = torch.broadcast_shapes(log_p.shape[:-1], places.shape[:-1])
+        each = log_p.expand(*lead, -1).gather(-1, places.expand(*lead, -1))
+        return each.where(known, 0.0).sum(dim=-1)
+
+    def draw(self, shape: torch.Size, generator: Generator | None) -> Tensor:
+        """Return rows of cells, int64 [*shape, *B, D]."""
+        laws = [Categorical(logits=column, validate_args=False) for column in self.columns]
+        return torch.stack([draw(law, shape, generator) for law in laws], dim=-1)

@@ -1,5 +1,6 @@
 """The variational autoencoder: two Bayesian networks and the generic evidence lower bound."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -17,7 +18,108 @@ from ancestral.nn.fourier import FourierFeatures
 from ancestral.nn.mlp import MLP
 
 
-class VAE(nn.Module):
+class Autoencoder(nn.Module, ABC):
+    """What the VAEs of rows share: ``p = {z, x | z}``, ``q = {z | x}``, draws and bounds.
+
+    Args:
+        encoder: Network of q(z | x): x [B, D] to means and log standard deviations [B, 2 L].
+        decoder: The conditional p(x | z).
+        features: Columns D of x.
+        latent: Dimension L of z.
+        components: Gaussians of a learned mixture prior; 0 for the prior Normal(0, I).
+
+    Raises:
+        ValueError: If a count is out of its range.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        *,
+        features: int,
+        latent: int,
+        components: int,
+    ) -> None:
+        super().__init__()
+        if components < 0:
+            raise ValueError(f"components must be at least 0, got {components}")
+        z, x = (latent,), (features,)
+        prior = (
+            GaussianMixturePrior(latent, components=components) if components else StandardNormal(z)
+        )
+        self.p = BayesianNetwork(
+            [Node("z", prior, event_shape=z), Node("x", decoder, ("z",), event_shape=x)]
+        )
+        self.q = BayesianNetwork([Node("z", GaussianEncoder(encoder), ("x",), event_shape=z)])
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The generative network ``p`` and the inference network ``q``."""
+        return {"p": self.p.graph, "q": self.q.graph}
+
+    @property
+    def encoder(self) -> nn.Module:
+        """The conditional q(z | x)."""
+        return self.q.nodes["z"].conditional
+
+    @property
+    def decoder(self) -> nn.Module:
+        """The conditional p(x | z)."""
+        return self.p.nodes["x"].conditional
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw z, then x from p(x | z), noise included; [n, D].
+
+        The latents ``z`` [n, L] may be given.
+        """
+        return self.p.sample(n, given=given, generator=generator)["x"]
+
+    def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
+        """Return q(z | x), batch shape [B], event shape [L], for x [B, D]."""
+        refuse_given(given)
+        return self.encoder(x)
+
+    @abstractmethod
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """Return the rows [B, D] that stand for p(x | z), given z [B, L]."""
+
+    def elbo(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 1,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return an unbiased estimate of a lower bound on log p(x), nats, [B], for x [B, D]."""
+        refuse_given(given)
+        return elbo(self.p, self.q, {"x": x}, draws=draws, generator=generator)
+
+    def estimate_log_prob(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 64,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return the importance-weighted estimate of log p(x), nats, [B], for x [B, D]."""
+        refuse_given(given)
+        return estimate_log_prob(self.p, self.q, {"x": x}, draws=draws, generator=generator)
+
+    def players(self) -> Sequence[Player]:
+        """Return the one player: it lowers -elbo."""
+        return [Player(name="vae", module=self, loss=self._loss)]
+
+    def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
+        bound = self.elbo(batch.x, generator=generator)
+        return Loss(-bound.sum(), weight=len(batch.x))
+
+
+class VAE(Autoencoder):
     """A variational autoencoder of vectors: ``p = {z, x | z}`` and ``q = {z | x}``.
 
     Prior z ~ Normal(0, I) or a learned mixture, Gaussian encoder and decoder by fully connected
@@ -52,52 +154,16 @@ class VAE(nn.Module):
         frequencies: int = 0,
         components: int = 0,
     ) -> None:
-        super().__init__()
-        for name, count in {"frequencies": frequencies, "components": components}.items():
-            if count < 0:
-                raise ValueError(f"{name} must be at least 0, got {count}")
+        if frequencies < 0:
+            raise ValueError(f"frequencies must be at least 0, got {frequencies}")
         waves = FourierFeatures(features, frequencies=frequencies) if frequencies else None
         seen = waves.features_out if waves else features
         encoder: nn.Module = MLP(seen, 2 * latent, hidden=hidden)
         encoder = nn.Sequential(waves, encoder) if waves else encoder
-        decoder = MLP(latent, features, hidden=tuple(hidden)[::-1])
-        z, x = (latent,), (features,)
-        prior = (
-            GaussianMixturePrior(latent, components=components) if components else StandardNormal(z)
+        decoder = GaussianDecoder(
+            MLP(latent, features, hidden=tuple(hidden)[::-1]), features, std=decoder_std
         )
-        self.p = BayesianNetwork(
-            [
-                Node("z", prior, event_shape=z),
-                Node(
-                    "x", GaussianDecoder(decoder, features, std=decoder_std), ("z",), event_shape=x
-                ),
-            ]
-        )
-        self.q = BayesianNetwork([Node("z", GaussianEncoder(encoder), ("x",), event_shape=z)])
-
-    @property
-    def graph(self) -> Mapping[str, DAG]:
-        """The generative network ``p`` and the inference network ``q``."""
-        return {"p": self.p.graph, "q": self.q.graph}
-
-    @property
-    def encoder(self) -> nn.Module:
-        """The conditional q(z | x)."""
-        return self.q.nodes["z"].conditional
-
-    @property
-    def decoder(self) -> nn.Module:
-        """The conditional p(x | z)."""
-        return self.p.nodes["x"].conditional
-
-    def sample(
-        self, n: int, *, given: Given | None = None, generator: Generator | None = None
-    ) -> Tensor:
-        """Draw z, then x from p(x | z), noise included; [n, D].
-
-        The latents ``z`` [n, L] may be given.
-        """
-        return self.p.sample(n, given=given, generator=generator)["x"]
+        super().__init__(encoder, decoder, features=features, latent=latent, components=components)
 
     @torch.no_grad()
     def sample_means(
@@ -106,49 +172,13 @@ class VAE(nn.Module):
         """Return the means of p(x | z) for n drawn z, [n, D]: not draws of the model."""
         return self.decode(self.p.sample(n, given=given, generator=generator)["z"])
 
-    def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
-        """Return q(z | x), batch shape [B], event shape [L], for x [B, D]."""
-        _nothing(given)
-        return self.encoder(x)
-
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the mean of p(x | z), [B, D], for z [B, L]."""
-        _nothing(given)
+        refuse_given(given)
         return self.decoder(z).mean
 
-    def elbo(
-        self,
-        x: Tensor,
-        *,
-        given: Given | None = None,
-        draws: int = 1,
-        generator: Generator | None = None,
-    ) -> Tensor:
-        """Return an unbiased estimate of a lower bound on log p(x), nats, [B], for x [B, D]."""
-        _nothing(given)
-        return elbo(self.p, self.q, {"x": x}, draws=draws, generator=generator)
 
-    def estimate_log_prob(
-        self,
-        x: Tensor,
-        *,
-        given: Given | None = None,
-        draws: int = 64,
-        generator: Generator | None = None,
-    ) -> Tensor:
-        """Return the importance-weighted estimate of log p(x), nats, [B], for x [B, D]."""
-        _nothing(given)
-        return estimate_log_prob(self.p, self.q, {"x": x}, draws=draws, generator=generator)
-
-    def players(self) -> Sequence[Player]:
-        """Return the one player: it lowers -elbo."""
-        return [Player(name="vae", module=self, loss=self._loss)]
-
-    def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
-        bound = self.elbo(batch.x, generator=generator)
-        return Loss(-bound.sum(), weight=len(batch.x))
-
-
-def _nothing(given: Given | None) -> None:
+def refuse_given(given: Given | None) -> None:
+    """Refuse, by a ValueError, that anything is given."""
     if given:
         raise ValueError(f"this model is conditional on nothing, got given {sorted(given)}")

@@ -74,7 +74,7 @@ def symmetric(levels: int) -> Levels:
 
 
 def flat(data: Dataset) -> Transform:
-    """Return the transform for models of vectors: standardised columns, or pixels in a row."""
+    """Return the transform for fully connected models: standard units, pixels, or cells."""
     return _FLAT[data.kind](data)
 
 
@@ -110,6 +110,7 @@ def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
 _FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
     "vectors": _standardised,
     "images": lambda data: _in_a_row(data, dequantise(data.train, data.levels, standard=True)),
+    "mixed": cells,
 }
 _NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
     "vectors": _standardised,

@@ -37,9 +37,11 @@ class Bench(ABC):
 
     Attributes:
         likelihoods: Figures, of which a chart shows the first that each model gives.
+        whole: Whether a missing cell of a sample is a fault.
     """
 
     likelihoods: tuple[str, ...] = ("log_prob", "log_prob_iw", "elbo")
+    whole: bool = True
 
     def __init__(self, data: Dataset, setting: Setting) -> None:
         self.data, self.setting = data, setting

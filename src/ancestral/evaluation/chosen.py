@@ -16,7 +16,7 @@ from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import LABEL
 from ancestral.data.text import Documents, Spelling, Tokenizer
 from ancestral.errors import DivergenceError
-from ancestral.evaluation.drawing import placed
+from ancestral.evaluation.drawing import placed, strange
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.measures.estimate import ratio_of
@@ -182,7 +182,8 @@ def _sliced_wasserstein(judge: Judge) -> Measure:
     Source: the one-standard-error rule, Breiman et al. 1984, Classification and Regression Trees,
     sec. 3.4.3.
     """
-    model, data, space = judge.model, judge.data, bench_of(judge.data).space
+    model, data, bench = judge.model, judge.data, bench_of(judge.data)
+    space = bench.space
     held_out = data.validation[:_SAMPLES]
     real = Projected(space(held_out.x), projections=_PROJECTIONS)
     floor = real.distance(space(data.train.x[: len(held_out)]))
@@ -191,7 +192,7 @@ def _sliced_wasserstein(judge: Judge) -> Measure:
     def measure() -> dict[str, Figure]:
         given = placed(model.required(held_out.given), judge.device)
         drawn = model.sample(len(held_out), given=given, generator=judge.noise()).cpu()
-        if not bool(drawn.isfinite().all()):
+        if bool(strange(drawn, bench.whole).any()):
             raise DivergenceError("samples are not finite")
         found = real.distance(space(drawn))
         figure = Figure(found.value, found.se, space.unit, "estimate", floor=floor.value)

@@ -65,11 +65,15 @@ def draw(
         some = placed(given and {name: value[rows] for name, value in given.items()}, device)
         parts.append(model.sample(len(rows), given=some, generator=generator, means=means).cpu())
     samples = torch.cat(parts)
-    strange = ~samples.isfinite() if whole else samples.isinf()
-    bad = int(strange.flatten(start_dim=1).any(dim=1).sum())
+    bad = int(strange(samples, whole).flatten(start_dim=1).any(dim=1).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {n:,} are not finite, so none was measured")
     return samples
+
+
+def strange(samples: Tensor, whole: bool) -> Tensor:
+    """Return which numbers are not finite; where rows are not whole a missing cell, NaN, may be."""
+    return ~samples.isfinite() if whole else samples.isinf()
 
 
 def nearest_training(samples: Tensor, data: Dataset, space: Space) -> Tensor:

@@ -26,13 +26,11 @@ class Points(Bench):
     Attributes:
         most: Samples kept for pictures.
         coding: What ``bits_per_dim`` is; empty where examples are no code.
-        whole: Whether a missing cell of a sample is a fault.
         sizes: Of everything that is measured.
     """
 
     most: int = 10_000
     coding: str = ""
-    whole: bool = True
 
     def __init__(self, data: Dataset, setting: Setting) -> None:
         super().__init__(data, setting)

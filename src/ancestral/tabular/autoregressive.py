@@ -10,9 +10,9 @@ from torch.nn import functional
 from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.data.cells import UNKNOWN
 from ancestral.networks.arguments import check_whole
+from ancestral.networks.cells import check_cells, given_rows, offsets
 from ancestral.networks.completion import complete
 from ancestral.networks.dag import DAG
-from ancestral.tabular.arguments import check_cells, given_rows, offsets
 
 _ROWS = 1 << 13
 _BRANCHES = (4, 16)

@@ -11,9 +11,9 @@ from torch.distributions import Categorical
 from ancestral.capabilities import Given
 from ancestral.data.cells import UNKNOWN
 from ancestral.networks.arguments import check_whole, refuse_unknown
+from ancestral.networks.cells import check_cells, given_rows, offsets
 from ancestral.networks.dag import DAG
 from ancestral.networks.sampling import draw
-from ancestral.tabular.arguments import check_cells, given_rows, offsets
 
 _ROWS = 1 << 16
 

@@ -1,10 +1,13 @@
 """Generative adversarial networks of fully connected layers."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
 
-from ancestral.adversarial import GAN, ConditionalGAN
+from torch import nn
+
+from ancestral.adversarial import GAN, ConditionalGAN, TableGAN
 from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
 from ancestral.data.described import Kind
@@ -26,9 +29,15 @@ _IMAGE_HIDDEN: dict[Size, tuple[int, ...]] = {
     "small": (256, 256),
     "medium": (512, 512, 512),
 }
+_TABLE_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (64, 64),
+    "small": (256, 256),
+    "medium": (512, 512),
+}
 _DEFAULTS: dict[Kind, tuple[dict[Size, tuple[int, ...]], tuple[int, int]]] = {
     "vectors": (_HIDDEN, (4, 32)),
     "images": (_IMAGE_HIDDEN, (32, 32)),
+    "mixed": (_TABLE_HIDDEN, (16, 64)),
 }
 """Widths, and the least and the most latent dimensions, by kind of data."""
 
@@ -116,12 +125,32 @@ def _check_data(_config: ConditionalGANConfig, data: Dataset, *, labelled: bool 
         )
 
 
+def _gan(config: GANConfig, shape: Shape) -> nn.Module:
+    return GAN(shape.features, **arguments(config, "size"))
+
+
+def _table_gan(config: GANConfig, shape: Shape) -> nn.Module:
+    return TableGAN([len(states) for states in shape.states], **arguments(config, "size"))
+
+
+_BUILD: dict[Kind, Callable[[GANConfig, Shape], nn.Module]] = {
+    "vectors": _gan,
+    "images": _gan,
+    "tables": _table_gan,
+}
+"""By what the model sees: a mixed table is one of cells."""
+
 _TRAINING = {
     "options": {
         "vectors": replace(_OPTIONS, batch_size=500, learning_rate=2e-3, validate_every=500),
         "images": _OPTIONS,
+        "mixed": replace(_OPTIONS, batch_size=500),
     },
-    "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+    "budget": {
+        "vectors": Budget(steps=10_000),
+        "images": Budget(steps=5_000),
+        "mixed": Budget(steps=5_000),
+    },
     "chosen_by": figures.SLICED_WASSERSTEIN,
     "sampling": GANSampling,
     "draw": lambda model, n, sampling, given=None, generator=None: sample_truncated(
@@ -135,7 +164,8 @@ RECIPES = (
         paradigm="adversarial",
         summary="generative adversarial network, fully connected; no density",
         config=GANConfig,
-        build=lambda config, shape: GAN(shape.features, **arguments(config, "size")),
+        build=lambda config, shape: _BUILD[shape.kind](config, shape),
+        kinds=("vectors", "images", "mixed"),
         check=_check_data,
         **_TRAINING,
     ),

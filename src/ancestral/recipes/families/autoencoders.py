@@ -1,13 +1,17 @@
-"""Variational autoencoders of vectors and of images."""
+"""Variational autoencoders of vectors, of mixed tables and of images."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 from torch import nn
 
-from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE
+from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE, TableVAE
+from ancestral.data.dataset import Dataset
+from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import grey
+from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.settings import Size, arguments, at_least, chosen, require, widths
@@ -20,6 +24,10 @@ _HIDDEN: dict[Size, tuple[int, ...]] = {
     "medium": (256, 256, 256),
 }
 _WIDTHS: dict[Size, int] = {"tiny": 8, "small": 16, "medium": 32}
+_HIDDEN_OF: dict[Kind, dict[Size, tuple[int, ...]]] = {
+    "mixed": {"tiny": (64, 64), "small": (256, 256), "medium": (512, 512)}
+}
+"""Widths where they are not those of rows of numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +62,7 @@ class VAEConfig:
         return replace(
             self,
             latent=self.latent or max(2, min(16, shape.features)),
-            hidden=self.hidden or _HIDDEN[self.size],
+            hidden=self.hidden or _HIDDEN_OF.get(shape.kind, _HIDDEN)[self.size],
         )
 
 
@@ -98,6 +106,30 @@ def _vae(config: VAEConfig, shape: Shape) -> nn.Module:
     return VAE(shape.features, components=components, **own)
 
 
+def _table_vae(config: VAEConfig, shape: Shape) -> nn.Module:
+    components = config.components if config.prior == "mixture" else 0
+    sizes = [len(states) for states in shape.states]
+    return TableVAE(sizes, latent=config.latent, hidden=config.hidden, components=components)
+
+
+_BUILD: dict[Kind, Callable[[VAEConfig, Shape], nn.Module]] = {
+    "vectors": _vae,
+    "images": _vae,
+    "tables": _table_vae,
+}
+"""By what the model sees: a mixed table is one of cells."""
+
+
+def _check_vae(config: VAEConfig, data: Dataset) -> None:
+    """Refuse settings of numbers for a mixed table, whose columns are cells."""
+    for name in ("decoder_std", "frequencies"):
+        if data.kind == "mixed" and getattr(config, name):
+            raise ConfigError(
+                f"{name} must be left out of mixed tables, whose columns are cells, "
+                f"got {getattr(config, name)}"
+            )
+
+
 def _image_vae(config: ImageVAEConfig, shape: Shape) -> nn.Module:
     """Return a variational autoencoder of images, conditional where there are labels.
 
@@ -121,13 +153,20 @@ RECIPES = (
         paradigm="autoencoders",
         summary="variational autoencoder, fully connected",
         config=VAEConfig,
-        build=_vae,
+        build=lambda config, shape: _BUILD[shape.kind](config, shape),
+        kinds=("vectors", "images", "mixed"),
+        check=_check_vae,
         chosen_by=figures.ELBO,
         options={
             "vectors": Options(batch_size=128, learning_rate=3e-3, ema_decay=0.999),
             "images": Options(batch_size=128, ema_decay=0.999, validate_every=200),
+            "mixed": Options(learning_rate=2e-3, ema_decay=0.999, validate_every=100),
         },
-        budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+        budget={
+            "vectors": Budget(steps=10_000),
+            "images": Budget(steps=5_000),
+            "mixed": Budget(steps=5_000),
+        },
     ),
     Recipe(
         name="image-vae",

@@ -1,9 +1,9 @@
-"""Checks at the door of the models of tables: cells, and columns that are given."""
+"""Rows of cells at the door of models of tables: checked, held where they are given, as vectors."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.data.cells import UNKNOWN
@@ -64,3 +64,37 @@ def offsets(sizes: Sequence[int]) -> Tensor:
         tensor([0, 3, 5])
     """
     return torch.tensor([0, *sizes[:-1]]).cumsum(0)
+
+
+class OneHot(nn.Module):
+    """Rows of cells as vectors: a 1 at the cell of each column, nothing but 0 where it is -1.
+
+    A linear layer that reads them embeds each cell and adds up.
+
+    Args:
+        sizes: Number of cells of each of the D columns.
+
+    Example:
+        >>> OneHot([2, 3])(torch.tensor([[1, 0], [-1, 2]]))
+        tensor([[0., 1., 1., 0., 0.],
+                [0., 0., 0., 0., 1.]])
+    """
+
+    _first: Tensor
+    _none: Tensor
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.register_buffer("_first", offsets(sizes), persistent=False)
+        self.register_buffer("_none", torch.zeros(sum(sizes)), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the vectors [B, all cells] of cells x [B, D].
+
+        Raises:
+            ValueError: If x has another shape, or a value is no cell of its column.
+        """
+        check_cells(x, self.sizes)
+        known = (x != UNKNOWN).to(self._none.dtype)
+        return self._none.repeat(len(x), 1).scatter_(1, x.clamp_min(0) + self._first, known)
