@@ -100,7 +100,7 @@ class Encodes(Protocol, metaclass=Checked):
         ...
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
-        """Return the mean of p(x | z, given), [B, *event]."""
+        """Return the mean of p(x | z, given), [B, *event]; of cells the most probable ones."""
         ...
 
 

@@ -38,7 +38,8 @@ def test_every_recipe_is_what_it_says(
     data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
     config = settings.build(recipe.config, recipe.listed, base=made.config)
-    model, transform = made.build(config), made.transform()
+    transform = made.transform()
+    model = made.build(transform, config)
     assert recipe.name == name
     assert isinstance(model, Samples) != recipe.conditional
     assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)

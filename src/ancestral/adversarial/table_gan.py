@@ -1,7 +1,7 @@
 """The generative adversarial network of mixed tables: one head a column, through draws of cells."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Generator, Tensor, nn
@@ -122,7 +122,7 @@ class TableGAN(AdversarialNetworks):
     def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
         z = self._latents(batch, generator)
         noise = draw(self.p.nodes["noise"].distribution(()), (len(batch.x),), generator)
-        return self.generator.vectors(z, noise)
+        return cast(CellGenerator, self.generator).vectors(z, noise)
 
     def _judge(self, batch: Batch) -> Tensor:
         return self.critic.logits(batch.x)

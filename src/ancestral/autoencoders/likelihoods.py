@@ -113,7 +113,6 @@ class Categoricals(Distribution):
         (torch.Size([2]), tensor([0.1250, 0.5000, 1.0000]))
     """
 
-    arg_constraints = {}  # noqa: RUF012 - torch's own
     has_rsample = False
 
     def __init__(self, logits: Tensor, sizes: Sequence[int]) -> None:

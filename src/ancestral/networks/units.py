@@ -201,8 +201,9 @@ class InDataUnits:
         return model.encode(self.transform.forward_and_log_det(x)[0], given=given)
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
-        """Return the mean of p(x | z) in user units, [B, *event]."""
-        return self.transform.inverse(self._need(Encodes, "decode").decode(z, given=given))
+        """Return the mean of p(x | z) in user units, [B, *event]; in cells always the same draw."""
+        y = self._need(Encodes, "decode").decode(z, given=given)
+        return self.transform.inverse(y, Generator(y.device).manual_seed(0))
 
     def _need(self, capability: type[T], what: str) -> T:
         if not isinstance(self.network, capability):

@@ -17,8 +17,8 @@ from ancestral.data.spellings import spellings
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.sampling import draw
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.listing import list_models
 from ancestral.recipes.runs import Run
-from ancestral.recipes.table import RECIPES
 from ancestral.settings import nearest
 from ancestral.training.order import seed_of
 
@@ -35,7 +35,11 @@ def open_table(run: Run, *, device: str = "cpu") -> tuple[InDataUnits, Vector]:
     field, model = run.record.data.field, run.model(device=device)
     if isinstance(field, Vector) and field.mixed and model.can(Completes):
         return model, field
-    able = [name for name, recipe in RECIPES.items() if "mixed" in recipe.kinds]
+    able = [
+        info.name
+        for info in list_models()
+        if "mixed" in info.kinds and "completes" in info.capabilities
+    ]
     raise CapabilityError(
         f"{run.record.model} in {run.folder} cannot be given columns of a mixed table; "
         f"of the models of these {', '.join(able)} can"

@@ -108,11 +108,10 @@ def sample_run(
     if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
     how = run.recipe.sampled_with(run.record.sampling, settings or {})
-    if run.record.data.kind == "mixed" and (given or how is not None):
+    balance = getattr(how, "balance", None)
+    if run.record.data.kind == "mixed" and (given or balance is not None):
         pairs = _pairs(given, run.record.data.columns)
-        return draw_rows(
-            run, n or _USUAL, pairs, balance=how and how.balance, seed=seed, device=device
-        )
+        return draw_rows(run, n or _USUAL, pairs, balance=balance, seed=seed, device=device)
     fixed = given_for(run, model, given, device=device)
     events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
     # Those that are one a draw, and not one for all.

@@ -35,7 +35,7 @@ DEFAULTS: dict[Kind, tuple[str, ...]] = {
     "vectors": ("kde", "gmm", "vae", "gan"),
     "images": ("kde", "gmm", "image-vae", "gan"),
     "tables": ("bayes-net",),
-    "mixed": ("independent", "latent-class", "bayes-net", "tabular-ar"),
+    "mixed": ("independent", "latent-class", "bayes-net", "vae", "tabular-ar"),
     "text": ("bigram", "kneser-ney", "gru", "gpt"),
 }
 """The models that ``ancestral compare`` fits if none is named."""
