@@ -176,6 +176,8 @@ class Player:
             Only of a game with one player.
         couples_examples: The loss is not a sum over examples (batch norm in a critic, minibatch
             statistics), so gradient accumulation is refused.
+        clipped: As ``loss``, but no example's gradient has a norm above the number that is given;
+            None where the model does not offer it.
     """
 
     name: str
@@ -187,6 +189,7 @@ class Player:
     hidden: Sequence[nn.Parameter] = ()
     blocks: Sequence[nn.Module] = ()
     couples_examples: bool = False
+    clipped: Callable[[Batch, Generator | None, float], Loss] | None = None
 
 
 @runtime_checkable

@@ -161,6 +161,8 @@ def _say_what(fitting: "Fitting") -> None:
 
         count = sum(value.numel() for value in trainable(fitting.model.network).values())
         console.say(f"  begun at {chosen.tuning.words}: {count:,} numbers")
+    if chosen.privacy is not None:
+        console.tell(chosen.privacy.words, "  ")
     if not chosen.trains and not fitting.finished:
         about, _ = chosen.recipe.forecast(chosen.config, data)
         if about > TOLD:

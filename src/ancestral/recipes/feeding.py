@@ -1,6 +1,7 @@
 """What a training is fed with: the training split, and how a batch of it is made for the model."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 from torch import Generator
@@ -26,7 +27,10 @@ def feed_of(plan_: Plan, model: InDataUnits) -> Fed:
     if stream is not None:
         given = model.taken(plan_.data.train.given)
         return Streamed(stream, given=given is not None), _by_transform(model)
-    return _FEEDS[type(plan_.data.field)](plan_, model)
+    feed, prepare = _FEEDS[type(plan_.data.field)](plan_, model)
+    if plan_.privacy is not None and isinstance(feed, Rows):
+        feed = replace(feed, poisson=True)
+    return feed, prepare
 
 
 def on_device(data: Dataset, device: str) -> Batch:

@@ -38,6 +38,7 @@ from ancestral.training.game import Game
 from ancestral.training.interrupts import Interrupts
 from ancestral.training.loop import Report, Validation, train
 from ancestral.training.order import seed_of
+from ancestral.training.privacy import privately
 from ancestral.training.progress import Progress
 from ancestral.training.ranks import one_line_if_lost, sums_over_ranks, world
 from ancestral.training.threads import faster_threads
@@ -222,6 +223,7 @@ def start(plan: Plan, out: str | Path | None = None, *, overwrite: bool = False)
         sampling=plan.sampling,
         parts=plan.parts,
         tuning=plan.tuning,
+        privacy=plan.privacy,
         result=Result(parameters=count_parameters(model.network) if model else 0),
     )
     game = model and _game(plan, model.network)
@@ -252,6 +254,8 @@ def resume(
     run = Run.open(folder)
     record = run.record
     end = (Budget.parse(budget) if isinstance(budget, str) else budget) or record.budget
+    if record.privacy is not None and end != record.budget:
+        raise ConfigError("a private training ends where it was planned to: leave out the new end")
     finished = is_finished(record, end)
     plan_ = Plan(
         recipe=run.recipe,
@@ -265,6 +269,7 @@ def resume(
         sampling=record.sampling,
         parts=record.parts,
         tuning=record.tuning,
+        privacy=record.privacy,
     )
     if finished:
         model = run.model()
@@ -347,7 +352,10 @@ def _game(plan_: Plan, model: nn.Module) -> Game:
     if plan_.options is None or not isinstance(model, Trains):
         raise ConfigError(f"{plan_.recipe.name} has options of a training, but no players")
     at = model.at if isinstance(model, Changes) else None
-    return Game(model.players(), plan_.options, seed=plan_.seed, device=plan_.device, at=at)
+    players, privacy = model.players(), plan_.privacy
+    if privacy is not None:
+        players = [privately(player, privacy, plan_.options) for player in players]
+    return Game(players, plan_.options, seed=plan_.seed, device=plan_.device, at=at)
 
 
 def _judge(plan_: Plan, model: InDataUnits) -> Judge | None:

@@ -25,6 +25,7 @@ from ancestral.settings import convert, hints, nearest
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options, by_adamw
 from ancestral.training.parts import Part
+from ancestral.training.privacy import Privacy, secret_seed
 from ancestral.training.tuning import Tuning
 
 _LOADING = {
@@ -55,6 +56,9 @@ _OF_ONE_KIND: dict[str, tuple[type[Field], str]] = {
 TUNING = ("start", "lora", "lora_alpha")
 """Settings of fine-tuning, fields of ``Tuning``."""
 
+PRIVACY = ("epsilon", "delta", "clip")
+"""Settings of private training, fields of ``Privacy``."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -73,6 +77,7 @@ class Plan:
         sampling: How draws are made; None where there is nothing to set.
         parts: Other runs that it stands on, by name.
         tuning: From which run the training goes on; None for one from scratch.
+        privacy: What its weights may tell of any one row; None: anything.
         weights: Of that run, where the training has not begun.
     """
 
@@ -87,6 +92,7 @@ class Plan:
     sampling: Config | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     tuning: Tuning | None = None
+    privacy: Privacy | None = None
     weights: Mapping[str, Tensor] | None = None
     limit: float | None = None
 
@@ -185,18 +191,21 @@ def plan(
         end = end or recipe.budget[loaded.kind]
     else:
         end, limit = None, end and end.seconds
+    options = end and chosen.make_options(config, loaded, origin, end)
+    privacy = chosen.make_privacy(loaded, options, end)
     return Plan(
         recipe=recipe,
         config=config,
-        options=end and chosen.make_options(config, loaded, origin, end),
+        options=options,
         budget=end,
-        seed=seed,
+        seed=secret_seed(seed) if privacy else seed,
         device=device,
         data=loaded,
         loading=loading,
         sampling=recipe.sampled_with(None, chosen.sampling),
         parts=chosen.find_parts(),
         tuning=origin and origin.tuning,
+        privacy=privacy,
         weights=origin and origin.weights,
         limit=limit,
     )
@@ -237,16 +246,18 @@ class _Chosen:
     tuning: dict[str, Any]
     parts: dict[str, Any]
     sampling: dict[str, Any]
+    privacy: dict[str, Any]
 
     @classmethod
     def sort(cls, recipe: Recipe, given: Mapping[str, object]) -> "_Chosen":
         own, training = hints(recipe.config), hints(Options) if recipe.trains else {}
-        found = cls(recipe, {}, {}, {}, {}, {}, {})
+        found = cls(recipe, {}, {}, {}, {}, {}, {}, {})
         groups = (
             (own, found.config),
             (training, found.options),
             ((*_LOADING, *_TEXT), found.loading),
             (TUNING if recipe.tunes else (), found.tuning),
+            (PRIVACY if recipe.private else (), found.privacy),
             (recipe.parts, found.parts),
             (hints(recipe.sampling) if recipe.sampling else (), found.sampling),
         )
@@ -282,6 +293,17 @@ class _Chosen:
             first = next(iter(self.tuning))
             raise ConfigError(f"{first} needs start=RUN, at whose weights to begin")
         return Origin.open(settings.build(Tuning, self.tuning), self.recipe)
+
+    def make_privacy(
+        self, data: Dataset, options: Options | None, end: Budget | None
+    ) -> Privacy | None:
+        if not self.privacy or options is None or end is None:
+            return None
+        if data.stream is not None:
+            raise ConfigError("epsilon is of data that are read at once: leave out stream")
+        if "epsilon" not in self.privacy:
+            raise ConfigError(f"{next(iter(self.privacy))} needs epsilon=NUMBER, whose part it is")
+        return settings.build(Privacy, self.privacy).planned(data.training_examples, options, end)
 
     def find_parts(self) -> dict[str, Part]:
         if missing := [name for name in self.recipe.parts if name not in self.parts]:

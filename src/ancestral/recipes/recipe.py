@@ -80,6 +80,7 @@ class Recipe:
         closed: By the config: whether an estimator finds the optimum, without steps of the loop.
         budget: Default end of the training, by kind.
         every_epoch: Validate once an epoch at least: the best weights may be those of an early one.
+        private: Whether its players bound each example's gradient, so that ``epsilon`` can be set.
         adapted: The part of the model whose layers get adapters; None: it cannot begin at the
             weights of another run.
         sampling: How draws are made, a frozen dataclass with defaults; None: nothing to set.
@@ -115,6 +116,7 @@ class Recipe:
     closed: Callable[[Config], bool] = lambda _config: False
     budget: Mapping[Kind, Budget] = field(default_factory=dict)
     every_epoch: bool = False
+    private: bool = False
     adapted: Callable[[Any], nn.Module] | None = None
     sampling: type[Any] | None = None
     draw: Callable[..., Tensor] | None = None

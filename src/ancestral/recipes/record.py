@@ -20,6 +20,7 @@ from ancestral.training.budget import Budget, Pace, pace_of
 from ancestral.training.metrics import FORMAT, check_format
 from ancestral.training.options import Options
 from ancestral.training.parts import Part
+from ancestral.training.privacy import Privacy
 from ancestral.training.tuning import Tuning
 
 Stopped: TypeAlias = Literal["completed", "budget", "early", "interrupted"]
@@ -98,6 +99,7 @@ class Record:
         sampling: How draws are made; None where there is nothing to set.
         parts: Other runs that it stands on, by name.
         tuning: The run at whose weights this one began; None: it began at its own.
+        privacy: What its weights may tell of any one row; None: anything.
         result: Where the run stands.
     """
 
@@ -114,6 +116,7 @@ class Record:
     sampling: Config | None = None
     parts: Mapping[str, Part] = field(default_factory=dict)
     tuning: Tuning | None = None
+    privacy: Privacy | None = None
     result: Result = field(default_factory=Result)
 
     def to_toml(self) -> str:
@@ -128,6 +131,7 @@ class Record:
             "sampling": self.sampling and settings.plain(self.sampling),
             "parts": {name: asdict(part) for name, part in self.parts.items()} or None,
             "tuning": self.tuning and settings.plain(self.tuning),
+            "privacy": self.privacy and settings.plain(self.privacy),
             "data": self.data.to_plain(),
             "transform": self.transform,
         }
@@ -181,6 +185,7 @@ class Record:
             sampling=recipe.sampling and settings.build(recipe.sampling, found.get("sampling", {})),
             parts={name: Part(**part) for name, part in found.get("parts", {}).items()},
             tuning=settings.build(Tuning, found["tuning"]) if "tuning" in found else None,
+            privacy=settings.build(Privacy, found["privacy"]) if "privacy" in found else None,
             result=Result.from_plain(found["result"]),
         )
 

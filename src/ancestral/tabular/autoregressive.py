@@ -13,6 +13,7 @@ from ancestral.networks.arguments import check_whole
 from ancestral.networks.cells import check_cells, given_rows, offsets
 from ancestral.networks.completion import complete
 from ancestral.networks.dag import DAG
+from ancestral.tabular.clipping import clipped_loss, log_probs
 
 _ROWS = 1 << 13
 _BRANCHES = (4, 16)
@@ -170,24 +171,32 @@ class TabularAutoregressive(nn.Module):
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers minus the mean over orders, and over their own."""
-        return (Player(name="model", module=self, loss=self._loss),)
+        return (Player(name="model", module=self, loss=self._loss, clipped=self._clipped),)
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
-        """Return minus an estimate of log p(x), over random orders and over the columns' own.
+        hidden, weights = self.asked(batch.x, generator)
+        return Loss(-(self._log_probs(batch.x, hidden) * weights).sum(), float(len(batch.x)))
+
+    def _clipped(self, batch: Batch, generator: Generator | None, clip: float) -> Loss:
+        return Loss(clipped_loss(self, batch.x, generator, clip), float(len(batch.x)))
+
+    def asked(self, x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
+        """Draw what training asks of rows x [B, D]: hidden columns, bool, and weights, [B, D].
+
+        The weighted log-probabilities of a row's hidden columns, the others known, add up to an
+        estimate of log p(x), over random orders and over the columns' own.
 
         Of half of the rows the known columns are the first ones, as ``log_prob`` and ``sample``
         meet them. There the column that comes next stands for log p(x) in that order, and counts as
         much as all others do together, which stand for the orders that begin so.
         """
-        x, count = batch.x, len(self.sizes)
+        count = len(self.sizes)
         known, place = self._some(x, generator)
         own = torch.rand(len(x), 1, generator=generator, device=x.device) < _OWN
         place = torch.where(own, torch.arange(count, device=x.device), place)
-        log_p = self._log_probs(x, place >= known)
-        rest = (log_p * count / (count - known)).sum(dim=1)
-        following = count * (log_p * (place == known)).sum(dim=1)
-        total = torch.where(own[:, 0], (following + rest) / 2, rest)
-        return Loss(-total.sum(), float(len(x)))
+        hidden = place >= known
+        rest = hidden * (count / (count - known))
+        return hidden, torch.where(own, (count * (place == known) + rest) / 2, rest)
 
     def _some(self, x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
         """Return a number of known columns of each row, [B, 1], and a random order, [B, D]."""
@@ -199,11 +208,7 @@ class TabularAutoregressive(nn.Module):
     def _log_probs(self, x: Tensor, hidden: Tensor) -> Tensor:
         """Return log p(column | the columns that are not hidden), 0 for those, [B, D]."""
         logits = self.logits(self.features(x.masked_fill(hidden, UNKNOWN)))
-        each = [
-            -functional.cross_entropy(column, cells, reduction="none")
-            for column, cells in zip(logits, x.unbind(1), strict=True)
-        ]
-        return torch.stack(each, dim=1) * hidden
+        return log_probs(logits, x) * hidden
 
 
 class Block(nn.Module):
@@ -261,3 +266,14 @@ class CellVectors(nn.Module):
     def forward(self) -> Tensor:
         """Return the vectors of all cells, [all cells, width]."""
         return self.own + functional.embedding(self._groups, self.shared).sum(dim=0)
+
+    def squares(self, slopes: Tensor) -> Tensor:
+        """Return what the squared gradients by the parameters add up to, [B].
+
+        Where the gradient by the vectors of all cells is ``slopes`` [B, all cells] times a vector
+        of length 1.
+        """
+        shared = slopes.new_zeros(len(slopes), len(self.shared))
+        for groups in self._groups:
+            shared.index_add_(1, groups, slopes)
+        return slopes.square().sum(dim=1) + shared.square().sum(dim=1)

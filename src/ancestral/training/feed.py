@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ancestral.capabilities import Batch
-from ancestral.training.order import Order, WindowedOrder
+from ancestral.training.order import Order, PoissonOrder, WindowedOrder
 
 
 class Batches(Protocol):
@@ -57,6 +57,7 @@ class Rows:
         given: What is known of them, each [N, *].
         lengths: Of the examples, [N], where batches should hold examples of like length.
         mapped: ``x`` lies in a file: the rows of a batch are read from its start to its end.
+        poisson: Batches hold each example independently of the others, as private training asks.
 
     Example:
         >>> import torch
@@ -69,13 +70,16 @@ class Rows:
     given: Mapping[str, Tensor] = field(default_factory=dict)
     lengths: Tensor | None = None
     mapped: bool = False
+    poisson: bool = False
 
     def __len__(self) -> int:
         """Return N."""
         return len(self.x)
 
-    def order(self, batch_size: int, seed: int) -> Order:
-        """Return the examples of each epoch in random order."""
+    def order(self, batch_size: int, seed: int) -> Batches:
+        """Return the examples of each epoch in random order, or batches of independent ones."""
+        if self.poisson:
+            return PoissonOrder(len(self.x), batch_size, seed=seed)
         return Order(len(self.x), batch_size, seed=seed, lengths=self.lengths)
 
     def take(self, indices: Tensor) -> Batch:

@@ -106,6 +106,31 @@ class Order:
         return self._known[epoch]
 
 
+class PoissonOrder:
+    """The endless stream of batches that each hold every example with the same probability.
+
+    Args:
+        n: Number of examples.
+        batch_size: Examples of a batch in the mean; more than n is cut.
+        seed: The run's seed.
+
+    Example:
+        >>> order = PoissonOrder(1000, 100, seed=0)
+        >>> 60 < len(order.batch(7)) < 140, torch.equal(order.batch(7), order.batch(7))
+        (True, True)
+    """
+
+    def __init__(self, n: int, batch_size: int, *, seed: int) -> None:
+        self.n, self.seed = n, seed
+        self.batch_size = min(n, batch_size)
+
+    def batch(self, index: int) -> Tensor:
+        """Return the indices of the examples of batch ``index`` (from 0), rising, int64 [*]."""
+        generator = Generator().manual_seed(seed_of(self.seed, "poisson", index))
+        place = torch.rand(self.n, generator=generator, dtype=torch.float64) * self.n
+        return (place < self.batch_size).nonzero()[:, 0]
+
+
 class WindowedOrder:
     """The endless stream of examples that lie in chunks, each of which is read as a whole.
 

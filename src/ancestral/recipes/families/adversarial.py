@@ -12,6 +12,8 @@ from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
 from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
+from ancestral.data.model_units import cells, flat
+from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe, count_labels
@@ -41,7 +43,7 @@ _DEFAULTS: dict[Kind, tuple[dict[Size, tuple[int, ...]], tuple[int, int]]] = {
 }
 """Widths, and the least and the most latent dimensions, by kind of data."""
 
-_PENALTIES: dict[Kind, float] = {"vectors": 0.02, "images": 0.5}
+_PENALTIES: dict[Kind, float] = {"vectors": 0.02, "images": 0.5, "mixed": 1.0}
 
 _OPTIONS = Options(
     batch_size=128, betas=(0.5, 0.99), ema_decay=0.999, weight_decay=0.0, validate_every=200
@@ -58,7 +60,7 @@ class ConditionalGANConfig:
         hidden: Widths of the generator's layers, the critic's in reverse; None: by ``size``.
         loss: What the generator lowers.
         penalty: Weight of the penalty on the critic's slope at real examples, at least 0; None:
-            0.02, or 0.5 for the many pixels of images.
+            0.02, or 0.5 for the many pixels of images and 1 for the many cells of mixed tables.
         updates: Updates of the critic and of the generator in one step.
     """
 
@@ -140,6 +142,9 @@ _BUILD: dict[Kind, Callable[[GANConfig, Shape], nn.Module]] = {
 }
 """By what the model sees: a mixed table is one of cells."""
 
+_UNITS: dict[Kind, Callable[[Dataset], Transform]] = {"mixed": partial(cells, most=32)}
+"""Where they are not the usual ones: a critic sees more of few cells."""
+
 _TRAINING = {
     "options": {
         "vectors": replace(_OPTIONS, batch_size=500, learning_rate=2e-3, validate_every=500),
@@ -166,6 +171,7 @@ RECIPES = (
         config=GANConfig,
         build=lambda config, shape: _BUILD[shape.kind](config, shape),
         kinds=("vectors", "images", "mixed"),
+        transform=lambda data: _UNITS.get(data.kind, flat)(data),
         check=_check_data,
         **_TRAINING,
     ),

@@ -164,5 +164,6 @@ RECIPES = (
             )
         },
         budget={"mixed": Budget(steps=5_000)},
+        private=True,
     ),
 )
