@@ -149,7 +149,7 @@ _TRAINING = {
     "options": {
         "vectors": replace(_OPTIONS, batch_size=500, learning_rate=2e-3, validate_every=500),
         "images": _OPTIONS,
-        "mixed": replace(_OPTIONS, batch_size=500),
+        "mixed": replace(_OPTIONS, batch_size=500, learning_rate=2e-3),
     },
     "budget": {
         "vectors": Budget(steps=10_000),
