@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ancestral.data.cells import UNKNOWN
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from ancestral.tabular.autoregressive import TabularAutoregressive
 
 
-def clipped_loss(
-    net: "TabularAutoregressive", x: Tensor, generator: Generator | None, clip: float
-) -> Tensor:
+def clipped_loss(net: "TabularAutoregressive", x: Tensor, hidden: Tensor, clip: float) -> Tensor:
     """Return the sum of losses of rows x [B, D], weighted so that no gradient is longer than clip.
+
+    The loss of a row is D times the mean of -log p(column | the others) of its hidden columns,
+    bool [B, D].
 
     The gradient of a row by the weights of a linear layer is the product of what it reads and of
     the gradient by what it gives, so its length is known from these two. The weights are constants:
@@ -28,7 +29,6 @@ def clipped_loss(
     al. 2022, Large Language Models Can Be Strong Differentially Private Learners, arXiv:2110.05679,
     sec. 4 (ghost clipping).
     """
-    hidden, weights = net.asked(x, generator)
     seen = x.masked_fill(hidden, UNKNOWN)
     read: list[tuple[nn.Module, Tensor]] = []
     given: list[Tensor] = []
@@ -46,7 +46,8 @@ def clipped_loss(
         hooks.callback(entry.register_forward_pre_hook(lambda _, x: first.append(x[0])).remove)
         features = net.features(seen)
     logits = net.logits(features)
-    losses = -(log_probs(logits, x) * weights).sum(dim=1)
+    each = log_probs(logits, x) * hidden
+    losses = -each.sum(dim=1) * x.shape[1] / hidden.sum(dim=1)
     slopes = torch.autograd.grad(losses.sum(), [*first, *given, *logits], retain_graph=True)
     with torch.no_grad():
         entered, outputs, ends = slopes[0], slopes[1 : len(given) + 1], slopes[len(given) + 1 :]
