@@ -13,7 +13,8 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         assert ("samples" in can) == (name != "classifier")
         assert ("classifies" in can) == (name in {"classifier", "naive-bayes"})
         assert "graph" in can
-        exact = {"kde", "gmm", "bayes-net", "hmm", "naive-bayes", *texts}
+        tables = {"bayes-net", "independent", "latent-class", "tabular-ar"}
+        exact = {"kde", "gmm", "hmm", "naive-bayes", *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
         assert ("bound" in can) == (name in {"vae", "image-vae"})

@@ -90,10 +90,13 @@ def test_a_tokenizer_of_another_run_is_refused(
         assert "is of another run: it has 7 tokens" in cli(*words).line
 
 
-def test_little_text_is_validated_every_epoch(cli: Callable, trained: Path) -> None:
+def test_little_text_is_validated_every_epoch_or_ten_times(trained: Path) -> None:
     record = Run.open(trained / "gpt").record
     assert record.options is not None
-    assert record.options.validate_every == max(10, -(-record.data.train // 8)) < 100
+    assert record.budget is not None
+    assert record.budget.steps is not None
+    epoch = max(10, -(-record.data.train // 8))
+    assert record.options.validate_every == min(epoch, record.budget.steps // 10) < 100
 
 
 def test_options_of_text_are_refused_elsewhere(cli: Callable, fitted: Callable) -> None:

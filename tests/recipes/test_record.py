@@ -37,12 +37,9 @@ def record_of(name: str, data: str = "digits", **settings: object) -> Record:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_toml_and_back(name: str, states_csv: Path, verses_txt: Path) -> None:
-    own = {
-        ("tables",): str(states_csv),
-        ("text",): str(verses_txt),
-        ("vectors", "tables"): "moons",
-    }
-    data = own.get(RECIPES[name].kinds, "digits")
+    own = {"images": "digits", "vectors": "moons", "text": str(verses_txt)}
+    kinds = RECIPES[name].kinds
+    data = next((own[kind] for kind in own if kind in kinds), str(states_csv))
     record = record_of(name, data, **({"pixels": 12} if data == "digits" else {}))
     assert Record.from_toml(record.to_toml(), PATH) == record
 

@@ -24,6 +24,7 @@ def test_every_recipe_is_what_it_says(
     labelled = name in {"classifier", "cgan"} and kind == "vectors"
     loading = Loading(
         discrete=kind == "tables",
+        mixed=True if kind == "mixed" else None,
         label="group" if labelled else None,
         text=TextLoading(tokenizer="word", window=16),
     )
@@ -38,7 +39,8 @@ def test_every_recipe_is_what_it_says(
     data = load(own.get(kind, str(states_csv)), loading)
     made = plan(name, data)
     config = settings.build(recipe.config, recipe.listed, base=made.config)
-    model, transform = made.build(config), made.transform()
+    transform = made.transform()
+    model = made.build(transform, config)
     assert recipe.name == name
     assert isinstance(model, Samples) != recipe.conditional
     assert recipe.trains == isinstance(model, Trains) != isinstance(model, Fits)
@@ -61,7 +63,7 @@ def test_every_recipe_is_what_it_says(
 def test_defaults_can_model_their_kind() -> None:
     for kind, names in DEFAULTS.items():
         assert all(kind in RECIPES[name].kinds for name in names)
-        least = {"tables": 1, "text": 2}.get(kind, 3)
+        least = {"tables": 1, "text": 2, "mixed": 2}.get(kind, 3)
         assert len({RECIPES[name].paradigm for name in names}) >= least
 
 

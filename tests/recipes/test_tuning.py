@@ -56,7 +56,7 @@ def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) ->
     settings = {"start": base.folder, "lora": 2, "dropout": 0.3}
     made = plan("gpt", verses_txt, settings=settings)
     kept = base.model().network
-    model = made.build()
+    model = made.build(made.transform())
     x = made.data.validation.x[:3, :-1]
     with torch.no_grad():
         assert torch.equal(model.eval()(x), kept(x))
@@ -66,7 +66,7 @@ def test_a_plan_begins_at_the_weights_of_the_run(base: Run, verses_txt: Path) ->
     assert made.options.optimizer == "adamw"  # Its rates are known, Muon's of adapters are not.
     rate = by_adamw(base.record.options).learning_rate
     assert made.options.learning_rate == pytest.approx(10 / 3 * rate)
-    again = made.build()
+    again = made.build(made.transform())
     assert all(
         torch.equal(value, trainable(again)[name]) for name, value in trainable(model).items()
     )
