@@ -109,7 +109,7 @@ def test_models_and_settings_exist(
     for words in commands(page):
         pairs = parse_pairs(_values(words, "--set"))
         if words[0] == "fit" and "--resume" not in words:
-            own = {("tables",): states_csv, ("text",): verses_txt}.get(RECIPES[words[1]].kinds)
+            own = {"tables": states_csv, "text": verses_txt}.get(RECIPES[words[1]].kinds[0])
             data = str(own) if own else load(_stand_in(words[2], words[1]))
             if not own:  # How the page's own data are read.
                 loading_of({name: pairs.pop(name) for name in OF_DATA & pairs.keys()})
@@ -122,6 +122,9 @@ def test_models_and_settings_exist(
             (models,) = _values(words, "--models")
             data = str(verses_txt) if ".txt" in words[1] else _stand_in(words[1], models)
             contest(data, models=models.split(","), settings=pairs)
+
+
+OF_DATA = {"columns", "drop", "fractions", "label", "pixels", "schema", "split_seed", "stream"}
 
 
 def _stand_in(data: str, models: str) -> str:

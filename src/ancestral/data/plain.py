@@ -23,13 +23,18 @@ def to_plain(field: Field) -> dict[str, Any]:
     if isinstance(field, Vector):
         usual = asdict(Column(name=""))
         cells = [
-            {k: v for k, v in asdict(column).items() if v != usual[k]} for column in field.columns
+            {k: _listed(v) for k, v in asdict(column).items() if v != usual[k]}
+            for column in field.columns
         ]
         plain = all(set(cell) == {"name"} for cell in cells)
         values = {"columns": list(field.names) if plain else cells}
         values |= {"mixed": True} if field.mixed else {}
         values |= {"left_out": list(field.left_out)} if field.left_out else {}
     return {"type": name, **values}
+
+
+def _listed(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def from_plain(found: Mapping[str, Any]) -> Field:
