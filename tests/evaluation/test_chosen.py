@@ -14,7 +14,8 @@ from ancestral.recipes import plan
 
 def judged(by: Criterion, name: str, data: str | Path, **settings: object) -> Judge:
     made = plan(name, data, settings=settings)
-    return by.judge(InDataUnits(made.build(), made.transform()), made.data, seed=0)
+    transform = made.transform()
+    return by.judge(InDataUnits(made.build(transform), transform), made.data, seed=0)
 
 
 def test_the_same_weights_get_the_same_figure() -> None:
