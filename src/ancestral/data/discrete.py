@@ -66,7 +66,7 @@ def load_states(path: Path, loading: Loading, expected: Field | None = None) -> 
     x = torch.stack([codes for codes, _ in coded], dim=1)
     if not loading.missing and bool((x < 0).any()):
         row, column = (x < 0).nonzero()[0].tolist()
-        hint = "the cell is empty; a fit with --set missing=em takes such cells as missing"
+        hint = "the cell is empty; missing=em takes such cells as missing, mixed=true as a value"
         refuse_cell(path, row + 1, columns[column], hint)
     return Contents(
         fields={X: Vector.of_states(columns, states)},
@@ -170,7 +170,8 @@ def _encode(
     if count > MOST_STATES or (rows >= 20 and 2 * count > rows):
         raise DataError(
             f"{shown(path)}: column {name!r} has {count} distinct values in {rows} rows; "
-            f"a column of states has few, and at most {MOST_STATES}"
+            f"a column of states has few, and at most {MOST_STATES}; mixed=true reads a table with "
+            "numbers and dates in it"
         )
     names = sorted(seen, key=label_order)
     place = {word: number for number, word in enumerate(names)}
