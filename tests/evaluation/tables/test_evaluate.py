@@ -275,7 +275,7 @@ def test_the_report_shows_columns_pairs_rows_and_privacy(
     # Rows in the file's own writing.
     assert of_copier.samples is not None
     day = FIELD.columns[4]
-    assert "100.00% (99.87% to 100.00%)" in page
+    assert "100.00% (99.91% to 100.00%)" in page
     assert "they cannot show that nobody is found" in page
     assert f"<td>{texts(day, of_copier.samples[:1, 4])[0]}</td>" in page
 
