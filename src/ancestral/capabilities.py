@@ -374,6 +374,16 @@ class TakesStates(Protocol):
         ...
 
 
+@runtime_checkable
+class HasLabelLaw(Protocol):
+    """Has a law of the class label, by which ``sample`` draws it where it is not given."""
+
+    @property
+    def label_probabilities(self) -> Tensor:
+        """Return the probability of each label, [K]."""
+        ...
+
+
 CAPABILITIES: dict[str, type] = {
     "samples": Samples,
     "means": SamplesMeans,

@@ -185,3 +185,19 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_is_intact(
         load_tensors(path)
     load_tensors(run / "model.safetensors")
     assert not list(run.rglob("*.tmp"))
+
+
+def test_a_model_that_leaves_the_label_alone_says_so(cli: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "cities.csv"
+    path.write_text("x,city\n" + "".join(f"{i % 37 / 7},{'AB'[i % 2]}\n" for i in range(60)))
+    words = ["fit", path, "--set", "label=city", "--out"]
+    said = cli(words[0], "gmm", *words[1:], tmp_path / "gmm").err
+    assert said.count("gmm does not model the label city: its samples have none; ") == 1
+    tiny = ["--set", "size=tiny", "--steps", 1]
+    said = cli(words[0], "vae", *words[1:], tmp_path / "vae", *tiny).err
+    assert said.count("vae does not model the label city") == 1
+    said = cli(words[0], "naive-bayes", *words[1:], tmp_path / "nb").err
+    assert "does not model" not in said
+    rows = cli("sample", tmp_path / "nb", "-n", 9).out.splitlines()
+    assert rows[0] == "x,city"
+    assert {row.split(",")[1] for row in rows[1:]} == {"A", "B"}

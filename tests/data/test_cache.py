@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import parquet
 
-from ancestral.data import cache
+from ancestral.data import cache, tables
 from ancestral.data.cache import Space, decoded, digest_of_files, take_rows
 from ancestral.data.dataset import Loading
 from ancestral.data.sources import load
@@ -98,6 +98,7 @@ def test_a_large_parquet_file_is_the_same_data_as_a_small_one(
     parquet.write_table(table, tmp_path / "t.parquet", row_group_size=30)
     small = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
     monkeypatch.setattr(cache, "LARGE", 1)
+    monkeypatch.setattr(tables, "LARGE", 1)
     for _ in range(2):
         large = load(str(tmp_path / "t.parquet"), Loading(label="kind"))
         assert large.fingerprint == small.fingerprint

@@ -123,7 +123,7 @@ def test_each_mistake_is_one_line_that_says_where(
 ) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, content, mixed=False)
-    line = str(caught.value)
+    line = caught.value.line
     assert line.startswith(str(tmp_path / "set.csv"))
     assert message in line
     assert "\n" not in line

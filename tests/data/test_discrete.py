@@ -85,7 +85,7 @@ def test_recoding_keeps_the_names(states_csv: Path) -> None:
     [
         (
             "a,b\nx,1\n,2\n",
-            "row 2, column 'a': the cell is empty; a fit with --set missing=em takes",
+            "row 2, column 'a': the cell is empty; a fit with settings=",
         ),
         ("a,b\nx,1\nx,\n,2\n", "row 2, column 'b': the cell is empty"),
         ("a,a\n" + "x,1\n" * 12, "two columns have the name 'a'"),

@@ -96,7 +96,7 @@ def test_only_a_place_of_the_same_kind_is_replaced(tmp_path: Path) -> None:
     (folder / "x").write_text("an earlier one")
     check_place(folder, overwrite=True, ours=["x"])
     for path, overwrite, ours, line in (
-        (file, False, [], "a.txt exists; choose another place, or give --overwrite"),
+        (file, False, [], "a.txt exists; choose another place, or give overwrite=True"),
         (file, True, ["x"], "a.txt is no folder and is not replaced"),
         (folder, True, [], "b is a folder and is not replaced"),
         (folder, True, ["y"], r"b holds other files \(x\) and is not replaced"),

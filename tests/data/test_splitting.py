@@ -71,7 +71,7 @@ def test_duplicates_are_kept_in_training_alone(width: int) -> None:
     kept = len(data.train) + len(data.validation) + len(data.test)
     assert data.duplicates_removed == 400 - kept > 0
     assert len(data.train) == 320, "copies inside training are its own affair"
-    assert f"{data.duplicates_removed} duplicates across the splits removed" in data.notes[-1]
+    assert f"{data.duplicates_removed} duplicates across the splits removed" in data.notes[0]
 
 
 def test_zero_equals_minus_zero() -> None:
@@ -92,12 +92,68 @@ def test_an_official_test_split_is_left_whole() -> None:
     assert not rows(data.train, data.validation) & rows(data.test)
 
 
+def test_the_held_out_law_is_the_law_of_the_data() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(1_000, 2, generator=generator, dtype=torch.float64).mul(1e4).round().div(1e4)
+    x[torch.randperm(1_000, generator=generator)[:600]] = 0
+    data = split(vectors(x))
+    assert data.duplicates_removed == 0
+    for part in (data.train, data.validation, data.test):
+        share = (part.x == 0).all(dim=1).double().mean().item()
+        assert abs(share - 0.6) < 4 * (0.24 / len(part)) ** 0.5
+    assert "kept, for each is a large part of the data" in data.notes[0]
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_rows_that_are_equal_by_chance_stay(columns: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    heights = torch.randn(2_000, columns, generator=generator, dtype=torch.float64)
+    x = heights.mul(4).round().div(4)
+    data = split(vectors(x))
+    assert data.duplicates_removed == 0
+    held_out = torch.cat((data.validation.x, data.test.x))
+    # The tails too: what is rare is not left out of what judges.
+    assert abs(held_out.std().item() - x.std().item()) < 5 * x.std().item() / 800**0.5
+    assert (
+        "rows stand in two splits; kept, for in such data rows are equal by chance"
+        in (data.notes[0])
+    )
+
+
+def test_copies_of_rows_whose_numbers_are_fine_are_told_and_many_warn() -> None:
+    generator = torch.Generator().manual_seed(0)
+    fine = torch.randn(500, 1, generator=generator, dtype=torch.float64)
+    x = torch.cat((fine, torch.randint(3, (500, 2), generator=generator).double()), dim=1)
+    data = split(vectors(x.repeat(2, 1)))
+    assert data.duplicates_removed > 100
+    assert "% of the other splits: look for copies in the data" in data.notes[0]
+    few = split(vectors(torch.cat((x, x[:5]))))
+    assert 0 < few.duplicates_removed < 5
+    assert "look for copies" not in few.notes[0]
+
+
+def test_rows_of_numbers_and_states_are_judged_by_each_column() -> None:
+    generator = torch.Generator().manual_seed(0)
+    state = torch.randint(2, (400, 1), generator=generator).double()
+    columns = (Column(name="s", type="category", states=("a", "b")), Column(name="x"))
+    for number, removed in (
+        (torch.randn(400, 1, generator=generator).double(), True),
+        (torch.randint(9, (400, 1), generator=generator).double(), False),
+    ):
+        x = torch.cat((state, number), dim=1)
+        x[::7, 1] = torch.nan
+        for mixed in (False, True):
+            field = Vector(columns=columns, mixed=mixed)
+            data = split(vectors(torch.cat((x, x[:100])), fields={"x": field}))
+            assert (data.duplicates_removed > 0) == (removed and not mixed)
+
+
 def test_discrete_tables_count_their_duplicates_and_keep_them() -> None:
     x = torch.randint(0, 3, (200, 2)).double()
     data = split(vectors(x))
     assert data.duplicates_removed == 0
     assert len(data.train) + len(data.validation) + len(data.test) == 200
-    assert "40 rows stand in two splits; kept" in data.notes[-1]
+    assert "40 rows stand in two splits; kept" in data.notes[0]
 
 
 def test_mixed_tables_keep_theirs_so_that_held_out_rows_are_of_one_law_with_training() -> None:
@@ -110,8 +166,8 @@ def test_mixed_tables_keep_theirs_so_that_held_out_rows_are_of_one_law_with_trai
     assert "rows stand in two splits; kept" in data.notes[-1]
 
 
-def test_whole_numbers_with_many_values_are_not_discrete() -> None:
-    x = torch.arange(100).double()[:, None]
+def test_whole_numbers_far_apart_are_not_equal_by_chance() -> None:
+    x = torch.randint(10**8, (100, 1), generator=torch.Generator().manual_seed(0)).double()
     data = split(vectors(torch.cat((x, x[:20]))))
     assert data.duplicates_removed > 0
 
@@ -128,6 +184,13 @@ def test_fractions_that_leave_nothing_are_refused() -> None:
 
 
 def test_a_split_of_nothing_but_duplicates_is_refused() -> None:
-    x = torch.tensor([[0.5], [1.5]], dtype=torch.float64).repeat(20, 1)
+    x = torch.tensor([0, 9], dtype=torch.uint8).repeat(20)[:, None, None, None]
     with pytest.raises(DataError, match="nothing is left of the validation split; 8 dup"):
-        split(vectors(x))
+        split(Contents(fields={"x": Image.of(x)}, examples=Examples(x)))
+
+
+def test_two_values_are_a_law_and_one_is_nothing_to_model() -> None:
+    x = torch.tensor([[0.5], [1.5]], dtype=torch.float64).repeat(20, 1)
+    assert split(vectors(x)).duplicates_removed == 0
+    with pytest.raises(DataError, match="every row is the same: there is nothing to model"):
+        split(vectors(0 * x))

@@ -95,8 +95,8 @@ def test_each_mistake_is_one_line(
 ) -> None:
     with pytest.raises(DataError) as caught:
         read(tmp_path, label, mixed=False, **columns)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert message in caught.value.line
+    assert "\n" not in caught.value.line
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

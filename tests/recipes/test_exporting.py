@@ -31,7 +31,7 @@ def test_what_cannot_be_written_leaves_what_stood_there(tmp_path: Path) -> None:
     source, out = tmp_path / "odd.net", tmp_path / "odd.bif"
     write_network(BayesianNetwork([Node('a"b', Table([0.5, 0.5]))]), source)
     out.write_text("mine")
-    with pytest.raises(RunError, match="give --overwrite"):
+    with pytest.raises(RunError, match="give overwrite=True"):
         export_run(source, out, to="bif")
     with pytest.raises(DataError, match="double quote"):
         export_run(source, out, to="bif", overwrite=True)

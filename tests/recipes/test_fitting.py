@@ -223,7 +223,7 @@ def test_an_estimator_that_fails_leaves_nothing(
 
 def test_a_bandwidth_that_cannot_be_chosen_says_what_to_set(tmp_path: Path, moons: Dataset) -> None:
     same = replace(moons, train=Examples(torch.ones_like(moons.train.x)))
-    with pytest.raises(DataError, match="give --set bandwidth=NUMBER"):
+    with pytest.raises(DataError, match=r'give settings={"bandwidth": "NUMBER"}'):
         fit("kde", same, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
     run = fit("kde", same, settings={"bandwidth": 0.5}, out=tmp_path / "run")
@@ -254,5 +254,7 @@ def test_the_only_label_can_be_given(tmp_path: Path, model: str) -> None:
 
 def test_data_without_labels_say_how_to_have_one(tmp_path: Path) -> None:
     run = fit("naive-bayes", "moons", out=tmp_path / "run")
-    with pytest.raises(CapabilityError, match=r"its data have none: .* --set label=COLUMN"):
+    with pytest.raises(
+        CapabilityError, match=r'its data have none: .* settings={"label": "COLUMN"}'
+    ):
         sample_run(run, 5, given={"label": "yes"})

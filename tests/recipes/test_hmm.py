@@ -86,7 +86,7 @@ def test_states_are_read_alike_for_all_that_are_compared(missing: str, tmp_path:
         assert model.run is not None
         assert model.run.data().fingerprint == what.data.fingerprint  # As it is loaded again.
         if model.name == "hmm":
-            assert "--set emissions=categorical" in repeat_command(model.run.record)
+            assert "--set emissions=categorical" in repeat_command(model.run)
 
 
 def test_an_unknown_setting_of_a_model_is_told_before_the_data_are_read() -> None:

@@ -177,7 +177,7 @@ def test_a_run_stands_on_another_which_stays_as_it_is(tmp_path: Path) -> None:
         kinds=("vectors",),
         parts={"autoencoder": Encodes},
     )
-    with pytest.raises(ConfigError, match="give --set autoencoder=RUN"):
+    with pytest.raises(ConfigError, match=r'give settings={"autoencoder": "RUN"}'):
         ancestral.plan(recipe, "moons")
     settings = {"autoencoder": str(base.folder)}
     run = ancestral.fit(recipe, "moons", settings=settings, out=tmp_path / "codes")

@@ -93,7 +93,7 @@ def test_what_cannot_be_given_is_told(run: Run, tmp_path: Path) -> None:
     )
     with pytest.raises(RunError, match=r"takes as image images of shape \[1, 8, 8\], .*red\.png"):
         sample_run(run, 2, given={"image": str(tmp_path / "red.png")})
-    with pytest.raises(CapabilityError, match="--top-k is of language models"):
+    with pytest.raises(CapabilityError, match="top_k is of language models"):
         ways_of(run).draw(run, Asked(writing={"top_k": 3}))
 
 

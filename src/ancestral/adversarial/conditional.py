@@ -106,6 +106,11 @@ class ConditionalGAN(AdversarialNetworks):
         super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
         self.classes = classes
 
+    @property
+    def label_probabilities(self) -> Tensor:
+        """The probabilities p(label), [K]."""
+        return self.p.table("label").probabilities
+
     def fit_labels(self, counts: Tensor) -> None:
         """Set p(label) to the share of each class, the maximum-likelihood table.
 

@@ -17,7 +17,7 @@ from ancestral.classic.linear import LinearRegression
 from ancestral.classic.logistic import LogisticRegression
 from ancestral.classic.mixture import MixtureOf
 from ancestral.classic.naive_bayes import NaiveBayes
-from ancestral.classic.selection import best_components
+from ancestral.classic.selection import best_components, best_mixture
 
 __all__ = [
     "HMM",
@@ -44,6 +44,7 @@ __all__ = [
     "Tagger",
     "WittenBell",
     "best_components",
+    "best_mixture",
     "most_frequent_tags",
     "share_equal",
 ]

@@ -54,6 +54,11 @@ class Empirical(nn.Module):
         """The network ``p``: the node x, and its parent label where the data had labels."""
         return {"p": DAG({"x": ("label",) if len(self.labels) else ()})}
 
+    @property
+    def label_probabilities(self) -> Tensor:
+        """The share of the examples with each label, [K]; [0] where they had none."""
+        return self.labels.bincount().double() / max(1, len(self.labels))
+
     def fit(
         self,
         x: Tensor,

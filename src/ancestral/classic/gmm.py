@@ -27,7 +27,9 @@ from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import Node, Table
 
 _TILE = 1 << 20  # Numbers held at once in a density or a draw: 8 MiB.
-_LEAST_VARIANCES = (1e-6, 1e-4, 1e-2, 0.03, 0.1, 0.3)
+LEAST_VARIANCES = (1e-6, 1e-4, 1e-2, 0.03, 0.1, 0.3)
+"""Least variances that are tried, relative to the data's."""
+
 _JUDGED_AT_MOST = 20_000
 
 
@@ -260,11 +262,11 @@ class GaussianMixture(nn.Module):
             for part in (order[:cut], order[cut:])
         )
         if cut == 0 or len(examples.x) < self.components:
-            return _LEAST_VARIANCES[-1]  # Too few examples to judge: the most careful.
+            return LEAST_VARIANCES[-1]  # Too few examples to judge: the most careful.
         start = self._start(examples, generator)
         scores = {
             least: expectation(judges, self._climb(examples, start, least)[0])[0]
-            for least in _LEAST_VARIANCES
+            for least in LEAST_VARIANCES
         }
         return max(scores, key=lambda least: scores[least])
 

@@ -53,6 +53,11 @@ class NaiveBayes(nn.Module, Generic[F]):
         self.register_buffer("prior", even)
 
     @property
+    def label_probabilities(self) -> Tensor:
+        """The probabilities p(label), [K]."""
+        return self.prior
+
+    @property
     def graph(self) -> Mapping[str, DAG]:
         """The network ``p``: the label and its child x; x alone where there is one label."""
         return {"p": DAG({"x": ("label",)} if self.family.states > 1 else {"x": ()})}

@@ -160,7 +160,7 @@ def run(arguments: Sequence[str]) -> int:
     except CycloptsError as error:
         return console.fail(f"{console.one_line(error)} (see ancestral --help)")
     except AncestralError as error:
-        return console.fail(error)
+        return console.fail(error.line)
     except (MemoryError, RuntimeError) as error:
         if not _out_of_memory(error):
             raise

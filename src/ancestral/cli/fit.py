@@ -170,6 +170,19 @@ def _say_what(fitting: "Fitting") -> None:
         console.say(f"{where}, from step {fitting.position.step:,}")
     else:
         console.say(where)
+    _say_unused(fitting)
+
+
+def _say_unused(fitting: "Fitting") -> None:
+    """Say which fields of the data the model leaves alone; an estimator is asked when fitted."""
+    data, name = fitting.plan.data, fitting.plan.recipe.name
+    for field in fitting.plan.unused(fitting.model):
+        what = (
+            f"the label {fitting.plan.loading.label or ''}".strip() if field == "label" else field
+        )
+        others = {"vectors": "naive-bayes and cgan do", "images": "image-vae and cgan do"}
+        hint = f"; {others[data.kind]}" if field == "label" and data.kind in others else ""
+        console.say(f"  {name} does not model {what}: its samples have none{hint}")
 
 
 def _drive(fitting: "Fitting", common: Common) -> int:
@@ -192,6 +205,8 @@ def _drive(fitting: "Fitting", common: Common) -> int:
         console.say(f"stopped at once; go on with: ancestral fit --resume {folder}")
         return 128 + (fitting.interrupts.number or signal.SIGINT)
     leave()
+    if fitting.game is None:
+        _say_unused(fitting)
     if fitting.stopped != "interrupted":
         report_fit(fitting)
         return _answer(fitting.run, common)

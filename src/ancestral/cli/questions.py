@@ -183,7 +183,7 @@ def _rows(asked: Question, out: Path | None) -> None:
             rows, targets, likelihood=asked.likelihood, do=asked.do
         )
     except InferenceError as error:
-        raise InferenceError(f"{path}: {error}") from None
+        raise InferenceError(f"{path}: {error.line}") from None
     header = [f"{name}={state}" for name in targets for state in asked.network.states(name)]
     parts = [*(posteriors.probabilities[name] for name in targets), posteriors.log_evidence]
     table = np.column_stack(parts)

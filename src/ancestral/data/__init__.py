@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from ancestral.data.described import Kind
     from ancestral.data.fields import Category, Image, Shape, Tokens
     from ancestral.data.intrinsic import intrinsic_dimension
-    from ancestral.data.model_units import dequantise, standardise, symmetric, unit_interval
+    from ancestral.data.model_units import (
+        build,
+        dequantise,
+        standardise,
+        symmetric,
+        unit_interval,
+    )
     from ancestral.data.sources import fresh, load, read
     from ancestral.data.text import Corpus, Documents, Tokenizer, load_corpus, tokenise_documents
     from ancestral.data.transforms import (

@@ -50,6 +50,13 @@ class Column:
         """Whether its cells are states, and not quantities."""
         return self.type in {"category", "truth"}
 
+    @property
+    def constant(self) -> bool:
+        """Whether all cells are known to hold one value."""
+        if self.gaps:
+            return False
+        return len(self.states) == 1 if self.discrete else self.low == self.high is not None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vector(Described):

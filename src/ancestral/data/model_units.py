@@ -2,14 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ancestral.data.cells import Cells, fit_cells
-from ancestral.data.columns import Vector
+from ancestral.data.column_transforms import Recorded, Varying
+from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.described import Kind
+from ancestral.data.fields import X
+from ancestral.data.recorded import varying
 from ancestral.data.transforms import (
     Affine,
     Compose,
@@ -73,8 +78,36 @@ def symmetric(levels: int) -> Levels:
     return Levels(levels, low=-1.0, high=1.0)
 
 
+def fit_transform(fit: Callable[[Dataset], Transform], data: Dataset) -> Transform:
+    """Fit a transform on the columns that vary; those of one value are left out, and given back.
+
+    Args:
+        fit: From data to a transform of their rows.
+        data: Of any kind.
+    """
+    field = varying(data.field)
+    if not isinstance(field, Vector) or field == data.field:
+        return fit(data)
+    columns = _columns(data)
+    varies = torch.tensor([not column.constant for column in columns])
+    lows = torch.tensor([column.low or 0 for column in columns], dtype=torch.float64)
+    only = Varying(varies, torch.where(varies, 0, lows))
+
+    def without(examples: Examples) -> Examples:
+        return Examples(only(examples.x), examples.given)
+
+    splits = (without(split) for split in (data.train, data.validation, data.test))
+    train, validation, test = splits
+    fields = {**data.fields, X: field}
+    less = replace(data, fields=fields, train=train, validation=validation, test=test)
+    return Compose([only, fit(less)])
+
+
 def flat(data: Dataset) -> Transform:
-    """Return the transform for models of vectors: standardised columns, or pixels in a row."""
+    """Return the transform for models of vectors: standardised columns, or pixels in a row.
+
+    Numbers recorded in steps, such as whole ones, and grey levels are spread over their steps.
+    """
     return _FLAT[data.kind](data)
 
 
@@ -103,12 +136,43 @@ def _standardised(data: Dataset) -> Transform:
     return standardise(data.train)
 
 
+def _spread(data: Dataset) -> Transform:
+    """Return standardised columns, those recorded in steps spread over them."""
+    affine, recorded = standardise(data.train), _recorded(data)
+    if recorded is None:
+        return affine
+    # Uniform noise over a step adds a twelfth of its square.
+    std = (affine.std.square() + recorded.step.square() / 12).sqrt()
+    return Compose([recorded, Affine(affine.mean, std)])
+
+
+def _recorded(data: Dataset) -> Recorded | None:
+    """Return the transform of how columns were recorded; None if all are at full precision."""
+    columns = _columns(data)
+    if all(column.low is None for column in columns):
+        return None
+
+    def each(values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float64)
+
+    return Recorded(
+        each([column.resolution or 0 for column in columns]),
+        each([int(column.form) if column.form.isdecimal() else -1 for column in columns]),
+        each([column.low or 0 for column in columns]),
+        each([column.high or 0 for column in columns]),
+    )
+
+
+def _columns(data: Dataset) -> tuple[Column, ...]:
+    return data.field.columns if isinstance(data.field, Vector) else ()
+
+
 def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
     return Compose([pixels, Flatten(tuple(data.event_shape))])
 
 
 _FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
-    "vectors": _standardised,
+    "vectors": _spread,
     "images": lambda data: _in_a_row(data, dequantise(data.train, data.levels, standard=True)),
 }
 _NOISELESS: dict[Kind, Callable[[Dataset], Transform]] = {
@@ -123,11 +187,12 @@ def series(data: Dataset) -> Transform:
 
 
 def _numbers(data: Dataset) -> Transform:
-    each = standardise(data.train)
+    each, recorded = standardise(data.train), _recorded(data)
     mean = each.mean.mean()
     std = (data.train.x - mean).square().mean().sqrt()
     std = torch.where(std > 0, std, 1.0)
-    return Compose([Affine(mean.expand_as(each.mean), std.expand_as(each.std)), Steps()])
+    one = Affine(mean.expand_as(each.mean), std.expand_as(each.std))
+    return Compose([*([] if recorded is None else [recorded]), one, Steps()])
 
 
 _SERIES: dict[Kind, Callable[[Dataset], Transform]] = {
@@ -153,12 +218,19 @@ def build(spec: Mapping[str, Any]) -> Transform:
         raise ConfigError(f"not the description of a transform: {dict(spec)}") from None
 
 
+def _any_recorded(columns: int, *, noise: bool) -> Recorded:
+    none = torch.zeros(columns)
+    return Recorded(none + float(noise), none, none, none)
+
+
 _BUILD: dict[str, Callable[..., Transform]] = {
     "affine": lambda event_shape: Affine(torch.zeros(event_shape), torch.ones(event_shape)),
     "states": lambda: States("states"),
     "tokens": lambda: States("tokens"),
     "levels": Levels,
     "dequantise": Dequantise,
+    "recorded": _any_recorded,
+    "varying": lambda columns: Varying(torch.ones(columns) > 0, torch.zeros(columns)),
     "steps": Steps,
     "flatten": Flatten,
     "cells": Cells.of_spec,

@@ -1,7 +1,8 @@
-"""From contents to a dataset: split by seed, duplicates across splits removed, fingerprint."""
+"""From contents to a dataset: split by seed, copies across splits removed, fingerprint."""
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,16 +14,22 @@ from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Fresh, Loading
 from ancestral.data.fields import LABEL, Field, WithFields, X
 from ancestral.data.plain import to_plain
+from ancestral.data.recorded import grid_of, recorded
 from ancestral.errors import DataError
 
 MINIMUM_ROWS = 10
 """Fewer rows cannot be split in three with something to learn from."""
 
-FEW_VALUES = 32
-"""A table whose columns hold whole numbers with at most so many values each is discrete."""
+BY_CHANCE = 0.05
+"""Of a column whose numbers are old ones by chance more often, equal rows are natural."""
+
+ATOM_ROWS, ATOM_SHARE = 5, 0.01
+"""A row that stands so often, and holds so much of the data, is an atom of their law."""
 
 _RAW_KEY_BYTES = 64
 _PART = 4096  # Rows that are looked at together, so that memory does not grow with the data.
+_JUDGED = 100_000  # Rows that tell whether equal ones are natural.
+_MANY = 0.1  # Of the held-out rows: if more are copies, the file is to be looked at.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,12 +58,20 @@ class Contents(WithFields):
 def assemble(contents: Contents, *, name: str, source: str, loading: Loading) -> Dataset:
     """Split the contents and make a dataset of them.
 
-    Each split is in random order, so that its first rows are a fair sample of it. Equal rows are
-    kept in one split only: in the official test split if there is one, else in training. Tables
-    of discrete columns and mixed ones keep theirs: such a distribution consists of equal rows.
+    Each split is in random order, so that its first rows are a fair sample of it.
+
+    The held-out rows must be of the law of the data, and none may be known by heart. Equal images
+    are copies: they are kept in one split only, in the official test split if there is one, else
+    in training. Of rows it depends on whether two independent ones could be equal. They can where
+    every column's values recur: categories, and numbers whose recorded steps are well filled (more
+    than one in twenty of the cells amid them); such rows all stay, and so do those of mixed tables,
+    whose recorded rows have probabilities. Otherwise one column's numbers
+    are so fine that equal rows are copies, and are treated as images are; but for a row that
+    stands five times or more and holds a hundredth of the data, such as the zeros of rain: it is
+    an atom of their law, and stays in every split.
 
     Raises:
-        DataError: If there are fewer than 10 rows, or if no row of a split is left.
+        DataError: If there are fewer than 10 rows, no row of a split is left, or all are equal.
     """
     if len(contents.examples) < MINIMUM_ROWS:
         raise DataError(
@@ -64,34 +79,31 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
         )
     official = contents.test is not None
     splits = _cut(contents, loading)
-    notes = list(contents.notes)
     # The split that wins a duplicate comes first.
     order = (2, 0, 1) if official else (0, 1, 2)
-    fresh = _unseen([splits[i][contents.apart] for i in order])
-    copies = sum(int((~mask).sum()) for mask in fresh)
-    removed = 0
-    if copies and _discrete(contents.fields[contents.apart], splits[0][contents.apart]):
-        notes.append(
-            f"{copies} rows stand in two splits; kept, because such a table holds equal rows"
-        )
-    elif copies:
-        removed = copies
+    parts = [splits[i][contents.apart] for i in order]
+    fresh, said = _without_copies(contents.fields[contents.apart], parts, official=official)
+    removed = sum(int((~mask).sum()) for mask in fresh)
+    if removed:
         kept = {i: splits[i][mask] for i, mask in zip(order, fresh, strict=True)}
         splits = (kept[0], kept[1], kept[2])
-        winner = "the test split, which is the source's own" if official else "training"
-        notes.append(f"{removed} duplicates across the splits removed; they stay in {winner}")
     _refuse_empty(splits, source, removed)
+    x, told = contents.fields[X], ()
+    if contents.fresh is None:  # Draws of a law were recorded by nobody.
+        x, told = recorded(x, [split.x for split in splits])
+    if isinstance(x, Vector) and all(c.constant and not c.discrete for c in x.columns):
+        raise DataError(f"{source}: every row is the same: there is nothing to model")
     return Dataset(
         name=name,
         source=source,
-        fields=contents.fields,
+        fields={**contents.fields, X: x},
         train=splits[0],
         validation=splits[1],
         test=splits[2],
         official_split=official,
         duplicates_removed=removed,
         fingerprint=_fingerprint(contents, splits),
-        notes=tuple(notes),
+        notes=(*contents.notes, *said, *told),
         fresh=contents.fresh,
     )
 
@@ -124,31 +136,74 @@ def _row_keys(x: Tensor) -> list[bytes]:
     return keys
 
 
-def _unseen(splits: Sequence[Tensor]) -> list[Tensor]:
+def _without_copies(
+    field: Field, parts: Sequence[Tensor], *, official: bool
+) -> tuple[list[Tensor], tuple[str, ...]]:
+    """Return a mask for each split, the one that wins a copy first, and what is to be said."""
+    keys = [_row_keys(x) for x in parts]
+    masks = _unseen(keys)
+    equal = sum(int((~mask).sum()) for mask in masks)
+    if not equal:
+        return masks, ()
+    stay = f"{equal:,} rows stand in two splits; kept, "
+    atoms: set[bytes] = set()
+    if isinstance(field, Vector):
+        rows = parts[1 if official else 0][:_JUDGED]
+        if _natural(field, rows):
+            everywhere = [torch.ones_like(mask) for mask in masks]
+            return everywhere, (f"{stay}for in such data rows are equal by chance",)
+        atoms = _atoms(keys)
+    each = zip(masks, keys, strict=True)
+    masks = [mask | torch.tensor([key in atoms for key in own]) for mask, own in each]
+    removed = sum(int((~mask).sum()) for mask in masks)
+    if not removed:
+        return masks, (f"{stay}for each is a large part of the data",)
+    winner = "the test split, which is the source's own" if official else "training"
+    said = f"{removed} duplicates across the splits removed; they stay in {winner}"
+    lost = removed / sum(map(len, keys[1:]))
+    if lost > _MANY:
+        said += f"; they were {lost:.0%} of the other splits: look for copies in the data"
+    return masks, (said,)
+
+
+def _unseen(keys: Sequence[Sequence[bytes]]) -> list[Tensor]:
     """Return a mask for each split: True where no EARLIER split holds an equal row."""
     seen: set[bytes] = set()
     masks = []
-    for x in splits:
-        keys = _row_keys(x)
-        masks.append(torch.tensor([key not in seen for key in keys], dtype=torch.bool))
-        seen.update(keys)
+    for own in keys:
+        masks.append(torch.tensor([key not in seen for key in own], dtype=torch.bool))
+        seen.update(own)
     return masks
 
 
-def _discrete(field: Field, x: Tensor) -> bool:
-    """Tell whether equal examples are what such data consist of: every column has few values.
+def _atoms(keys: Sequence[Sequence[bytes]]) -> set[bytes]:
+    """Return the rows that stand so often that chance, and no copying, must have made them."""
+    counts = Counter(key for own in keys for key in own)
+    least = max(ATOM_ROWS, ATOM_SHARE * counts.total())
+    return {key for key, count in counts.items() if count >= least}
 
-    Mixed tables do, whose recorded rows have probabilities: held-out rows without the commonest
-    ones would be of another law than the one that is learned.
+
+def _natural(field: Vector, x: Tensor) -> bool:
+    """Tell whether two independent rows of x [N, D] may well be equal, judged by each column.
+
+    Those of mixed tables count as such, for their recorded rows have probabilities: held-out rows
+    without the commonest ones would be of another law than the one that is learned.
     """
-    if not isinstance(field, Vector):
-        return False
     if field.mixed:
         return True
-    if field.states:
-        return all(column.discrete for column in field.columns)
-    whole = all(bool((part == part.round()).all()) for part in x.split(_PART))
-    return whole and all(len(column.unique()) <= FEW_VALUES for column in x.unbind(1))
+    keys = _row_keys(x)
+    first = dict(zip(keys, range(len(keys)), strict=True))
+    distinct = x[torch.tensor([*first.values()])]
+    for column, all_cells, cells in zip(field.columns, x.T, distinct.T, strict=True):
+        if column.discrete or not cells.is_floating_point():
+            continue
+        cells, all_cells = cells[~cells.isnan()], all_cells[~all_cells.isnan()]
+        if not len(cells):
+            continue
+        recurring = 1 - len(cells.unique()) / len(cells)
+        if max(recurring, grid_of(all_cells.double().numpy()).filled) < BY_CHANCE:
+            return False
+    return True
 
 
 def _refuse_empty(splits: Sequence[Examples], source: str, removed: int) -> None:

@@ -188,7 +188,7 @@ class _Reading:
         try:
             found = [spellings(name, table.column(name), decimal) for name in columns]
         except DataError as error:
-            raise DataError(f"{self.table.name}: {error}") from error
+            raise DataError(f"{self.table.name}: {error.line}") from error
         if self.expected is None and len(columns) > 1:
             self.ended = _empty_end(found)
         if self.ended:
@@ -251,7 +251,9 @@ class _Reading:
     def why_none(self) -> str:
         """Say why no column is left."""
         said = [f"{out.name} {out.why}" for out in self.left if out.why]
-        return f": {', '.join(said[:8])}; --set columns=... keeps those it names" if said else ""
+        keep = "--set columns=... keeps those it names"
+        text = "if texts, --set column=NAME to a language model"
+        return f": {', '.join(said[:8])}; {keep}; {text}" if said else ""
 
     def field(self, found: Sequence[Column]) -> Vector:
         """Return the field: of typed columns, or of numbers, where that is what is wanted."""
@@ -277,7 +279,7 @@ class _Reading:
             said.append(f"{len(labels)} labels: {_few(labels)}")
         if not vector.mixed:
             return tuple(said)
-        constant = [column for column in vector.columns if _constant(column)]
+        constant = [column for column in vector.columns if column.constant]
         said += [f"column {c.name!r} is {extent(c)}: given back as it is" for c in constant]
         fine = [c.name for c in vector.columns if _too_fine(c)]
         if fine:
@@ -285,10 +287,6 @@ class _Reading:
         example = {cells.name: _example(cells) for cells in read}
         table = columns_table(vector.columns, [example[name] for name in vector.names])
         return (*said, f"the columns:\n{table}")
-
-
-def _constant(column: Column) -> bool:
-    return len(column.states) == 1 if column.discrete else column.low == column.high
 
 
 def _is_plain(column: Column) -> bool:

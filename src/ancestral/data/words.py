@@ -211,6 +211,17 @@ def open_words(
 def table_in_memory(table: Any, name: str) -> WordTable:  # noqa: ANN401 - of any library
     """Open a table that gives itself as one of Arrow: a DataFrame, say.
 
+    Raises:
+        DataError: As :func:`arrow_table`.
+    """
+    table = arrow_table(table, name)
+    columns, notes = _columns_and_notes(table.schema)
+    return WordTable(path=Path(name), table=table, columns=columns, notes=notes)
+
+
+def arrow_table(table: Any, name: str) -> "pa.Table":  # noqa: ANN401 - of any library
+    """Return what gives itself as a table of Arrow as one.
+
     Args:
         table: A ``pyarrow.Table``, or what has ``__arrow_c_stream__`` or ``__dataframe__``.
         name: For messages.
@@ -231,8 +242,7 @@ def table_in_memory(table: Any, name: str) -> WordTable:  # noqa: ANN401 - of an
         raise DataError(f"{name}: cannot be read as a table: {reason(error)}") from error
     if not isinstance(table, pa.Table):
         raise DataError(f"{name}: must be a table, got {type(table).__name__}")
-    columns, notes = _columns_and_notes(table.schema)
-    return WordTable(path=Path(name), table=table, columns=columns, notes=notes)
+    return table
 
 
 def _columns_and_notes(schema: "pa.Schema") -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ancestral.data.arrow import as_arrow, as_text
 from ancestral.data.columns import Vector
-from ancestral.data.fields import Field, Image, Tokens
+from ancestral.data.fields import LABEL, Field, Image, Tokens, X
 from ancestral.data.files import atomic, disk_errors, shown
 from ancestral.data.notation import compute
 from ancestral.errors import ConfigError, RunError
@@ -71,7 +71,7 @@ def write_samples(
     """
     suffix = path.suffix.lower()
     if suffix in ARRAYS:
-        return _write_array(x, path)
+        return _write_array(_arrays(x, field), path)
     return _WRITERS[type(field)](x, path, field)
 
 
@@ -236,12 +236,22 @@ def _picture(pixels: Tensor) -> Picture.Image:
     return Picture.fromarray(array[:, :, 0] if array.shape[2] == 1 else array)
 
 
-def _write_array(x: Tensor, path: Path) -> Path:
+def _arrays(x: Tensor, field: Field) -> dict[str, np.ndarray]:
+    """Return what an array file holds: ``x``, and the names of the labels of rows of numbers."""
+    if not isinstance(field, Vector) or field.mixed or field.kind != "mixed":
+        return {X: x.cpu().numpy()}
+    numbers = [not column.discrete for column in field.columns]
+    (label,) = (column for column in field.columns if column.discrete)
+    places = x[:, [not number for number in numbers]].long().flatten().cpu()
+    return {X: x[:, numbers].cpu().numpy(), LABEL: np.array(label.states)[places]}
+
+
+def _write_array(arrays: Mapping[str, np.ndarray], path: Path) -> Path:
     content = io.BytesIO()
     if path.suffix.lower() == ".npy":
-        np.save(content, x.cpu().numpy())
+        np.save(content, arrays[X])
     else:
-        np.savez_compressed(content, x=x.cpu().numpy())
+        np.savez_compressed(content, allow_pickle=False, **arrays)
     with atomic(path) as draft:
         # Not by NumPy, which does not say that the disk is full.
         draft.write_bytes(content.getbuffer())

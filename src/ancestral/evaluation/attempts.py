@@ -28,6 +28,7 @@ class Attempts:
             return step()
         # torch says ValueError and RuntimeError of parameters and matrices that are not finite.
         except (AncestralError, ArithmeticError, ValueError, RuntimeError) as error:
-            reason = (str(error) or type(error).__name__).splitlines()[0]
+            said = error.line if isinstance(error, AncestralError) else str(error)
+            reason = (said or type(error).__name__).splitlines()[0]
             self.notes.append(f"{what}: {reason}")
             return None

@@ -15,7 +15,7 @@ from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of, placed
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.measures.estimate import mean_of
-from ancestral.evaluation.setting import WIDE, Setting, Sizes
+from ancestral.evaluation.setting import LEAST, WIDE, Setting, Sizes
 from ancestral.networks.units import InDataUnits
 
 ROWS = {False: 65_536, True: 2_000}
@@ -55,8 +55,10 @@ def likelihoods(
         _, examples, draws, score, kind = steps[name]
         size = max(1, ROWS[data.features > WIDE] // draws)
         parts = [examples[i : i + size] for i in range(0, len(examples), size)]
-        noise = generator_of(model, setting.seed)
-        return _mean(model, parts, partial(score, noise=noise), kind)
+        values = _scores(model, parts, partial(score, noise=generator_of(model, setting.seed)))
+        if (said := made_by_few(values)) is not None:
+            attempts.notes.append(f"{name}: {said}")
+        return Figure.of(mean_of(values), f"nats{given_words(model.needs)}", kind)
 
     return {
         name: attempts(name, partial(mean, name)) if model.can(step[0]) else None
@@ -80,7 +82,7 @@ def bits_per_dim(nats: Figure, data: Dataset) -> Figure:
 def definitions(model: InDataUnits, sizes: Sizes, draws: int) -> dict[str, str]:
     """Return what each likelihood means, with the sizes used."""
     n = f"{sizes.scored:,} test examples{given_words(model.needs)}"
-    noise = "" if model.exact else " (a bound: noise makes the grey levels continuous)"
+    noise = "" if model.exact else " (a bound: noise spreads values over their steps)"
     return {
         "log_prob": f"{n}, in the units of the data{noise}.",
         "elbo": f"{n}, draws for each: {sizes.bound_draws}. Labels are summed out.",
@@ -88,8 +90,31 @@ def definitions(model: InDataUnits, sizes: Sizes, draws: int) -> dict[str, str]:
     }
 
 
-def _mean(model: InDataUnits, parts: list[Examples], score: Score, kind: Kind) -> Figure:
-    """Score examples part by part, so that they fit the memory, and return the mean in nats.
+def made_by_few(scores: Tensor) -> str | None:
+    """Say that a mean is made by a few of the scores [N], None if it is not.
+
+    It is where a hundredth of them, or one, moves it by more than the deviation of the others.
+
+    Example:
+        >>> made_by_few(torch.tensor([-1.0, 1.0] * 30 + [-1e6]))
+        '1 of 61 test examples moves it from 0 to -1.639e+04 nats: it is the figure of the few'
+    """
+    n = len(scores)
+    if n < LEAST:
+        return f"the mean of {n} test examples alone"
+    few = max(1, n // 100)
+    far = (scores - scores.median()).abs().argsort(descending=True, stable=True)
+    mean, rest = float(scores.mean()), scores[far[few:]]
+    if abs(mean - float(rest.mean())) <= float(rest.std()):
+        return None
+    return (
+        f"{few:,} of {n:,} test examples move{'s' * (few == 1)} it from {float(rest.mean()):.4g} "
+        f"to {mean:.4g} nats: it is the figure of the few"
+    )
+
+
+def _scores(model: InDataUnits, parts: list[Examples], score: Score) -> Tensor:
+    """Score examples part by part, so that they fit the memory; nats, [N].
 
     Raises:
         ArithmeticError: If the score of an example is not finite.
@@ -102,4 +127,4 @@ def _mean(model: InDataUnits, parts: list[Examples], score: Score, kind: Kind) -
     bad = int((~values.isfinite()).sum())
     if bad:
         raise ArithmeticError(f"{bad:,} of {len(values):,} test examples have no finite value")
-    return Figure.of(mean_of(values), f"nats{given_words(model.needs)}", kind)
+    return values

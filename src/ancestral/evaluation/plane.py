@@ -163,8 +163,9 @@ def columns_of(data: Dataset) -> tuple[Column, ...]:
 
 
 def _numbers(data: Dataset) -> list[int]:
-    """Return the places of the columns that are quantities."""
-    return [i for i, column in enumerate(columns_of(data)) if not column.discrete]
+    """Return the places of the columns that are quantities, and vary."""
+    columns = enumerate(columns_of(data))
+    return [i for i, column in columns if not (column.discrete or column.constant)]
 
 
 def _whole(x: Tensor, columns: list[int]) -> Tensor:

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Generator, Tensor, nn
 from torch.distributions import Categorical, Distribution
 
@@ -26,6 +28,9 @@ from ancestral.data.transforms import Transform
 from ancestral.errors import CapabilityError
 
 T = TypeVar("T")
+
+Rows: TypeAlias = Tensor | ArrayLike
+"""Examples: a tensor, or what NumPy takes for an array, such as a data frame of numbers."""
 
 
 class InDataUnits:
@@ -103,16 +108,16 @@ class InDataUnits:
         return self.transform.inverse(draws, generator)
 
     def log_prob(
-        self, x: Tensor, *, given: Given | None = None, generator: Generator | None = None
+        self, x: Rows, *, given: Given | None = None, generator: Generator | None = None
     ) -> Tensor:
         """Return log p(x | given) in nats, [B]; a bound if not ``exact``."""
         model = self._need(HasDensity, "log_prob")
-        y, log_det = self.transform.forward_and_log_det(x, generator)
+        y, log_det = self._model_units(x, generator)
         return model.log_prob(y, given=given) + log_det
 
     def elbo(
         self,
-        x: Tensor,
+        x: Rows,
         *,
         given: Given | None = None,
         draws: int = 1,
@@ -120,12 +125,12 @@ class InDataUnits:
     ) -> Tensor:
         """Return a lower bound on log p(x | given) in nats, [B]."""
         model = self._need(HasBound, "elbo")
-        y, log_det = self.transform.forward_and_log_det(x, generator)
+        y, log_det = self._model_units(x, generator)
         return model.elbo(y, given=given, draws=draws, generator=generator) + log_det
 
     def estimate_log_prob(
         self,
-        x: Tensor,
+        x: Rows,
         *,
         given: Given | None = None,
         draws: int = 64,
@@ -133,7 +138,7 @@ class InDataUnits:
     ) -> Tensor:
         """Return the importance-weighted estimate of log p(x | given) in nats, [B]."""
         model = self._need(Tightens, "estimate_log_prob")
-        y, log_det = self.transform.forward_and_log_det(x, generator)
+        y, log_det = self._model_units(x, generator)
         return model.estimate_log_prob(y, given=given, draws=draws, generator=generator) + log_det
 
     def complete(
@@ -190,19 +195,23 @@ class InDataUnits:
         model = self._need(Completes, "part that can be given")
         return model, self.table(x.where(known, math.nan)).masked_fill(~known, UNKNOWN)
 
-    def posterior(self, x: Tensor, *, generator: Generator | None = None) -> Categorical:
+    def posterior(self, x: Rows, *, generator: Generator | None = None) -> Categorical:
         """Return p(label | x), batch shape [B]."""
         model = self._need(Classifies, "labels")
-        return model.posterior(self.transform(x, generator))
+        return model.posterior(self._model_units(x, generator)[0])
 
-    def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
+    def encode(self, x: Rows, *, given: Given | None = None) -> Distribution:
         """Return q(z | x), batch shape [B]."""
         model = self._need(Encodes, "encode")
-        return model.encode(self.transform.forward_and_log_det(x)[0], given=given)
+        return model.encode(self._model_units(x, None)[0], given=given)
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the mean of p(x | z) in user units, [B, *event]."""
         return self.transform.inverse(self._need(Encodes, "decode").decode(z, given=given))
+
+    def _model_units(self, x: Rows, generator: Generator | None) -> tuple[Tensor, Tensor]:
+        x = x if isinstance(x, Tensor) else torch.as_tensor(np.asarray(x))
+        return self.transform.forward_and_log_det(x, generator)
 
     def _need(self, capability: type[T], what: str) -> T:
         if not isinstance(self.network, capability):

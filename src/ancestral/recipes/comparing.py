@@ -13,8 +13,8 @@ import torch
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, disk_errors, free_name, write_text
-from ancestral.data.sources import load
-from ancestral.errors import ConfigError
+from ancestral.data.memory import Data, load_any
+from ancestral.errors import AncestralError, ConfigError
 from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
@@ -146,7 +146,7 @@ class Comparison:
 
 
 def contest(
-    data: str,
+    data: Data,
     *,
     models: Sequence[str | Recipe] | None = None,
     budget: str | Budget = "30s",
@@ -158,7 +158,7 @@ def contest(
     """Check what is to be compared and load the data; :func:`hold` does the work.
 
     Args:
-        data: Name, file or folder.
+        data: Name, file or folder; an array, a tensor or a data frame.
         models: Names of recipes, or recipes of one's own; by the kind of data if None.
         budget: Of each model that trains.
         settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of the
@@ -180,12 +180,13 @@ def contest(
     common, own = _sort(settings or {}, asked if models else None)
     target = common.pop("target", None)
     loading = reading(loading_of(common), _reads(asked, own))
-    loaded = load(data, loading)
+    loaded = load_any(data, loading)
     names = asked or list(DEFAULTS[loaded.kind])
     begin = partial(plan, data=loaded, loading=loading, budget=end, seed=seed, device=device)
     plans = [begin(name, settings=own.get(name, {})) for name in names]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
-    words = ["ancestral", "compare", data, "--models", ",".join(names)]
+    source = data if isinstance(data, str) else loaded.source
+    words = ["ancestral", "compare", source, "--models", ",".join(names)]
     words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
     words += ["--steps", str(end.steps)] if end.steps else []
     words += ["--budget", budget_text(end)] if end.seconds else []
@@ -235,7 +236,8 @@ def hold(
         try:
             _compare_one(one, bench, model, what.folder, progress or _silent, choose_threads)
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
-            model.error = " ".join(str(error).split()) or type(error).__name__
+            said = error.line if isinstance(error, AncestralError) else str(error)
+            model.error = " ".join(said.split()) or type(error).__name__
             model.entry = None
         torch.set_num_threads(threads)
         _save(what)
@@ -245,7 +247,7 @@ def hold(
 
 
 def compare(  # noqa: PLR0913 - a door: everything that can be asked for
-    data: str,
+    data: Data,
     *,
     models: Sequence[str | Recipe] | None = None,
     budget: str | Budget = "30s",
@@ -253,12 +255,13 @@ def compare(  # noqa: PLR0913 - a door: everything that can be asked for
     seed: int = 0,
     device: str = "cpu",
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: bool = False,
 ) -> Comparison:
     """Fit several models, measure all on the same held-out data, write one report.
 
-    The arguments are those of :func:`contest`, and ``progress``: tell on standard error how far it
-    is.
+    The arguments are those of :func:`contest`; ``overwrite``: replace what is in ``out``;
+    ``progress``: tell on standard error how far it is.
 
     Raises:
         AncestralError: If something the caller can mend is wrong.
@@ -267,6 +270,7 @@ def compare(  # noqa: PLR0913 - a door: everything that can be asked for
         contest(
             data, models=models, budget=budget, settings=settings, seed=seed, device=device, out=out
         ),
+        overwrite=overwrite,
         progress=Lines().turn if progress else None,
     )
 

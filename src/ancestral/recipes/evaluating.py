@@ -96,5 +96,5 @@ def evaluate_run(
         try:
             report = report_run(run, loaded, entry)
         except RunError as error:  # The figures cost more than the page: they are not lost.
-            problem = str(error)
+            problem = error.line
     return Evaluated(run=run, data=loaded, entry=entry, report=report, problem=problem)

@@ -56,9 +56,9 @@ def _by_batch(plan_: Plan, model: InDataUnits) -> Fed:
 
 
 def _at_once(plan_: Plan, model: InDataUnits) -> Fed:
-    """Transform all rows once: there is no noise and little memory."""
+    """Transform all rows once, where there is no noise: it takes little memory."""
     examples, large = _rows(plan_, model)
-    if large:
+    if large or not model.exact:
         return _by_batch(plan_, model)
     return Rows(model.transform(examples.x), examples.given), None
 

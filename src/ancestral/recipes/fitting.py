@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from ancestral.capabilities import Changes, Trains
-from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, free_name
+from ancestral.data.memory import Data
 from ancestral.data.transforms import Transform
 from ancestral.errors import AncestralError, ConfigError, RunError
 from ancestral.evaluation.chosen import Judge
@@ -137,7 +137,7 @@ class Fitting:
                     yield from self._train(self.game, self.model)
         except AncestralError as error:
             if self.run.folder.is_dir():
-                result = replace(self.run.record.result, status="failed", error=str(error))
+                result = replace(self.run.record.result, status="failed", error=error.line)
                 # The disk may be full, and torchrun may ask to end: this error is the one to tell.
                 with self.interrupts, suppress(RunError):
                     self.run = store(self.run, result)
@@ -281,25 +281,28 @@ def resume(
 
 def fit(  # noqa: PLR0913 - a door: everything that can be asked for
     model: str | Recipe,
-    data: str | Path | Dataset,
+    data: Data,
     *,
     settings: Mapping[str, object] | None = None,
     budget: str | Budget | None = None,
     seed: int = 0,
     device: str = "cpu",
     out: str | Path | None = None,
+    overwrite: bool = False,
     progress: bool = False,
 ) -> Run:
     """Fit a model to data and return the run; :func:`start` with :func:`plan` shows each step.
 
     Args:
         model: Name of a recipe, or a recipe of one's own.
-        data: Name, file or folder, or data that are loaded already.
+        data: Name, file or folder; data that are loaded already; an array, a tensor or a data
+            frame.
         settings: Of the model, the training and the data, by name.
         budget: ``"60s"`` or a :class:`~ancestral.training.Budget`; the recipe's own if None.
         seed: Of everything random in the training.
         device: Where to train.
-        out: The run folder, which must not exist; ``runs/MODEL-DATA`` if None.
+        out: The run folder; ``runs/MODEL-DATA`` if None, with a number where that exists.
+        overwrite: Replace the run that is there.
         progress: Tell on standard error how far it is, a line every tenth or every 30 seconds.
 
     Raises:
@@ -314,7 +317,7 @@ def fit(  # noqa: PLR0913 - a door: everything that can be asked for
         torch.Size([3, 2])
     """
     chosen = plan(model, data, settings=settings, budget=budget, seed=seed, device=device)
-    fitting = start(chosen, out)
+    fitting = start(chosen, out, overwrite=overwrite)
     lines = Lines(patience=PATIENCE if progress else math.inf)
     title = f"fit {chosen.recipe.name}"
     with watched(partial(lines.turn, title)):

@@ -38,7 +38,7 @@ def other_text(run: Run, source: str) -> Dataset:
         seen = (own.train, own.validation)
     except (DataError, RunError) as error:
         notes = (
-            f"what the run was trained on is not left out, nor memorisation measured: {error}",
+            f"what the run was trained on is not left out, nor memorisation measured: {error.line}",
         )
     text, path = mine.loading.text, Path(source).expanduser()
     found = held_out_text(

@@ -57,7 +57,8 @@ class Origin:
             tokenizer, weights = run.tokenizer(), run.model().network.state_dict()
             digest = fingerprint(folder)
         except (RunError, OSError) as error:
-            raise ConfigError(f"start: {error}") from None
+            said = error.line if isinstance(error, RunError) else str(error)
+            raise ConfigError(f"start: {said}") from None
         tuning = replace(tuning, start=os.path.abspath(folder), fingerprint=digest)
         return cls(run=run, tuning=tuning, tokenizer=tokenizer, weights=weights)
 

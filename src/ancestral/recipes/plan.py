@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,12 +10,15 @@ from torch import Tensor, nn
 from ancestral import settings
 from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Loading, TextLoading
-from ancestral.data.fields import Field, Image, Shape, Tokens
+from ancestral.data.fields import LABEL, Field, Image, Shape, Tokens, X
+from ancestral.data.memory import Data, load_any
+from ancestral.data.model_units import fit_transform
 from ancestral.data.record import DataRecord
+from ancestral.data.recorded import modelled
 from ancestral.data.schema import TYPE, schema_of
-from ancestral.data.sources import load
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
+from ancestral.networks.units import InDataUnits
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import open_parts
@@ -102,7 +104,17 @@ class Plan:
 
     def transform(self) -> Transform:
         """Return the transform fitted on the training split."""
-        return self.recipe.transform(self.data)
+        return fit_transform(self.recipe.transform, self.data)
+
+    def unused(self, model: InDataUnits | None) -> tuple[str, ...]:
+        """Return the names of the fields of the data that a model of them does not take.
+
+        A label that is the same for all counts as taken: samples have it. None of no model.
+        """
+        if model is None or self.recipe.conditional:
+            return ()
+        one = {LABEL} if len(self.data.labels) == 1 else set()
+        return tuple(name for name in self.data.fields if name not in {X, *model.nodes, *one})
 
     def build(self, transform: Transform, config: Config | None = None) -> nn.Module:
         """Return the model in its first state, under a config in which nothing is left to choose.
@@ -129,7 +141,7 @@ class Plan:
 
 def plan(
     model: str | Recipe,
-    data: str | Path | Dataset,
+    data: Data,
     *,
     settings: Mapping[str, object] | None = None,
     loading: Loading | None = None,
@@ -141,7 +153,8 @@ def plan(
 
     Args:
         model: Name of a recipe, or a recipe of one's own.
-        data: Name, file or folder, or data that are loaded already.
+        data: Name, file or folder; data that are loaded already; an array [N, D] or of images, a
+            tensor or a data frame, of which the cache then keeps a copy.
         settings: Of the model, the training and the data, by name; text or plain values. Those of
             data that are loaded already are refused: they would not be applied.
         loading: How data that are loaded already were read.
@@ -155,8 +168,8 @@ def plan(
         DataError: If the data cannot be read.
 
     Example:
-        >>> plan("gmm", "moons", settings={"components": 8}).config
-        GMMConfig(components=8, covariance='full', least_variance=1e-06)
+        >>> plan("gmm", "moons", settings={"components": 8}).config.components
+        8
     """
     recipe = recipe_named(name_of(model))
     if seed < 0:
@@ -172,27 +185,26 @@ def plan(
             f"settings of {recipe.name}"
         )
     loading = loading or reading(chosen.make_loading(origin), reads)
-    tokenizer = origin and origin.tokenizer
-    loaded = data if isinstance(data, Dataset) else load(str(data), loading, tokenizer=tokenizer)
-    _check_data(recipe, loaded, loading)
+    found = load_any(data, loading, tokenizer=origin and origin.tokenizer)
+    _check_data(recipe, found, loading)
     if origin is not None:
-        origin.check(loaded)
-    config = resolve(chosen.make_config(origin), Shape(loaded.fields))
+        origin.check(found)
+    config = resolve(chosen.make_config(origin), modelled(found.fields))
     if recipe.check is not None:
-        recipe.check(config, loaded)
+        recipe.check(config, found)
     limit = None
     if recipe.trains_with(config):
-        end = end or recipe.budget[loaded.kind]
+        end = end or recipe.budget[found.kind]
     else:
         end, limit = None, end and end.seconds
     return Plan(
         recipe=recipe,
         config=config,
-        options=end and chosen.make_options(config, loaded, origin, end),
+        options=end and chosen.make_options(config, found, origin, end),
         budget=end,
         seed=seed,
         device=device,
-        data=loaded,
+        data=found,
         loading=loading,
         sampling=recipe.sampled_with(None, chosen.sampling),
         parts=chosen.find_parts(),
@@ -302,7 +314,7 @@ class _Chosen:
         except ConfigError as error:
             whole = "images" in self.recipe.kinds and str(error).startswith("size must be one of")
             hint = ", or a whole number of pixels for images" if whole else ""
-            raise ConfigError(f"{error}{hint}") from None
+            raise ConfigError(f"{error.line}{hint}") from None
 
     def make_options(
         self, config: Config, data: Dataset, origin: Origin | None, end: Budget

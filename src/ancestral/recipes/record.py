@@ -154,7 +154,7 @@ class Record:
         try:
             return cls._from_plain(found)
         except ConfigError as error:
-            raise ConfigError(f"{path}: {error}") from None
+            raise ConfigError(f"{path}: {error.line}") from None
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DamagedFileError(f"{path} is damaged: {error!r}") from None
 
@@ -165,7 +165,7 @@ class Record:
             recipe = recipe_named(found["model"])
         except ConfigError as error:
             hint = f"; a model of one's own is found through {VARIABLE}, which names its file"
-            raise ConfigError(f"{error}{hint}") from None
+            raise ConfigError(f"{error.line}{hint}") from None
         config, options = dict(found["config"]), dict(found.get("options", {}))
         if trained:  # As runs were made before there were these settings.
             options.setdefault("hidden_weight_decay", options["weight_decay"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ancestral import settings
 from ancestral.capabilities import CAPABILITIES, HasGraph
 from ancestral.data.dataset import Dataset, TextLoading
-from ancestral.data.fields import Shape
+from ancestral.data.recorded import modelled
 from ancestral.evaluation import Evaluation, Setting, bench_of
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
@@ -99,7 +99,7 @@ def _changed(record: Record) -> dict[str, object]:
     from ancestral.recipes.table import recipe_named
 
     recipe = recipe_named(record.model)
-    found = _differing(record.config, resolve(recipe.config(), Shape(record.data.fields)))
+    found = _differing(record.config, resolve(recipe.config(), modelled(record.data.fields)))
     if record.options is not None:
         options = recipe.options_of(record.config, record.data.kind)
         usual = record.tuning.options(options) if record.tuning else options

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -161,7 +161,7 @@ class Run:
                 f"fingerprint {data.fingerprint[:12]}, the run was begun with "
                 f"{mine.fingerprint[:12]}"
             )
-        return data
+        return replace(data, fields=mine.fields)  # An older version may have seen less in them.
 
     def same_kind(self, source: str) -> Dataset:
         """Load other data, as the run's own were loaded, for this run's model.

@@ -7,14 +7,17 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Generator, Tensor
+from torch.distributions import Categorical
 
-from ancestral.capabilities import Given, Samples, SamplesMeans, TakesStates
+from ancestral.capabilities import Given, HasLabelLaw, Samples, SamplesMeans, TakesStates
 from ancestral.data.answers import Answer, examples_answer
-from ancestral.data.dataset import as_field
+from ancestral.data.columns import Column, Vector
+from ancestral.data.dataset import Examples, as_field
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.data.states import state_at
 from ancestral.errors import CapabilityError, ConfigError
+from ancestral.networks.sampling import draw
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.completing import draw_rows
 from ancestral.recipes.runs import Run
@@ -34,7 +37,7 @@ class Asked:
 
     Args:
         n: Number of draws; None for the usual one.
-        given: NAME=VALUE, what is held fixed.
+        given: What is held fixed, by name, or texts NAME=VALUE.
         means: Means of p(x | z) in place of draws.
         settings: How draws are made, where the model has a choice, in place of the run's own.
         writing: Options of language models, by name.
@@ -43,7 +46,7 @@ class Asked:
     """
 
     n: int | None = None
-    given: Sequence[str] = ()
+    given: Mapping[str, Value] | Sequence[str] = ()
     means: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
     writing: Mapping[str, Any] = field(default_factory=dict)
@@ -56,17 +59,15 @@ def draw_examples(run: Run, asked: Asked) -> Answer:
     for name in asked.writing:
         option, kind = "--" + name.replace("_", "-"), run.record.data.kind
         raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
-    x = sample_run(
-        run,
-        asked.n,
-        given=asked.given,
-        means=asked.means,
-        settings=asked.settings,
-        seed=asked.seed,
-        device=asked.device,
-    )
-    facts = {"n": len(x), "means": asked.means}
-    return examples_answer(x, run.record.data.field, facts, beside=run.folder / "samples")
+    found = _drawn(run, asked)
+    facts, data = {"n": len(found), "means": asked.means}, run.record.data
+    x, what = found.x, data.field
+    if LABEL in found.given and isinstance(what, Vector):
+        name = data.loading.label or LABEL
+        label = Column(name=name, type="category", states=data.labels)
+        what = replace(what, columns=(*what.columns, label))
+        x = torch.cat([x, found.given[LABEL][:, None].to(x)], dim=1)
+    return examples_answer(x, what, facts, beside=run.folder / "samples")
 
 
 def sample_run(
@@ -80,6 +81,8 @@ def sample_run(
     device: str = "cpu",
 ) -> Tensor:
     """Return n draws of a run in the user's units, [n, *event].
+
+    Where the model has a law of the label, the label of each row is drawn first.
 
     Args:
         run: The run, or its folder.
@@ -99,21 +102,26 @@ def sample_run(
         DataError: If a file of images cannot be read.
         InferenceError: If what is given is impossible.
     """
-    run = Run.open(run)
+    asked = Asked(n=n, given=given, means=means, settings=settings or {}, seed=seed, device=device)
+    return _drawn(Run.open(run), asked).x
+
+
+def _drawn(run: Run, asked: Asked) -> Examples:
+    """Return draws with the labels of rows, where these are known; as :func:`sample_run`."""
+    n, means, device = asked.n, asked.means, asked.device
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
-    model = run.model(device=device, sampling=settings)
+    model = run.model(device=device, sampling=asked.settings)
     if not model.can(Samples):
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
-    how = run.recipe.sampled_with(run.record.sampling, settings or {})
-    if run.record.data.kind == "mixed" and (given or how is not None):
-        pairs = _pairs(given, run.record.data.columns)
-        return draw_rows(
-            run, n or _USUAL, pairs, balance=how and how.balance, seed=seed, device=device
-        )
-    fixed = given_for(run, model, given, device=device)
+    how = run.recipe.sampled_with(run.record.sampling, asked.settings)
+    if run.record.data.kind == "mixed" and (asked.given or how is not None):
+        given, balance = _pairs(asked.given, run.record.data.columns), how and how.balance
+        x = draw_rows(run, n or _USUAL, given, balance=balance, seed=asked.seed, device=device)
+        return Examples(x)
+    fixed = given_for(run, model, asked.given, device=device)
     events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
     # Those that are one a draw, and not one for all.
     many = {name: value for name, value in fixed.items() if value.ndim > events.get(name, 0)}
@@ -121,16 +129,34 @@ def sample_run(
     if wrong := {name: len(value) for name, value in many.items() if len(value) != n}:
         name, count = next(iter(wrong.items()))
         raise ConfigError(f"{name} must hold one image, or {n}, one a draw, got {count}")
-    generator = Generator(device).manual_seed(seed_of(seed, "sample"))
+    generator = Generator(device).manual_seed(seed_of(asked.seed, "sample"))
     batch = max(1, _NUMBERS_AT_ONCE // max(1, run.record.data.features))
-    parts = []
+    parts: list[Tensor] = []
+    labels: list[Tensor] = []
     with torch.no_grad():
         for start in range(0, n, batch):
             size = min(batch, n - start)
             held = {**fixed, **{name: v[start : start + size] for name, v in many.items()}}
+            label = held.get(LABEL) if LABEL in events else None
+            if label is None and (label := _row_labels(run, model, size, generator)) is not None:
+                held |= {LABEL: label} if LABEL in model.nodes else {}
             x = model.sample(size, given=held or None, generator=generator, means=means)
             parts.append(x.cpu())
-    return torch.cat(parts)
+            labels += [] if label is None else [label.expand(size).cpu()]
+    return Examples(torch.cat(parts), {LABEL: torch.cat(labels)} if labels else {})
+
+
+def _row_labels(run: Run, model: InDataUnits, n: int, generator: Generator) -> Tensor | None:
+    """Draw the labels of n rows by the model's law, [n]; None of images, or without such a law."""
+    data = run.record.data
+    if not isinstance(data.field, Vector) or not data.labels:
+        return None
+    if len(data.labels) == 1:
+        return torch.zeros(n, dtype=torch.int64, device=generator.device)
+    if LABEL not in model.nodes or not isinstance(model.network, HasLabelLaw):
+        return None
+    law = Categorical(probs=model.network.label_probabilities, validate_args=False)
+    return draw(law, (n,), generator)
 
 
 def given_for(

@@ -139,7 +139,7 @@ class Checkpoints:
         try:
             return steps[-1], *load_tensors(self._path(steps[-1]))
         except DamagedFileError as error:
-            raise DamagedFileError(f"{error}; {self._advice(steps)}") from None
+            raise DamagedFileError(f"{error.line}; {self._advice(steps)}") from None
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:09d}.safetensors"

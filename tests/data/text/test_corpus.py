@@ -138,8 +138,10 @@ def test_a_tokenizer_of_another_run_is_kept(verses: Path) -> None:
 def test_too_little_text_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text(text)
-    with pytest.raises(DataError, match=rf"a\.txt: .*{said}"):
+    with pytest.raises(DataError) as caught:
         load_corpus(path, WORDS)
+    assert f"{path}: " in caught.value.line
+    assert said in caught.value.line
 
 
 def test_three_documents_are_enough(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Classical models of vectors and images: the training set, kernels, mixtures, naive Bayes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Self
 
 from torch import Generator, Tensor
@@ -12,11 +12,10 @@ from ancestral.classic import (
     Empirical,
     GaussianMixture,
     NaiveBayes,
-    best_components,
+    best_mixture,
 )
 from ancestral.classic.arguments import check_components
 from ancestral.data.dataset import Dataset
-from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
 from ancestral.evaluation import chosen as figures
 from ancestral.recipes.recipe import Recipe
@@ -27,7 +26,7 @@ _COMPONENTS: dict[bool, Sequence[int]] = {
     True: (1, 2, 5, 10, 20),  # Of many features: a covariance needs examples for each.
 }
 _MANY_FEATURES = 16
-_LEAST_VARIANCE: dict[Kind, float] = {"images": 0.1}
+_LEAST_VARIANCE = 0.1  # Of the many pixels of images.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +63,15 @@ class GMMConfig:
         components: Number of Gaussians, at least 1; None: the number under which a held-out part
             of the training split is most likely.
         covariance: Of each Gaussian: ``full``, ``diag`` (independent columns), ``tied`` (the same
-            full one for all) or ``spherical`` (one variance).
+            full one for all) or ``spherical`` (one variance); None: of rows that are few for the
+            parameters of full ones, chosen like the number; else full.
         least_variance: Least variance of a component in any direction, relative to the data's, in
-            (0, 1]; None: 1e-6, or 0.1 for the many pixels of images.
+            (0, 1]; None: of such rows chosen likewise; else 1e-6, or 0.1 for the many pixels of
+            images.
     """
 
     components: int = chosen()
-    covariance: Literal["full", "diag", "tied", "spherical"] = "full"
+    covariance: Literal["full", "diag", "tied", "spherical"] = chosen()
     least_variance: float = chosen()
 
     def __post_init__(self) -> None:
@@ -79,9 +80,11 @@ class GMMConfig:
         require(self, "least_variance", least is None or 0 < least <= 1, "above 0 and at most 1")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the least variance; the components wait for the data."""
-        least = self.least_variance or _LEAST_VARIANCE.get(shape.kind, 1e-6)
-        return replace(self, least_variance=least)
+        """Return the config for images, but for the components; of rows, all wait for the data."""
+        if shape.kind != "images":
+            return self
+        least = self.least_variance or _LEAST_VARIANCE
+        return replace(self, covariance=self.covariance or "full", least_variance=least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +101,14 @@ class NaiveBayesConfig:
         require(self, "smoothing", self.smoothing > 0, "above 0")
 
 
-def _choose_components(config: GMMConfig, y: Tensor, generator: Generator) -> GMMConfig:
-    """Return the config with the number of components that held-out examples like best."""
-    if config.components is not None:
+def _choose(config: GMMConfig, y: Tensor, generator: Generator) -> GMMConfig:
+    """Return the config with what is left open as held-out examples like it best."""
+    if None not in (config.components, config.covariance, config.least_variance):
         return config
-    candidates = _COMPONENTS[y.shape[1] >= _MANY_FEATURES]
+    many = y.shape[1] >= _MANY_FEATURES
+    candidates = _COMPONENTS[many] if config.components is None else [config.components]
     own = arguments(config, "components")
-    best = best_components(y, candidates, generator=generator, **own)
-    return replace(config, components=best)
+    return replace(config, **asdict(best_mixture(y, candidates, generator=generator, **own)))
 
 
 def _check_components(config: GMMConfig, data: Dataset) -> None:
@@ -125,7 +128,7 @@ def _forecast_kde(config: KDEConfig, data: Dataset) -> tuple[float, float]:
 
 def _forecast_gmm(config: GMMConfig, data: Dataset) -> tuple[float, float]:
     """Foretell the eigenvectors of covariances, most of the time where there are many features."""
-    tied, whole = config.covariance == "tied", config.covariance in ("full", "tied")
+    tied, whole = config.covariance == "tied", config.covariance in (None, "full", "tied")
     one = _EIGEN * data.features**3 * (1.0 if whole else 0.1)  # Only the factor, for a draw.
     counts = [config.components] if config.components else [*_COMPONENTS[True], 1]
     return sum(2 * (1 if tied else count) * one for count in counts), 2 * one
@@ -151,11 +154,11 @@ RECIPES = (
     Recipe(
         name="gmm",
         paradigm="classic",
-        summary="a mixture of Gaussians with full covariances, by EM",
+        summary="a mixture of Gaussians, by EM",
         config=GMMConfig,
         build=lambda config, shape: GaussianMixture(shape.features, **arguments(config)),
-        choose=_choose_components,
-        listed={"components": 1},
+        choose=_choose,
+        listed={"components": 1, "covariance": "full", "least_variance": 1e-6},
         forecast=_forecast_gmm,
         check=_check_components,
         chosen_by=figures.LOG_PROB,
