@@ -26,6 +26,8 @@ COMPARISONS = (
     "packing",
     "serving",
     "decoding_rules",
+    "tables",
+    "imputation",
 )
 
 

@@ -6,7 +6,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import torch
 
@@ -24,6 +24,7 @@ class Result:
         rounds: The ratio of each round.
         bar: The ratio that is asked for.
         note: What else must be known to read the figure.
+        figures: What the ratio was made of, where it is not one of times.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Result:
     rounds: list[float]
     bar: float
     note: str = ""
+    figures: dict[str, float] = field(default_factory=dict)
 
 
 def compare(

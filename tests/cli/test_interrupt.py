@@ -101,6 +101,8 @@ def assert_same(run: Path, other: Path) -> None:
         assert mine.keys() == theirs.keys()
         for key, value in mine.items():
             assert torch.equal(value, theirs[key]), key
+    files = [(each / "model.safetensors").read_bytes() for each in (run, other)]
+    assert files[0] == files[1]
 
 
 def rows(run: Path) -> list[dict]:

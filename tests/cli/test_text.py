@@ -12,8 +12,8 @@ import pytest
 from pyarrow import parquet
 
 from ancestral.data.text import Tokenizer
-from ancestral.recipes import Run
-from ancestral.training import load_tensors, save_tensors
+from ancestral.recipes import Run, plan
+from ancestral.training import Budget, load_tensors, save_tensors
 
 SMALL = ["--set", "tokenizer=word", "--set", "window=16"]
 
@@ -90,10 +90,15 @@ def test_a_tokenizer_of_another_run_is_refused(
         assert "is of another run: it has 7 tokens" in cli(*words).line
 
 
-def test_little_text_is_validated_every_epoch(cli: Callable, trained: Path) -> None:
+def test_little_text_is_validated_every_epoch_and_ten_times(trained: Path) -> None:
     record = Run.open(trained / "gpt").record
     assert record.options is not None
-    assert record.options.validate_every == max(10, -(-record.data.train // 8)) < 100
+    assert record.budget is not None
+    assert record.options.validate_every == record.budget.steps // 10
+    settings = {"size": "tiny", "tokenizer": "word", "window": 16, "batch_size": 8}
+    made = plan("gpt", record.data.source, settings=settings, budget=Budget(steps=2_000))
+    assert made.options is not None
+    assert made.options.validate_every == max(10, -(-record.data.train // 8)) < 100
 
 
 def test_options_of_text_are_refused_elsewhere(cli: Callable, fitted: Callable) -> None:

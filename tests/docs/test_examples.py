@@ -19,6 +19,7 @@ from ancestral.cli.app import app, run, spread
 from ancestral.data import load
 from ancestral.recipes import RECIPES, plan, start
 from ancestral.recipes.comparing import contest
+from ancestral.recipes.plan import loading_of
 from ancestral.settings import parse_pairs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,6 +101,9 @@ def test_commands_parse(page: Path) -> None:
         app.parse_args(spread(words), exit_on_error=False, print_error=False)
 
 
+OF_DATA = {"label", "pixels", "stream"}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_models_and_settings_exist(
     page: Path, states_csv: Path, verses_txt: Path, desk: Path, tmp_path: Path
@@ -114,6 +118,8 @@ def test_models_and_settings_exist(
         if words[0] == "fit" and "--resume" not in words:
             own = own_data.get(RECIPES[words[1]].kinds[0])
             data = str(own) if own else load(_stand_in(words[2], words[1]))
+            if not own:  # How the page's own data are read.
+                loading_of({name: pairs.pop(name) for name in OF_DATA & pairs.keys()})
             if "start" in pairs:  # A run of another line of the page: here of one step.
                 pairs["start"] = str(tmp_path / "begun")
                 begun = plan(words[1], data, settings={"size": "tiny"}, budget=Budget(steps=1))

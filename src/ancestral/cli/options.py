@@ -21,7 +21,7 @@ EVERYWHERE = Group("Everywhere", sort_key=99)
 def check_text(_: object, value: str | Sequence[str] | None) -> None:
     """Refuse what is no text: bytes of another encoding arrive as lone surrogates.
 
-    The name of a file may be of any bytes, as it stands or behind ``key=``.
+    The name of a file, behind ``key=``, may be of any bytes.
 
     Raises:
         ValueError: If there is such a byte.

@@ -16,6 +16,7 @@ from ancestral.tabular.arguments import check_cells, given_rows, offsets
 
 _ROWS = 1 << 13
 _BRANCHES = (4, 16)
+_OWN = 0.5
 
 
 class TabularAutoregressive(nn.Module):
@@ -137,8 +138,14 @@ class TabularAutoregressive(nn.Module):
         for any number of ``draws``, each of one set of known columns.
         """
         check_whole("draws", draws)
-        sets = [self._one_set(x, generator) for _ in range(draws)]
-        return torch.stack(sets).mean(dim=0)
+        count, total = len(self.sizes), torch.zeros(len(x), device=x.device)
+        for _ in range(draws):
+            known, place = self._some(x, generator)
+            # Each hidden column is equally likely to come next: their mean stands for one factor.
+            total = total + (self._log_probs(x, place >= known) * count / (count - known)).sum(
+                dim=1
+            )
+        return total / draws
 
     def complete(
         self, x: Tensor, *, least: Sequence[int] = (), generator: Generator | None = None
@@ -162,31 +169,41 @@ class TabularAutoregressive(nn.Module):
         return self.complete(rows, generator=generator)
 
     def players(self) -> Sequence[Player]:
-        """Return the one player: it lowers minus the mean over orders."""
+        """Return the one player: it lowers minus the mean over orders, and over their own."""
         return (Player(name="model", module=self, loss=self._loss),)
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
-        total = -self._one_set(batch.x, generator)
-        return Loss(total.sum(), float(len(total)))
+        """Return minus an estimate of log p(x), over random orders and over the columns' own.
 
-    def _one_set(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """Return an unbiased estimate of the mean over orders, [B], from one set of each row.
-
-        Of t known columns, a random set of a random number, each other column is equally likely to
-        come next: their mean stands for one of D factors.
+        Of half of the rows the known columns are the first ones, as ``log_prob`` and ``sample``
+        meet them. There the column that comes next stands for log p(x) in that order, and counts as
+        much as all others do together, which stand for the orders that begin so.
         """
-        count = len(self.sizes)
+        x, count = batch.x, len(self.sizes)
+        known, place = self._some(x, generator)
+        own = torch.rand(len(x), 1, generator=generator, device=x.device) < _OWN
+        place = torch.where(own, torch.arange(count, device=x.device), place)
+        log_p = self._log_probs(x, place >= known)
+        rest = (log_p * count / (count - known)).sum(dim=1)
+        following = count * (log_p * (place == known)).sum(dim=1)
+        total = torch.where(own[:, 0], (following + rest) / 2, rest)
+        return Loss(-total.sum(), float(len(x)))
+
+    def _some(self, x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
+        """Return a number of known columns of each row, [B, 1], and a random order, [B, D]."""
         rand = partial(torch.rand, generator=generator, device=x.device)
+        count = len(self.sizes)
         number = (rand(len(x), 1) * count).long()
-        place = rand(len(x), count).argsort(dim=1).argsort(dim=1)
-        hidden = place >= number
+        return number, rand(len(x), count).argsort(dim=1).argsort(dim=1)
+
+    def _log_probs(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """Return log p(column | the columns that are not hidden), 0 for those, [B, D]."""
         logits = self.logits(self.features(x.masked_fill(hidden, UNKNOWN)))
         each = [
             -functional.cross_entropy(column, cells, reduction="none")
             for column, cells in zip(logits, x.unbind(1), strict=True)
         ]
-        sums = (torch.stack(each, dim=1) * hidden).sum(dim=1)
-        return sums * count / (count - number[:, 0])
+        return torch.stack(each, dim=1) * hidden
 
 
 class Block(nn.Module):

@@ -32,6 +32,8 @@ _DEFAULTS: dict[Kind, tuple[dict[Size, tuple[int, ...]], tuple[int, int]]] = {
 }
 """Widths, and the least and the most latent dimensions, by kind of data."""
 
+_PENALTIES: dict[Kind, float] = {"vectors": 0.02, "images": 0.5}
+
 _OPTIONS = Options(
     batch_size=128, betas=(0.5, 0.99), ema_decay=0.999, weight_decay=0.0, validate_every=200
 )
@@ -46,7 +48,8 @@ class ConditionalGANConfig:
         latent: Latent dimensions, at least 1; None: 4 for few columns, 32 for images.
         hidden: Widths of the generator's layers, the critic's in reverse; None: by ``size``.
         loss: What the generator lowers.
-        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
+        penalty: Weight of the penalty on the critic's slope at real examples, at least 0; None:
+            0.02, or 0.5 for the many pixels of images.
         updates: Updates of the critic and of the generator in one step.
     """
 
@@ -54,7 +57,7 @@ class ConditionalGANConfig:
     latent: int = chosen()
     hidden: tuple[int, ...] = chosen()
     loss: Literal["non-saturating", "saturating"] = "non-saturating"
-    penalty: float = 0.02
+    penalty: float = chosen()
     updates: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
@@ -69,6 +72,7 @@ class ConditionalGANConfig:
             self,
             latent=self.latent or max(least, min(most, shape.features)),
             hidden=self.hidden or hidden[self.size],
+            penalty=_PENALTIES[shape.kind] if self.penalty is None else self.penalty,
         )
 
 

@@ -16,7 +16,7 @@ from ancestral.training.options import Options
 
 _HIDDEN: dict[Size, tuple[int, ...]] = {
     "tiny": (32, 32),
-    "small": (128, 64, 32),
+    "small": (128, 128, 128),
     "medium": (256, 256, 256),
 }
 _WIDTHS: dict[Size, int] = {"tiny": 8, "small": 16, "medium": 32}
@@ -124,7 +124,7 @@ RECIPES = (
         build=_vae,
         chosen_by=figures.ELBO,
         options={
-            "vectors": Options(learning_rate=2e-3, ema_decay=0.999),
+            "vectors": Options(batch_size=128, learning_rate=3e-3, ema_decay=0.999),
             "images": Options(batch_size=128, ema_decay=0.999, validate_every=200),
         },
         budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},

@@ -159,6 +159,7 @@ RECIPES = (
                 ema_decay=0.999,
                 max_grad_norm=1.0,
                 validate_every=100,
+                patience=10,
                 warmup=50,
             )
         },
