@@ -108,3 +108,8 @@ def test_bad_input_is_refused() -> None:
         LatentClass(SIZES).fit(torch.zeros(0, 3, dtype=torch.int64))
     with pytest.raises(CapabilityError, match="'y' cannot be given"):
         fitted().sample(2, given={"y": torch.tensor(0)})
+
+
+def test_a_column_may_be_called_class() -> None:
+    graph = LatentClass([2, 2], classes=2, names=["class", "age"]).graph["p"]
+    assert set(graph.edges) == {("class_", "class"), ("class_", "age")}

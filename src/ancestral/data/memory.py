@@ -11,6 +11,7 @@ from torch import Tensor
 from ancestral.data.cache import cached
 from ancestral.data.dataset import Dataset, Loading
 from ancestral.data.files import shown
+from ancestral.data.frames import noted_schema, storable
 from ancestral.data.sources import load
 from ancestral.data.text.tokenizer import Tokenizer
 from ancestral.data.words import arrow_table
@@ -82,6 +83,7 @@ def _table(data: Data) -> Any:  # noqa: ANN401 - pyarrow's classes have no types
             f"frame, got {type(data).__name__}"
         )
     table = arrow_table(data, "the table")
-    # The rows' own names are no columns; what pandas says of its types is none of the contents.
+    # The rows' own names are no columns; samples come back in the frame's types.
     index = [name for name in table.column_names if name.startswith("__index_level_")]
-    return table.drop_columns(index).replace_schema_metadata(None)
+    table = table.drop_columns(index)
+    return storable(table).replace_schema_metadata(noted_schema(data, table).metadata)

@@ -5,6 +5,7 @@ from ancestral.recipes.comparing import Comparison, compare
 from ancestral.recipes.evaluating import Evaluated, evaluate_run
 from ancestral.recipes.exporting import EXPORTS, ExportFormat, export_run
 from ancestral.recipes.fitting import Fitting, fit, resume, start
+from ancestral.recipes.frames import impute, sample
 from ancestral.recipes.networks import open_network
 from ancestral.recipes.paths import encode_run, interpolate_run
 from ancestral.recipes.plan import Plan, plan
@@ -30,12 +31,14 @@ __all__ = [
     "evaluate_run",
     "export_run",
     "fit",
+    "impute",
     "interpolate_run",
     "open_network",
     "plan",
     "recipe_named",
     "register",
     "resume",
+    "sample",
     "sample_run",
     "start",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 
@@ -66,9 +67,11 @@ def known_row(field: Vector, given: Mapping[str, object]) -> tuple[Tensor, Tenso
             near = nearest(name, field.names, otherwise=30)
             raise ConfigError(f"no column {name!r} to be given{near}")
         at = field.names.index(name)
-        cell = spellings(name, pa.chunked_array([[str(value)]]), ".")
+        column = field.columns[at]
+        word = value.strftime(column.form) if isinstance(value, date) else str(value)
+        cell = spellings(name, pa.chunked_array([[word]]), ".")
         try:
-            values[at] = float(cells_under(field.columns[at], cell)[0])
+            values[at] = float(cells_under(column, cell)[0])
         except Problem as problem:
             raise ConfigError(f"given {name}: {problem.text}") from None
         known[at] = True

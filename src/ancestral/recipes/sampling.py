@@ -27,8 +27,9 @@ from ancestral.training.order import seed_of
 _NUMBERS_AT_ONCE = 2_000_000
 _USUAL = 16
 
-Value: TypeAlias = str | float | Tensor
-"""What is given: a state, a file of images, or a tensor, of states their positions."""
+Value: TypeAlias = str | float | Tensor | object
+"""What is given: a state, a file of images, or a tensor, of states their positions; of a mixed
+table any value, as the table has it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,15 +60,24 @@ def draw_examples(run: Run, asked: Asked) -> Answer:
     for name in asked.writing:
         option, kind = "--" + name.replace("_", "-"), run.record.data.kind
         raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
-    found = _drawn(run, asked)
-    facts, data = {"n": len(found), "means": asked.means}, run.record.data
+    x, what = draw_table(run, asked)
+    facts = {"n": len(x), "means": asked.means}
+    return examples_answer(x, what, facts, beside=run.folder / "samples")
+
+
+def draw_table(run: Run, asked: Asked) -> tuple[Tensor, Any]:
+    """Return draws [n, *event], of a table with the labels of rows, and the field that they are.
+
+    Raises as :func:`sample_run`.
+    """
+    found, data = _drawn(run, asked), run.record.data
     x, what = found.x, data.field
     if LABEL in found.given and isinstance(what, Vector):
         name = data.loading.label or LABEL
         label = Column(name=name, type="category", states=data.labels)
         what = replace(what, columns=(*what.columns, label))
         x = torch.cat([x, found.given[LABEL][:, None].to(x)], dim=1)
-    return examples_answer(x, what, facts, beside=run.folder / "samples")
+    return x, what
 
 
 def sample_run(

@@ -77,7 +77,10 @@ class LatentClass(nn.Module):
         """The network ``p``: every column under the class, or alone where there is one class."""
         if self.classes == 1:
             return {"p": DAG(dict.fromkeys(self.names, ()))}
-        return {"p": DAG({"class": (), **dict.fromkeys(self.names, ("class",))})}
+        latent = "class"
+        while latent in self.names:  # A column of that name is no class of rows.
+            latent += "_"
+        return {"p": DAG({latent: (), **dict.fromkeys(self.names, (latent,))})}
 
     @torch.no_grad()
     def fit(
