@@ -174,29 +174,21 @@ class TabularAutoregressive(nn.Module):
         return (Player(name="model", module=self, loss=self._loss, clipped=self._clipped),)
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
-        hidden, weights = self.asked(batch.x, generator)
-        return Loss(-(self._log_probs(batch.x, hidden) * weights).sum(), float(len(batch.x)))
-
-    def _clipped(self, batch: Batch, generator: Generator | None, clip: float) -> Loss:
-        return Loss(clipped_loss(self, batch.x, generator, clip), float(len(batch.x)))
-
-    def asked(self, x: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
-        """Draw what training asks of rows x [B, D]: hidden columns, bool, and weights, [B, D].
-
-        The weighted log-probabilities of a row's hidden columns, the others known, add up to an
-        estimate of log p(x), over random orders and over the columns' own.
+        """Return minus an estimate of log p(x), over random orders and over the columns' own.
 
         Of half of the rows the known columns are the first ones, as ``log_prob`` and ``sample``
         meet them. There the column that comes next stands for log p(x) in that order, and counts as
         much as all others do together, which stand for the orders that begin so.
         """
-        count = len(self.sizes)
+        x, count = batch.x, len(self.sizes)
         known, place = self._some(x, generator)
         own = torch.rand(len(x), 1, generator=generator, device=x.device) < _OWN
         place = torch.where(own, torch.arange(count, device=x.device), place)
-        hidden = place >= known
-        rest = hidden * (count / (count - known))
-        return hidden, torch.where(own, (count * (place == known) + rest) / 2, rest)
+        log_p = self._log_probs(x, place >= known)
+        rest = (log_p * count / (count - known)).sum(dim=1)
+        following = count * (log_p * (place == known)).sum(dim=1)
+        total = torch.where(own[:, 0], (following + rest) / 2, rest)
+        return Loss(-total.sum(), float(len(x)))
 
     def _clipped(self, batch: Batch, generator: Generator | None, clip: float) -> Loss:
         """Return the loss over random orders alone, its gradients bounded.
