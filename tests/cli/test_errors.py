@@ -39,9 +39,9 @@ MISTAKES = {
     "empty file": (["fit", "vae", "../data/empty.csv"], ["empty.csv", "empty"]),
     "no images": (["fit", "image-vae", "../data/empty"], ["empty"]),
     "truncated image": (["fit", "image-vae", "../data/photos"], ["3.png"]),
-    "missing cell": (["fit", "vae", "../data/nan.csv"], ["nan holds mixed", "'b' has gaps"]),
+    "missing cell": (["fit", "kde", "../data/nan.csv"], ["nan holds mixed", "'b' has gaps"]),
     "cell of text": (
-        ["fit", "vae", "../data/words.csv"],
+        ["fit", "kde", "../data/words.csv"],
         ["words holds mixed", "'b' has 1, 2, x", "drop=NAME"],
     ),
     "one row": (["fit", "vae", "../data/one.csv"], ["one.csv", "rows"]),
