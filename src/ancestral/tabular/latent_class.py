@@ -223,7 +223,7 @@ def best_classes(x: Tensor, sizes: Sequence[int], *, generator: Generator, most:
         scores = model.fit(rest, generator=generator).log_prob(held_out)
         if before is not None:
             gain = scores - before
-            if gain.mean() <= gain.std() / len(gain) ** 0.5:  # No more than chance.
+            if gain.mean() <= gain.std(correction=0) / len(gain) ** 0.5:  # No more than chance.
                 break
         best, before = classes, scores
         classes *= 2
