@@ -30,7 +30,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401 - it is behind this door
 from sklearn.impute import IterativeImputer
 
-from ancestral.data.fields import Column
+from ancestral.data.columns import Column
 from ancestral.recipes import fit
 from benchmarks.harness import Result
 from benchmarks.tables import (

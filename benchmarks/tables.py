@@ -29,7 +29,7 @@ from tempfile import TemporaryDirectory
 import torch
 from torch import Generator, Tensor
 
-from ancestral.data.fields import Column
+from ancestral.data.columns import Column
 from ancestral.data.writing import write_samples
 from ancestral.evaluation.tables.coding import Coding
 from ancestral.evaluation.tables.privacy import copies
@@ -122,7 +122,8 @@ class Split:
         ]
         for name, part in zip(("train", "test"), parts, strict=True):
             write_table(folder / f"{name}.csv", names, part)
-        return cls(folder, columns, *(cells_of(columns, part) for part in parts), target)
+        train, test = (cells_of(columns, part) for part in parts)
+        return cls(folder, columns, train, test, target)
 
     @property
     def training_file(self) -> Path:
@@ -154,11 +155,11 @@ class Split:
 
     def judge(self, made: Tensor) -> dict[str, float]:
         """Return the figures of made rows, best as many as of training."""
-        codes, sizes = [self.coding(x) for x in (made, self.test)], self.coding.sizes
+        x, y, sizes = self.coding(made), self.coding(self.test), self.coding.sizes
         pairs = pairs_of(len(sizes), seed=0)
         return {
-            COLUMNS: total_variation(*codes, sizes, [(j,) for j in range(len(sizes))])[1].value,
-            PAIRS: total_variation(*codes, sizes, pairs)[1].value,
+            COLUMNS: total_variation(x, y, sizes, [(j,) for j in range(len(sizes))])[1].value,
+            PAIRS: total_variation(x, y, sizes, pairs)[1].value,
             DETECTED: detection(self.test, made, self.task.features).value,
             USEFUL: self.task.utility(made).value,
             COPIED: copies(made, self.train).value,

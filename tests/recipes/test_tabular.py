@@ -157,3 +157,11 @@ def test_a_column_of_one_type_is_written_as_it_was_read() -> None:
     column = Column(name="n", type="integer", resolution=1.0, low=0, high=9)
     field = Vector(columns=(column,), mixed=True)
     assert field.rows(torch.tensor([[3.0], [math.nan]])) == [[3], [None]]
+
+
+def test_a_report_stands_where_one_row_is_held_out(table: Path, tmp_path: Path) -> None:
+    short = tmp_path / "short.csv"
+    short.write_text("\n".join(table.read_text().splitlines()[:60]) + "\n")
+    run = fit("independent", str(short), settings={"fractions": (0.1, 0.01)}, out=tmp_path / "run")
+    assert len(run.data().test) == 1
+    assert "Column by column" in (run.folder / "report.html").read_text()

@@ -65,6 +65,7 @@ def _columns(
     far = {
         name: total_variation(codes, real, bench.cells.sizes, alone)[0]
         for name, codes in {**coded, "real rows": floor}.items()
+        if min(len(real), len(codes)) > 1  # Of one row there is nothing to compare.
     }
     found = []
     for j, column in enumerate(bench.columns[:COLUMNS]):
