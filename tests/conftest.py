@@ -12,6 +12,8 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 
 
+os.environ.pop("COLUMNS", None)  # Tables are as wide as they are, wherever the tests run.
+
 # Tokens of the tests' texts are kept by the process alone.
 os.environ["ANCESTRAL_CACHE"] = tempfile.mkdtemp(prefix="ancestral-tests-")
 

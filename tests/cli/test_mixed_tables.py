@@ -43,6 +43,7 @@ def fitted_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["sample", "--given", "age=31.5"], ["age", "'31.5'", "steps of 1"]),
         (["sample", "--given", "joined=2031-01-01"], ["joined", "2024-01-01 to 2024-01-28"]),
         (["sample", "--given", "joined=soon"], ["joined", "'soon'", "no date"]),
+        (["sample", "--given", "price=nan"], ["price", "the cell is empty", "no gaps"]),
         (["sample", "--balance", "age"], ["balance", "category", "'age'", "sex"]),
         (["query", "income"], ["'income'", "price"]),
         (["query", "sex", "--given", "sex=f"], ["sex", "both"]),
@@ -137,3 +138,26 @@ def test_ctrl_c_in_impute_leaves_nothing_behind(fitted_people: Path, tmp_path: P
     assert "Traceback" not in err
     assert not out.exists()
     assert list(tmp_path.iterdir()) == [table]
+
+
+def test_a_gap_where_the_run_knows_none_has_no_score(
+    cli: Callable, fitted_people: Path, tmp_path: Path
+) -> None:
+    lines = people().splitlines()
+    lines[4] = lines[4].rsplit(",", 1)[0] + ","
+    (tmp_path / "gap.csv").write_text("\n".join(lines) + "\n")
+    line = cli("score", fitted_people, tmp_path / "gap.csv").line
+    assert "row 4, column 'price': the cell is empty" in line
+
+
+def test_what_is_shown_is_what_is_written(
+    cli: Callable, fitted_people: Path, tmp_path: Path
+) -> None:
+    shown = cli("sample", fitted_people, "-n", "30").out
+    assert cli("sample", fitted_people, "-n", "30", "--out", tmp_path / "new.csv").status == 0
+    assert shown.splitlines() == (tmp_path / "new.csv").read_text().splitlines()
+
+
+def test_dates_are_summed_up_as_dates(cli: Callable, fitted_people: Path) -> None:
+    out = cli("query", fitted_people, "joined", "--given", "sex=f").out
+    assert "50% 2024-01-" in out

@@ -10,6 +10,7 @@ from ancestral.data.cells import Cells, fit_cells
 from ancestral.data.columns import Column, Vector
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import build
+from ancestral.errors import DataError
 
 
 def numbers(low: float, high: float, step: float = 1.0, *, gaps: bool = False) -> Vector:
@@ -138,3 +139,29 @@ def test_the_model_sees_a_field_of_states() -> None:
 def test_no_cells_are_refused() -> None:
     with pytest.raises(ValueError, match="most must be at least 1, got 0"):
         fit_cells(torch.zeros(3, 1), numbers(0, 1), most=0)
+
+
+def test_moments_in_seconds_have_names_of_their_own() -> None:
+    start = 1_704_067_200.0  # 2024-01-01.
+    x = start + torch.arange(4).double().repeat(20)[:, None]
+    column = Column(
+        name="t", type="date", resolution=1.0, low=start, high=start + 3, form="%Y-%m-%d %H:%M:%S"
+    )
+    names = fit_cells(x, Vector(columns=(column,), mixed=True)).names(0)
+    assert names == tuple(f"2024-01-01 00:00:0{second}" for second in range(4))
+
+
+def test_too_wide_a_range_is_refused_by_name() -> None:
+    with pytest.raises(DataError, match="column 'n' has too wide a range for steps of 1"):
+        fit_cells(torch.tensor([[0.0], [1e30]], dtype=torch.float64), numbers(0, 1e30))
+
+
+def test_fine_numbers_do_not_all_end_as_the_least_one() -> None:
+    generator = Generator().manual_seed(0)
+    x = torch.rand(200, 1, generator=generator, dtype=torch.float64) * 1000
+    low, high = x.min().item(), x.max().item()
+    column = Column(name="n", resolution=1e-6, low=low, high=high)
+    cells = fit_cells(x, Vector(columns=(column,), mixed=True))
+    drawn = cells.inverse(cells(x), generator)
+    inside = drawn[(drawn > low) & (drawn < high)]
+    torch.testing.assert_close(inside, (inside * 1e6).round() / 1e6, atol=1e-9, rtol=0)

@@ -119,3 +119,18 @@ print(len(ancestral.sample(run, 2)), len(ancestral.impute(run, table)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split("\n")[-2] == "2 1"
+
+
+def test_decimals_keep_their_digits(tmp_path: Path) -> None:
+    from decimal import Decimal
+
+    prices = [Decimal(n * 37 % 1000) / 100 for n in range(N)]
+    price = pa.array(
+        [None if n % 6 == 0 else p for n, p in enumerate(prices)], pa.decimal128(10, 2)
+    )
+    table = pa.table({"price": price, "sex": [("f", "m")[n % 2] for n in range(N)]})
+    run = ancestral.fit("latent-class", table, settings={"classes": 1}, out=tmp_path / "run")
+    (filled,) = ancestral.impute(run.folder, table)
+    known = [n for n in range(N) if n % 6]
+    assert [filled["price"][n].as_py() for n in known] == [prices[n] for n in known]
+    assert filled["price"].type == pa.decimal128(10, 2)

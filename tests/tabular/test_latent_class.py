@@ -113,3 +113,23 @@ def test_bad_input_is_refused() -> None:
 def test_a_column_may_be_called_class() -> None:
     graph = LatentClass([2, 2], classes=2, names=["class", "age"]).graph["p"]
     assert set(graph.edges) == {("class_", "class"), ("class_", "age")}
+
+
+def test_what_may_be_drawn_tells_of_the_class() -> None:
+    # Two classes; in the first the second column is nearly always its cell 0.
+    model = LatentClass([1, 2], classes=2)
+    model.log_tables.copy_(torch.tensor([[1.0, 1.0], [0.8, 0.1], [0.2, 0.9]]).double().log())
+    n, x = 20_000, torch.tensor([[0, -1]])
+    generator = Generator().manual_seed(0)
+    model.log_weights.copy_(torch.tensor([0.5, 0.5]).double().log())
+    assert bool(
+        (model.complete(x.repeat(50, 1), least=[0, 1], generator=generator)[:, 1] == 1).all()
+    )
+    wide = LatentClass([3, 2], classes=2)
+    wide.log_tables.copy_(
+        torch.tensor([[0.8, 0.1], [0.1, 0.2], [0.1, 0.7], [0.5, 0.5], [0.5, 0.5]]).double().log()
+    )
+    drawn = wide.complete(torch.tensor([[-1, 0]]).repeat(n, 1), least=[1, 0], generator=generator)
+    exact = torch.tensor([0.1 + 0.2, 0.1 + 0.7]) / 1.1
+    share = (drawn[:, 0] == 1).double().mean()
+    assert abs(share - exact[0]) < 5 * (exact[0] * exact[1] / n) ** 0.5

@@ -97,7 +97,7 @@ def test_a_private_run_records_what_it_promises_and_ends_where_it_was_planned(
     assert again.seed == 7
     with pytest.raises(ConfigError, match="ends where it was planned"):
         resume(tmp_path / "run", budget=Budget(steps=9))
-    with pytest.raises(ConfigError, match="known before: give --steps or --epochs"):
+    with pytest.raises(ConfigError, match="known before: give steps or epochs"):
         plan("tabular-ar", table, settings=settings, budget="5s")
     with pytest.raises(ConfigError, match="unknown setting 'epsilon' of vae"):
         plan("vae", table, settings={"epsilon": 1})

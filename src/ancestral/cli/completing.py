@@ -85,7 +85,7 @@ def answer_columns(
     rows = []
     for law in laws:
         order = law.probabilities.argsort(descending=True)[:_SHOWN].tolist()
-        for number, at in enumerate(sorted(order) if not law.discrete else order):
+        for number, at in enumerate(order if law.column.discrete else sorted(order)):
             p = law.probabilities[at].item()
             name = "" if number else law.name
             rows.append((name, law.cells[at], f"{p:.6f}", "█" * round(32 * p)))
@@ -93,7 +93,10 @@ def answer_columns(
             rest = 1 - law.probabilities[order].sum().item()
             rows.append(("", f"{len(law.cells) - _SHOWN} others", f"{rest:.6f}", ""))
         if law.summary:
-            words = ", ".join(f"{name} {value:,.6g}" for name, value in law.summary.items())
+            words = ", ".join(
+                f"{name} {value if isinstance(value, str) else f'{value:,.6g}'}"
+                for name, value in law.summary.items()
+            )
             rows.append(("", words, "", ""))
     title = ", ".join(f"{name} = {value}" for name, value in known.items())
     console.table(("column", "value", "probability", ""), rows, title=title and f"given {title}")

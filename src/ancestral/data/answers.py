@@ -63,10 +63,20 @@ def examples_answer(
     return Answer(
         write=partial(write_samples, x, field=of_field),
         to_json=lambda: {"columns": list(columns), key: of_field.rows(x)},
-        show=lambda: csv_lines([columns, *of_field.rows(x)]),
+        show=lambda: csv_lines([columns, *_shown(x, of_field)]),
         facts=facts,
         place=free_name(beside) if type(of_field) in _WRITTEN else None,
     )
+
+
+def _shown(x: Tensor, of_field: Field) -> list[list[Any]]:
+    """Return examples as people read them: rows of a mixed table as its file has them."""
+    if not isinstance(of_field, Vector) or not of_field.mixed:
+        return of_field.rows(x)
+    from ancestral.data.arrow import as_text
+
+    columns = [column.to_pylist() for column in as_text(x, of_field)]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def walk_answer(

@@ -18,9 +18,14 @@ from ancestral.data.fields import Shape, X
 from ancestral.data.notation import spelt
 from ancestral.data.plain import from_plain, to_plain
 from ancestral.data.transforms import Spec, Transform
+from ancestral.errors import DataError
 
 UNKNOWN = -1
 """The cell of a value that is not known."""
+
+_FINE, _MOST_POINTS = 1e8, 2.0**53
+"""Steps of a range from which on they are no decimals that somebody wrote; most that are told
+apart."""
 
 _ROWS_OF_AN_ATOM = 5
 """Fewest rows of a value that has a probability of its own inside its cell: one that fewer people
@@ -76,7 +81,7 @@ class Cells(Transform):
 
     Example:
         >>> field = Vector(columns=(Column(name="n", resolution=1, low=0, high=3),), mixed=True)
-        >>> cells = fit_cells(torch.tensor([[0.0], [1.0], [1.0], [3.0]]), field, most=2)
+        >>> cells = fit_cells(torch.tensor([[0.0], [3.0]]).repeat(20, 1), field, most=2)
         >>> cells(torch.tensor([[0.0], [3.0]]))
         tensor([[0],
                 [1]])
@@ -275,16 +280,19 @@ def _points(values: Tensor, column: Column) -> Tensor:
 def _values(points: Tensor, column: Column) -> Tensor:
     """Return the numbers of grid points, float64, rounded to the decimals of the grid."""
     step = column.resolution or 1.0
-    values = (column.low or 0.0) + points * step
-    digits = max(0, math.ceil(-math.log10(step)) + 2)
-    return values.round(decimals=digits) if digits < 12 else values
+    values = (column.low or 0.0) + points.double() * step
+    fine = _last(column) > _FINE  # The digits of the least value are not those of all.
+    digits = max(0, math.ceil(-math.log10(step)) + (0 if fine else 2))
+    rounded = values.round(decimals=digits) if digits < 16 else values
+    return rounded.clamp(column.low, column.high) if column.high is not None else rounded
 
 
 def _last(column: Column) -> int:
-    low = column.low or 0.0
-    return round(
-        ((column.high if column.high is not None else low) - low) / (column.resolution or 1)
-    )
+    low, step = column.low or 0.0, column.resolution or 1.0
+    last = ((column.high if column.high is not None else low) - low) / step
+    if not last < _MOST_POINTS:
+        raise DataError(f"column {column.name!r} has too wide a range for steps of {step:g}")
+    return round(last)
 
 
 def _empty(sizes: Mapping[str, int]) -> Law:

@@ -139,8 +139,10 @@ def _cast(cells: Any, mine: Any, note: dict[str, Any]) -> Any:  # noqa: ANN401
             pa.array(words, mine.type.value_type) if text else values.cast(mine.type.value_type)
         )
         return pa.DictionaryArray.from_arrays(codes, values, ordered=mine.type.ordered)
-    if types.is_floating(cells.type) and not types.is_floating(mine.type):
-        cells = pc.round(cells) if not _is_text(mine.type) else cells
+    if types.is_floating(cells.type) and types.is_integer(mine.type):
+        cells = pc.round(cells)
+    if types.is_floating(cells.type) and types.is_decimal(mine.type):
+        cells = pc.round(cells, ndigits=mine.type.scale)
     return cells.cast(mine.type)
 
 

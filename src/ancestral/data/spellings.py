@@ -192,6 +192,8 @@ def _number(name: str, column: Any, kind: Any) -> Spellings:  # noqa: ANN401
     from pyarrow import types
 
     form = "1" if types.is_floating(kind) else ""
+    if types.is_decimal(kind):  # Through text, or the last digit is lost.
+        column = column.cast(pa.string())
     single = types.is_float32(kind) or types.is_float16(kind)
     found = column.cast(pa.float32() if single else pa.float64(), safe=False).to_numpy()
     return _counted(name, found, "number", form)

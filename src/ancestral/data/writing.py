@@ -274,9 +274,12 @@ def _write_text(x: Tensor, draft: Path, field: Vector, delimiter: str) -> None:
     import pyarrow as pa
 
     join, columns = compute().binary_join_element_wise, []
+    blank = '""' if len(field.columns) == 1 else ""  # A line without anything would be no row.
     for cells in as_text(x, field):
-        lines = csv_lines(([word] for word in cells.dictionary.to_pylist()), delimiter)
-        columns.append((pa.array([line[:-1] for line in lines], pa.string()), cells.indices))
+        words = cells.dictionary.to_pylist()
+        lines = (line[:-1] for line in csv_lines(([word] for word in words), delimiter))
+        shown = [line if word else blank for word, line in zip(words, lines, strict=True)]
+        columns.append((pa.array(shown, pa.string()), cells.indices))
     with draft.open("w", encoding="utf-8", newline="") as file:
         file.write(next(csv_lines([field.names], delimiter)))
         for start in range(0, len(x), _LINES):

@@ -30,6 +30,7 @@ def complete(
         Rows in which every cell is known, int64 [N, D].
 
     Example:
+        >>> import torch
         >>> fair = lambda x, column: torch.zeros(len(x), 2)
         >>> complete(fair, torch.tensor([[-1, 1], [0, -1]]), order=[0, 1]).shape
         torch.Size([2, 2])

@@ -1,5 +1,6 @@
 """Part of a row given the rest: what runs on mixed tables draw, fill in and say of a column."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +15,7 @@ from ancestral.capabilities import Completes
 from ancestral.data.answers import Answer, examples_answer
 from ancestral.data.columns import Column, Vector
 from ancestral.data.inferred import Problem, cells_under
+from ancestral.data.notation import spelt
 from ancestral.data.spellings import spellings
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.sampling import draw
@@ -74,6 +76,8 @@ def known_row(field: Vector, given: Mapping[str, object]) -> tuple[Tensor, Tenso
             values[at] = float(cells_under(column, cell)[0])
         except Problem as problem:
             raise ConfigError(f"given {name}: {problem.text}") from None
+        if math.isnan(values[at]) and not field.columns[at].gaps:
+            raise ConfigError(f"given {name}: the cell is empty, and the column has no gaps")
         known[at] = True
     return values, known
 
@@ -199,27 +203,33 @@ class ColumnLaw:
     """The law of one column given others.
 
     Args:
-        name: Of the column.
+        column: Of which it is the law.
         cells: What its cells are called: states, values, ranges of values.
         probabilities: Of each, float64 [K], adding up to 1.
         draws: Values drawn from it, float64 [M], NaN where a cell is missing.
-        discrete: Whether the cells are states.
     """
 
-    name: str
+    column: Column
     cells: tuple[str, ...]
     probabilities: Tensor
     draws: Tensor
-    discrete: bool
+
+    @property
+    def name(self) -> str:
+        """Of the column."""
+        return self.column.name
 
     @cached_property
-    def summary(self) -> dict[str, float]:
-        """Mean and the ends of the middle 90% of a number; empty of a category."""
+    def summary(self) -> dict[str, float | str]:
+        """Mean and the ends of the middle 90%, dates as they are written; empty of a category."""
         known = self.draws[~self.draws.isnan()]
-        if self.discrete or not len(known):
+        if self.column.discrete or not len(known):
             return {}
-        ends = known.quantile(torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64)).tolist()
-        return {"mean": known.mean().item(), "5%": ends[0], "50%": ends[1], "95%": ends[2]}
+        ends = known.quantile(torch.tensor([0.05, 0.5, 0.95], dtype=torch.float64))
+        values = torch.cat((known.mean()[None], ends))
+        dates = self.column.type == "date"
+        shown = spelt(values.numpy(), self.column) if dates else values.tolist()
+        return dict(zip(("mean", "5%", "50%", "95%"), shown, strict=True))
 
 
 @torch.no_grad()
@@ -252,11 +262,10 @@ def column_laws(
         log_p = model.conditional(x, seen, at)[0].double().cpu()
         laws.append(
             ColumnLaw(
-                name=name,
+                column=field.columns[at],
                 cells=model.table.names(at),
                 probabilities=log_p.softmax(dim=0),
                 draws=_values(model, log_p, at, generator),
-                discrete=field.columns[at].discrete,
             )
         )
     return laws

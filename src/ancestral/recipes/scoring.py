@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+from torch import Tensor
+
 from ancestral.capabilities import Classifies, HasBound, HasDensity, LanguageModel
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Field
 from ancestral.data.text import tokenise_documents
-from ancestral.errors import CapabilityError
+from ancestral.errors import CapabilityError, DataError
 from ancestral.evaluation.surprise import (
     LabelScores,
     RowScores,
@@ -31,12 +35,28 @@ def score_rows(
     Raises:
         CapabilityError: If the model has neither density nor bound.
         RunError: If the data do not fit the run.
+        DataError: If a cell of a mixed table is empty in a column without gaps.
     """
     run = Run.open(run)
     model = run.model(device=device)
     if not (model.can(HasDensity) or model.can(HasBound)):
         raise CapabilityError(f"{run.record.model} has no density and no bound to score with")
-    return row_surprise(model, run.examples(data)[0], seed=seed_of(seed, "score"))
+    examples = run.examples(data)[0]
+    _refuse_gaps(run.record.data.field, examples.x, data)
+    return row_surprise(model, examples, seed=seed_of(seed, "score"))
+
+
+def _refuse_gaps(field: Field, x: Tensor, data: str) -> None:
+    """Refuse rows of a mixed table with a gap where the run knows none: it has no probability."""
+    if not isinstance(field, Vector) or not field.mixed:
+        return
+    for column, cells in zip(field.columns, x.T, strict=True):
+        if not column.gaps and bool((gone := cells.isnan()).any()):
+            row = int(gone.nonzero()[0]) + 1
+            raise DataError(
+                f"{data}: row {row}, column {column.name!r}: the cell is empty, and the run knows "
+                "no gaps in this column; impute fills them"
+            )
 
 
 def score_labels(

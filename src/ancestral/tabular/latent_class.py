@@ -149,7 +149,8 @@ class LatentClass(nn.Module):
         check_cells(x, self.sizes)
         rows = []
         for part in x.split(_ROWS):
-            classes, filled = _drawn(self._log_joint(part), generator), part.clone()
+            joint = self._log_joint(part) + self._log_possible(part, least)
+            classes, filled = _drawn(joint, generator), part.clone()
             for column, first in enumerate(self._first.tolist()):
                 above = least[column] if least else 0
                 table = self.log_tables[first + above : first + self.sizes[column]]
@@ -179,6 +180,15 @@ class LatentClass(nn.Module):
                 total += self.log_tables[cells.clamp_min(0) + first].where(known, 0.0)
             parts.append(total)
         return torch.cat(parts)
+
+    def _log_possible(self, x: Tensor, least: Sequence[int]) -> Tensor:
+        """Return log p(what is not known may be drawn | class) of each row, float64 [B, C]."""
+        total = torch.zeros((len(x), self.classes), dtype=torch.float64, device=x.device)
+        for column, above in enumerate(least):
+            first = int(self._first[column])
+            table = self.log_tables[first + above : first + self.sizes[column]]
+            total += (x[:, column] == UNKNOWN)[:, None] * table.logsumexp(dim=0)
+        return total
 
     def _maximise(self, x: Tensor, resp: Tensor, share: Tensor) -> None:
         counts = self._counts(x, resp) + self.pseudo_count * share
