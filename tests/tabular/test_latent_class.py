@@ -6,6 +6,7 @@ from torch import Generator, Tensor
 
 from ancestral.errors import CapabilityError, DataError
 from ancestral.tabular import LatentClass, best_classes
+from ancestral.telling import watched
 
 SIZES = (2, 3, 2)
 ALL = torch.tensor(list(itertools.product(*map(range, SIZES))))
@@ -133,3 +134,12 @@ def test_what_may_be_drawn_tells_of_the_class() -> None:
     exact = torch.tensor([0.1 + 0.2, 0.1 + 0.7]) / 1.1
     share = (drawn[:, 0] == 1).double().mean()
     assert abs(share - exact[0]) < 5 * (exact[0] * exact[1] / n) ** 0.5
+
+
+def test_em_ends_with_its_time() -> None:
+    beats: list[float] = []
+    with watched(beats.append, seconds=0):
+        model = LatentClass(SIZES, classes=4, tolerance=-1).fit(rows(500))
+        assert best_classes(rows(500), SIZES, generator=Generator().manual_seed(0)) == 1
+    assert len(beats) >= 1
+    assert model.log_prob(ALL).exp().sum().item() == pytest.approx(1, abs=1e-9)

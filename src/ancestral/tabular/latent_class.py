@@ -14,6 +14,7 @@ from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.cells import check_cells, given_rows, offsets
 from ancestral.networks.dag import DAG
 from ancestral.networks.sampling import draw
+from ancestral.telling import beat, time_left
 
 _ROWS = 1 << 16
 
@@ -111,7 +112,8 @@ class LatentClass(nn.Module):
             log_prob = log_joint.logsumexp(dim=1)
             resp = (log_joint - log_prob[:, None]).exp()
             now = log_prob.mean().item()
-            if self.classes == 1 or now - before < self.tolerance:
+            beat()
+            if self.classes == 1 or now - before < self.tolerance or time_left() <= 0:
                 break
             before = now
         return self
@@ -217,7 +219,8 @@ def _drawn(logits: Tensor, generator: Generator | None) -> Tensor:
 def best_classes(x: Tensor, sizes: Sequence[int], *, generator: Generator, most: int = 256) -> int:
     """Return the number of classes, a power of 2, up to which held-out rows get likelier.
 
-    Twice as many must gain more than the standard error of what they gain.
+    Twice as many must gain more than the standard error of what they gain, and where the time is
+    limited there is an end to the trials.
 
     Args:
         x: Cells, int64 [N, D]; a tenth of the rows is held out.
@@ -236,5 +239,7 @@ def best_classes(x: Tensor, sizes: Sequence[int], *, generator: Generator, most:
             if gain.mean() <= gain.std(correction=0) / len(gain) ** 0.5:  # No more than chance.
                 break
         best, before = classes, scores
+        if time_left() <= 0:
+            break
         classes *= 2
     return best
