@@ -15,7 +15,7 @@ from ancestral.networks.completion import complete
 from ancestral.networks.dag import DAG
 from ancestral.tabular.clipping import clipped_loss, log_probs
 
-_ROWS = 1 << 13
+_ROWS = 1 << 11
 _BRANCHES = (4, 16)
 _OWN = 0.5
 
