@@ -133,7 +133,7 @@ def test_given_columns_and_gaps_come_back_as_they_are(runs: dict[str, Run]) -> N
     run = runs["latent-class"]
     field = run.record.data.field
     assert isinstance(field, Vector)
-    x = draw_rows(run, 400, {"kind": "high", "count": "3"}, seed=1)
+    x = draw_rows(run.model(), 400, {"kind": "high", "count": "3"}, seed=1)
     rows = field.rows(x)
     assert {(row[0], row[3]) for row in rows} == {("high", 3)}
     share = sum(row[1] is None for row in rows) / len(rows)
@@ -149,7 +149,7 @@ def test_given_columns_and_gaps_come_back_as_they_are(runs: dict[str, Run]) -> N
 
 def test_balanced_draws_have_every_state_as_often(runs: dict[str, Run]) -> None:
     run = runs["independent"]
-    x = draw_rows(run, 300, {}, balance="kind", seed=0)
+    x = draw_rows(run.model(), 300, {}, balance="kind", seed=0)
     assert x[:, 0].long().bincount().tolist() == [100, 100, 100]
 
 

@@ -12,8 +12,6 @@ from ancestral.data.notation import compute, decimals, spelt
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_FINEST = 1e8
-
 
 def as_arrow(x: Tensor, field: Vector, *, dates_as_text: bool = False) -> "pa.Table":
     """Return rows as a table of Arrow, from which pandas and polars make theirs.
@@ -57,7 +55,7 @@ def on_grid(values: NDArray[np.float64], column: Column) -> NDArray[np.float64]:
     if step is None or low is None or high is None:
         return values
     values = np.clip(values, low, high)
-    if high - low > _FINEST * step:
+    if column.fine:
         return np.rint(values) if column.type == "integer" else values
     digits = decimals(np.array([low, step]))
     found = low + np.rint((values - low) / step) * step

@@ -23,9 +23,8 @@ from ancestral.errors import DataError
 UNKNOWN = -1
 """The cell of a value that is not known."""
 
-_FINE, _MOST_POINTS = 1e8, 2.0**53
-"""Steps of a range from which on they are no decimals that somebody wrote; most that are told
-apart."""
+_MOST_POINTS = 2.0**53
+"""Most steps of a range: what float64 tells apart."""
 
 _ROWS_OF_AN_ATOM = 5
 """Fewest rows of a value that has a probability of its own inside its cell: one that fewer people
@@ -281,8 +280,8 @@ def _values(points: Tensor, column: Column) -> Tensor:
     """Return the numbers of grid points, float64, rounded to the decimals of the grid."""
     step = column.resolution or 1.0
     values = (column.low or 0.0) + points.double() * step
-    fine = _last(column) > _FINE  # The digits of the least value are not those of all.
-    digits = max(0, math.ceil(-math.log10(step)) + (0 if fine else 2))
+    # The digits of the least value of a fine column are not those of all.
+    digits = max(0, math.ceil(-math.log10(step)) + (0 if column.fine else 2))
     rounded = values.round(decimals=digits) if digits < 16 else values
     return rounded.clamp(column.low, column.high) if column.high is not None else rounded
 

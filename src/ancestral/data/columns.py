@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ancestral.data.fields import Field
 
 
+_MANY_STEPS = 1e8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One column of a table.
@@ -49,6 +52,13 @@ class Column:
     def discrete(self) -> bool:
         """Whether its cells are states, and not quantities."""
         return self.type in {"category", "truth"}
+
+    @property
+    def fine(self) -> bool:
+        """Whether its range holds more steps than decimals that somebody wrote would make."""
+        if self.low is None or self.high is None:
+            return False
+        return self.high - self.low > _MANY_STEPS * (self.resolution or 1)
 
     @property
     def constant(self) -> bool:

@@ -72,7 +72,7 @@ def as_frame(x: Tensor, field: Vector, schema: "pa.Schema | None") -> Frame:
     table = as_arrow(x, field)
     if schema is None:
         return table
-    words = None
+    note, words = _note(schema), None
     for at, name in enumerate(table.column_names):
         if name not in schema.names:
             continue
@@ -80,8 +80,7 @@ def as_frame(x: Tensor, field: Vector, schema: "pa.Schema | None") -> Frame:
         if _as_written(mine, field, name):
             words = words or as_text(x, field)
             cells = _as_missing(words[at], cells)
-        table = table.set_column(at, mine, _cast(cells, mine, _note(schema)))
-    note = _note(schema)
+        table = table.set_column(at, mine, _cast(cells, mine, note))
     if "pandas" in note:  # New rows have no names of their own.
         note["pandas"]["index_columns"] = []
     return _of_library(table, note)

@@ -21,7 +21,6 @@ MOST_STATES = 10_000
 
 _FEW_NUMBERS = 20
 _LEAST_KEYS = 10
-_FINEST = 1e8  # Cells in the range of numbers that have no short decimals.
 
 
 class Problem(Exception):
@@ -104,7 +103,7 @@ def cells_under(column: Column, cells: Spellings) -> NDArray[np.float64]:
     low, high = (_shown(end, column) for end in (column.low, column.high))
     _refuse(cells, outside, f"is outside {low} to {high}")
     step = column.resolution
-    if step and column.high - column.low <= _FINEST * step:
+    if step and not column.fine:
         steps = (values - column.low) / step
         beside = np.abs(steps - np.rint(steps)) > 1e-4
         _refuse(cells, beside, f"is not on the grid of {low} and steps of {step:g}")

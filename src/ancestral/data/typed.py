@@ -281,7 +281,7 @@ class _Reading:
             return tuple(said)
         constant = [column for column in vector.columns if column.constant]
         said += [f"column {c.name!r} is {extent(c)}: given back as it is" for c in constant]
-        fine = [c.name for c in vector.columns if _too_fine(c)]
+        fine = [c.name for c in vector.columns if c.type == "number" and c.fine]
         if fine:
             said.append(f"no short decimals, taken to 1e-9 of their range: {_few(fine)}")
         example = {cells.name: _example(cells) for cells in read}
@@ -299,12 +299,6 @@ def _is_plain(column: Column) -> bool:
 def _first_value(column: Column) -> float:
     """Return what the first state of a truth value is as a number; of numbers nothing is added."""
     return float(column.type == "truth" and column.states[0].lower() == TRUTHS[0][1])
-
-
-def _too_fine(column: Column) -> bool:
-    if column.type != "number" or column.low is None or column.high is None:
-        return False
-    return column.high - column.low > 1e8 * (column.resolution or 1)
 
 
 def _example(cells: Spellings) -> str:

@@ -29,15 +29,21 @@ _ROWS, _DRAWS = 1 << 16, 4_000
 
 
 def open_table(run: Run, *, device: str = "cpu") -> tuple[InDataUnits, Vector]:
-    """Return the model of a run on a mixed table, and its columns.
+    """Return the model of a run on a mixed table, and its columns; raises as :func:`table_of`."""
+    model = run.model(device=device)
+    return model, table_of(run, model)
+
+
+def table_of(run: Run, model: InDataUnits) -> Vector:
+    """Return the columns of a run on a mixed table, any of which its model can be given.
 
     Raises:
         CapabilityError: If it is of other data, or can be given nothing; the models are named that
             can.
     """
-    field, model = run.record.data.field, run.model(device=device)
+    field = run.record.data.field
     if isinstance(field, Vector) and field.mixed and model.can(Completes):
-        return model, field
+        return field
     able = [
         info.name
         for info in list_models()
@@ -84,7 +90,7 @@ def known_row(field: Vector, given: Mapping[str, object]) -> tuple[Tensor, Tenso
 
 @torch.no_grad()
 def draw_rows(
-    run: Run,
+    model: InDataUnits,
     n: int,
     given: Mapping[str, object],
     *,
@@ -92,21 +98,20 @@ def draw_rows(
     seed: int = 0,
     device: str = "cpu",
 ) -> Tensor:
-    """Return n rows of a run on a mixed table, float64 [n, D], the columns that are given held.
+    """Return n rows of a mixed table, float64 [n, D], the columns that are given held.
 
     Args:
-        run: The run.
+        model: That completes rows of a mixed table.
         n: Number of rows, at least 1.
         given: Values by column, as the file has them.
         balance: A category whose states come equally often.
         seed: Of the draws.
-        device: Where to compute.
+        device: Where the model is.
 
     Raises:
-        CapabilityError: If the model can be given nothing.
         ConfigError: If there is no such column, or what is balanced is given or is no category.
     """
-    model, field = open_table(run, device=device)
+    field = model.table.field
     row, known = known_row(field, given)
     x, known = row.expand(n, -1).clone(), known.expand(n, -1).clone()
     if balance is not None:
@@ -132,13 +137,10 @@ def _category(field: Vector, name: str) -> int:
     return field.names.index(name)
 
 
-@torch.no_grad()
 def impute_rows(
     run: Run | str | Path, x: Tensor, *, draws: int = 1, seed: int = 0, device: str = "cpu"
 ) -> Tensor:
     """Return rows with their missing cells filled in, each draw anew, float64 [draws, N, D].
-
-    Every draw is one from p(missing | known): their spread says how sure the filling is.
 
     Args:
         run: Of a model of mixed tables, or its folder.
@@ -151,9 +153,20 @@ def impute_rows(
         CapabilityError: If the model can be given nothing.
         ConfigError: If draws < 1.
     """
+    model, _ = open_table(Run.open(run), device=device)
+    return fill_gaps(model, x, draws=draws, seed=seed, device=device)
+
+
+@torch.no_grad()
+def fill_gaps(
+    model: InDataUnits, x: Tensor, *, draws: int = 1, seed: int = 0, device: str = "cpu"
+) -> Tensor:
+    """Return what :func:`impute_rows` does, of a model that is open.
+
+    Every draw is one from p(missing | known): their spread says how sure the filling is.
+    """
     if draws < 1:
         raise ConfigError(f"draws must be at least 1, got {draws}")
-    model, _ = open_table(Run.open(run), device=device)
     generator = Generator(device).manual_seed(seed_of(seed, "impute"))
     gaps = x.isnan().any(dim=1)
     filled = x.double().repeat(draws, 1, 1)
@@ -176,22 +189,22 @@ def impute_table(
         ConfigError: If draws < 1.
         DataError: If the table cannot be read, or holds a value that is none of its column.
     """
-    _, field = open_table(run)
+    model, field = open_table(run, device=device)
     x = run.examples(data)[0].x
-    filled = impute_rows(run, x, draws=draws, seed=seed, device=device)
+    filled = fill_gaps(model, x, draws=draws, seed=seed, device=device)
     facts = {"n": len(x), "draws": draws, "filled": int(x.isnan().sum())}
     if draws == 1:
         return examples_answer(filled[0], field, facts, beside=run.folder / "imputed")
     number = torch.arange(1, draws + 1).repeat_interleave(len(x))[:, None].double()
     first = Column(
-        name=free_column("draw", field.names), type="integer", resolution=1, low=1, high=draws
+        name=_free_column("draw", field.names), type="integer", resolution=1, low=1, high=draws
     )
     both = Vector(columns=(first, *field.columns), mixed=True)
     rows = torch.cat((number, filled.flatten(0, 1)), dim=1)
     return examples_answer(rows, both, facts, beside=run.folder / "imputed")
 
 
-def free_column(name: str, names: Sequence[str]) -> str:
+def _free_column(name: str, names: Sequence[str]) -> str:
     """Return a name that no column has."""
     while name in names:
         name += "_"

@@ -11,7 +11,7 @@ from ancestral.data.schema import loading_like
 from ancestral.data.typed import contents_of_arrow
 from ancestral.data.words import arrow_table
 from ancestral.errors import CapabilityError
-from ancestral.recipes.completing import impute_rows, open_table
+from ancestral.recipes.completing import fill_gaps, open_table
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_table
 
@@ -94,12 +94,12 @@ def impute(
         (0, DataType(int64))
     """
     run = Run.open(run)
-    _, field = open_table(run)
+    model, field = open_table(run, device=device)
     table = arrow_table(frame, "the table")
     loading = loading_like(run.record.data.loading, field)
     x = contents_of_arrow(table, loading, "the table", field).examples.x
     # Rows without any cell at the end are filled in as well.
     empty = x.new_full((table.num_rows - len(x), x.shape[1]), torch.nan)
-    filled = impute_rows(run, torch.cat([x, empty]), draws=draws, seed=seed, device=device)
+    filled = fill_gaps(model, torch.cat([x, empty]), draws=draws, seed=seed, device=device)
     schema = noted_schema(frame, table)
     return [filled_frame(table, rows, field, schema) for rows in filled]

@@ -19,7 +19,7 @@ from ancestral.data.states import state_at
 from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.sampling import draw
 from ancestral.networks.units import InDataUnits
-from ancestral.recipes.completing import draw_rows
+from ancestral.recipes.completing import draw_rows, table_of
 from ancestral.recipes.runs import Run
 from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
@@ -130,7 +130,8 @@ def _drawn(run: Run, asked: Asked) -> Examples:
     balance = getattr(how, "balance", None)
     if run.record.data.kind == "mixed" and (asked.given or balance is not None):
         given = _pairs(asked.given, run.record.data.columns)
-        x = draw_rows(run, n or _USUAL, given, balance=balance, seed=asked.seed, device=device)
+        table_of(run, model)
+        x = draw_rows(model, n or _USUAL, given, balance=balance, seed=asked.seed, device=device)
         return Examples(x)
     fixed = given_for(run, model, asked.given, device=device)
     events = {name: len(field.event_shape) for name, field in run.record.data.fields.items()}
