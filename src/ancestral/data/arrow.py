@@ -72,11 +72,6 @@ def _pairs(x: Tensor, field: Vector) -> list[tuple[Column, NDArray[np.float64]]]
     ]
 
 
-def _codes(cells: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Return states as whole numbers, -1 where a cell is missing."""
-    return np.where(np.isnan(cells), -1, cells).astype(np.int32)
-
-
 def _array(column: Column, cells: NDArray[np.float64], dates_as_text: bool) -> Any:  # noqa: ANN401
     import pyarrow as pa
 
@@ -102,7 +97,7 @@ def _states(column: Column, cells: NDArray[np.float64]) -> Any:  # noqa: ANN401
 
     pc = compute()
 
-    codes = _codes(cells)
+    codes = np.where(np.isnan(cells), -1, cells).astype(np.int32)
     words = pa.array(column.states, pa.string())
     if {word.lower() for word in column.states} <= {"true", "false"} and column.type == "truth":
         words = pc.equal(pc.utf8_lower(words), "true")
@@ -115,12 +110,8 @@ def _states(column: Column, cells: NDArray[np.float64]) -> Any:  # noqa: ANN401
 def _words(column: Column, cells: NDArray[np.float64]) -> "pa.DictionaryArray":
     import pyarrow as pa
 
-    if column.discrete:
-        codes, words = _codes(cells), [*column.states, column.gap]
-        codes = np.where(codes < 0, len(words) - 1, codes)
-    else:
-        values, codes = np.unique(cells, return_inverse=True)
-        words = spelt(values, column)
+    values, codes = np.unique(cells, return_inverse=True)
+    words = spelt(values, column)
     return pa.DictionaryArray.from_arrays(
         pa.array(codes.astype(np.int32)), pa.array(words, pa.string())
     )

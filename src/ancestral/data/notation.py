@@ -178,13 +178,16 @@ def date_forms(words: "pa.StringArray") -> tuple[str, ...]:
 
 
 def spelt(values: NDArray[np.float64], column: Column) -> list[str]:
-    """Return numbers or dates as the column writes them, a missing one as its gap, [K].
+    """Return cells as the column writes them, a missing one as its gap, [K].
 
     Example:
         >>> spelt(np.array([5.0, np.nan]), Column(name="price", form="$,2", gap="?"))
         ['$5.00', '?']
     """
     missing = np.isnan(values)
+    if column.discrete:
+        pairs = _pairs(values, missing)
+        return [column.gap if gap else column.states[int(value)] for value, gap in pairs]
     if column.type == "date":
         return _dates(values, missing, column)
     found = _FORM.fullmatch(column.form)

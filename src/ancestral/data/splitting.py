@@ -122,12 +122,13 @@ def _cut(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Exam
     return rest, validation, test
 
 
-def _row_keys(x: Tensor) -> list[bytes]:
+def row_keys(x: Tensor) -> list[bytes]:
     """Return one key a row, equal exactly where rows are: the bytes, or a 128-bit digest."""
     keys: list[bytes] = []
     for part in x.split(_PART):
-        # Adding zero turns -0.0 into 0.0, which is the same number with other bytes.
-        flat = (part + 0.0 if part.is_floating_point() else part).flatten(start_dim=1)
+        if part.is_floating_point():  # Of one zero, and of one NaN.
+            part = torch.where(part.isnan(), torch.inf, part) + 0.0
+        flat = part.flatten(start_dim=1)
         rows = flat.contiguous().numpy()
         if rows.shape[1] * rows.itemsize <= _RAW_KEY_BYTES:
             keys += rows.view(f"V{rows.shape[1] * rows.itemsize}").ravel().tolist()
@@ -140,7 +141,7 @@ def _without_copies(
     field: Field, parts: Sequence[Tensor], *, official: bool
 ) -> tuple[list[Tensor], tuple[str, ...]]:
     """Return a mask for each split, the one that wins a copy first, and what is to be said."""
-    keys = [_row_keys(x) for x in parts]
+    keys = [row_keys(x) for x in parts]
     masks = _unseen(keys)
     equal = sum(int((~mask).sum()) for mask in masks)
     if not equal:
@@ -191,7 +192,7 @@ def _natural(field: Vector, x: Tensor) -> bool:
     """
     if field.mixed:
         return True
-    keys = _row_keys(x)
+    keys = row_keys(x)
     first = dict(zip(keys, range(len(keys)), strict=True))
     distinct = x[torch.tensor([*first.values()])]
     for column, all_cells, cells in zip(field.columns, x.T, distinct.T, strict=True):

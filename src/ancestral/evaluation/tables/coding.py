@@ -77,9 +77,7 @@ def texts(column: Column, cells: Tensor) -> list[str]:
         >>> texts(Column(name="price", form="2", gap="?"), torch.tensor([3.5, torch.nan]))
         ['3.50', '?']
     """
-    if not column.discrete:
-        return spelt(cells.double().numpy(), column)
-    return [column.gap if cell != cell else column.states[int(cell)] for cell in cells.tolist()]
+    return spelt(cells.double().numpy(), column)
 
 
 def _cuts(column: Column, cells: Tensor, few: int) -> tuple[Tensor, bool]:

@@ -7,6 +7,7 @@ import torch
 from scipy.special import ndtr
 from torch import Tensor
 
+from ancestral.data.splitting import row_keys
 from ancestral.evaluation.measures.estimate import Estimate, share_of
 from ancestral.evaluation.measures.memorisation import clustered_variance
 from ancestral.evaluation.measures.neighbours import Index, nearest
@@ -23,11 +24,11 @@ SHOWS = (
 
 def copies(samples: Tensor, train: Tensor) -> Estimate:
     """Return the share of samples [N, D] that equal a training row [T, D]; gaps are equal."""
-    keys = _keys(samples)
+    keys = row_keys(samples.double())
     wanted: set[bytes] = set(keys)
     found: set[bytes] = set()
     for part in train.split(65_536):  # Large tables lie in a file.
-        found |= wanted.intersection(_keys(part))
+        found |= wanted.intersection(row_keys(part.double()))
     return share_of(torch.tensor([key in found for key in keys]))
 
 
@@ -76,9 +77,3 @@ def membership(train: Tensor, held_out: Tensor) -> Estimate:
     found = area(train, held_out)
     null = math.sqrt((1 / len(train) + 1 / len(held_out)) / 12)
     return Estimate(found.value, found.se, float(ndtr((0.5 - found.value) / null)))
-
-
-def _keys(x: Tensor) -> list[bytes]:
-    """Return each row as bytes: of one zero, and of one NaN."""
-    whole = torch.where(x.isnan(), torch.inf, x.double()) + 0.0
-    return [row.tobytes() for row in whole.numpy()]
