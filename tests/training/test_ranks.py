@@ -15,6 +15,7 @@ from ancestral.training.ranks import copy_from_first, number_of_first, sums_over
 # Dropout, noise, clipping, average, two players, unequal weights, parameters that no loss uses,
 # matrices with fewer rows than ranks, validation with early stopping.
 GAME = """
+import os
 import sys
 from pathlib import Path
 import torch
@@ -88,6 +89,8 @@ if ranks > 1:
         else:
             raise SystemExit("it was not refused")
 leave()
+sys.stdout.flush()
+os._exit(0)  # As the command line ends: torch's own teardown aborts one process in fifty.
 """
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "TORCH_CPP_LOG_LEVEL": "ERROR"}
 

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 
 
@@ -58,9 +59,17 @@ def _status(error: BaseException) -> int:
 
 
 def leave(status: int) -> None:
-    """Exit; what is left in the buffers of a closed pipe or a full disk is dropped quietly."""
+    """Exit; what is left in the buffers of a closed pipe or a full disk is dropped quietly.
+
+    One of several processes ends at once: threads that torch has for them may outlive the training,
+    and tearing them down aborts a finished process now and then, which torchrun calls a failure.
+    """
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+        os._exit(status)
     sys.exit(status)
