@@ -18,6 +18,7 @@ from ancestral.networks.arguments import held_rows
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.elbo import elbo, estimate_log_prob
+from ancestral.networks.labels import fit_labels, uniform_labels
 from ancestral.networks.nodes import Node, StandardNormal, Table
 from ancestral.nn.pyramid import Upsampling
 
@@ -39,7 +40,7 @@ class _ImageAutoencoder(nn.Module, ABC):
         )
         self.q = BayesianNetwork([Node("z", encoder, ("x", *label), event_shape=z)])
         self.classes = sizes.classes
-        self.labels = Table([1 / self.classes] * self.classes) if self.classes else None
+        self.labels = uniform_labels(self.classes)
 
     @property
     def joint(self) -> BayesianNetwork:
@@ -57,9 +58,7 @@ class _ImageAutoencoder(nn.Module, ABC):
 
         Raises ValueError if there are no classes, or counts has another shape or sums to 0.
         """
-        if self.labels is None:
-            raise ValueError("this model has no label, so there are no counts to fit")
-        self.labels.fit_counts(counts)
+        fit_labels(self.labels, counts)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None

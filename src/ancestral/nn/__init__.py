@@ -3,6 +3,7 @@
 from ancestral.nn.attention import CausalSelfAttention, Sight
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
 from ancestral.nn.fourier import FourierFeatures
+from ancestral.nn.guidance import guided
 from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.label_planes import LabelPlanesConv2d
 from ancestral.nn.low_rank import (
@@ -19,6 +20,8 @@ from ancestral.nn.mlp import MLP
 from ancestral.nn.norm import RMSNorm
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
+from ancestral.nn.time_embedding import TimeEmbedding
+from ancestral.nn.timed_mlp import TimedMLP
 
 __all__ = [
     "MLP",
@@ -35,9 +38,12 @@ __all__ = [
     "RMSNorm",
     "Sight",
     "SwiGLU",
+    "TimeEmbedding",
+    "TimedMLP",
     "Upsampling",
     "adapters",
     "add_adapters",
+    "guided",
     "halvings",
     "merge_adapters",
     "merged_state",
