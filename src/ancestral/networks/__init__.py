@@ -31,6 +31,7 @@ from ancestral.networks.exact import (
     query,
 )
 from ancestral.networks.formats import parse_bif, read_bif, read_network, write_network
+from ancestral.networks.gaussian_path import NoiseLevel, straight, variance_preserving
 from ancestral.networks.latent import interpolate, slerp
 from ancestral.networks.linear_gaussian import (
     GaussianPosterior,
@@ -55,6 +56,7 @@ __all__ = [
     "Inference",
     "LinearGaussian",
     "Node",
+    "NoiseLevel",
     "Posterior",
     "RowPosteriors",
     "StandardNormal",
@@ -80,6 +82,8 @@ __all__ = [
     "read_network",
     "rejection",
     "slerp",
+    "straight",
     "student_network",
+    "variance_preserving",
     "write_network",
 ]
