@@ -3,7 +3,15 @@
 from ancestral.evaluation.evaluate import evaluate
 from ancestral.evaluation.figures import Figure, figures_to_json
 from ancestral.evaluation.kinds import bench_of
-from ancestral.evaluation.result import Evaluation
+from ancestral.evaluation.result import Evaluation, counts_to_json
 from ancestral.evaluation.setting import Setting
 
-__all__ = ["Evaluation", "Figure", "Setting", "bench_of", "evaluate", "figures_to_json"]
+__all__ = [
+    "Evaluation",
+    "Figure",
+    "Setting",
+    "bench_of",
+    "counts_to_json",
+    "evaluate",
+    "figures_to_json",
+]

@@ -88,7 +88,7 @@ class Bench(ABC):
     def view(self, section: "Section", colors: Mapping[str, str]) -> dict[str, Any]:
         """Return the parts of a report that show examples, as its template names them."""
         del section, colors
-        names = ("marginals", "galleries", "nearest", "nearest_rows")
+        names = ("marginals", "galleries", "nearest", "nearest_rows", "paths")
         return {"plane": None, "mixed": None, "large": False, **{name: [] for name in names}}
 
 

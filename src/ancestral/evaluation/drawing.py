@@ -1,5 +1,7 @@
 """Samples of a model for an evaluation."""
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor
 
@@ -42,8 +44,8 @@ def draw(
     seed: int,
     wide: bool,
     given: Given | None = None,
-    means: bool = False,
     whole: bool = True,
+    **how: Any,  # noqa: ANN401 - as of ``sample``
 ) -> Tensor:
     """Return n samples on the CPU, [n, *event] in user units.
 
@@ -53,8 +55,8 @@ def draw(
         seed: Of the draws.
         wide: Whether examples are, so that fewer are drawn at a time.
         given: Of each sample, [n, *event].
-        means: Take means of p(x | z) instead.
         whole: Whether no cell may be missing; where one may it is NaN.
+        how: ``means`` or ``evaluations`` of :meth:`InDataUnits.sample`.
 
     Raises:
         ArithmeticError: If samples are not finite; it says how many.
@@ -63,7 +65,7 @@ def draw(
     parts = []
     for rows in torch.arange(n).split(BATCH[wide]):
         some = placed(given and {name: value[rows] for name, value in given.items()}, device)
-        parts.append(model.sample(len(rows), given=some, generator=generator, means=means).cpu())
+        parts.append(model.sample(len(rows), given=some, generator=generator, **how).cpu())
     samples = torch.cat(parts)
     bad = int(strange(samples, whole).flatten(start_dim=1).any(dim=1).sum())
     if bad:

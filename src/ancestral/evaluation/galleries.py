@@ -75,6 +75,18 @@ def nearest_of(section: "Section") -> list[Gallery]:
     return found
 
 
+def paths_of(section: "Section") -> list[Gallery]:
+    """Return draws of each model that draws in steps, a row each, from noise to data."""
+    found = []
+    for entry in section.entries:
+        if (path := entry.evaluation.path) is not None:
+            rows = [
+                _strip(section.data, "", x, f"a draw from {entry.name}") for x in path.unbind(1)
+            ]
+            found.append(Gallery(entry.name, "", tuple(rows)))
+    return found
+
+
 def columns_for(data: Dataset) -> int:
     """Return how many images stand in a row: fewer of large ones."""
     side = max(data.event_shape[1:])

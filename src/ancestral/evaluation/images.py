@@ -26,6 +26,7 @@ class Images(Points):
     """Images: bits per dimension, and galleries."""
 
     most = 100
+    paths = 6
     likelihoods = ("bits_per_dim",)
     coding = (
         "Minus the log-density, or else its bound, in bits for each value of an image; "
@@ -59,5 +60,6 @@ class Images(Points):
             **super().view(section, colors),
             "galleries": galleries.galleries_of(section),
             "nearest": galleries.nearest_of(section),
+            "paths": galleries.paths_of(section),
             "large": max(section.data.event_shape) > LARGE,
         }

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -17,7 +18,11 @@ from ancestral.evaluation.likelihood import bits_per_dim, definitions, likelihoo
 from ancestral.evaluation.quality import Stage, stages
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import LEAST, WIDE, Setting, Sizes
+from ancestral.evaluation.walks import by_evaluations, path_of
 from ancestral.networks.units import InDataUnits
+
+_WIDE_DRAWS = 500
+"""Draws of wide examples at each number of evaluations."""
 
 
 class Points(Bench):
@@ -25,11 +30,13 @@ class Points(Bench):
 
     Attributes:
         most: Samples kept for pictures.
+        paths: Draws that are shown on their way from noise to data, where a model has steps.
         coding: What ``bits_per_dim`` is; empty where examples are no code.
         sizes: Of everything that is measured.
     """
 
     most: int = 10_000
+    paths: int = 1_000
     coding: str = ""
 
     def __init__(self, data: Dataset, setting: Setting) -> None:
@@ -104,6 +111,7 @@ class Points(Bench):
         labelled = evaluate_labels(model, data, attempts, seed=setting.seed)
         figures |= labelled.figures
         shown = means = None
+        curve = ()
         if model.can(Samples):
             tell("sampling", 0.3)
             given = self._given(model, sizes.samples, self.orders[2])
@@ -115,6 +123,9 @@ class Points(Bench):
                 look = partial(self._look, model, drawn, given)
                 shown = attempts("samples to show", look)
             figures |= self._qualities(drawn, means, attempts, tell)
+            if model.walks and drawn is not None:
+                tell("fewer evaluations", 0.9)
+                curve = self._by_evaluations(model, given, attempts)
             texts |= {name: text for stage in self.stages for name, text in stage.texts.items()}
         texts |= labelled.definitions
         return replace(
@@ -123,24 +134,51 @@ class Points(Bench):
             means=None if means is None else means[: self.most],
             definitions={name: texts[name] for name in figures if name in texts},
             confusion=labelled.confusion,
+            by_evaluations=curve,
         )
+
+    def _by_evaluations(
+        self, model: InDataUnits, given: Given | None, attempts: Attempts
+    ) -> tuple[tuple[int, Figure], ...]:
+        """Return the distance to held-out data by evaluations; fewer wide examples are drawn."""
+        n = min(_WIDE_DRAWS if self.wide else self.sizes.samples, self.sizes.samples)
+        first = given and {name: value[:n] for name, value in given.items()}
+        stage = replace(self.stages[0], stand_in=self.stages[0].stand_in[:n])
+
+        def points(count: int) -> Tensor:
+            return self.points(self._draw(model, n, first, evaluations=count))
+
+        return by_evaluations(points, stage, attempts)
 
     def _given(self, model: InDataUnits, n: int, order: Tensor) -> Given | None:
         """Return what n samples are made from: the fields of test examples, again and again."""
         given, rows = model.required(self.data.test.given), order[torch.arange(n) % len(order)]
         return given and {name: value[rows] for name, value in given.items()}
 
+    @property
+    def wide(self) -> bool:
+        """Whether examples have so many values that fewer are drawn at a time."""
+        return self.data.features > WIDE
+
     def _draw(
-        self, model: InDataUnits, n: int, given: Given | None, *, means: bool = False
+        self,
+        model: InDataUnits,
+        n: int,
+        given: Given | None,
+        **how: Any,  # noqa: ANN401
     ) -> Tensor:
-        wide = self.data.features > WIDE
         seed, whole = self.setting.seed, self.whole
-        return draw(model, n, seed=seed, wide=wide, given=given, means=means, whole=whole)
+        return draw(model, n, seed=seed, wide=self.wide, given=given, whole=whole, **how)
 
     def _look(self, model: InDataUnits, drawn: Tensor, given: Given | None) -> Evaluation:
         samples, given = self.first(model, drawn, given)
         nearest = nearest_training(samples, self.data, self.space)
-        return Evaluation(samples=samples, given=given or {}, nearest=nearest)
+        path = None
+        if model.walks:
+            n = min(self.paths, len(samples))
+            held = given and {name: value[:n] for name, value in given.items()}
+            path = path_of(model, n, seed=self.setting.seed, given=held)
+        return Evaluation(samples=samples, given=given or {}, nearest=nearest, path=path)
 
     def _qualities(
         self, drawn: Tensor | None, means: Tensor | None, attempts: Attempts, tell: Progress

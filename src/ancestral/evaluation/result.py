@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -28,6 +28,10 @@ class Evaluation:
         seconds: Wall-clock time.
         passages: Of text: samples to read, in place of ``samples``.
         confusion: Of labels: true ones by row, likeliest ones by column, int64 [K, K].
+        path: Of a model that draws in steps: states of a few draws from noise to data, in user
+            units [S, N, *event].
+        by_evaluations: Of such a model: its distance to held-out data by how often its network
+            is evaluated for a draw.
     """
 
     figures: Mapping[str, Figure | None] = field(default_factory=dict)
@@ -40,3 +44,10 @@ class Evaluation:
     seconds: float = 0.0
     passages: "Passages | None" = None
     confusion: Tensor | None = None
+    path: Tensor | None = None
+    by_evaluations: tuple[tuple[int, Figure], ...] = ()
+
+
+def counts_to_json(found: Evaluation) -> list[dict[str, Any]]:
+    """Return distances by evaluations as JSON objects; empty of a model that has no steps."""
+    return [{"evaluations": count, **figure.to_json()} for count, figure in found.by_evaluations]

@@ -1,8 +1,9 @@
 """A model in the user's units: the model together with the data transform it was fitted under."""
 
 import math
-from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -46,6 +47,9 @@ class InDataUnits:
         transform: User units -> model units, fitted on the training split.
         draw: ``draw(model, n, given=, generator=)`` in place of the model's own ``sample``, where
             more than that can be set.
+        walk: ``walk(model, n, evaluations=, given=, generator=)`` of a model that draws in steps:
+            the states of n draws, from noise to data, [n, *event] each, by so many evaluations of
+            its network; None: by as many as ``draw`` takes.
     """
 
     def __init__(
@@ -54,10 +58,11 @@ class InDataUnits:
         transform: Transform,
         *,
         draw: Callable[..., Tensor] | None = None,
+        walk: Callable[..., Iterator[Tensor]] | None = None,
     ) -> None:
         self.network = network
         self.transform = transform
-        self._draw = draw
+        self._draw, self._walk = draw, walk
 
     @property
     def exact(self) -> bool:
@@ -95,9 +100,16 @@ class InDataUnits:
         given: Given | None = None,
         generator: Generator | None = None,
         means: bool = False,
+        evaluations: int | None = None,
     ) -> Tensor:
-        """Return n draws, or means of p(x | z) if ``means``, in user units [n, *event]."""
-        if means:
+        """Return n draws, or means of p(x | z) if ``means``, in user units [n, *event].
+
+        Of a model that draws in steps, ``evaluations`` says how often its network is evaluated.
+        """
+        if evaluations is not None:
+            how = {"evaluations": evaluations, "given": given, "generator": generator}
+            draws = deque(self._steps(n, **how), maxlen=1)[0]
+        elif means:
             draws = self._need(SamplesMeans, "means").sample_means(
                 n, given=given, generator=generator
             )
@@ -106,6 +118,39 @@ class InDataUnits:
         else:
             draws = self._need(Samples, "samples").sample(n, given=given, generator=generator)
         return self.transform.inverse(draws, generator)
+
+    @property
+    def walks(self) -> bool:
+        """Whether it draws in steps, from noise to data."""
+        return self._walk is not None
+
+    def walk(
+        self,
+        n: int,
+        *,
+        evaluations: int | None = None,
+        given: Given | None = None,
+        generator: Generator | None = None,
+    ) -> Iterator[Tensor]:
+        """Yield the states of n draws from noise to data, in user units [n, *event] each.
+
+        Args:
+            n: Number of draws.
+            evaluations: Of the network; None: as many as ``sample`` takes.
+            given: What is held fixed.
+            generator: Of the draws.
+
+        Raises:
+            CapabilityError: If the model does not draw in steps.
+        """
+        how = {"evaluations": evaluations, "given": given, "generator": generator}
+        for state in self._steps(n, **how):
+            yield self.transform.inverse(state, generator)
+
+    def _steps(self, n: int, **how: Any) -> Iterator[Tensor]:  # noqa: ANN401 - as of ``walk``
+        if self._walk is None:
+            raise CapabilityError(f"{type(self.network).__name__} does not draw in steps")
+        return self._walk(self.network, n, **how)
 
     def log_prob(
         self, x: Rows, *, given: Given | None = None, generator: Generator | None = None

@@ -15,7 +15,14 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, disk_errors, free_name, write_text
 from ancestral.data.memory import Data, load_any
 from ancestral.errors import AncestralError, ConfigError
-from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
+from ancestral.evaluation import (
+    Evaluation,
+    Setting,
+    bench_of,
+    counts_to_json,
+    evaluate,
+    figures_to_json,
+)
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.recipes.fitting import start
@@ -68,6 +75,7 @@ class Compared:
             "name": self.name,
             "run": str(self.run.folder) if self.run else None,
             "figures": figures_to_json(self.evaluation.figures) if self.evaluation else {},
+            "by_evaluations": counts_to_json(self.evaluation) if self.evaluation else [],
             "steps": result.steps if result and trained else None,
             "parameters": result.parameters if result else None,
             "seconds": result.seconds if result else None,

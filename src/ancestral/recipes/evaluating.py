@@ -8,7 +8,14 @@ from ancestral.capabilities import Classifies
 from ancestral.data.dataset import Dataset, adopt
 from ancestral.data.fields import LABEL
 from ancestral.errors import RunError
-from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate, figures_to_json
+from ancestral.evaluation import (
+    Evaluation,
+    Setting,
+    bench_of,
+    counts_to_json,
+    evaluate,
+    figures_to_json,
+)
 from ancestral.evaluation.bench import Progress
 from ancestral.evaluation.report import ModelEntry, Section
 from ancestral.recipes.kinds import ways_of
@@ -50,6 +57,7 @@ class Evaluated:
             "run": str(self.run.folder),
             "data": self.data.source,
             "figures": figures_to_json(self.evaluation.figures),
+            "by_evaluations": counts_to_json(self.evaluation),
             "seconds": self.evaluation.seconds,
             "notes": list(self.evaluation.notes),
             "report": self.report and str(self.report),

@@ -341,7 +341,7 @@ def how_to_resume(run: Run) -> str:
 
 
 def _in_units(plan_: Plan, model: nn.Module, transform: Transform) -> InDataUnits:
-    return InDataUnits(model, transform, draw=plan_.recipe.drawn_by(plan_.sampling))
+    return plan_.recipe.in_units(model, transform, plan_.sampling)
 
 
 def _players_model(plan_: Plan, transform: Transform) -> InDataUnits | None:

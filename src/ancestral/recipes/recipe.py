@@ -1,6 +1,7 @@
 """What a recipe is: how a name becomes a fitted model. The recipes stand in ``families/``."""
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypeAlias, runtime_checkable
@@ -86,6 +87,10 @@ class Recipe:
         sampling: How draws are made, a frozen dataclass with defaults; None: nothing to set.
         draw: With ``sampling``: draws n examples of the model, ``draw(model, n, sampling, given=,
             generator=)``.
+        walk: With ``sampling``, in place of ``draw``, of a model that draws in steps: yields the
+            states of n draws, from noise to data, ``walk(model, n, sampling, given=, generator=)``;
+            the last are the draws. The settings then have ``within(evaluations)``, which returns
+            them with so many evaluations of the network.
         parts: Other runs that it stands on, by the name of the setting: what the model of each
             must be able to do. Their weights are frozen and stay where they are.
 
@@ -120,6 +125,7 @@ class Recipe:
     adapted: Callable[[Any], nn.Module] | None = None
     sampling: type[Any] | None = None
     draw: Callable[..., Tensor] | None = None
+    walk: Callable[..., Iterator[Tensor]] | None = None
     parts: Mapping[str, type] = field(default_factory=dict)
 
     @property
@@ -155,7 +161,29 @@ class Recipe:
 
     def drawn_by(self, sampling: Config | None) -> Callable[..., Tensor] | None:
         """Return what draws examples of the model under these settings; None: its ``sample``."""
-        return self.draw and partial(self.draw, sampling=sampling)
+        if (walk := self.walk) is None:
+            return self.draw and partial(self.draw, sampling=sampling)
+        return lambda model, n, **how: deque(walk(model, n, sampling, **how), maxlen=1)[0]
+
+    def walked_by(self, sampling: Config) -> Callable[..., Iterator[Tensor]] | None:
+        """Return what yields the states of draws under these settings; None: it has no steps."""
+        if (walk := self.walk) is None:
+            return None
+
+        def walked(
+            model: nn.Module, n: int, *, evaluations: int | None = None, **how: object
+        ) -> Iterator[Tensor]:
+            own = sampling if evaluations is None else sampling.within(evaluations)
+            return walk(model, n, own, **how)
+
+        return walked
+
+    def in_units(
+        self, model: nn.Module, transform: Transform, sampling: Config | None
+    ) -> InDataUnits:
+        """Return the model in the user's units, drawn from under these settings."""
+        draw, walk = self.drawn_by(sampling), self.walked_by(sampling)
+        return InDataUnits(model, transform, draw=draw, walk=walk)
 
     def options_of(self, config: Config, kind: Kind) -> Options:
         """Return the default settings of the training of a model of this size."""

@@ -121,8 +121,8 @@ class Run:
         if record.options is not None:  # What was counted or solved may well hold log 0.
             check_finite(tensors, model, path)
         load_state(model, tensors, "model.", path)
-        draw = self.recipe.drawn_by(self.recipe.sampled_with(record.sampling, sampling or {}))
-        return InDataUnits(model.to(device).eval(), transform.to(device), draw=draw)
+        how = self.recipe.sampled_with(record.sampling, sampling or {})
+        return self.recipe.in_units(model.to(device).eval(), transform.to(device), how)
 
     def tokenizer(self) -> Tokenizer:
         """Return the tokenizer of a run on text.

@@ -13,7 +13,7 @@ from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.definitions import KINDS, definition_of
 from ancestral.evaluation.dot_plot import Dot, dot_plot
 from ancestral.evaluation.kinds import bench_of
-from ancestral.evaluation.report import confusion, table
+from ancestral.evaluation.report import confusion, table, walks
 from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.networks.drawing import draw_dag
@@ -112,6 +112,13 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         ],
         "overview": _overview(section, colors),
         **bench_of(section.data).view(section, colors),
+        "frames": walks.frames_of(section, colors),
+        "by_evaluations": walks.curve_of(section, colors),
+        "counts": [
+            (entry, walks.said_of(entry.evaluation.by_evaluations))
+            for entry in section.entries
+            if entry.evaluation.by_evaluations
+        ],
         "sampled": any(entry.evaluation.samples is not None for entry in section.entries),
         "confusions": _confusions(section, colors),
         "texts": [e for e in section.entries if e.evaluation.passages is not None],
