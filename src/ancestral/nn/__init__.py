@@ -1,7 +1,10 @@
 """Layers: no probability, no training."""
 
 from ancestral.nn.attention import CausalSelfAttention, Sight
+from ancestral.nn.cross_attention import CrossAttention
+from ancestral.nn.dit import DiT
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
+from ancestral.nn.film import film
 from ancestral.nn.fourier import FourierFeatures
 from ancestral.nn.guidance import guided
 from ancestral.nn.key_value_cache import KeyValueCache
@@ -18,16 +21,20 @@ from ancestral.nn.low_rank import (
 )
 from ancestral.nn.mlp import MLP
 from ancestral.nn.norm import RMSNorm
+from ancestral.nn.patches import patchify, unpatchify
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
 from ancestral.nn.time_embedding import TimeEmbedding
 from ancestral.nn.timed_mlp import TimedMLP
+from ancestral.nn.unet import TimedUNet, UNet
 
 __all__ = [
     "MLP",
     "CausalSelfAttention",
     "ConvDecoder",
     "ConvEncoder",
+    "CrossAttention",
+    "DiT",
     "FeedForward",
     "FourierFeatures",
     "KeyValueCache",
@@ -40,14 +47,19 @@ __all__ = [
     "SwiGLU",
     "TimeEmbedding",
     "TimedMLP",
+    "TimedUNet",
+    "UNet",
     "Upsampling",
     "adapters",
     "add_adapters",
+    "film",
     "guided",
     "halvings",
     "merge_adapters",
     "merged_state",
+    "patchify",
     "rotary_tables",
     "rotate",
     "trainable",
+    "unpatchify",
 ]
