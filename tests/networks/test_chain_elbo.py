@@ -229,18 +229,18 @@ def test_drawn_gradients_have_the_mean_of_the_summed_ones(generator: Generator) 
 def test_the_exact_reverse_closes_the_gap(generator: Generator) -> None:
     """From the true marginal of z_T the reversed Gaussian chain IS the data: no gap is left."""
     model = AnnealedGaussianChain(2, steps=5).double().fit(1 + 0.5 * torch.randn(500, 2))
-    x, step = model.sample(50, generator=generator), model.reverse_step
-    last = model.q.step.jump(step.mean[None], torch.tensor([5]))
-    scale = (step.std.square() * step.noise.kept[-1] + last.variance[0]).sqrt()
+    x, law, noise = model.sample(50, generator=generator), model.law, model.q.step
+    last = noise.jump(law.mean[None], torch.tensor([5]))
+    scale = (law.std.square() * noise.kept[-1] + last.variance[0]).sqrt()
 
     class End(nn.Module):
         def forward(self) -> Normal:
             return Normal(last.mean[0], scale)
 
-    right = Chain(End(), step, steps=5, event_shape=(2,), reverse=True)
-    exact = Normal(step.mean, step.std).log_prob(x).sum(1)
+    right = Chain(End(), model.p.step, steps=5, event_shape=(2,), reverse=True)
+    exact = Normal(law.mean, law.std).log_prob(x).sum(1)
     # Along one path the ratio p(z) / q(z | x) is p(x), whatever is drawn.
-    walked = Chain(None, Stepped(step.noise), steps=5, event_shape=(2,))
+    walked = Chain(None, Stepped(noise), steps=5, event_shape=(2,))
     torch.testing.assert_close(chain_elbo(right, walked, x, generator=generator), exact)
     rounds = [chain_elbo(right, model.q, x, generator=generator) for _ in range(400)]
     mean, error = mean_and_error(rounds)

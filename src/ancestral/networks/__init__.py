@@ -6,7 +6,7 @@ time), ``exact`` (exact discrete inference), ``approximate`` (estimates), ``line
 ``formats`` (files), and ``learning`` (tables and structures from data, imported by its own name).
 """
 
-from ancestral.networks.annealed import AnnealedGaussianChain, VariancePreservingStep
+from ancestral.networks.annealed import AnnealedGaussianChain, GaussianDenoiser
 from ancestral.networks.approximate import (
     Estimate,
     gibbs,
@@ -39,6 +39,15 @@ from ancestral.networks.linear_gaussian import (
     gaussian_query,
 )
 from ancestral.networks.nodes import Deterministic, LinearGaussian, Node, StandardNormal, Table
+from ancestral.networks.noising import (
+    DenoisingStep,
+    FixedSchedule,
+    GreyNormal,
+    LearnedSchedule,
+    VariancePreservingStep,
+    cosine_schedule,
+    linear_schedule,
+)
 from ancestral.networks.sampling import draw
 from ancestral.networks.student import student_network
 
@@ -48,12 +57,17 @@ __all__ = [
     "BayesianNetwork",
     "Chain",
     "Cost",
+    "DenoisingStep",
     "Deterministic",
     "Estimate",
     "Explanation",
+    "FixedSchedule",
+    "GaussianDenoiser",
     "GaussianPosterior",
+    "GreyNormal",
     "Homogeneous",
     "Inference",
+    "LearnedSchedule",
     "LinearGaussian",
     "Node",
     "NoiseLevel",
@@ -64,6 +78,7 @@ __all__ = [
     "VariancePreservingStep",
     "chain_elbo",
     "chain_terms",
+    "cosine_schedule",
     "draw",
     "elbo",
     "estimate_log_prob",
@@ -74,6 +89,7 @@ __all__ = [
     "interpolate",
     "joint",
     "likelihood_weighting",
+    "linear_schedule",
     "loopy_belief_propagation",
     "parse_bif",
     "plain_evidence",

@@ -14,77 +14,34 @@ from ancestral.networks.chain import Chain
 from ancestral.networks.chain_elbo import chain_elbo
 from ancestral.networks.dag import DAG
 from ancestral.networks.nodes import StandardNormal
+from ancestral.networks.noising import DenoisingStep, VariancePreservingStep
 
 
-class VariancePreservingStep(nn.Module):
-    """``q(z_t | z_t-1) = Normal(sqrt(r_t) z_t-1, 1 - r_t)``: noise that keeps the variance at 1.
-
-    ``kept`` holds the share of the data's variance that is left at t = 0..T, the product of the
-    r_t: 1 at first and nearly 0 at last, falling as a squared cosine.
-
-    Source: Ho, Jain & Abbeel 2020, arXiv:2006.11239, eq. 2, 4 and 6-7; Nichol & Dhariwal 2021,
-    arXiv:2102.09672, eq. 17 (the cosine).
+class GaussianDenoiser(nn.Module):
+    """x | y where y = x + sigma epsilon and x ~ Normal(mean, std) in each coordinate.
 
     Args:
-        steps: Number of steps T, at least 1.
-        event_shape: Shape of one state.
+        features: Dimension D of x; mean and std, [D], are 0 and 1 at first.
 
     Example:
-        >>> step = VariancePreservingStep(4, (2,))
-        >>> step.jump(torch.ones(3, 2), torch.tensor([1, 2, 4])).mean[:, 0]
-        tensor([0.9511, 0.8090, 0.3090])
+        >>> GaussianDenoiser(2)(torch.ones(3, 2), torch.ones(3)).mean[0]
+        tensor([0.5000, 0.5000])
     """
-
-    kept: Tensor
-
-    def __init__(self, steps: int, event_shape: tuple[int, ...]) -> None:
-        super().__init__()
-        check_whole("steps", steps)
-        angle = torch.arange(steps + 1, dtype=torch.float64) / (steps + 1) * torch.pi / 2
-        self.register_buffer("kept", angle.cos().square(), persistent=False)
-        self._tail = (1,) * len(event_shape)
-
-    def forward(self, z: Tensor, t: Tensor) -> Normal:
-        """Return q(z_t | z_t-1), for z_t-1 [*B, *event] and t [*B]."""
-        before, now = self.shares(t)
-        ratio = now / before
-        return _normal(ratio.sqrt() * z, 1 - ratio, z)
-
-    def jump(self, start: Tensor, t: Tensor) -> Normal:
-        """Return q(z_t | z_0)."""
-        _, now = self.shares(t)
-        return _normal(now.sqrt() * start, 1 - now, start)
-
-    def posterior(self, z: Tensor, start: Tensor, t: Tensor) -> Normal:
-        """Return q(z_t-1 | z_t, z_0)."""
-        before, now = self.shares(t)
-        ratio = now / before
-        mean = before.sqrt() * (1 - ratio) * start + ratio.sqrt() * (1 - before) * z
-        return _normal(mean / (1 - now), (1 - before) * (1 - ratio) / (1 - now), z)
-
-    def shares(self, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the shares that are kept at t - 1 and at t, [*B, 1, ...], float64."""
-        return tuple(self.kept[at].reshape(*t.shape, *self._tail) for at in (t - 1, t))  # pyright: ignore[reportReturnType]
-
-
-class _GaussianReverse(nn.Module):
-    """p(z_t-1 | z_t) where the data are Normal(mean, std): the exact reverse of the noise."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, noise: VariancePreservingStep, features: int) -> None:
+    def __init__(self, features: int) -> None:
         super().__init__()
-        self.noise = noise
         self.register_buffer("mean", torch.zeros(features, dtype=torch.float64))
         self.register_buffer("std", torch.ones(features, dtype=torch.float64))
 
-    def forward(self, z: Tensor, t: Tensor) -> Normal:
-        before, now = self.noise.shares(t)
-        mean, variance, ratio = self.mean, self.std.square(), now / before
-        earlier, later = (share * variance + 1 - share for share in (before, now))
-        pulled = ratio.sqrt() * earlier / later * (z - now.sqrt() * mean)
-        return _normal(before.sqrt() * mean + pulled, earlier * (1 - ratio) / later, z)
+    def forward(self, y: Tensor, sigma: Tensor) -> Normal:
+        """Return the posterior of x given y [R, D] and sigma [R]."""
+        variance, noise = self.std.square(), sigma.double()[:, None].square()
+        share = variance / (variance + noise)
+        mean, std = torch.lerp(self.mean, y.double(), share), (share * noise).sqrt()
+        return Normal(mean.to(y), std.to(y), validate_args=False)
 
 
 class AnnealedGaussianChain(nn.Module):
@@ -119,7 +76,7 @@ class AnnealedGaussianChain(nn.Module):
         self.q = Chain(None, noise, steps=steps, event_shape=event, names=names)
         self.p = Chain(
             StandardNormal(event),
-            _GaussianReverse(noise, features),
+            DenoisingStep(noise, GaussianDenoiser(features)),
             steps=steps,
             event_shape=event,
             reverse=True,
@@ -127,9 +84,9 @@ class AnnealedGaussianChain(nn.Module):
         )
 
     @property
-    def reverse_step(self) -> _GaussianReverse:
-        """The conditional p(z_t-1 | z_t), which holds ``mean`` and ``std`` of the data, [D]."""
-        return cast(_GaussianReverse, self.p.step)
+    def law(self) -> GaussianDenoiser:
+        """What holds ``mean`` and ``std`` of the data, [D]."""
+        return cast(GaussianDenoiser, cast(DenoisingStep, self.p.step).denoiser)
 
     @property
     def graph(self) -> Mapping[str, DAG]:
@@ -156,8 +113,8 @@ class AnnealedGaussianChain(nn.Module):
         std, mean = torch.std_mean(x.double(), dim=0, correction=0)
         if not bool(((std > 0) & std.isfinite()).all()):
             raise DataError("every column must be finite and not constant")
-        self.reverse_step.mean.copy_(mean)
-        self.reverse_step.std.copy_(std)
+        self.law.mean.copy_(mean)
+        self.law.std.copy_(std)
         return self
 
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
@@ -167,11 +124,15 @@ class AnnealedGaussianChain(nn.Module):
         """
         refuse_unknown(given, "an annealed Gaussian")
         self._check(x)
-        mean, variance = self.reverse_step.mean, self.reverse_step.std.square()
-        left = self.reverse_step.noise.kept[-1]
+        mean, variance = self.law.mean, self.law.std.square()
+        left = cast(VariancePreservingStep, self.q.step).kept[-1]
         last = left * variance + 1 - left
         gain = left.sqrt() * variance / last
-        own = _normal(mean * (1 - gain * left.sqrt()), variance + gain.square() * (1 - last), mean)
+        own = Normal(
+            mean * (1 - gain * left.sqrt()),
+            (variance + gain.square() * (1 - last)).sqrt(),
+            validate_args=False,
+        )
         return own.log_prob(x.to(mean)).sum(-1).to(x.dtype)
 
     def elbo(
@@ -206,8 +167,3 @@ class AnnealedGaussianChain(nn.Module):
     def _check(self, x: Tensor) -> None:
         if x.ndim != 2 or x.shape[1] != self.features:
             raise ValueError(f"x must have shape [B, {self.features}], got {[*x.shape]}")
-
-
-def _normal(mean: Tensor, variance: Tensor, like: Tensor) -> Normal:
-    std = variance.sqrt().expand_as(mean)
-    return Normal(mean.to(like), std.to(like), validate_args=False)

@@ -66,8 +66,9 @@ def chain_elbo(
         q: The chain that leads away from the data, without an initial conditional.
         x: Data, z_0, [B, *event].
         given: The inputs of the chains by name, [B, *] or one for all.
-        times: How many t are drawn for each example, each term weighted by 1 / P(t). None: all t
-            are summed; where the step of q has no jump, by walking q once.
+        times: How many t are drawn for each example, one from each of as many parts of P(t) of
+            equal size, each term weighted by 1 / P(t). None: all t are summed; where the step of q
+            has no jump, by walking q once.
         chances: P(t) for t = 1..T, [T], positive where a term is not 0; uniform if None.
         generator: Source of the draws; torch's global one if None.
 
@@ -98,10 +99,12 @@ def chain_elbo(
         (chances >= 0).all() & ((chances.sum() - 1).abs() < 1e-4)
     ):
         raise ValueError(f"chances must be {q.steps} probabilities, got {chances}")
-    chances = (chances / chances.sum()).to(x.device)
-    count = len(x) * times
-    t = torch.multinomial(chances, count, replacement=True, generator=generator)
-    t = t.view(len(x), times)
+    # One draw from each of as many equal parts of the distribution: their mean varies less.
+    below = (chances.double() / chances.sum()).cumsum(0).to(x.device)
+    first = torch.rand((len(x), 1), generator=generator, device=x.device, dtype=below.dtype)
+    at = (torch.arange(times, device=x.device) + first) / times
+    t = torch.searchsorted(below, at * below[-1], right=True).clamp(max=q.steps - 1)
+    chances = below.diff(prepend=below.new_zeros(1))
     terms = chain_terms(p, q, x, t + 1, given=given, generator=generator)
     return end + (terms / chances.to(terms)[t]).mean(1)
 
