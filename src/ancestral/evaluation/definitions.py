@@ -126,6 +126,20 @@ DEFINITIONS: dict[str, Definition] = {
         "Squared Wasserstein-2 distance between Gaussian fits of samples and of held-out data, "
         "in the space of the data (this is not the FID of Inception features).",
     ),
+    "feature_frechet": Definition(
+        "Fréchet distance of features",
+        "lower",
+        "Squared Wasserstein-2 distance between Gaussian fits of samples and of held-out images, "
+        "in 128 features of a classifier taught the labels of the training images (this is "
+        "not the FID of Inception features). It sees shapes where pixels see grey levels.",
+    ),
+    "label_agreement": Definition(
+        "agreement with the label",
+        "higher",
+        "Share of samples that a classifier taught on the training images takes for the label "
+        "that they were drawn for. Its floor is its accuracy on held-out images. Above the floor "
+        "the samples are more typical of their label than real images are.",
+    ),
     "column_tv": Definition(
         "total variation of columns",
         "lower",

@@ -6,18 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Categorical
 
-from ancestral.capabilities import Given
+from ancestral.capabilities import Given, HasLabelLaw
 from ancestral.data.fields import LABEL
 from ancestral.evaluation import galleries
+from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
+from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.measures import frechet
+from ancestral.evaluation.measures.estimate import share_of
+from ancestral.evaluation.measures.recogniser import Recogniser
 from ancestral.evaluation.points import Points
+from ancestral.evaluation.quality import Stage, single
 from ancestral.evaluation.space import Space
+from ancestral.networks.sampling import draw
 from ancestral.networks.units import InDataUnits
 
 if TYPE_CHECKING:
     from ancestral.evaluation.report.entries import Section
 
+_TAUGHT = "two convolutions and a hidden layer, taught on the training images for three epochs"
 LARGE = 32
 """Pixels: images with a longer side are shown larger."""
 
@@ -47,6 +56,69 @@ class Images(Points):
         labels = torch.arange(self.most) % len(self.data.labels)
         asked, noise = {LABEL: labels.to(device_of(model))}, generator_of(model, self.setting.seed)
         return model.sample(self.most, given=asked, generator=noise).cpu(), {LABEL: labels}
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """The measures of all points, and of features where there are labels to learn them."""
+        if len(self.data.labels) < 2:
+            return super().stages
+        n, m = self.sizes.samples, self.sizes.references
+        how = f"{n:,} generated against {m:,} test images; {_TAUGHT}."
+        return [
+            *super().stages,
+            single(
+                "feature_frechet",
+                "features of a classifier",
+                lambda points: frechet(self._features(points), self._real_features),
+                self.train[:n],
+                ("squared features", how),
+            ),
+        ]
+
+    @cached_property
+    def recogniser(self) -> Recogniser:
+        """A classifier of the training images."""
+        labels = self.data.train.given[LABEL][self.orders[0]]
+        return Recogniser(self._pictures(self.train), labels, seed=self.setting.seed)
+
+    @cached_property
+    def _real_features(self) -> Tensor:
+        return self._features(self.reference)
+
+    def _features(self, points: Tensor) -> Tensor:
+        return self.recogniser.features(self._pictures(points))
+
+    def _pictures(self, points: Tensor) -> Tensor:
+        return points.reshape(-1, *self.data.event_shape)
+
+    def _given(self, model: InDataUnits, n: int, order: Tensor) -> Given | None:
+        """Return what samples are made from; labels are drawn by the model's own law of them."""
+        given = super()._given(model, n, order)
+        if LABEL not in model.nodes or not isinstance(model.network, HasLabelLaw):
+            return given
+        law = Categorical(probs=model.network.label_probabilities, validate_args=False)
+        labels = draw(law, (n,), generator_of(model, self.setting.seed + 1)).cpu()
+        return {**(given or {}), LABEL: labels}
+
+    def of_labels(
+        self, drawn: Tensor | None, given: Given | None, attempts: Attempts
+    ) -> dict[str, Figure | None]:
+        """Return how often a classifier of real images sees the label that was asked for."""
+        if drawn is None or not given or LABEL not in given or len(self.data.labels) < 2:
+            return {}
+        asked = given[LABEL]
+
+        def found() -> Figure:
+            seen = self.recogniser.labels(self._pictures(self.points(drawn)))
+            return Figure.of(share_of(seen == asked), "share", floor=self._accuracy)
+
+        return {"label_agreement": attempts("agreement with labels", found)}
+
+    @cached_property
+    def _accuracy(self) -> float:
+        """Share of held-out images whose label the classifier sees."""
+        seen = self.recogniser.labels(self._pictures(self.reference))
+        return (seen == self.data.test.given[LABEL][self.orders[2]]).double().mean().item()
 
     def facts(self) -> list[tuple[str, str]]:
         """Return shape and levels."""

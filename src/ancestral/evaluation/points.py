@@ -94,6 +94,13 @@ class Points(Bench):
         del model
         return drawn[: self.most], given and {k: v[: self.most] for k, v in given.items()}
 
+    def of_labels(
+        self, drawn: Tensor | None, given: Given | None, attempts: Attempts
+    ) -> dict[str, Figure | None]:
+        """Return what is measured of samples drawn for labels."""
+        del drawn, given, attempts
+        return {}
+
     def gaps(self, x: Tensor) -> int:
         """Return how many examples are not whole."""
         del x
@@ -123,6 +130,7 @@ class Points(Bench):
                 look = partial(self._look, model, drawn, given)
                 shown = attempts("samples to show", look)
             figures |= self._qualities(drawn, means, attempts, tell)
+            figures |= self.of_labels(drawn, given, attempts)
             if model.walks and drawn is not None:
                 tell("fewer evaluations", 0.9)
                 curve = self._by_evaluations(model, given, attempts)

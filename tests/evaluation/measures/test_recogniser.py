@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import torch
+
+from ancestral.data.fields import LABEL
+from ancestral.evaluation import Setting, bench_of, evaluate
+from ancestral.evaluation.attempts import Attempts
+from ancestral.evaluation.images import Images
+from ancestral.evaluation.measures.recogniser import FEATURES, Recogniser
+from ancestral.recipes import fit
+
+
+def images(classes: int = 3, n: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noise, brighter in the column of the label."""
+    generator = torch.Generator().manual_seed(0)
+    x, labels = torch.rand(n, 1, 9, 6, generator=generator) / 2, torch.arange(n) % classes
+    x[torch.arange(n), 0, :, labels] += 0.5
+    return x, labels
+
+
+def test_it_learns_what_a_label_looks_like() -> None:
+    x, labels = images()
+    found = Recogniser(x[:200], labels[:200])
+    assert (found.labels(x[200:]) == labels[200:]).double().mean() > 0.97
+    assert found.features(x).shape == (300, FEATURES)
+
+
+def test_the_same_seed_gives_the_same_network_and_leaves_the_global_state_alone() -> None:
+    x, labels = images(n=64)
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second = (Recogniser(x, labels, seed=1) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(first.features(x), second.features(x))
+    assert not torch.equal(first.features(x), Recogniser(x, labels, seed=2).features(x))
+
+
+def test_large_images_are_seen_small() -> None:
+    x = torch.rand(4, 3, 100, 40)
+    assert Recogniser(x, torch.arange(4) % 2).features(x).shape == (4, FEATURES)
+
+
+def test_agreement_and_features_of_models_that_are_given_labels(tmp_path: Path) -> None:
+    run = fit("naive-bayes", "digits", out=tmp_path / "bayes")
+    data = run.data()
+    bench = bench_of(data, Setting(samples=1_000, references=1_000, radii=300))
+    assert isinstance(bench, Images)
+    found = evaluate(run.model(), data, bench=bench).figures
+    agreement, distance = found["label_agreement"], found["feature_frechet"]
+    assert agreement is not None
+    assert distance is not None
+    # Independent pixels look like their digit, though not as real ones do.
+    assert agreement.floor is not None
+    assert 0.5 < agreement.value < agreement.floor + 0.05
+    assert agreement.floor > 0.95
+    assert distance.floor is not None
+    assert distance.value > 3 * distance.floor
+    # Real images in the place of samples agree as the floor says; shuffled labels by chance.
+    labels = data.test.given[LABEL]
+    seen = bench.recogniser.labels(bench.space(data.test.x).reshape(-1, *data.event_shape))
+    assert (seen == labels).double().mean() > 0.95
+    other = bench.of_labels(data.test.x, {LABEL: (labels + 1) % 10}, Attempts())
+    assert other["label_agreement"] is not None
+    assert other["label_agreement"].value < 0.05
+
+
+def test_models_without_labels_have_no_agreement(tmp_path: Path) -> None:
+    run = fit("gmm", "digits", out=tmp_path / "gmm", settings={"components": 2})
+    bench = bench_of(run.data(), Setting(samples=500, references=500, radii=100))
+    found = evaluate(run.model(), bench.data, bench=bench).figures
+    assert "label_agreement" not in found
+    assert found["feature_frechet"] is not None
