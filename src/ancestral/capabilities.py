@@ -343,6 +343,43 @@ class LanguageModel(Protocol, metaclass=Checked):
 
 
 @runtime_checkable
+class Infills(Protocol, metaclass=Checked):
+    """Has a lower bound on log p of windows of tokens, and fills blanks in them.
+
+    Token ids are as of a :class:`LanguageModel`; a blank has the id V.
+    """
+
+    @property
+    def vocabulary(self) -> int:
+        """Return V, the special tokens included."""
+        ...
+
+    @property
+    def window(self) -> int:
+        """Return how many tokens fit into a window after its first."""
+        ...
+
+    def elbo(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 1,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return an unbiased estimate of a lower bound on log p(x | given) in nats, [B].
+
+        The windows x [B, S] begin with what is given: ``known`` of their tokens, 1 if None. A BOS
+        in them begins a new document, PAD may only follow the last token.
+        """
+        ...
+
+    def infill(self, tokens: Tensor, n: int, *, generator: Generator | None = None) -> Tensor:
+        """Return n texts [n, S] that are tokens [S] with their blanks drawn, given all else."""
+        ...
+
+
+@runtime_checkable
 class Attends(Protocol, metaclass=Checked):
     """Can show what its tokens look at."""
 
@@ -394,5 +431,6 @@ CAPABILITIES: dict[str, type] = {
     "trains": Trains,
     "graph": HasGraph,
     "language": LanguageModel,
+    "infills": Infills,
 }
 """The names that ``ancestral models`` prints."""

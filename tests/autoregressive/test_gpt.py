@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from ancestral.autoregressive import GPT, GPTParts, GPTShape
 from ancestral.autoregressive.decoding import Decoding, collect, generate
-from ancestral.autoregressive.gpt import Block
 from ancestral.capabilities import SpecialTokens
 from ancestral.nn.attention import Sight
+from ancestral.nn.transformer import Block
 
 V = 20
 SHAPE = GPTShape(window=8, width=12, layers=3, heads=3)

@@ -17,7 +17,7 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         exact = {"kde", "gmm", "hmm", "naive-bayes", *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
-        assert ("bound" in can) == (name in {"vae", "image-vae"})
+        assert ("bound" in can) == (name in {"vae", "image-vae", "masked-diffusion"})
     assert found["vae"]["settings"]["decoder_std"] == "learned"
     shown = cli("models").out
     assert all(name in shown for name in found)

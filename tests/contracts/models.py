@@ -37,7 +37,9 @@ from ancestral.classic import (
     NaiveBayes,
     NGram,
 )
+from ancestral.diffusion import MaskedDiffusion
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table
+from ancestral.nn.transformer import GPTShape
 from ancestral.tabular import LatentClass, TabularAutoregressive
 
 EXAMPLES = 512
@@ -94,6 +96,12 @@ def sequences(n: int, seed: int) -> Batch:
     for t in range(1, 4):
         x[stays[:, t], t] = x[stays[:, t], t - 1]
     return Batch(x)
+
+
+def texts(n: int, seed: int) -> Batch:
+    """Windows of a BOS and four tokens out of three, each often the one before, [n, 5]."""
+    x = sequences(n, seed).x
+    return Batch(torch.cat((torch.full_like(x[:, :1], 3), x), dim=1))
 
 
 def tracks(n: int, seed: int) -> Batch:
@@ -168,6 +176,7 @@ class Case:
         exact: log p(x) of the fitted model by other means, where they exist.
         states: Numbers of states of the columns of a discrete model.
         holds: What ``sample`` can hold fixed: the event shape of each node, by name.
+        weight: Of an example in the loss: of a text the number of its tokens.
     """
 
     name: str
@@ -178,6 +187,7 @@ class Case:
     exact: Callable[[nn.Module, Tensor], Tensor] | None = None
     states: tuple[int, ...] = ()
     holds: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
+    weight: int = 1
 
     @property
     def held_out(self) -> Batch:
@@ -370,6 +380,15 @@ CASES = [
         labelled_bars,
         GAN_LIKE,
         holds={"z": (3,), **LABEL},
+    ),
+    Case(
+        "masked-diffusion",
+        lambda: MaskedDiffusion(
+            7, shape=GPTShape(window=4, width=16, layers=1, heads=2), block=2, dropout=0.0
+        ),
+        texts,
+        "samples bound infills trains graph",
+        weight=4,
     ),
 ]
 

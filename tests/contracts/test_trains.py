@@ -30,7 +30,7 @@ def test_a_loss_is_finite_and_weighs_its_examples(case: Case) -> None:
             loss = loss_of(player, case.data(n, 2))
             assert loss.total.shape == ()
             assert math.isfinite(loss.total.item())
-            assert loss.weight == n
+            assert loss.weight == n * case.weight
 
 
 def test_every_parameter_gets_a_gradient_from_its_player(case: Case) -> None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ancestral.autoregressive.gpt import GPT, GPTShape
+from ancestral.autoregressive import GPT, GPTShape
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.capabilities import LanguageModel
 from ancestral.nn.int8 import Int8Linear, in_int8, input_steps

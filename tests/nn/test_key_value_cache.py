@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ancestral.autoregressive.gpt import GPT, GPTParts, GPTShape
+from ancestral.autoregressive import GPT, GPTParts, GPTShape
 from ancestral.nn.key_value_cache import KeyValueCache
 
 ROWS, WINDOW, V = 3, 600, 20

@@ -7,8 +7,8 @@ import torch
 from hypothesis import strategies as st
 from torch import nn
 
+from ancestral.autoregressive import GPT, GPTParts, GPTShape
 from ancestral.autoregressive.decoding import Choice, Decoding
-from ancestral.autoregressive.gpt import GPT, GPTParts, GPTShape
 from ancestral.autoregressive.recurrent import RecurrentLM
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.capabilities import LanguageModel, SpecialTokens

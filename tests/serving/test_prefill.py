@@ -5,7 +5,7 @@ import torch
 from tests.serving.models import BOS, BUILDERS, V, every_model, job, sharp
 from torch import Tensor
 
-from ancestral.autoregressive.gpt import GPT, GPTShape
+from ancestral.autoregressive import GPT, GPTShape
 from ancestral.errors import DivergenceError
 from ancestral.serving.prefill import CHUNK, Prefill
 

@@ -1,8 +1,9 @@
 """Sequences, token by token: the full chain, its factors tied."""
 
-from ancestral.autoregressive.cross_entropy import linear_cross_entropy, token_cross_entropy
-from ancestral.autoregressive.gpt import GPT, GPTParts, GPTShape, attention_maps
+from ancestral.autoregressive.gpt import GPT, attention_maps
 from ancestral.autoregressive.recurrent import RecurrentLM, RecurrentState
+from ancestral.estimation.cross_entropy import linear_cross_entropy, token_cross_entropy
+from ancestral.nn.transformer import GPTParts, GPTShape
 
 __all__ = [
     "GPT",

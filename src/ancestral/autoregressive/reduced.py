@@ -18,7 +18,7 @@ class Int8LanguageModel:
 
     Example:
         >>> import torch
-        >>> from ancestral.autoregressive.gpt import GPT, GPTShape
+        >>> from ancestral.autoregressive import GPT, GPTShape
         >>> model = Int8LanguageModel(GPT(50, shape=GPTShape(window=16, width=32, heads=4)))
         >>> model.head(model.features(torch.zeros(2, 3, dtype=torch.int64))).shape
         torch.Size([2, 3, 50])

@@ -2,7 +2,7 @@
 
 from typing import Literal, TypeAlias
 
-from ancestral.autoregressive.gpt import GPTParts
+from ancestral.nn.transformer import GPTParts
 
 TextSize: TypeAlias = Literal["tiny", "small", "medium", "large"]
 

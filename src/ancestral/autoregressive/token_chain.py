@@ -10,10 +10,10 @@ from typing import Any, Literal, TypeAlias
 import torch
 from torch import Generator, Tensor, nn
 
-from ancestral.autoregressive.cross_entropy import linear_cross_entropy, token_cross_entropy
 from ancestral.autoregressive.decoding.generate import collect, generate
 from ancestral.autoregressive.decoding.settings import Decoding, row_generators
 from ancestral.capabilities import Batch, Given, Loss, Player, SpecialTokens, TokenState
+from ancestral.estimation.cross_entropy import linear_cross_entropy, token_cross_entropy
 from ancestral.networks.dag import DAG
 from ancestral.networks.language import SAMPLED, prompt_of, refuse_given
 

@@ -20,6 +20,11 @@ class TextOptions:
     ----------
     prompt
         What the text begins with.
+    infill
+        A text with blanks ___ or ___[20], the number being its tokens, to be filled by
+        masked-diffusion; what is given stays as it is.
+    blank
+        Tokens of a blank without a number; 8 if not given.
     max_tokens
         Most tokens of each text; 256 if not given.
     temperature
@@ -57,6 +62,8 @@ class TextOptions:
     """
 
     prompt: Text = None
+    infill: Text = None
+    blank: int | None = None
     max_tokens: int | None = None
     temperature: float | None = None
     top_k: int | None = None

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ancestral.data.columns import Vector
 from ancestral.data.fields import Field, Image
-from ancestral.data.files import free_name
-from ancestral.data.writing import csv_lines, write_samples, write_table, write_walk
+from ancestral.data.files import free_name, write_text
+from ancestral.data.writing import TABLES, csv_lines, write_samples, write_table, write_walk
 
 _WRITTEN = frozenset((Image,))
 """Fields whose examples cannot be shown on standard output."""
@@ -43,6 +43,38 @@ def table_answer(columns: Mapping[str, list[Any]], facts: Mapping[str, Any]) -> 
         write=partial(write_table, columns),
         to_json=lambda: {"columns": [*columns], "rows": rows},
         show=lambda: csv_lines([[*columns], *rows]),
+        facts=facts,
+    )
+
+
+def texts_answer(
+    rows: Callable[[], list[dict[str, Any]]],
+    facts: Mapping[str, Any],
+    *,
+    show: Callable[[], Iterator[str]] | None = None,
+) -> Answer:
+    """Return texts, to a table by the ending of the path, or one after the other.
+
+    Args:
+        rows: Makes an object for each text, with its ``text``.
+        facts: What stands in the JSON object in any case.
+        show: Yields what is shown; by default all texts, an empty line between them.
+    """
+
+    def write(path: Path) -> Path:
+        found = rows()
+        if path.suffix.lower() in TABLES:
+            return write_table({name: [row[name] for row in found] for name in found[0]}, path)
+        write_text(path, "".join(f"{row['text']}\n" for row in found))
+        return path
+
+    def all_of_them() -> Iterator[str]:
+        yield "\n\n".join(row["text"] for row in rows()) + "\n"
+
+    return Answer(
+        write=write,
+        to_json=lambda: {"samples": rows()},
+        show=show or all_of_them,
         facts=facts,
     )
 

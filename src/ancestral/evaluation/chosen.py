@@ -11,7 +11,7 @@ from typing import TypeAlias
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Batch, HasBound, Trains
+from ancestral.capabilities import Batch, HasBound, HasDensity, Trains
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.fields import LABEL
 from ancestral.data.text import Documents, Spelling, Tokenizer
@@ -208,7 +208,8 @@ def _bits_per_char(judge: Judge) -> Measure:
     the other falls, the model has begun to memorise. What unknown words cost to be spelled is no
     part of it.
     """
-    corpus, windows = judge.data.text, judge.data.validation.x
+    corpus, windows, model = judge.data.text, judge.data.validation.x, judge.model
+    kind: Kind = "exact" if model.can(HasDensity) else "bound"
     documents = corpus.validation
     # Of the whole split, each document with its end: what a token is worth in characters.
     tokens = len(documents.tokens) - len(documents)
@@ -220,15 +221,16 @@ def _bits_per_char(judge: Judge) -> Measure:
         unknown *= _mean_spelling(corpus.tokenizer, documents)
 
     def measure() -> dict[str, Figure]:
+        noise, measure = judge.noise(), model.log_prob if kind == "exact" else model.elbo
         parts = windows.split(max(1, _TOKENS_AT_ONCE // windows.shape[1]))
-        scores = [judge.model.log_prob(x.to(judge.device)).double().cpu() for x in parts]
+        scores = [measure(x.to(judge.device), generator=noise).double().cpu() for x in parts]
         loss = -torch.cat(scores)
         found = ratio_of(loss + unknown, counts)
         value = _finite(found.value)
         se = found.se / unit if len(counts) > 1 else None  # Of one window there is no error.
         return {
-            "bits_per_char": Figure(value / unit, se, "bits", "exact"),
-            "perplexity": Figure(math.exp(min(value, 700.0)), None, "", "exact"),
+            "bits_per_char": Figure(value / unit, se, "bits", kind),
+            "perplexity": Figure(math.exp(min(value, 700.0)), None, "", kind),
             "loss": Figure(ratio_of(loss, counts).value, None, "nats", "loss"),
         }
 

@@ -1,5 +1,6 @@
 """Causal self-attention: all heads in one product, and a state that is read step by step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +13,41 @@ from ancestral.nn.rotary import rotate
 
 
 @dataclass(frozen=True, slots=True)
+class Tile:
+    """Some queries, and the only keys that any of them sees.
+
+    Args:
+        queries: Places of the S queries.
+        keys: Runs of the K keys.
+        mask: Added to the scores, [B or 1, 1, S, K].
+    """
+
+    queries: slice
+    keys: Sequence[slice]
+    mask: Tensor
+
+    @classmethod
+    def cover(cls, seen: Tensor, dtype: torch.dtype, *, size: int = 64) -> "tuple[Tile, ...]":
+        """Return tiles of so many queries for what is seen, bool [B, S, K]: most are small.
+
+        Example:
+            >>> seen = torch.ones(2, 128, 128, dtype=torch.bool).tril()
+            >>> [tile.mask.shape[-1] for tile in Tile.cover(seen, torch.float32)]
+            [64, 128]
+        """
+        tiles = []
+        for first in range(0, seen.shape[1], size):
+            queries = slice(first, first + size)
+            part = seen[:, queries]
+            edges = nn.functional.pad(part.any(0).any(0).int(), (1, 1)).diff().nonzero()[:, 0]
+            keys = [slice(*run) for run in edges.reshape(-1, 2).tolist()]
+            part = torch.cat([part[..., run] for run in keys], dim=-1)
+            mask = torch.zeros(part.shape, dtype=dtype, device=part.device)
+            tiles.append(cls(queries, keys, mask.masked_fill_(~part, -torch.inf)[:, None]))
+        return tuple(tiles)
+
+
+@dataclass(frozen=True, slots=True)
 class Sight:
     """What the tokens of one pass see, the same in every layer.
 
@@ -20,12 +56,14 @@ class Sight:
         causal: Token i sees the keys 0 to i.
         rotation: Cosines and sines, [B or 1, 1, S, P]; None without rotary positions.
         slots: Where keys and values are kept; None for a pass without a state.
+        tiles: In place of the mask, where most of what it spans is not seen.
     """
 
     mask: Tensor | None = None
     causal: bool = True
     rotation: tuple[Tensor, Tensor] | None = None
     slots: Slots | None = None
+    tiles: Sequence[Tile] = ()
 
 
 class AdditiveScore(nn.Module):
@@ -121,6 +159,8 @@ class CausalSelfAttention(nn.Module):
     def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, sight: Sight) -> Tensor:
         """Return what the queries [B, H, S, P] see, the heads side by side, [B, S, H P]."""
         dropout = self.dropout if self.training else 0.0
+        if sight.tiles:
+            return torch.cat([self._tile(queries, keys, values, t) for t in sight.tiles], dim=1)
         if self.score is not None:
             weights = functional.dropout(self._weights(queries, keys, sight), dropout)
             seen = weights @ self._for_all_heads(values)
@@ -135,6 +175,14 @@ class CausalSelfAttention(nn.Module):
                 enable_gqa=self.heads != self.key_value_heads,
             )
         return seen.transpose(1, 2).flatten(2)
+
+    def _tile(self, queries: Tensor, keys: Tensor, values: Tensor, tile: Tile) -> Tensor:
+        """Return what the queries of a tile see; so small, plain products are faster than fused."""
+        queries = queries[:, :, tile.queries]
+        keys, values = (torch.cat([x[:, :, run] for run in tile.keys], 2) for x in (keys, values))
+        weights = self._weights(queries, keys, Sight(mask=tile.mask))
+        weights = functional.dropout(weights, self.dropout, self.training)
+        return (weights @ self._for_all_heads(values)).transpose(1, 2).flatten(2)
 
     def weights(self, x: Tensor, sight: Sight) -> Tensor:
         """Return the attention matrices for x [B, T, D], [B, H, T, T]; every row sums to 1."""

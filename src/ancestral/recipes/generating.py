@@ -1,6 +1,5 @@
 """Text from a run on text."""
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,10 @@ from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.autoregressive.writing import Writer, Writing
 from ancestral.capabilities import LanguageModel
-from ancestral.data.answers import Answer
-from ancestral.data.files import write_text
-from ancestral.data.writing import TABLES, write_table
+from ancestral.data.answers import Answer, texts_answer
+from ancestral.diffusion.masked import MaskedDiffusion
 from ancestral.errors import CapabilityError
+from ancestral.recipes.filling import draw_filled
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked
 from ancestral.training.order import seed_of
@@ -51,6 +50,14 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
     """
     if asked.given or asked.means:
         raise CapabilityError("--given and --means are not of language models; try --prompt")
+    model = run.model(device=asked.device).network
+    if isinstance(model, MaskedDiffusion):
+        return draw_filled(run, model, asked)
+    for name in ("infill", "blank"):
+        if name in asked.writing:
+            raise CapabilityError(
+                f"--{name} is of masked-diffusion: {run.record.model} writes from left to right"
+            )
     seed = seed_of(asked.seed, "sample") >> 1
     what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=seed)
     writer = open_writer(run, device=asked.device, int8="int8" in asked.writing)
@@ -58,17 +65,6 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
     def rows() -> list[dict[str, Any]]:
         return [one.to_json() for one in writer.write(what)]
 
-    def write(path: Path) -> Path:
-        found = rows()
-        if path.suffix.lower() in TABLES:
-            return write_table({name: [row[name] for row in found] for name in found[0]}, path)
-        write_text(path, "".join(f"{row['text']}\n" for row in found))
-        return path
-
-    def show() -> Iterator[str]:
-        if what.n > 1 or what.beams or what.stop:
-            yield "\n\n".join(row["text"] for row in rows()) + "\n"
-        else:
-            yield from writer.stream(what)
-
-    return Answer(write=write, to_json=lambda: {"samples": rows()}, show=show, facts={"n": what.n})
+    alone = what.n == 1 and not (what.beams or what.stop)
+    show = partial(writer.stream, what) if alone else None
+    return texts_answer(rows, {"n": what.n}, show=show)

@@ -17,13 +17,24 @@ from ancestral.recipes.families import (
     density,
     discrete,
     language,
+    masked,
     sequences,
     tabular,
 )
 from ancestral.recipes.recipe import Recipe
 from ancestral.settings import nearest
 
-FAMILIES = (density, discrete, sequences, classifiers, autoencoders, adversarial, language, tabular)
+FAMILIES = (
+    density,
+    discrete,
+    sequences,
+    classifiers,
+    autoencoders,
+    adversarial,
+    language,
+    masked,
+    tabular,
+)
 """The modules of ``families/``, in the order in which their models are listed."""
 
 RECIPES: dict[str, Recipe] = {

@@ -7,10 +7,10 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from ancestral.autoregressive import GPT, GPTShape
 from ancestral.autoregressive.decoding.continuation import StopStrings
 from ancestral.autoregressive.decoding.generate import collect, generate
 from ancestral.autoregressive.decoding.settings import Decoding, draw, row_generators
-from ancestral.autoregressive.gpt import GPT, GPTShape
 from ancestral.autoregressive.recurrent import RecurrentLM
 from ancestral.capabilities import LanguageModel
 from ancestral.classic.chains.language import NGramLanguageModel

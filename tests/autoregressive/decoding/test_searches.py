@@ -8,13 +8,13 @@ import torch
 from scipy import stats
 from torch.nn import functional
 
+from ancestral.autoregressive import GPT, GPTShape
 from ancestral.autoregressive.decoding.beam import Beam, beam_search
 from ancestral.autoregressive.decoding.constrained import Grammar
 from ancestral.autoregressive.decoding.contrastive import contrastive_search
 from ancestral.autoregressive.decoding.generate import collect, generate
 from ancestral.autoregressive.decoding.settings import Decoding, row_generators
 from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
-from ancestral.autoregressive.gpt import GPT, GPTShape
 from ancestral.capabilities import LanguageModel
 from ancestral.classic.chains.language import NGramLanguageModel
 from ancestral.errors import CapabilityError, ConfigError

@@ -9,6 +9,7 @@ import torch
 from scipy import stats
 from torch import Tensor, nn
 
+from ancestral.autoregressive import GPT, GPTShape
 from ancestral.autoregressive.decoding import (
     Constraint,
     Decoding,
@@ -18,7 +19,6 @@ from ancestral.autoregressive.decoding import (
 )
 from ancestral.autoregressive.decoding.constrained import Grammar
 from ancestral.autoregressive.decoding.speculative import NGramLookup, speculate
-from ancestral.autoregressive.gpt import GPT, GPTShape
 from ancestral.classic.chains.language import LastTokens
 from ancestral.nn.key_value_cache import checked_counts
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ancestral.evaluation.text.likelihood import token_log_probs
+from ancestral.evaluation.text.likelihood import document_bounds, token_log_probs
 
 V = 11
 
@@ -73,3 +73,38 @@ def test_long_documents_are_read_in_windows_that_share_half(window: int, length:
 
 def test_of_one_token_nothing_is_predicted() -> None:
     assert token_log_probs(MeanModel(6), document(2)[:1]).shape == (0,)
+
+
+class Unigram(nn.Module):
+    """Tokens are independent, so that the bound of a document is the sum over its tokens."""
+
+    vocabulary = V
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self.window = window
+        generator = torch.Generator().manual_seed(0)
+        self.log_p = torch.randn(V, generator=generator, dtype=torch.float64).log_softmax(0)
+
+    def elbo(
+        self,
+        x: Tensor,
+        *,
+        given: dict[str, Tensor] | None = None,
+        draws: int = 1,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        assert given is not None
+        assert 2 <= x.shape[1] <= self.window + 1
+        assert draws == 1
+        del generator
+        scored = torch.where(x == V - 1, 0.0, self.log_p[x])
+        return scored[:, int(given["known"]) :].sum(1)
+
+
+@pytest.mark.parametrize("window", [2, 3, 8, 9, 64])
+def test_a_bound_counts_every_token_of_every_document_once(window: int) -> None:
+    model = Unigram(window)
+    texts = [document(length) for length in (2, 3, 8, 9, 10, 11, 23, 40)]
+    wanted = torch.stack([model.log_p[text[1:]].sum() for text in texts])
+    torch.testing.assert_close(document_bounds(model, texts), wanted)  # pyright: ignore[reportArgumentType]

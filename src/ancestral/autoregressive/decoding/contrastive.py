@@ -46,7 +46,7 @@ def contrastive_search(
         CapabilityError: If the model's features are not vectors.
 
     Example:
-        >>> from ancestral.autoregressive.gpt import GPT, GPTShape
+        >>> from ancestral.autoregressive import GPT, GPTShape
         >>> _ = torch.manual_seed(0)
         >>> model = GPT(20, shape=GPTShape(window=16, width=8, layers=1, heads=1))
         >>> len(list(contrastive_search(model, [16], max_tokens=5)))

@@ -7,10 +7,11 @@ from typing import Literal, TypeAlias, cast
 import torch
 from torch import Tensor, nn
 
-from ancestral.autoregressive.gpt import GPT, Block, GPTParts
+from ancestral.autoregressive.gpt import GPT
 from ancestral.errors import CapabilityError, DivergenceError
 from ancestral.nn.feed_forward import SwiGLU
 from ancestral.nn.low_rank import merged_state
+from ancestral.nn.transformer import Block, GPTParts
 
 Stock: TypeAlias = Literal["opt", "llama", "qwen3"]
 """A family of models that ``transformers`` has: the name is that of its ``model_type``."""

@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from torch import Generator, Tensor
 
-from ancestral.capabilities import LanguageModel, Samples, SpecialTokens
+from ancestral.capabilities import Infills, LanguageModel, Samples, SpecialTokens
 from ancestral.data.text import Corpus, Documents, Spelling
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.bench import Bench, Progress
 from ancestral.evaluation.drawing import device_of, generator_of
-from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.figures import Figure, Kind
 from ancestral.evaluation.measures.estimate import Estimate, ratio_of
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.text.distinct import distinct_pairs
-from ancestral.evaluation.text.likelihood import token_log_probs
+from ancestral.evaluation.text.likelihood import document_bounds, token_log_probs
 from ancestral.evaluation.text.memorised import LEAST, Memory, memorised_fraction
 from ancestral.evaluation.text.passages import Passage, Passages, most_copied, passage
 from ancestral.evaluation.text.pictures import pictures_of
@@ -34,6 +34,11 @@ TEXTS = 100
 """Texts generated, and stretches of held-out documents that they are compared with."""
 
 SHOWN = 8
+
+_MEANS: dict[Kind, str] = {
+    "exact": "log-probability",
+    "bound": "lower bound on the log-probability",
+}
 
 
 class Texts(Bench):
@@ -119,42 +124,47 @@ def _likelihoods(
     model: InDataUnits, corpus: Corpus, setting: Setting, attempts: Attempts
 ) -> tuple[dict[str, Figure | None], dict[str, str]]:
     """Return the figures of code length, and what each is."""
-    names = ("log_prob", "perplexity", "bits_per_char", "bits_per_byte")
+    whole, kind = ("log_prob", "exact") if model.can(LanguageModel) else ("elbo", "bound")
+    names = ("log_prob", whole, "perplexity", "bits_per_char", "bits_per_byte")
+    figures: dict[str, Figure | None] = dict.fromkeys(names)
     chosen = _chosen_documents(corpus.test, setting.seed)
-    scores = attempts("log_prob", lambda: _score(model, corpus, chosen))
+    scores = attempts(whole, lambda: _score(model, corpus, chosen, setting.seed))
     if scores is None:
-        return dict.fromkeys(names), {}
+        return figures, {}
     lengths = (corpus.test.sizes - 1)[chosen].double()
     nats = -scores
     bits = nats / math.log(2)
     tokens = ratio_of(nats, lengths)
-    figures: dict[str, Figure | None] = {
-        "log_prob": Figure.of(ratio_of(scores, torch.ones_like(scores)), "nats", "exact"),
-        "perplexity": _exponential(tokens),
+    figures |= {
+        whole: Figure.of(ratio_of(scores, torch.ones_like(scores)), "nats", kind),
+        "perplexity": _exponential(tokens, kind),
     }
     sizes = {"bits_per_char": corpus.test.characters, "bits_per_byte": corpus.test.bytes}
     for name, size in sizes.items():
-        figures[name] = Figure.of(ratio_of(bits, size[chosen].double()), "bits", "exact")
+        figures[name] = Figure.of(ratio_of(bits, size[chosen].double()), "bits", kind)
     if len(chosen) < 2:  # The error is that of documents: of one there is none.
         figures = {name: one and replace(one, se=None) for name, one in figures.items()}
     many = "" if len(chosen) == 1 else "s"
     n = f"{len(chosen):,} held-out document{many}, {int(lengths.sum()):,} tokens with their ends"
     n += _unknown(corpus, chosen)
     return figures, {
-        "log_prob": f"Mean log-probability of a document; {n}.",
+        whole: f"Mean {_MEANS[kind]} of a document; {n}.",
         "perplexity": f"Of a token; {n}.",
         "bits_per_char": f"Comparable across tokenizers; {n}.",
         "bits_per_byte": f"Comparable across tokenizers; {n}.",
     }
 
 
-def _score(model: InDataUnits, corpus: Corpus, chosen: Tensor) -> Tensor:
-    """Return log p of each document, the spelling of its unknown words included."""
+def _score(model: InDataUnits, corpus: Corpus, chosen: Tensor, seed: int) -> Tensor:
+    """Return log p of each document, or a bound, the spelling of its unknown words included."""
     network, documents = model.network, corpus.test
-    if not isinstance(network, LanguageModel):
-        raise ValueError(f"{type(network).__name__} does not predict tokens")
     streams = [documents.ids(int(i)).to(device_of(model)) for i in chosen]
-    found = torch.stack([token_log_probs(network, ids).sum() for ids in streams]).cpu()
+    if isinstance(network, LanguageModel):
+        found = torch.stack([token_log_probs(network, ids).sum() for ids in streams]).cpu()
+    elif isinstance(network, Infills):
+        found = document_bounds(network, streams, generator=generator_of(model, seed))
+    else:
+        raise ValueError(f"{type(network).__name__} gives no probability of a text")
     spelling = Spelling(corpus.tokenizer)
     found -= torch.stack([spelling.document(documents, int(i)).sum() for i in chosen])
     if not bool(found.isfinite().all()):
@@ -180,7 +190,7 @@ def _unknown(corpus: Corpus, chosen: Tensor) -> str:
 def _generate(model: InDataUnits, n: int, seed: int) -> list[NDArray[np.int64]]:
     """Return generated texts without special tokens."""
     network = model.network
-    if not isinstance(network, LanguageModel) or not isinstance(network, Samples):
+    if not isinstance(network, LanguageModel | Infills) or not isinstance(network, Samples):
         raise ValueError(f"{type(network).__name__} does not generate tokens")
     drawn = network.sample(n, generator=generator_of(model, seed)).cpu().numpy()
     return [_plain(row, network.vocabulary) for row in drawn]
@@ -230,9 +240,9 @@ def _definitions(texts: int) -> dict[str, str]:
     }
 
 
-def _exponential(nats: Estimate) -> Figure | None:
+def _exponential(nats: Estimate, kind: Kind) -> Figure | None:
     if nats.value > 700:  # Its exponential is no number.
         return None
     value = math.exp(nats.value)
     each = None if nats.deviations is None else value * nats.deviations
-    return Figure(value, value * nats.se, "", "exact", deviations=each)
+    return Figure(value, value * nats.se, "", kind, deviations=each)

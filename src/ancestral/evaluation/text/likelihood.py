@@ -1,9 +1,12 @@
-"""Log-likelihood of whole documents, token by token, under a model with a window or without."""
+"""Log-likelihood of whole documents under a model with a window or without: exact, or a bound."""
+
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from ancestral.capabilities import LanguageModel
+from ancestral.capabilities import Infills, LanguageModel, SpecialTokens
 
 _CELLS = 2**23
 """Logits in the memory at a time."""
@@ -41,6 +44,39 @@ def token_log_probs(model: LanguageModel, document: Tensor) -> Tensor:
     if rest:
         parts.append(_scores(model, document[None, -window - 1 :])[0, window - rest :])
     return torch.cat(parts)
+
+
+@torch.no_grad()
+def document_bounds(
+    model: Infills, documents: Sequence[Tensor], *, generator: Generator | None = None
+) -> Tensor:
+    """Return a lower bound on log p of each document, in nats, float64 [N]; one draw of the masks.
+
+    A document that is longer than the model's window is read in windows that share half their
+    tokens, as by :func:`token_log_probs`.
+
+    Args:
+        model: In evaluation mode.
+        documents: BOS and what follows it, int64 [T]; PAD does not occur.
+        generator: Of the masks.
+    """
+    share, pad = max(model.window // 2, 1), SpecialTokens.of(model.vocabulary).pad
+    again, found = model.window + 1 - share, torch.zeros(len(documents), dtype=torch.float64)
+    firsts = [(i, text[: model.window + 1]) for i, text in enumerate(documents)]
+    others = [
+        (i, text[at : at + model.window + 1])
+        for i, text in enumerate(documents)
+        for at in range(share, len(text) - again, share)
+    ]
+    for known, pieces in ((1, firsts), (again, others)):
+        rows = sorted((row for row in pieces if len(row[1]) > 1), key=lambda row: -len(row[1]))
+        for at in range(0, len(rows), size := max(1, _TOKENS // model.window)):
+            owners, windows = zip(*rows[at : at + size], strict=True)
+            x = pad_sequence(windows, batch_first=True, padding_value=pad)
+            given = {"known": torch.tensor(known)}
+            values = model.elbo(x, given=given, generator=generator).double().cpu()
+            found.index_add_(0, torch.tensor(owners), values)
+    return found
 
 
 def _in_one_piece(model: LanguageModel, document: Tensor) -> Tensor:

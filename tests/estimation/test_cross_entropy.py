@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from ancestral.autoregressive.cross_entropy import linear_cross_entropy, token_cross_entropy
+from ancestral.estimation.cross_entropy import linear_cross_entropy, token_cross_entropy
 
 Draws = tuple[Tensor, Tensor, Tensor, Tensor]
 
