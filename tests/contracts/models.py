@@ -37,8 +37,15 @@ from ancestral.classic import (
     NaiveBayes,
     NGram,
 )
-from ancestral.diffusion import MaskedDiffusion
-from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table
+from ancestral.diffusion import (
+    Denoiser,
+    Diffusion,
+    ImageScoreModel,
+    MaskedDiffusion,
+    ScoreModel,
+)
+from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
+from ancestral.nn import TimedMLP
 from ancestral.nn.transformer import GPTShape
 from ancestral.tabular import LatentClass, TabularAutoregressive
 
@@ -133,6 +140,12 @@ def labelled_blobs(n: int, seed: int) -> Batch:
     x = torch.randn(n, 2, generator=Generator().manual_seed(seed))
     label = torch.arange(n) % LABELS
     return Batch(0.5 * x + 2 * label[:, None] - 1, {"label": label})
+
+
+def labelled_bars_around_zero(n: int, seed: int) -> Batch:
+    """The same images with their levels on [-1, 1], [n, 1, 8, 8]."""
+    found = labelled_bars(n, seed)
+    return Batch(2 * found.x - 1, found.given)
 
 
 def bars(n: int, seed: int) -> Batch:
@@ -371,6 +384,46 @@ CASES = [
         bars,
         LOSS_ONLY,
         holds={"z": (4,)},
+    ),
+    Case(
+        "diffusion",
+        lambda: Diffusion(
+            Denoiser(TimedMLP(2, hidden=(32, 32))), (2,), schedule=cosine_schedule(9)
+        ),
+        small_ring,
+        "samples bound trains graph",
+        300,
+        holds={"z9": (2,)},
+    ),
+    Case(
+        "diffusion-labels",
+        lambda: Diffusion(
+            Denoiser(TimedMLP((1, 8, 8), hidden=(64,), classes=LABELS), classes=LABELS),
+            (1, 8, 8),
+            schedule=cosine_schedule(9),
+            grey_levels=17,
+        ),
+        labelled_bars_around_zero,
+        "samples bound trains graph",
+        holds={"z9": (1, 8, 8), **LABEL},
+    ),
+    Case(
+        "score",
+        lambda: ScoreModel(
+            Denoiser(TimedMLP(1, hidden=(32,)), prediction="epsilon"), (1,), process="vp"
+        ).double(),
+        line,
+        "samples density trains graph",
+        300,
+    ),
+    Case(
+        "score-images",
+        lambda: ImageScoreModel(
+            Denoiser(TimedMLP((1, 8, 8), hidden=(64,), classes=LABELS), classes=LABELS), (1, 8, 8)
+        ),
+        labelled_bars_around_zero,
+        "samples trains graph",
+        holds=LABEL,
     ),
     Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, GAN_LIKE, holds=Z),
     Case("table-gan", lambda: TableGAN(STATES, latent=2, hidden=(32,)), states, GAN_LIKE, holds=Z),

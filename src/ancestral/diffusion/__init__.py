@@ -1,6 +1,34 @@
-"""Diffusion: noise is taken away step by step; of tokens the noise is that they are masked."""
+"""Diffusion: noise is taken away step by step; of tokens the noise is that they are masked.
 
+Read in this order: ``denoiser`` (a network as the mean of x given x with noise), ``diffusion`` (two
+chains and their bound), ``samplers`` and ``levels`` (functions of any denoiser), ``score``.
+"""
+
+from ancestral.diffusion.denoiser import Denoised, Denoiser, Spread
+from ancestral.diffusion.denoising import denoising_loss
+from ancestral.diffusion.diffusion import Diffusion
+from ancestral.diffusion.levels import chain_levels, geometric_levels, karras_levels
 from ancestral.diffusion.masked import MaskedDiffusion
+from ancestral.diffusion.samplers import SAMPLERS, evaluations, walk
+from ancestral.diffusion.score import ImageScoreModel, ScoreModel, flow_log_prob, score_of
 from ancestral.diffusion.unmasking import Unmasking
 
-__all__ = ["MaskedDiffusion", "Unmasking"]
+__all__ = [
+    "SAMPLERS",
+    "Denoised",
+    "Denoiser",
+    "Diffusion",
+    "ImageScoreModel",
+    "MaskedDiffusion",
+    "ScoreModel",
+    "Spread",
+    "Unmasking",
+    "chain_levels",
+    "denoising_loss",
+    "evaluations",
+    "flow_log_prob",
+    "geometric_levels",
+    "karras_levels",
+    "score_of",
+    "walk",
+]

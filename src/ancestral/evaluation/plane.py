@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import torch
 from torch import Tensor
 
-from ancestral.capabilities import HasBound, HasDensity
+from ancestral.capabilities import HasBound, HasDensity, Tightens
 from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation import charts, pictures
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN, COLUMNS, RANGE = 2500, 9, 9.0
 """Points in a scatter; columns with a histogram; nats from brightest to darkest."""
-SIDE, SIDE_OF_DRAWS, DRAWS = 96, 64, 32
+SIDE, SIDE_OF_DRAWS, DRAWS, BOUND_DRAWS = 96, 64, 32, 8
 """Cells along a side of a density panel, fewer where each costs so many draws."""
 DENSITIES: dict[Kind, str] = {
     "exact": "log p(x)",
@@ -141,8 +141,10 @@ def density_of(model: InDataUnits, data: Dataset, *, seed: int) -> Density | Non
     if not (model.can(HasDensity) or model.can(HasBound)):
         return None
     score, kind = model.log_prob, "exact" if model.exact else "bound"
-    if not model.can(HasDensity):
+    if not model.can(HasDensity) and model.can(Tightens):
         score, kind = partial(model.estimate_log_prob, draws=DRAWS), "estimate"
+    elif not model.can(HasDensity):
+        score, kind = partial(model.elbo, draws=BOUND_DRAWS), "bound"
     grid = charts.Box.around(data.train.x).grid(SIDE if kind == "exact" else SIDE_OF_DRAWS)
     noise, device = generator_of(model, seed), device_of(model)
     values = torch.cat([score(x.to(device), generator=noise) for x in grid.split(1024)])

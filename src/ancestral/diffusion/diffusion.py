@@ -1,0 +1,233 @@
+"""The diffusion model: a chain of noise, and the chain that a denoiser runs back."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ancestral.capabilities import Batch, Given, Loss, Player
+from ancestral.diffusion.denoiser import Denoised, Denoiser, Spread
+from ancestral.diffusion.denoising import Denoising, denoising_loss, even_draws
+from ancestral.diffusion.levels import karras_levels
+from ancestral.networks import labels
+from ancestral.networks.arguments import check_whole, refuse_unknown
+from ancestral.networks.chain import Chain
+from ancestral.networks.chain_elbo import chain_elbo
+from ancestral.networks.dag import DAG
+from ancestral.networks.nodes import StandardNormal, Table
+from ancestral.networks.noising import (
+    DenoisingStep,
+    VariancePreservingStep,
+    cosine_schedule,
+    term_chances,
+)
+
+Weighting: TypeAlias = Literal["epsilon", "x", "v", "min-snr", "bound"]
+
+WEIGHTINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "epsilon": lambda sigma: sigma.square().reciprocal(),
+    "x": torch.ones_like,
+    "v": lambda sigma: 1 + sigma.square().reciprocal(),
+    "min-snr": lambda sigma: sigma.square().reciprocal().clamp(max=5),
+}
+"""Weight of the squared error of x at each noise level, by the quantity of which it is the error.
+
+Source: Salimans & Ho 2022, arXiv:2202.00512, sec. 4; Hang et al. 2023, arXiv:2303.09556 (the
+signal-to-noise ratio, but not more than 5). ``bound`` is the evidence lower bound itself."""
+
+_LOWEST, _HIGHEST = 0.002, 80.0
+"""Levels between which samplers step, in units of data of variance 1. Source: Karras et al. 2022,
+arXiv:2206.00364, table 1."""
+
+_WIDE, _TERMS, _FEW = 64, 16, 4
+"""Values of an example above which a bound draws few terms; how many, and how few."""
+
+_AT_ONCE = 4_000_000
+"""Numbers in one call of the denoiser when a bound is taken."""
+
+
+class Diffusion(Denoising):
+    """A denoising diffusion model: two chains that run against each other, and their exact bound.
+
+    ``q = {z_1, ..., z_T | x}`` adds noise until nothing is left of x, ``p = {z_T, ..., z_1, x}``
+    begins at Normal(0, I) and takes it away: each step is the posterior of q, averaged over what
+    the denoiser says of x. All levels share one network, which is told the noise alone.
+
+    Source: Ho, Jain & Abbeel 2020, Denoising Diffusion Probabilistic Models, arXiv:2006.11239;
+    Kingma et al. 2021, Variational Diffusion Models, arXiv:2107.00630 (levels and bound).
+
+    Args:
+        denoiser: The mean of x given x with noise.
+        event_shape: Of x.
+        schedule: Shares of the variance that q keeps, a module such as
+            :func:`~ancestral.networks.noising.cosine_schedule`, the default of 1,000 steps.
+        weighting: Of the squared errors at different levels in the loss; ``bound`` lowers -elbo.
+        grey_levels: x are that many grey levels, evenly on [-1, 1], and bounds are on their
+            probability; 0: x are real numbers.
+        dropped: Share of the labels that training hides.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> from ancestral.nn import TimedMLP
+        >>> model = Diffusion(Denoiser(TimedMLP(2, hidden=(32,))), (2,))
+        >>> model.elbo(torch.zeros(5, 2)).shape
+        torch.Size([5])
+        >>> *_, x = model.walk(5, steps=20, sampler="heun")
+        >>> x.shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        event_shape: Sequence[int],
+        *,
+        schedule: nn.Module | None = None,
+        weighting: Weighting = "v",
+        grey_levels: int = 0,
+        dropped: float = 0.1,
+    ) -> None:
+        super().__init__(denoiser, event_shape, dropped=dropped)
+        if weighting not in (*WEIGHTINGS, "bound"):
+            raise ValueError(f"weighting must be one of {', '.join(WEIGHTINGS)}, bound")
+        if grey_levels and grey_levels < 2:
+            raise ValueError(f"grey_levels must be 0 or at least 2, got {grey_levels}")
+        self.weighting, self.grey_levels = weighting, grey_levels
+        self.spread, self.prior = Spread(), StandardNormal(self.event_shape)
+        self.noise = VariancePreservingStep(schedule or cosine_schedule(1000), self.event_shape)
+        self.steps = len(self.noise.kept) - 1
+        self._names = ("x", *(f"z{t}" for t in range(1, self.steps + 1)))
+
+    @property
+    def q(self) -> Chain:
+        """The chain from x to noise."""
+        return Chain(
+            None, self.noise, steps=self.steps, event_shape=self.event_shape, names=self._names
+        )
+
+    @property
+    def p(self) -> Chain:
+        """The chain from noise to x, whose steps are given the label where there are classes."""
+        denoised = Denoised(self.denoiser, self.spread)
+        return Chain(
+            self.prior,
+            DenoisingStep(self.noise, denoised, levels=self.grey_levels),
+            steps=self.steps,
+            event_shape=self.event_shape,
+            reverse=True,
+            names=self._names,
+            inputs=("label",) if self.classes else (),
+        )
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The chain ``p`` from noise to data, and ``q`` from data to noise."""
+        return {"p": self.p.graph, "q": self.q.graph}
+
+    def levels(self, steps: int) -> tuple[float, ...]:
+        """Return the levels of so many steps of a sampler: dense where they are low."""
+        std = self.denoiser.data_std
+        return karras_levels(steps, lowest=_LOWEST * std, highest=_HIGHEST * std)
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw noise, then walk the chain back step by step to x, [n, *event].
+
+        A ``label``, [n] or one for all, and the first states of the walk, ``zT``, ..., may be
+        given. :meth:`walk` needs far fewer steps.
+        """
+        check_whole("n", n)
+        held = dict(given or {})
+        label = labels.some_label(self.labels, given, n, generator) if self.classes else None
+        if label is not None:
+            held["label"] = label
+        with torch.no_grad():
+            *_, x = self.p.walk(n, given=held, generator=generator)
+        return x
+
+    def elbo(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 1,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return an unbiased estimate of a lower bound on log p(x | label), or log p(x), in nats.
+
+        Of the T terms some are drawn: :func:`~ancestral.networks.chain_elbo` of ``p`` and ``q``
+        sums them all. Without a label it is ``log p(k) + bound given k`` of the k that seems best
+        by other draws, at most ``log sum_k p(k) p(x | k)``.
+
+        Args:
+            x: [B, *event].
+            given: ``label``, [B] or one for all.
+            draws: Number of draws that are averaged, at least 1.
+            generator: Source of the draws; torch's global one if None.
+        """
+        check_whole("draws", draws)
+        refuse_unknown(given, "a diffusion model", ("label",) if self.classes else ())
+        x = self._own(x)
+        label, extra = labels.given_label(self.labels, given, len(x)), 0.0
+        if self.labels is not None and label is None:
+            label, extra = self._best_label(x, self.labels, generator)
+        rounds = [self._bound(x, label, generator) for _ in range(draws)]
+        return torch.stack(rounds).mean(0) + extra
+
+    def players(self) -> Sequence[Player]:
+        """Return the one player: it lowers the error of what is denoised."""
+        return [Player(name="diffusion", module=self, loss=self._loss)]
+
+    def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
+        x, label = self._own(batch.x), self._hidden(batch.given.get("label"), generator)
+        if self.weighting == "bound":
+            each = -self._terms(x, label, 1, generator) / x[0].numel()
+            return Loss(each.sum(), weight=len(x))
+        t = (even_draws(len(x), x, generator) * self.steps).long() + 1
+        sigma = self.noise.ratio(t).to(x)
+        error = denoising_loss(self.denoise(label), x, sigma, generator=generator)
+        # The spread learns from the same errors, which it does not move.
+        variance = self.spread(sigma).square()
+        fit = 0.5 * (error.detach() / variance + variance.log())
+        loss = WEIGHTINGS[self.weighting](sigma / self.denoiser.data_std) * error
+        return Loss((loss + fit).sum(), weight=len(x), metrics={"error": loss.detach().mean()})
+
+    def _bound(self, x: Tensor, label: Tensor | None, generator: Generator | None) -> Tensor:
+        values = x[:1].numel()
+        terms = min(self.steps, _FEW if values > _WIDE else _TERMS)
+        size = max(1, _AT_ONCE // (terms * values))
+        marks = [None] * len(x) if label is None else label.split(size)
+        parts = zip(x.split(size), marks, strict=False)
+        return torch.cat([self._terms(part, mark, terms, generator) for part, mark in parts])
+
+    def _terms(
+        self, x: Tensor, label: Tensor | None, terms: int, generator: Generator | None
+    ) -> Tensor:
+        if self.classes and label is None:
+            label = torch.full((len(x),), self.classes, device=x.device)
+        return chain_elbo(
+            self.p,
+            self.q,
+            x,
+            given=None if label is None else {"label": label},
+            times=terms,
+            chances=term_chances(self.noise.kept.detach()),
+            generator=generator,
+        )
+
+    def _best_label(
+        self, x: Tensor, table: Table, generator: Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return for each example the label of the highest drawn bound, and log p of it, [B]."""
+        log_p = table.probabilities.log().to(x)
+        with torch.no_grad():
+            bounds = [
+                self._bound(x, torch.full((len(x),), k, device=x.device), generator)
+                for k in range(self.classes)
+            ]
+        best = (torch.stack(bounds, dim=1) + log_p).argmax(dim=1)
+        return best, log_p[best]
