@@ -44,6 +44,15 @@ from ancestral.diffusion import (
     MaskedDiffusion,
     ScoreModel,
 )
+from ancestral.flows import (
+    CNF,
+    DistilledFlow,
+    FlowMatching,
+    ImageFlowMatching,
+    MeanFlow,
+    RectifiedFlow,
+    TeacherPairs,
+)
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
 from ancestral.nn import TimedMLP
 from ancestral.nn.transformer import GPTShape
@@ -176,6 +185,13 @@ def table_density(model: nn.Module, x: Tensor) -> Tensor:
     return log_joint.double().logsumexp(dim=1) + math.log(16 / 4000)
 
 
+def teacher_pairs() -> TeacherPairs:
+    """Return pairs of a model whose draws are not its noise; it is not trained."""
+    network = TimedMLP(2, hidden=(8,))
+    nn.init.constant_(network.output.weight, 1.0)
+    return TeacherPairs(FlowMatching(network, (2,)), size=100)
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One model in the suites.
@@ -222,8 +238,9 @@ DEEP = "samples means bound tightens encodes trains graph"
 LOSS_ONLY = "samples means encodes trains graph"
 BOUND_ONLY = "samples bound tightens encodes trains graph"
 GAN_LIKE = "samples trains graph"
+FLOW = "samples density trains graph"
 
-Z, LABEL = {"z": (2,)}, {"label": ()}
+Z, Z_1, LABEL = {"z": (2,)}, {"z": (1,)}, {"label": ()}
 
 CASES = [
     Case("empirical", lambda: Empirical((2,)), ring, "samples fits graph"),
@@ -442,6 +459,51 @@ CASES = [
         texts,
         "samples bound infills trains graph",
         weight=4,
+    ),
+    Case(
+        "cnf",
+        lambda: CNF(TimedMLP(1, hidden=(16,)), (1,), steps=2).double(),
+        line,
+        FLOW,
+        60,
+        holds=Z_1,
+    ),
+    Case(
+        "flow-matching",
+        lambda: FlowMatching(TimedMLP(1, hidden=(32,)), (1,)).double(),
+        line,
+        FLOW,
+        holds=Z_1,
+    ),
+    Case(
+        "image-flow-matching",
+        lambda: ImageFlowMatching(
+            TimedMLP((1, 8, 8), hidden=(32,), classes=LABELS), (1, 8, 8), classes=LABELS
+        ),
+        labelled_bars,
+        GAN_LIKE,
+        holds={"z": (1, 8, 8), **LABEL},
+    ),
+    Case(
+        "rectified-flow",
+        lambda: RectifiedFlow(TimedMLP(2, hidden=(32,)), (2,), pairs=teacher_pairs()),
+        ring,
+        GAN_LIKE,
+        holds=Z,
+    ),
+    Case(
+        "distilled-flow",
+        lambda: DistilledFlow(TimedMLP(2, hidden=(32,)), (2,), pairs=teacher_pairs()),
+        ring,
+        GAN_LIKE,
+        holds=Z,
+    ),
+    Case(
+        "meanflow",
+        lambda: MeanFlow(TimedMLP(2, hidden=(32,), times=2), (2,)),
+        ring,
+        GAN_LIKE,
+        holds=Z,
     ),
 ]
 

@@ -9,7 +9,7 @@ from tests.contracts.models import CASES, Case, every_case
 from torch import nn
 from torch.distributions import Distribution
 
-from ancestral import adversarial, autoencoders, autoregressive, classic, networks, tabular
+from ancestral import adversarial, autoencoders, autoregressive, classic, flows, networks, tabular
 from ancestral.capabilities import CAPABILITIES
 from ancestral.classic import (
     Bernoullis,
@@ -21,7 +21,16 @@ from ancestral.classic import (
 )
 from ancestral.networks import VariancePreservingStep, student_network
 
-PACKAGES = (adversarial, autoencoders, autoregressive, classic, estimators, networks, tabular)
+PACKAGES = (
+    adversarial,
+    autoencoders,
+    autoregressive,
+    classic,
+    estimators,
+    flows,
+    networks,
+    tabular,
+)
 
 NOT_MODELS: list[Callable[[], object]] = [
     lambda: VariancePreservingStep(3, (2,)),  # Its posterior is of states, not of labels.

@@ -6,6 +6,7 @@ A new one is a :class:`Criterion` here; a recipe names it as ``chosen_by``.
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import torch
@@ -156,7 +157,7 @@ def _label_log_prob(judge: Judge) -> Measure:
     )
 
 
-def _loss(judge: Judge) -> Measure:
+def _loss(judge: Judge, unit: str = "nats") -> Measure:
     model = judge.model
     if not isinstance(model.network, Trains):
         raise ValueError(f"{type(model.network).__name__} has no loss: it is not trained")
@@ -168,7 +169,7 @@ def _loss(judge: Judge) -> Measure:
             batch = Batch(model.transform(part.x, noise), model.taken(part.given) or {})
             loss = player.loss(batch, noise)
             total, weight = total + loss.total.item(), weight + loss.weight
-        return {"loss": Figure(_finite(total / weight), None, "nats", "loss")}
+        return {"loss": Figure(_finite(total / weight), None, unit, "loss")}
 
     return measure
 
@@ -256,6 +257,9 @@ def _finite(value: float) -> float:
 
 
 LOSS = Criterion("loss", False, _loss)
+SQUARED_ERROR = Criterion("loss", False, partial(_loss, unit="squared units"))
+"""Of a regression, in squared units of the model."""
+
 ELBO = Criterion("elbo", True, _elbo, HasBound, LOSS)
 """Of a likelihood that is none there is no bound: what is lowered is all there is."""
 

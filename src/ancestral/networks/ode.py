@@ -14,9 +14,10 @@ from typing import TypeAlias
 
 import torch
 from torch import Tensor
-from torch.func import jvp, vmap
+from torch.func import vmap
 
 from ancestral.errors import DivergenceError
+from ancestral.nn.forward_mode import directional
 
 Velocity: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """Maps points [B, *D] and times [B] to velocities [B, *D]."""
@@ -104,7 +105,7 @@ def integrate(
     times: Sequence[float],
     *,
     method: str = "heun",
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
 ) -> Tensor:
     """Return where each point is at the last of the times.
 
@@ -135,7 +136,7 @@ def walk(
     times: Sequence[float],
     *,
     method: str = "heun",
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
 ) -> Iterator[Tensor]:
     """Yield where the points are at each of the times after the first; as :func:`integrate`."""
     if len(times) < 2:
@@ -160,7 +161,7 @@ def integrate_with_log_det(
     *,
     divergence: Divergence,
     method: str = "adaptive",
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
 ) -> tuple[Tensor, Tensor]:
     """Return the points at the last time and log |det| of the Jacobian of the way, nats, [B].
 
@@ -204,7 +205,7 @@ def exact_divergence(velocity: Velocity, x: Tensor, t: Tensor) -> tuple[Tensor, 
     axes = torch.eye(x[0].numel(), dtype=x.dtype, device=x.device).unflatten(1, x.shape[1:])
 
     def along(axis: Tensor) -> tuple[Tensor, Tensor]:
-        value, slope = jvp(lambda at: velocity(at, t), (x,), (axis.expand_as(x),))
+        value, slope = directional(lambda at: velocity(at, t), (x,), (axis.expand_as(x),))
         return value, (slope * axis).flatten(start_dim=1).sum(1)
 
     value, slopes = vmap(along, out_dims=(None, 0))(axes)
@@ -222,7 +223,7 @@ def hutchinson_divergence(noise: Tensor) -> Divergence:
     """
 
     def divergence(velocity: Velocity, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        value, slope = jvp(lambda at: velocity(at, t), (x,), (noise,))
+        value, slope = directional(lambda at: velocity(at, t), (x,), (noise,))
         return value, (slope * noise).flatten(start_dim=1).sum(1)
 
     return divergence

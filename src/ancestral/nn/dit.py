@@ -26,6 +26,7 @@ class DiT(nn.Module):
         width: Features D of a patch, a multiple of ``heads``.
         depth: Blocks, at least 1.
         heads: Heads of attention.
+        times: How many times an example has: 1, or 2 where an interval is meant.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -45,6 +46,7 @@ class DiT(nn.Module):
         width: int = 192,
         depth: int = 6,
         heads: int = 4,
+        times: int = 1,
     ) -> None:
         super().__init__()
         if min(event_shape) < 1 or depth < 1:
@@ -57,7 +59,7 @@ class DiT(nn.Module):
         self.patch, self.size = patch, (size[0], size[1])
         rows, columns = grid(self.size, patch)
         pixels = channels * patch**2
-        self.embedding = TimeEmbedding(width, classes=classes)
+        self.embedding = TimeEmbedding(width, classes=classes, times=times)
         self.first = nn.Linear(pixels, width)
         self.positions = nn.Parameter(0.02 * torch.randn(rows * columns, width))
         self.blocks = nn.ModuleList([DiTBlock(width, heads=heads) for _ in range(depth)])

@@ -22,7 +22,8 @@ class TimeEmbedding(nn.Module):
         times: How many times T an example has: 1, or 2 where an interval is meant.
         frequencies: Number of frequencies, at least 2.
         highest: Highest frequency in radians for a unit of time, above 1, the lowest. Times are
-            scaled to about [0, 1].
+            scaled to about [0, 1]. None: 100, or 3 of several times, whose networks are trained
+            by derivatives in time, which high frequencies make large.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -42,13 +43,14 @@ class TimeEmbedding(nn.Module):
         classes: int = 0,
         times: int = 1,
         frequencies: int = 32,
-        highest: float = 100.0,
+        highest: float | None = None,
     ) -> None:
         super().__init__()
         least = {"width": 1, "classes": 0, "times": 1, "frequencies": 2}
         for name, value in zip(least, (width, classes, times, frequencies), strict=True):
             if value < least[name]:
                 raise ValueError(f"{name} must be at least {least[name]}, got {value}")
+        highest = (100.0 if times == 1 else 3.0) if highest is None else highest
         if not highest > 1:
             raise ValueError(f"highest must be above 1, got {highest}")
         self.classes, self.times = classes, times

@@ -23,6 +23,7 @@ class TimedMLP(nn.Module):
             :class:`~ancestral.nn.time_embedding.TimeEmbedding`.
         frequencies: Fourier features of the input beside it, at least 0: few coordinates whose
             law has fine structure need them.
+        embedding: Width of the embedding of time and label.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -42,6 +43,7 @@ class TimedMLP(nn.Module):
         classes: int = 0,
         times: int = 1,
         frequencies: int = 0,
+        embedding: int = 64,
     ) -> None:
         super().__init__()
         if not hidden or min(hidden) < 1:
@@ -50,11 +52,11 @@ class TimedMLP(nn.Module):
         self.event_shape = Size((features,) if isinstance(features, int) else features)
         count = self.event_shape.numel()
         self.fourier = FourierFeatures(count, frequencies=frequencies) if frequencies else None
-        self.embedding = TimeEmbedding(hidden[0], classes=classes, times=times)
+        self.embedding = TimeEmbedding(embedding, classes=classes, times=times)
         widths = [count if self.fourier is None else self.fourier.features_out, *hidden]
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
         # One product gives what each layer adds; the layers' own biases are enough.
-        self.shifts = nn.Linear(hidden[0], sum(hidden), bias=False)
+        self.shifts = nn.Linear(embedding, sum(hidden), bias=False)
         self.output = nn.Linear(hidden[-1], count)
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)

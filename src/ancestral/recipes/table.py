@@ -18,6 +18,7 @@ from ancestral.recipes.families import (
     discrete,
     language,
     masked,
+    matching,
     sequences,
     tabular,
 )
@@ -31,6 +32,7 @@ FAMILIES = (
     classifiers,
     autoencoders,
     adversarial,
+    matching,
     language,
     masked,
     tabular,

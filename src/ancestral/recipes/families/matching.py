@@ -1,0 +1,330 @@
+"""Continuous flows: flow matching, rectified flow, MeanFlow, and maximum likelihood."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Literal, Self
+
+from torch import Tensor, nn
+
+from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Shape
+from ancestral.data.model_units import flat, symmetric
+from ancestral.data.transforms import Transform
+from ancestral.errors import ConfigError
+from ancestral.evaluation import chosen as figures
+from ancestral.flows.cnf import CNF
+from ancestral.flows.flow_matching import FlowMatching, ImageFlowMatching
+from ancestral.flows.mean_flow import MeanFlow
+from ancestral.flows.rectified import Couples, DistilledFlow, RectifiedFlow, TeacherPairs
+from ancestral.networks.ode import METHODS
+from ancestral.networks.units import InDataUnits
+from ancestral.nn import TimedMLP
+from ancestral.recipes.recipe import Recipe, count_labels
+from ancestral.recipes.timed_networks import TimedNetworkConfig
+from ancestral.settings import Size, arguments, at_least, chosen, require, widths
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowMatchingConfig(TimedNetworkConfig):
+    """Flow matching.
+
+    Args:
+        path: From noise to data: ``straight``, or ``preserving`` the variance.
+        coupling: Of noise with examples: ``independent``, or ``optimal`` in each batch.
+        dropped: Share of the labels that training hides, for guidance, in [0, 1).
+    """
+
+    path: Literal["straight", "preserving"] = "straight"
+    coupling: Literal["independent", "optimal"] = "independent"
+    dropped: float = 0.1
+
+    def __post_init__(self) -> None:
+        TimedNetworkConfig.__post_init__(self)
+        require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RectifiedFlowConfig(TimedNetworkConfig):
+    """Rectified flow, learned from the draws of another run, its ``teacher``.
+
+    Args:
+        pairs: Draws of the teacher, made once, at least 1; None: 20,000, or 2,000 images.
+    """
+
+    pairs: int = chosen()
+
+    def __post_init__(self) -> None:
+        TimedNetworkConfig.__post_init__(self)
+        at_least(self, pairs=1)
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the network and the number of pairs."""
+        usual = 2_000 if shape.kind == "images" else 20_000
+        return replace(
+            TimedNetworkConfig.resolved(self, shape),
+            pairs=usual if self.pairs is None else self.pairs,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanFlowConfig(TimedNetworkConfig):
+    """MeanFlow: one evaluation of the network draws.
+
+    The network is an ``mlp``, or of images a ``dit``: group norms have no forward mode.
+
+    Args:
+        intervals: Share of the examples of which the interval has a length, in (0, 1].
+        power: Of the error in the weight of an example, at least 0; None: 0, or 1 of images.
+    """
+
+    intervals: float = 0.5
+    power: float = chosen()
+
+    def __post_init__(self) -> None:
+        TimedNetworkConfig.__post_init__(self)
+        require(self, "intervals", 0 < self.intervals <= 1, "in (0, 1]")
+        at_least(self, power=0)
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the network, of images ``dit``, and the power.
+
+        Raises:
+            ConfigError: If the network has no derivatives by forward mode.
+        """
+        images = shape.kind == "images"
+        own = replace(self, network=self.network or ("dit" if images else "mlp"))
+        require(own, "network", own.network != "unet", "mlp or dit: training takes derivatives")
+        power = (1.0 if images else 0.0) if self.power is None else self.power
+        return replace(TimedNetworkConfig.resolved(own, shape), power=power)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CNFConfig:
+    """A continuous normalising flow, trained by maximum likelihood.
+
+    Args:
+        size: Width of the layers: tiny, small or medium.
+        hidden: Widths of the layers; None: by ``size``.
+        trace: In training, ``exact`` or estimated (``hutchinson``); None: exact of up to four
+            columns.
+        steps: Of the solver in training, at least 1.
+        energy: Weight of the squared velocity, at least 0.
+    """
+
+    size: Size = "small"
+    hidden: tuple[int, ...] = chosen()
+    trace: Literal["exact", "hutchinson"] = chosen()
+    steps: int = 4
+    energy: float = 0.01
+
+    def __post_init__(self) -> None:
+        at_least(self, steps=1, energy=0)
+        require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the widths and the trace."""
+        hidden = {"tiny": (32, 32), "small": (64, 64, 64), "medium": (128, 128, 128)}
+        return replace(
+            self,
+            hidden=self.hidden or hidden[self.size],
+            trace=self.trace or ("exact" if shape.features <= 4 else "hutchinson"),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolverSampling:
+    """How a differential equation is solved for a draw.
+
+    Args:
+        steps: Steps of equal length from noise to data, at least 1.
+        sampler: The solver: ``euler`` evaluates the network once a step, ``heun`` twice, ``rk4``
+            four times, ``dopri5`` six times; ``adaptive`` as often as it needs.
+    """
+
+    steps: int = 50
+    sampler: Literal["euler", "heun", "rk4", "dopri5", "adaptive"] = "heun"
+
+    def __post_init__(self) -> None:
+        at_least(self, steps=1)
+
+    def within(self, evaluations: int) -> Self:
+        """Return the settings of so many evaluations at most, by Euler where they are few."""
+        tableau = METHODS.get(self.sampler, METHODS["heun"])
+        if evaluations < tableau.evaluations:
+            return replace(self, steps=evaluations, sampler="euler")
+        sampler = self.sampler if self.sampler in METHODS else "heun"
+        return replace(self, steps=evaluations // tableau.evaluations, sampler=sampler)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuidedSampling(SolverSampling):
+    """How a differential equation is solved for a draw, and how far the label guides it.
+
+    Args:
+        guidance: Scale of classifier-free guidance, at least 0: 0 is without, 1 with the label,
+            above 1 further away from what is likely without.
+    """
+
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        SolverSampling.__post_init__(self)
+        at_least(self, guidance=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeanFlowSampling:
+    """How MeanFlow draws.
+
+    Args:
+        steps: Evaluations of the network, at least 1.
+    """
+
+    steps: int = 1
+
+    def __post_init__(self) -> None:
+        at_least(self, steps=1)
+
+    def within(self, evaluations: int) -> Self:
+        """Return the settings of so many evaluations."""
+        return replace(self, steps=evaluations)
+
+
+def _walk(
+    model: Any,  # noqa: ANN401 - any of this family
+    n: int,
+    sampling: Any,  # noqa: ANN401 - its settings
+    **how: Any,  # noqa: ANN401 - what is given, the generator
+) -> Iterator[Tensor]:
+    return model.walk(n, **arguments(sampling), **how)
+
+
+def _flow_matching(config: FlowMatchingConfig, shape: Shape) -> nn.Module:
+    kind = ImageFlowMatching if shape.kind == "images" else FlowMatching
+    return kind(
+        config.build(shape),
+        shape.event_shape,
+        classes=config.classes(shape),
+        path=config.path,
+        coupling=config.coupling,
+        dropped=config.dropped,
+    )
+
+
+def _mean_flow(config: MeanFlowConfig, shape: Shape) -> nn.Module:
+    return MeanFlow(
+        config.build(shape, times=2),
+        shape.event_shape,
+        classes=config.classes(shape),
+        intervals=config.intervals,
+        power=config.power,
+    )
+
+
+def _of_pairs(
+    kind: type[RectifiedFlow | DistilledFlow],
+    config: RectifiedFlowConfig,
+    shape: Shape,
+    teacher: InDataUnits,
+) -> nn.Module:
+    """Return a model that learns from a teacher of the same data, with labels if that has them."""
+    network: Any = teacher.network
+    config = replace(config, conditional=network.labels is not None)
+    classes = config.classes(shape)
+    if (network.event_shape, network.classes) != (shape.event_shape, classes):
+        raise ConfigError(
+            f"teacher must draw events of shape {list(shape.event_shape)} and have as many labels "
+            f"as the data, got {list(network.event_shape)} and {network.classes}"
+        )
+    pairs = TeacherPairs(network, size=config.pairs)
+    return kind(config.build(shape), shape.event_shape, pairs=pairs, classes=classes)
+
+
+def _cnf(config: CNFConfig, shape: Shape) -> nn.Module:
+    network = TimedMLP(shape.features, hidden=config.hidden)
+    return CNF(network, (shape.features,), **arguments(config, "size", "hidden"))
+
+
+def _units(data: Dataset) -> Transform:
+    """Return the transform: grey levels onto [-1, 1], columns as of other models."""
+    return symmetric(data.levels) if data.kind == "images" else flat(data)
+
+
+_VECTORS = Options(
+    batch_size=500, learning_rate=2e-3, ema_decay=0.999, weight_decay=0.0, validate_every=1000
+)
+_IMAGES = Options(
+    batch_size=128,
+    learning_rate=1e-3,
+    ema_decay=0.999,
+    weight_decay=0.0,
+    validate_every=500,
+    channels_last=True,
+    large_products=True,
+)
+_TRAINING = {
+    "paradigm": "flows",
+    "count": count_labels,
+    "transform": _units,
+    "options": {"vectors": _VECTORS, "images": _IMAGES},
+    "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+}
+_FROM_TEACHER = {**_TRAINING, "chosen_by": figures.SQUARED_ERROR, "parts": {"teacher": Couples}}
+
+RECIPES = (
+    Recipe(
+        name="cnf",
+        paradigm="flows",
+        summary="continuous normalising flow by maximum likelihood; small, slow, exact density",
+        config=CNFConfig,
+        build=_cnf,
+        transform=flat,
+        chosen_by=figures.LOSS,
+        options={
+            "vectors": replace(_VECTORS, learning_rate=5e-3, validate_every=100),
+            "images": replace(_VECTORS, learning_rate=2e-3, validate_every=100),
+        },
+        budget={"vectors": Budget(steps=1_000), "images": Budget(steps=1_000)},
+        sampling=SolverSampling,
+        walk=_walk,
+    ),
+    Recipe(
+        name="flow-matching",
+        summary="flow matching: straight ways from noise to data; labels with guidance",
+        config=FlowMatchingConfig,
+        build=_flow_matching,
+        chosen_by=figures.SQUARED_ERROR,
+        sampling=GuidedSampling,
+        walk=_walk,
+        **_TRAINING,
+    ),
+    Recipe(
+        name="rectified-flow",
+        summary="straighter ways, learned from a run of flow matching (teacher=RUN)",
+        config=RectifiedFlowConfig,
+        build=partial(_of_pairs, RectifiedFlow),
+        sampling=GuidedSampling,
+        walk=_walk,
+        **_FROM_TEACHER,
+    ),
+    Recipe(
+        name="distilled-flow",
+        summary="one step, learned from a run of flow matching or rectified flow (teacher=RUN)",
+        config=RectifiedFlowConfig,
+        build=partial(_of_pairs, DistilledFlow),
+        **_FROM_TEACHER,
+    ),
+    Recipe(
+        name="meanflow",
+        summary="mean velocities, so that one evaluation draws; no density",
+        config=MeanFlowConfig,
+        build=_mean_flow,
+        chosen_by=figures.SLICED_WASSERSTEIN,
+        sampling=MeanFlowSampling,
+        walk=_walk,
+        **_TRAINING,
+    ),
+)

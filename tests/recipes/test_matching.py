@@ -1,0 +1,107 @@
+"""Continuous flows as a user fits and draws them."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Generator
+
+import ancestral
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Image, Shape, labelled
+from ancestral.errors import ConfigError
+from ancestral.flows import CNF, DistilledFlow, FlowMatching, ImageFlowMatching, RectifiedFlow
+from ancestral.recipes.families.matching import (
+    CNFConfig,
+    FlowMatchingConfig,
+    GuidedSampling,
+    MeanFlowConfig,
+    MeanFlowSampling,
+    SolverSampling,
+)
+from ancestral.recipes.table import RECIPES
+
+PLANE = Shape({"x": Vector.of_numbers("ab")})
+DIGITS = Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "0123456789"))
+FEW = ancestral.Budget(steps=3)
+
+
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        *(("flow-matching", network) for network in ("mlp", "unet", "dit")),
+        *(("meanflow", network) for network in ("mlp", "dit")),
+    ],
+)
+def test_images_have_a_network_of_choice_and_their_labels(name: str, network: str) -> None:
+    recipe = RECIPES[name]
+    config = recipe.config(network=network, size="tiny").resolved(DIGITS)
+    model = recipe.build(config, DIGITS)
+    assert model.classes == 10
+    draws = model.sample(3, given={"label": torch.tensor(7)})
+    assert draws.shape == (3, 1, 8, 8)
+    batch = ancestral.capabilities.Batch(draws, {"label": torch.tensor([1, 2, 3])})
+    (player,) = model.players()
+    loss = player.loss(batch, Generator().manual_seed(0)).total
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    assert all(gradient.isfinite().all() for gradient in gradients)
+
+
+def test_what_is_left_is_chosen_by_the_data() -> None:
+    vectors = FlowMatchingConfig().resolved(PLANE)
+    assert (vectors.network, vectors.frequencies, vectors.conditional) == ("mlp", 32, False)
+    images = FlowMatchingConfig().resolved(DIGITS)
+    assert (images.network, images.frequencies, images.conditional) == ("unet", 0, True)
+    assert isinstance(RECIPES["flow-matching"].build(vectors, PLANE), FlowMatching)
+    assert isinstance(RECIPES["flow-matching"].build(images, DIGITS), ImageFlowMatching)
+    assert CNFConfig().resolved(PLANE).trace == "exact"
+    assert CNFConfig().resolved(DIGITS).trace == "hutchinson"
+    assert isinstance(RECIPES["cnf"].build(CNFConfig().resolved(DIGITS), DIGITS), CNF)
+    assert MeanFlowConfig().resolved(PLANE).power == 0
+    assert MeanFlowConfig().resolved(DIGITS).power == 1
+    with pytest.raises(ConfigError, match="network must be mlp: the others are of images"):
+        FlowMatchingConfig(network="unet").resolved(PLANE)
+    assert MeanFlowConfig().resolved(DIGITS).network == "dit"
+    with pytest.raises(ConfigError, match="network must be mlp or dit: training takes deriv"):
+        MeanFlowConfig(network="unet").resolved(DIGITS)
+
+
+def test_evaluations_are_counted() -> None:
+    heun = SolverSampling(steps=50)
+    assert heun.within(20).steps == 10
+    assert heun.within(1) == SolverSampling(steps=1, sampler="euler")
+    assert SolverSampling(sampler="rk4").within(20).steps == 5
+    assert SolverSampling(sampler="adaptive").within(20) == SolverSampling(steps=10)
+    assert GuidedSampling(guidance=2.0).within(3) == GuidedSampling(steps=1, guidance=2.0)
+    assert MeanFlowSampling().within(4).steps == 4
+
+
+def test_students_stand_on_a_run_of_flow_matching(tmp_path: Path) -> None:
+    tiny = {"size": "tiny"}
+    teacher = ancestral.fit("flow-matching", "moons", settings=tiny, budget=FEW, out=tmp_path / "t")
+    own = {**tiny, "teacher": str(teacher.folder), "pairs": 50}
+    for name, kind in (("rectified-flow", RectifiedFlow), ("distilled-flow", DistilledFlow)):
+        run = ancestral.fit(name, "moons", settings=own, budget=FEW, out=tmp_path / name)
+        assert isinstance(run.model().network, kind)
+        assert ancestral.sample_run(run, 4).shape == (4, 2)
+    other = ancestral.fit("flow-matching", "moons", settings=tiny, budget=FEW, out=tmp_path / "o")
+    wrong = {**own, "teacher": str(other.folder)}
+    with pytest.raises(ConfigError, match="teacher must draw events of shape"):
+        ancestral.fit(
+            "rectified-flow", "digits", settings=wrong, budget=FEW, out=tmp_path / "wrong"
+        )
+
+
+def test_sampling_is_set_and_wrong_settings_are_one_line(tmp_path: Path) -> None:
+    run = ancestral.fit(
+        "flow-matching", "moons", settings={"size": "tiny"}, budget=FEW, out=tmp_path / "run"
+    )
+    few = ancestral.sample_run(run, 5, seed=1, settings={"steps": 1, "sampler": "euler"})
+    many = ancestral.sample_run(run, 5, seed=1)
+    assert few.shape == many.shape == (5, 2)
+    with pytest.raises(ConfigError, match="steps must be at least 1, got 0"):
+        ancestral.sample_run(run, 5, settings={"steps": 0})
+    with pytest.raises(ConfigError, match="guidance is of models that are given labels"):
+        ancestral.sample_run(run, 5, settings={"guidance": 2})
+    with pytest.raises(ConfigError, match="sampler must be one of"):
+        ancestral.sample_run(run, 5, settings={"sampler": "magic"})
