@@ -14,7 +14,7 @@ from ancestral.estimation.cross_entropy import linear_cross_entropy, token_cross
 from ancestral.networks.arguments import check_whole
 from ancestral.networks.dag import DAG
 from ancestral.networks.language import SAMPLED, prompt_of
-from ancestral.nn.attention import Sight, Tile
+from ancestral.nn.attention import Sight, Tiling
 from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.rotary import rotary_tables
 from ancestral.nn.transformer import Block, GPTParts, GPTShape, initialise, norm_of
@@ -206,6 +206,8 @@ class MaskedDiffusion(nn.Module):
     ) -> Tensor:
         """Return the features [B, S, D] of the S tokens of a span, which see one another.
 
+        Of a span that is kept they are those before the last block, which tell the next size.
+
         Args:
             canvas: All of one document, masked where not known, int64 [B, L + 1]: the last column
                 is masked.
@@ -215,10 +217,9 @@ class MaskedDiffusion(nn.Module):
             keep: Add the span to the state.
         """
         first, last = span
-        left = (
-            canvas[:, first - 1 : last - 1] if first else torch.full_like(canvas[:, :1], self.mask)
-        )
-        x = self._input(canvas[:, first:last], left, canvas[:, first + 1 : last + 1])
+        padded = functional.pad(canvas, (1, 0), value=self.mask)
+        left, own, right = (padded[:, first + by : last + by] for by in range(3))
+        x = before = self._input(own, left, right)
         slots = state.reserve(last - first, None)
         (part,) = slots.parts
         mask = None
@@ -232,16 +233,17 @@ class MaskedDiffusion(nn.Module):
         places = torch.arange(first, last, device=x.device)[None]
         sight = Sight(rotation=self._rotation(places), slots=slots)
         for layer, block in enumerate(self.blocks):
-            x = block(x, sight, layer)
-        if keep:
-            state.commit(slots)
-        return self.norm(x)
+            before, x = x, block(x, sight, layer)
+        if not keep:
+            return self.norm(x)
+        state.commit(slots)
+        return self.norm(before)
 
     def size_logits(self, before: Tensor, *, known: Tensor) -> Tensor:
         """Return the logits of 1, ..., b tokens of a block, [B, b].
 
         Args:
-            before: Features of the last token before it, [B, D].
+            before: Features of the last token before it, as :meth:`read` keeps it, [B, D].
             known: How many of its tokens are known, so that it has as many at least, int64 [B].
         """
         fewer = torch.arange(1, self.block + 1, device=before.device) < known[:, None]
@@ -290,7 +292,7 @@ class MaskedDiffusion(nn.Module):
         return costs.new_zeros(x.shape).index_put((row, place), costs)
 
     def _pass(self, x: Tensor, known: int, hole_rate: float, generator: Generator | None) -> _Pass:
-        """Return the features of the clean tokens, and of the masked ones, [B, S, D] each."""
+        """Return features of the clean tokens, and of the masked ones, [B, S, D] each."""
         blocks = TokenBlocks.of(x, block=self.block, special=self.special)
         places = torch.arange(x.shape[1], device=x.device)
         holes = torch.zeros_like(x, dtype=torch.bool)
@@ -302,15 +304,16 @@ class MaskedDiffusion(nn.Module):
             self._input(own, *(blocks.beside(x, own, rank, by, self.mask) for by in (1, -1)))
             for own in (x, z)
         ]
-        both = self.dropout(torch.cat(copies, dim=1))
-        sight = Sight(
-            tiles=Tile.cover(blocks.seen(rank), both.dtype),
-            rotation=self._rotation((places - blocks.start).repeat(1, 2)),
-        )
-        for block in self.blocks:
+        both, seen = self.dropout(torch.cat(copies, dim=1)), blocks.seen(rank)
+        rotation = self._rotation((places - blocks.start).repeat(1, 2))
+        sight = Sight(tiles=Tiling.cover(seen, both.dtype), rotation=rotation)
+        *firsts, last = self.blocks
+        for block in firsts:
             both = block(both, sight)
-        clean, noisy = self.norm(both).chunk(2, dim=1)
-        return _Pass(blocks, holes, masked, weight, clean, noisy)
+        clean = self.norm(both[:, : x.shape[1]])
+        # Nobody looks at what the last block makes of the clean copy.
+        sight = Sight(tiles=Tiling.cover(seen[:, x.shape[1] :], both.dtype), rotation=rotation)
+        return _Pass(blocks, holes, masked, weight, clean, self.norm(last(both, sight)))
 
     def _input(self, tokens: Tensor, left: Tensor, right: Tensor) -> Tensor:
         beside = self.tokens(torch.stack((left, right), dim=-1)).flatten(-2)

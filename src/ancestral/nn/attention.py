@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -13,38 +14,44 @@ from ancestral.nn.rotary import rotate
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """Some queries, and the only keys that any of them sees.
+class Tiling:
+    """The last queries of a pass in tiles, each with the only keys that any of its queries sees.
 
     Args:
-        queries: Places of the S queries.
-        keys: Runs of the K keys.
-        mask: Added to the scores, [B or 1, 1, S, K].
+        queries: Queries of each tile.
+        keys: Lengths of the pieces into which the keys are cut.
+        pieces: Of each tile, which of them it sees.
+        masks: Of each tile, what is added to the scores, [B or 1, 1, S, K].
     """
 
-    queries: slice
-    keys: Sequence[slice]
-    mask: Tensor
+    queries: Sequence[int]
+    keys: Sequence[int]
+    pieces: Sequence[Sequence[int]]
+    masks: Sequence[Tensor]
 
     @classmethod
-    def cover(cls, seen: Tensor, dtype: torch.dtype, *, size: int = 64) -> "tuple[Tile, ...]":
+    def cover(cls, seen: Tensor, dtype: torch.dtype, *, size: int = 64) -> "Tiling":
         """Return tiles of so many queries for what is seen, bool [B, S, K]: most are small.
 
         Example:
             >>> seen = torch.ones(2, 128, 128, dtype=torch.bool).tril()
-            >>> [tile.mask.shape[-1] for tile in Tile.cover(seen, torch.float32)]
+            >>> [mask.shape[-1] for mask in Tiling.cover(seen, torch.float32).masks]
             [64, 128]
         """
-        tiles = []
-        for first in range(0, seen.shape[1], size):
-            queries = slice(first, first + size)
-            part = seen[:, queries]
-            edges = nn.functional.pad(part.any(0).any(0).int(), (1, 1)).diff().nonzero()[:, 0]
-            keys = [slice(*run) for run in edges.reshape(-1, 2).tolist()]
-            part = torch.cat([part[..., run] for run in keys], dim=-1)
+        parts = seen.split(size, dim=1)
+        wanted = torch.stack([part.any(1).any(0) for part in parts])
+        # A piece ends where it matters to any tile.
+        ends = (wanted[:, 1:] != wanted[:, :-1]).any(0).nonzero()[:, 0] + 1
+        edges = [0, *ends.tolist(), seen.shape[2]]
+        keys = [end - first for first, end in pairwise(edges)]
+        sees = wanted[:, edges[:-1]].tolist()
+        pieces = [[i for i, one in enumerate(row) if one] for row in sees]
+        masks = []
+        for part, row in zip(parts, wanted, strict=True):
+            part = part[:, :, row]
             mask = torch.zeros(part.shape, dtype=dtype, device=part.device)
-            tiles.append(cls(queries, keys, mask.masked_fill_(~part, -torch.inf)[:, None]))
-        return tuple(tiles)
+            masks.append(mask.masked_fill_(~part, -torch.inf)[:, None])
+        return cls([part.shape[1] for part in parts], keys, pieces, masks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +63,15 @@ class Sight:
         causal: Token i sees the keys 0 to i.
         rotation: Cosines and sines, [B or 1, 1, S, P]; None without rotary positions.
         slots: Where keys and values are kept; None for a pass without a state.
-        tiles: In place of the mask, where most of what it spans is not seen.
+        tiles: In place of the mask, where most of what it spans is not seen. Only what their
+            queries see is returned.
     """
 
     mask: Tensor | None = None
     causal: bool = True
     rotation: tuple[Tensor, Tensor] | None = None
     slots: Slots | None = None
-    tiles: Sequence[Tile] = ()
+    tiles: Tiling | None = None
 
 
 class AdditiveScore(nn.Module):
@@ -159,8 +167,8 @@ class CausalSelfAttention(nn.Module):
     def _attend(self, queries: Tensor, keys: Tensor, values: Tensor, sight: Sight) -> Tensor:
         """Return what the queries [B, H, S, P] see, the heads side by side, [B, S, H P]."""
         dropout = self.dropout if self.training else 0.0
-        if sight.tiles:
-            return torch.cat([self._tile(queries, keys, values, t) for t in sight.tiles], dim=1)
+        if sight.tiles is not None:
+            return self._by_tiles(queries, keys, values, sight.tiles)
         if self.score is not None:
             weights = functional.dropout(self._weights(queries, keys, sight), dropout)
             seen = weights @ self._for_all_heads(values)
@@ -176,13 +184,18 @@ class CausalSelfAttention(nn.Module):
             )
         return seen.transpose(1, 2).flatten(2)
 
-    def _tile(self, queries: Tensor, keys: Tensor, values: Tensor, tile: Tile) -> Tensor:
-        """Return what the queries of a tile see; so small, plain products are faster than fused."""
-        queries = queries[:, :, tile.queries]
-        keys, values = (torch.cat([x[:, :, run] for run in tile.keys], 2) for x in (keys, values))
-        weights = self._weights(queries, keys, Sight(mask=tile.mask))
-        weights = functional.dropout(weights, self.dropout, self.training)
-        return (weights @ self._for_all_heads(values)).transpose(1, 2).flatten(2)
+    def _by_tiles(self, queries: Tensor, keys: Tensor, values: Tensor, tiles: Tiling) -> Tensor:
+        """Attend tile by tile; of so few queries, plain products are faster than the fused one."""
+        rows = queries[:, :, -sum(tiles.queries) :].split([*tiles.queries], dim=2)
+        keys_of, values_of = (x.split([*tiles.keys], dim=2) for x in (keys, values))
+        found = []
+        for row, pieces, mask in zip(rows, tiles.pieces, tiles.masks, strict=True):
+            own = torch.cat([keys_of[i] for i in pieces], dim=2)
+            weights = self._weights(row, own, Sight(mask=mask))
+            weights = functional.dropout(weights, self.dropout, self.training)
+            own = torch.cat([values_of[i] for i in pieces], dim=2)
+            found.append((weights @ self._for_all_heads(own)).transpose(1, 2))
+        return torch.cat(found, dim=1).flatten(2)
 
     def weights(self, x: Tensor, sight: Sight) -> Tensor:
         """Return the attention matrices for x [B, T, D], [B, H, T, T]; every row sums to 1."""

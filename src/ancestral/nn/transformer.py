@@ -148,8 +148,12 @@ class Block(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, sight: Sight, layer: int = 0) -> Tensor:
-        """Map x [B, S, D] to [B, S, D]; ``layer`` tells which part of the state is ours."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), sight, layer))
+        """Map x [B, S, D] to [B, S, D], or the last tokens alone, where tiles cover only those.
+
+        ``layer`` tells which part of the state is ours.
+        """
+        seen = self.attention(self.attention_norm(x), sight, layer)
+        x = x[:, x.shape[1] - seen.shape[1] :] + self.dropout(seen)
         return x + self.dropout(self.feed_forward(self.feed_forward_norm(x)))
 
 
