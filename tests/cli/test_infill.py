@@ -41,6 +41,13 @@ def test_blanks_are_filled_and_the_rest_stays(
         assert not any(name in first + second for name in SPECIAL_NAMES)
 
 
+def test_a_blank_brings_the_space_before_it(cli: Callable, trained: Path) -> None:
+    words = ["sample", trained / "pieces", "--infill", "Verso ___[1]", "-n", 30, "--json"]
+    for one in cli(*words, "--top-k", 0).json["samples"]:
+        assert one["text"].startswith("Verso ")
+        assert one["filled"][0] == one["text"].removeprefix("Verso ")
+
+
 def test_what_is_shown_is_the_text_and_a_seed_decides_it(cli: Callable, trained: Path) -> None:
     words = ["sample", trained / "run", "--infill", "Verso ___: sol", "--seed", 3]
     shown = cli(*words)

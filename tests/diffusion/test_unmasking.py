@@ -36,6 +36,16 @@ def test_a_blank_is_drawn_from_its_law_given_both_sides() -> None:
     torch.testing.assert_close(share.double(), p, atol=5 * 0.5 / n**0.5, rtol=0)
 
 
+def test_what_is_barred_is_not_drawn() -> None:
+    tokens = blanked([BOS, 0, 1, 1, 0], 2, 4)
+    barred = torch.zeros(5, 6, dtype=torch.bool)
+    barred[2, :5] = True
+    barred[4, [0, 1, 2]] = True
+    found = infill(tiny(), tokens, 60, Unmasking(), barred=barred, generator=seeded())
+    assert found[:, 2].unique().tolist() == [5]
+    assert found[:, 4].unique().tolist() == [3, 4, 5]
+
+
 def test_nothing_blank_is_nothing_drawn() -> None:
     tokens = torch.tensor([BOS, 0, 1])
     assert torch.equal(infill(tiny(), tokens, 2, Unmasking()), tokens.expand(2, -1))

@@ -117,6 +117,7 @@ def infill(
     n: int,
     how: Unmasking,
     *,
+    barred: Tensor | None = None,
     generator: Generator | None = None,
 ) -> Tensor:
     """Return n texts in which what is masked is drawn, given all else on both sides.
@@ -128,6 +129,7 @@ def infill(
         tokens: Ids from BOS on, ``model.mask`` where a token is to be drawn, int64 [S].
         n: Number of texts.
         how: Blocks are unmasked.
+        barred: Which tokens are drawn at none of the places, bool [S, V]; any may be if None.
         generator: Of the draws.
 
     Returns:
@@ -140,6 +142,7 @@ def infill(
     if not 1 <= length <= model.window + 1:
         raise ValueError(f"at most {model.window + 1} tokens fit into the window, got {length}")
     sheet, blank = _Sheet(model, n, length, how, generator), tokens == model.mask
+    sheet.barred = barred
     spans = [(0, 1), *((at, min(at + block, length)) for at in range(1, length, block))]
     blanks = [bool(blank[first:end].any()) for first, end in spans]
     for span, has in zip(spans, blanks, strict=True):
@@ -165,6 +168,7 @@ class _Sheet:
         generator: Generator | None,
     ) -> None:
         self.model, self.how, self.generator = model, how, generator
+        self.barred: Tensor | None = None
         device = model.tokens.weight.device
         # Behind the last token stands what never will be known.
         self.canvas = torch.full((n, length + 1), model.mask, dtype=torch.int64, device=device)
@@ -199,7 +203,11 @@ class _Sheet:
             if how.sampler == "ancestral":
                 score = torch.rand(left.shape, generator=self.generator, device=left.device)
                 left = _highest(score, left, due)
-            tokens, sure = how.draw(self.model.head(features[left]), self.generator)
+            logits = self.model.head(features[left])
+            if self.barred is not None:
+                places = first + left.nonzero()[:, 1]
+                logits = logits.masked_fill(self.barred.to(logits.device)[places], -torch.inf)
+            tokens, sure = how.draw(logits, self.generator)
             drawn, score = block.clone(), torch.zeros(left.shape, device=left.device)
             drawn[left], score[left] = tokens, sure.to(score)
             left = _highest(score, left, due)

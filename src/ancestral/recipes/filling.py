@@ -94,11 +94,7 @@ def draw_filled(run: Run, model: MaskedDiffusion, asked: Asked) -> Answer:
     n = 1 if asked.n is None else asked.n
     if n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
-    special = model.special
-    forbidden = (special.bos, special.unk)
-    if what.infill is not None:
-        forbidden = tuple(special)
-    decoding = what.decoding.but(forbidden=forbidden)
+    decoding = what.decoding.but(forbidden=(model.special.bos, model.special.unk))
     how = Unmasking(
         **{each.name: getattr(settings, each.name) for each in fields(settings)},
         rules=lambda logits: decoding.apply(logits, []),
@@ -107,7 +103,8 @@ def draw_filled(run: Run, model: MaskedDiffusion, asked: Asked) -> Answer:
     if what.infill is not None:
         blanks = Blanks.of(what.infill, tokenizer, mask=model.mask, usual=what.blank)
         blanks.check(model.window)
-        drawn = infill(model, blanks.tokens, n, how, generator=generator)
+        barred = blanks.barred(tokenizer)
+        drawn = infill(model, blanks.tokens, n, how, barred=barred, generator=generator)
         rows = [blanks.row(one, tokenizer) for one in drawn.cpu()]
     else:
         prompt = _prompt(what.prompt, tokenizer, model.window)
@@ -167,6 +164,22 @@ class Blanks:
                 f"infill must be at most {window} tokens with its blanks, the window of the model, "
                 f"got {len(self.tokens) - 1}"
             )
+
+    def barred(self, tokenizer: Tokenizer) -> Tensor:
+        """Return which tokens are drawn at none of the places, bool [S, V].
+
+        They are the special ones, and those without the space that was left to a blank at its
+        begin.
+        """
+        vocabulary, special = tokenizer.vocabulary, list(tokenizer.special)
+        found = torch.zeros(len(self.tokens), vocabulary, dtype=torch.bool)
+        found[:, special] = True
+        pieces = [tokenizer.token_bytes(i) for i in range(vocabulary - len(special))]
+        bare = torch.tensor([i for i, piece in enumerate(pieces) if not piece.startswith(b" ")])
+        for (first, _), spaced in zip(self.spans, self.spaced, strict=True):
+            if spaced:
+                found[first, bare] = True
+        return found
 
     def row(self, tokens: Tensor, tokenizer: Tokenizer) -> dict[str, Any]:
         """Return one filled text, what was given as it was, as ``sample --json`` prints it."""
