@@ -16,7 +16,7 @@ MEAN, STD = (
 )
 LOW, HIGH = 0.01, 50.0
 DETERMINISTIC = {"ddim": 1, "euler": 1, "heun": 2, "dpmpp-2m": 2}
-STOCHASTIC = {"ancestral", "sde-dpmpp-2m", "euler-maruyama", "churn", "langevin"}
+STOCHASTIC = {"ancestral", "sde-dpmpp-2m", "euler-maruyama", "churn", "langevin", "repaint"}
 
 
 def denoise(y: Tensor, sigma: Tensor) -> Tensor:
@@ -78,7 +78,7 @@ def test_ddim_is_eulers_method(generator: Generator) -> None:
 def test_all_samplers_converge_to_the_law_of_the_data(name: str, generator: Generator) -> None:
     n = 40_000
     y = MEAN + torch.randn(n, 2, generator=generator) * (STD**2 + HIGH**2).sqrt()
-    steps = 60 if name == "langevin" else 200
+    steps = 60 if name in ("langevin", "repaint") else 200
     x = last(name, geometric_levels(steps, lowest=LOW, highest=HIGH), y, generator)
     # Standard errors of moments of n draws; what is left of the steps' own error is 2%.
     assert bool(((x.mean(0) - MEAN).abs() < 5 * STD / math.sqrt(n) + 0.01 * STD).all())

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from ancestral.cli.options import Common, Destination, Flag, Pairs
+from ancestral.cli.options import Common, Destination, Flag, Pairs, Text
 from ancestral.cli.written import deliver
 from ancestral.cli.written_text import TextOptions
 
@@ -25,6 +25,12 @@ class Draws:
         A category of a table whose states come equally often.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
+    steps
+        Of a model that draws in steps: how many.
+    sampler
+        Of such a model: how a step is made.
+    guidance
+        Of such a model with labels: how far the label guides; 0 is without it, 1 with it.
     set_
         How draws are made, key=value, where the model has a choice; of gan truncation=NUMBER.
     """
@@ -32,7 +38,19 @@ class Draws:
     given: Pairs = None
     balance: str | None = None
     means: Flag = False
+    steps: int | None = None
+    sampler: Text = None
+    guidance: float | None = None
     set_: Annotated[Pairs, Parameter(name="--set")] = None
+
+    def settings(self) -> dict[str, object]:
+        """Return how draws are made, by name: what has an option of its own, and ``--set``."""
+        from ancestral.settings import parse_pairs
+
+        names = ("balance", "steps", "sampler", "guidance")
+        own = {name: getattr(self, name) for name in names}
+        given = {name: value for name, value in own.items() if value is not None}
+        return {**parse_pairs(self.set_ or ()), **given}
 
 
 def sample(
@@ -57,20 +75,16 @@ def sample(
     from ancestral.recipes import Run
     from ancestral.recipes.kinds import ways_of
     from ancestral.recipes.sampling import Asked
-    from ancestral.settings import parse_pairs
 
     common.apply()
     to.check()
     opened = Run.open(run)
     to.check_samples(opened.record.data.field)
-    settings = parse_pairs(draws.set_ or ())
-    if draws.balance is not None:
-        settings["balance"] = draws.balance
     asked = Asked(
         n=n,
         given=draws.given or (),
         means=draws.means,
-        settings=settings,
+        settings=draws.settings(),
         writing=text.given(),
         seed=common.seed_or_default,
         device=common.device_or_default,

@@ -7,6 +7,8 @@ chains and their bound), ``samplers`` and ``levels`` (functions of any denoiser)
 from ancestral.diffusion.denoiser import Denoised, Denoiser, Spread
 from ancestral.diffusion.denoising import denoising_loss
 from ancestral.diffusion.diffusion import Diffusion
+from ancestral.diffusion.editing import imposed, known_blocks, known_grey, known_pixels
+from ancestral.diffusion.guidance import classifier_guided, through_denoised
 from ancestral.diffusion.levels import chain_levels, geometric_levels, karras_levels
 from ancestral.diffusion.masked import MaskedDiffusion
 from ancestral.diffusion.samplers import SAMPLERS, evaluations, walk
@@ -24,11 +26,17 @@ __all__ = [
     "Spread",
     "Unmasking",
     "chain_levels",
+    "classifier_guided",
     "denoising_loss",
     "evaluations",
     "flow_log_prob",
     "geometric_levels",
+    "imposed",
     "karras_levels",
+    "known_blocks",
+    "known_grey",
+    "known_pixels",
     "score_of",
+    "through_denoised",
     "walk",
 ]

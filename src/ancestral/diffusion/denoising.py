@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Given
 from ancestral.diffusion.denoiser import Denoiser
+from ancestral.diffusion.editing import Impose, imposed
 from ancestral.diffusion.samplers import Denoise
 from ancestral.diffusion.samplers import walk as walk_levels
 from ancestral.errors import ConfigError
@@ -95,6 +96,7 @@ class Denoising(nn.Module, ABC):
         steps: int = 50,
         sampler: str = "dpmpp-2m",
         guidance: float = 1.0,
+        impose: Impose | None = None,
     ) -> Iterator[Tensor]:
         """Yield the states [n, *event] of n draws, the noise first, the draws last.
 
@@ -108,6 +110,7 @@ class Denoising(nn.Module, ABC):
             sampler: One of :data:`~ancestral.diffusion.samplers.SAMPLERS`.
             guidance: Scale of classifier-free guidance: 0 is without, 1 with the label, above 1
                 further away from what is likely without.
+            impose: What is known of the draws; see :mod:`ancestral.diffusion.editing`.
 
         Raises:
             ConfigError: If there is a guidance scale and no label to guide by.
@@ -121,9 +124,10 @@ class Denoising(nn.Module, ABC):
             )
         label = labels.some_label(self.labels, given, n, generator)
         levels, like = self.levels(steps), next(self.denoiser.parameters())
+        denoise = self.denoise(label, guidance=guidance)
         states = walk_levels(
             sampler,
-            self.denoise(label, guidance=guidance),
+            denoise if impose is None else imposed(denoise, impose),
             levels,
             (n, *self.event_shape),
             like=like,

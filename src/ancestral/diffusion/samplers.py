@@ -5,7 +5,8 @@ denoiser ``denoise(y, sigma) = E[x | y]``. The chain that keeps the variance has
 DDIM is Euler's method here, its DDPM the exact posterior between two levels.
 
 A sampler yields y after each step; the last, at level 0, is a draw of x. The number of evaluations
-of the denoiser is one a step, of ``heun`` and ``churn`` two but for the last step.
+of the denoiser is one a step, of ``heun`` and ``churn`` two but for the last step, of ``langevin``
+and ``repaint`` five.
 """
 
 import math
@@ -34,6 +35,7 @@ def exponential(
     *,
     order: int = 1,
     noise: float = 0.0,
+    repeats: int = 1,
     generator: Generator | None = None,
 ) -> Iterator[Tensor]:
     """Step by the exact solution for a denoiser that stays as it is, or goes on as it went.
@@ -51,26 +53,29 @@ def exponential(
         levels: Falling to 0, [N + 1].
         order: 1 or 2.
         noise: Share of the posterior's noise that is added, in [0, 1]: DDIM's eta.
+        repeats: How often each step is made, with the noise of going back up in between: what is
+            known of x then fits what is not (RePaint).
         generator: Source of the noise; torch's global one if None.
     """
     before: tuple[Tensor, float] | None = None
     for now, then in pairwise(levels):
-        x = denoise(y, _rows(now, y))
-        if then == 0:
-            y = x
-        else:
-            way = math.log(now / then)
-            toward = x
+        for number in range(repeats if then else 1):
+            if number:
+                y = _with_noise(y, math.sqrt(now**2 - then**2), generator)
+            x = denoise(y, _rows(now, y))
+            if then == 0:
+                y = x
+                break
+            way, toward = math.log(now / then), x
             if order == 2 and before is not None:
                 last, gone = before
                 toward = torch.lerp(last, x, 1 + way / (2 * gone))
+            before = x, way
             fresh = then * math.sqrt(1 - (then / now) ** 2) * noise
             # The distance to x that is left of the old noise, beside the fresh one.
-            old = math.sqrt(then**2 - fresh**2) / now
-            y = torch.lerp(toward, y, old)
+            y = torch.lerp(toward, y, math.sqrt(then**2 - fresh**2) / now)
             if fresh:
                 y = _with_noise(y, fresh, generator)
-            before = x, way
         yield y
 
 
@@ -212,6 +217,7 @@ SAMPLERS: dict[str, Sampler] = {
     "euler-maruyama": euler_maruyama,
     "churn": churn,
     "langevin": langevin,
+    "repaint": partial(exponential, noise=1.0, repeats=5),
 }
 """The samplers by name. In these coordinates ``euler`` is ``ddim``."""
 
@@ -265,8 +271,8 @@ def evaluations(sampler: str, steps: int) -> int:
         >>> evaluations("dpmpp-2m", 20), evaluations("heun", 10)
         (20, 19)
     """
-    if sampler == "langevin":
-        return 5 * steps + 1
+    if sampler in ("langevin", "repaint"):  # Of repaint the last step is made once.
+        return 5 * steps + (1 if sampler == "langevin" else -4)
     return 2 * steps - 1 if sampler in ("heun", "churn") else steps
 
 

@@ -50,7 +50,7 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
     """
     if asked.given or asked.means:
         raise CapabilityError("--given and --means are not of language models; try --prompt")
-    model = run.model(device=asked.device).network
+    model = run.model(device=asked.device, sampling=asked.settings).network
     if isinstance(model, MaskedDiffusion):
         return draw_filled(run, model, asked)
     for name in ("infill", "blank"):
