@@ -70,6 +70,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Callable[[s
     commands = {
         "vae-table": ["vae", table, *extra],
         "gan-table": ["gan", table, *extra],
+        "diffusion-table": ["diffusion", table, *extra],
+        "diffusion-digits": ["diffusion", "digits", *extra],
         "kde-table": ["kde", table],
         "image-vae-digits": ["image-vae", "digits", *extra],
         "kde-digits": ["kde", "digits", "--set", "bandwidth=0.5"],

@@ -23,6 +23,11 @@ class Draws:
         z=COMPONENT.
     balance
         A category of a table whose states come equally often.
+    edit
+        An image, or a folder of them, of which new ones are made that agree with it: by a diffusion
+        or score model. Smaller ones are enlarged, grey ones coloured.
+    mask
+        An image that is bright where --edit is to be drawn anew; all else keeps every bit.
     means
         Means of p(x | z) in place of draws: they are not draws of the model.
     steps
@@ -37,6 +42,8 @@ class Draws:
 
     given: Pairs = None
     balance: str | None = None
+    edit: Text = None
+    mask: Text = None
     means: Flag = False
     steps: int | None = None
     sampler: Text = None
@@ -83,6 +90,8 @@ def sample(
     asked = Asked(
         n=n,
         given=draws.given or (),
+        edit=draws.edit,
+        mask=draws.mask,
         means=draws.means,
         settings=draws.settings(),
         writing=text.given(),

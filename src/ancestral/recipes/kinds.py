@@ -11,6 +11,7 @@ from ancestral.data.fields import Category, Field, Image, Tokens
 from ancestral.data.text import held_out_text
 from ancestral.errors import DataError, RunError
 from ancestral.evaluation.surprise import LabelScores, RowScores, TokenScores
+from ancestral.recipes.editing import draw_images
 from ancestral.recipes.generating import draw_texts
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_examples
@@ -64,7 +65,7 @@ class Ways:
 
 WAYS: dict[type[Field], Ways] = {
     Vector: Ways(),
-    Image: Ways(),
+    Image: Ways(draw=draw_images),
     Category: Ways(score=score_labels),
     Tokens: Ways(other=other_text, score=score_text, draw=draw_texts),
 }

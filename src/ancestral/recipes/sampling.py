@@ -24,7 +24,7 @@ from ancestral.recipes.runs import Run
 from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
 
-_NUMBERS_AT_ONCE = 2_000_000
+NUMBERS_AT_ONCE = 2_000_000
 _USUAL = 16
 
 Value: TypeAlias = str | float | Tensor | object
@@ -42,6 +42,8 @@ class Asked:
         means: Means of p(x | z) in place of draws.
         settings: How draws are made, where the model has a choice, in place of the run's own.
         writing: Options of language models, by name.
+        edit: Images of which a part is known: a file or a folder.
+        mask: An image that is bright where they are not known.
         seed: Of the draws.
         device: Where to compute.
     """
@@ -51,6 +53,8 @@ class Asked:
     means: bool = False
     settings: Mapping[str, object] = field(default_factory=dict)
     writing: Mapping[str, Any] = field(default_factory=dict)
+    edit: str | None = None
+    mask: str | None = None
     seed: int = 0
     device: str = "cpu"
 
@@ -60,6 +64,8 @@ def draw_examples(run: Run, asked: Asked) -> Answer:
     for name in asked.writing:
         option, kind = "--" + name.replace("_", "-"), run.record.data.kind
         raise CapabilityError(f"{option} is of language models, {run.folder} models {kind}")
+    if asked.edit is not None or asked.mask is not None:
+        raise CapabilityError(f"--edit is of images, {run.folder} models {run.record.data.kind}")
     x, what = draw_table(run, asked)
     facts = {"n": len(x), "means": asked.means}
     return examples_answer(x, what, facts, beside=run.folder / "samples")
@@ -142,7 +148,7 @@ def _drawn(run: Run, asked: Asked) -> Examples:
         name, count = next(iter(wrong.items()))
         raise ConfigError(f"{name} must hold one image, or {n}, one a draw, got {count}")
     generator = Generator(device).manual_seed(seed_of(asked.seed, "sample"))
-    batch = max(1, _NUMBERS_AT_ONCE // max(1, run.record.data.features))
+    batch = max(1, NUMBERS_AT_ONCE // max(1, run.record.data.features))
     parts: list[Tensor] = []
     labels: list[Tensor] = []
     with torch.no_grad():

@@ -15,6 +15,7 @@ from ancestral.recipes.families import (
     autoencoders,
     classifiers,
     density,
+    diffusion,
     discrete,
     language,
     masked,
@@ -34,6 +35,7 @@ FAMILIES = (
     adversarial,
     matching,
     language,
+    diffusion,
     masked,
     tabular,
 )

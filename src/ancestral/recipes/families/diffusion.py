@@ -1,0 +1,201 @@
+"""Diffusion and score models, of vectors and of images."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Self
+
+from torch import Tensor, nn
+
+from ancestral.data.dataset import Dataset
+from ancestral.data.fields import Shape
+from ancestral.data.model_units import flat, symmetric
+from ancestral.data.transforms import Transform
+from ancestral.diffusion.denoiser import Denoiser
+from ancestral.diffusion.denoising import Denoising
+from ancestral.diffusion.diffusion import Diffusion
+from ancestral.diffusion.samplers import evaluations as cost
+from ancestral.diffusion.score import ImageScoreModel, ScoreModel
+from ancestral.evaluation import chosen as figures
+from ancestral.networks.noising import LearnedSchedule, cosine_schedule, linear_schedule
+from ancestral.recipes.recipe import Recipe, count_labels
+from ancestral.recipes.timed_networks import TimedNetworkConfig
+from ancestral.settings import arguments, at_least, require
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+
+_SCHEDULES: dict[str, Callable[[int], nn.Module]] = {
+    "cosine": cosine_schedule,
+    "linear": linear_schedule,
+    "learned": LearnedSchedule,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffusionConfig(TimedNetworkConfig):
+    """A denoising diffusion model.
+
+    Args:
+        chain: Steps T of the chain, at least 2, of ``linear`` 21.
+        schedule: How the chain adds noise: ``cosine``, ``linear``, or ``learned`` with the bound.
+        prediction: What the network predicts.
+        weighting: Of the levels in the loss, by whose squared error it is; ``bound`` lowers -elbo,
+            and is the only one by which a schedule is learned.
+        dropped: Share of the labels that training hides, for guidance, in [0, 1).
+    """
+
+    chain: int = 1000
+    schedule: Literal["cosine", "linear", "learned"] = "cosine"
+    prediction: Literal["v", "epsilon", "x"] = "v"
+    weighting: Literal["v", "epsilon", "x", "min-snr", "bound"] = "v"
+    dropped: float = 0.1
+
+    def __post_init__(self) -> None:
+        TimedNetworkConfig.__post_init__(self)
+        at_least(self, chain=21 if self.schedule == "linear" else 2)
+        require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
+        learns = self.schedule != "learned" or self.weighting == "bound"
+        require(self, "weighting", learns, "bound where the schedule is learned")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreConfig(TimedNetworkConfig):
+    """A score model.
+
+    Args:
+        process: ``ve``, whose variance explodes, or ``vp``, which preserves it: at which levels of
+            noise the score is learned.
+        prediction: What the network predicts.
+        dropped: Share of the labels that training hides, for guidance, in [0, 1).
+    """
+
+    process: Literal["ve", "vp"] = "ve"
+    prediction: Literal["v", "epsilon", "x", "score"] = "v"
+    dropped: float = 0.1
+
+    def __post_init__(self) -> None:
+        TimedNetworkConfig.__post_init__(self)
+        require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiffusionSampling:
+    """How draws are made.
+
+    Args:
+        steps: Steps from noise to data, at least 1.
+        sampler: ``ancestral``, ``sde-dpmpp-2m``, ``euler-maruyama``, ``churn``, ``langevin`` and
+            ``repaint`` add noise on the way, ``ddim``, ``euler``, ``heun`` and ``dpmpp-2m`` do not.
+            A step takes one evaluation of the network, of ``heun`` and ``churn`` two, of
+            ``langevin`` and ``repaint`` five.
+        guidance: Scale of classifier-free guidance, at least 0: 0 is without, 1 with the label,
+            above 1 further away from what is likely without.
+    """
+
+    steps: int = 50
+    sampler: Literal[
+        "dpmpp-2m",
+        "ancestral",
+        "ddim",
+        "euler",
+        "heun",
+        "sde-dpmpp-2m",
+        "euler-maruyama",
+        "churn",
+        "langevin",
+        "repaint",
+    ] = "dpmpp-2m"
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        at_least(self, steps=1, guidance=0)
+
+    def within(self, evaluations: int) -> Self:
+        """Return the settings of so many evaluations at most, by ``ddim`` where they are few."""
+        able = [n for n in range(1, evaluations + 1) if cost(self.sampler, n) <= evaluations]
+        if able:
+            return replace(self, steps=able[-1])
+        return replace(self, steps=evaluations, sampler="ddim")
+
+
+def _walk(
+    model: Denoising,
+    n: int,
+    sampling: DiffusionSampling,
+    **how: Any,  # noqa: ANN401 - what is given, the generator
+) -> Iterator[Tensor]:
+    return model.walk(n, **arguments(sampling), **how)
+
+
+def _denoiser(config: DiffusionConfig | ScoreConfig, shape: Shape) -> Denoiser:
+    return Denoiser(
+        config.build(shape), prediction=config.prediction, classes=config.classes(shape)
+    )
+
+
+def _diffusion(config: DiffusionConfig, shape: Shape) -> nn.Module:
+    return Diffusion(
+        _denoiser(config, shape),
+        shape.event_shape,
+        schedule=_SCHEDULES[config.schedule](config.chain),
+        weighting=config.weighting,
+        grey_levels=shape.levels if shape.kind == "images" else 0,
+        dropped=config.dropped,
+    )
+
+
+def _score(config: ScoreConfig, shape: Shape) -> nn.Module:
+    kind = ImageScoreModel if shape.kind == "images" else ScoreModel
+    denoiser = _denoiser(config, shape)
+    return kind(denoiser, shape.event_shape, process=config.process, dropped=config.dropped)
+
+
+def _units(data: Dataset) -> Transform:
+    """Return the transform: grey levels onto [-1, 1], columns as of other models."""
+    return symmetric(data.levels) if data.kind == "images" else flat(data)
+
+
+_TRAINING = {
+    "paradigm": "diffusion",
+    "count": count_labels,
+    "transform": _units,
+    "options": {
+        "vectors": Options(
+            batch_size=500,
+            learning_rate=2e-3,
+            ema_decay=0.999,
+            weight_decay=0.0,
+            validate_every=1000,
+        ),
+        "images": Options(
+            batch_size=128,
+            learning_rate=1e-3,
+            ema_decay=0.999,
+            weight_decay=0.0,
+            validate_every=500,
+            channels_last=True,
+            large_products=True,
+        ),
+    },
+    "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+    "sampling": DiffusionSampling,
+    "walk": _walk,
+}
+
+RECIPES = (
+    Recipe(
+        name="diffusion",
+        summary="denoising diffusion: a chain from noise to data, with a bound; labels, guidance",
+        config=DiffusionConfig,
+        build=_diffusion,
+        chosen_by=figures.ELBO,
+        **_TRAINING,
+    ),
+    Recipe(
+        name="score",
+        summary="score of the data at all levels of noise, by denoising; density by an ODE",
+        config=ScoreConfig,
+        build=_score,
+        chosen_by=figures.LOSS,
+        **_TRAINING,
+    ),
+)
