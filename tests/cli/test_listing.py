@@ -17,11 +17,11 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         assert ("classifies" in can) == (name in {"classifier", "naive-bayes"})
         assert "graph" in can
         tables = {"bayes-net", "independent", "latent-class", "tabular-ar"}
-        flows = {"cnf", "flow-matching"}
+        flows = {"cnf", "flow-matching", "score"}
         exact = {"kde", "gmm", "hmm", "naive-bayes", *flows, *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
-        assert ("bound" in can) == (name in {"vae", "image-vae", "masked-diffusion"})
+        assert ("bound" in can) == (name in {"vae", "image-vae", "diffusion", "masked-diffusion"})
     assert found["vae"]["settings"]["decoder_std"] == "learned"
     shown = cli("models").out
     assert all(name in shown for name in found)
