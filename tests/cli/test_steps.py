@@ -48,9 +48,7 @@ def test_what_cannot_be_is_one_line(
     assert words in cli("sample", fitted(run), *options).line
 
 
-def test_known_pixels_come_back_to_the_bit(
-    cli: Callable, fitted: Fitted, tmp_path: Path
-) -> None:
+def test_known_pixels_come_back_to_the_bit(cli: Callable, fitted: Fitted, tmp_path: Path) -> None:
     run, random = fitted("diffusion-digits"), np.random.default_rng(0)
     whole = random.integers(0, 17, (8, 8))
     image, mask = np.round(whole * (255 / 16)).astype(np.uint8), np.zeros((8, 8), np.uint8)
