@@ -12,6 +12,7 @@ from benchmarks.harness import report
 COMPARISONS = (
     "vae_step",
     "image_vae_step",
+    "flow_matching",
     "generic_elbo",
     "kde",
     "gmm",

@@ -110,6 +110,7 @@ def test_models_and_settings_exist(
         "text": verses_txt,
         "mixed": desk / "passengers.csv",
     }
+    made = {}  # The models of the page's runs, by folder.
     for words in commands(page):
         pairs = parse_pairs(_values(words, "--set"))
         if words[0] == "fit" and "--resume" not in words:
@@ -117,10 +118,13 @@ def test_models_and_settings_exist(
             data = str(own) if own else load(_stand_in(words[2], words[1]))
             if not own:  # How the page's own data are read.
                 loading_of({name: pairs.pop(name) for name in OF_DATA & pairs.keys()})
-            if "start" in pairs:  # A run of another line of the page: here of one step.
-                pairs["start"] = str(tmp_path / "begun")
-                begun = plan(words[1], data, settings={"size": "tiny"}, budget=Budget(steps=1))
-                list(start(begun, pairs["start"], overwrite=True))
+            made |= dict.fromkeys(_values(words, "--out"), words[1])
+            for part in {"start", *RECIPES[words[1]].parts} & pairs.keys():
+                # A run of another line of the page: here of one step.
+                model = words[1] if part == "start" else made[pairs[part]]
+                pairs[part] = str(tmp_path / part)
+                begun = plan(model, data, settings={"size": "tiny"}, budget=Budget(steps=1))
+                list(start(begun, pairs[part], overwrite=True))
             plan(words[1], data, settings=pairs)
         elif words[0] == "compare":
             (models,) = _values(words, "--models")
