@@ -51,6 +51,16 @@ def test_the_fused_form_is_the_loop_over_heads_and_tokens(groups: int, additive:
     torch.testing.assert_close(layer(x, Sight()), expected, atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("length", [7, 201])
+def test_training_computes_what_the_kernel_does(length: int, causal: bool) -> None:
+    layer = layer_of(1)
+    x, sight = torch.randn(1, length, D, dtype=torch.float64), Sight(causal=causal)
+    with torch.no_grad():
+        expected = layer(x, sight)
+    torch.testing.assert_close(layer(x, sight), expected, atol=1e-12, rtol=1e-12)
+
+
 @pytest.mark.bits
 def test_a_change_leaves_what_comes_before_it_as_it_was_to_the_bit() -> None:
     layer = layer_of()

@@ -129,6 +129,15 @@ def test_time_and_label_change_the_output() -> None:
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.parametrize("size", [(8, 8), (7, 5), (1, 2)])
+def test_patches_of_images_of_any_size_pass(size: tuple[int, int]) -> None:
+    network = randomised(TimedUNet(2, widths=(4, 8), features=6, patch=3))
+    x = images(2, 2, *size)
+    y = network(x, torch.rand(2).double())
+    assert y.shape == x.shape
+    assert y.flatten(1).std(1).min() > 0
+
+
 def test_no_label_is_the_last_one() -> None:
     network = randomised(TimedUNet(1, classes=3, widths=WIDTHS, features=6))
     x, times = images(2, 1, 8, 8), torch.tensor([0.2, 0.7]).double()

@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from ancestral.nn.attention import CausalSelfAttention, Sight
 from ancestral.nn.cross_attention import CrossAttention
-from ancestral.nn.film import film
+from ancestral.nn.group_norm import GroupNorm
+from ancestral.nn.patches import grid
 from ancestral.nn.time_embedding import TimeEmbedding
 
 _HEAD_WIDTH = 32
@@ -76,7 +77,7 @@ class UNet(nn.Module):
         self.halving = nn.ModuleList([nn.Conv2d(a, b, 3, 2, padding=1) for _, (a, b) in steps])
         self.doubling = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, 2) for _, (a, b) in steps])
         self.up = nn.ModuleList([level(2 * width, i) for i, (width, _) in steps])
-        self.norm = nn.GroupNorm(math.gcd(_GROUPS, widths[0]), widths[0])
+        self.norm = GroupNorm(math.gcd(_GROUPS, widths[0]), widths[0])
         self.out = _zero(nn.Conv2d(widths[0], outputs, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
@@ -113,6 +114,8 @@ class TimedUNet(nn.Module):
         blocks: Residual blocks at each resolution, at least 1.
         attention: Resolutions, 0 the finest, at which all places look at each other.
         features: Width of the embedding of time and label.
+        patch: Side P of the squares of pixels that are one place of the body, so that the finest
+            resolution is that of patches.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -132,12 +135,14 @@ class TimedUNet(nn.Module):
         blocks: int = 1,
         attention: Sequence[int] = (),
         features: int = 128,
+        patch: int = 1,
     ) -> None:
         super().__init__()
+        self.patch = patch
         self.embedding = TimeEmbedding(features, classes=classes)
         self.body = UNet(
-            channels,
-            outputs=channels,
+            channels * patch**2,
+            outputs=channels * patch**2,
             widths=widths,
             blocks=blocks,
             attention=attention,
@@ -146,7 +151,11 @@ class TimedUNet(nn.Module):
 
     def forward(self, z: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
         """Map z [B, C, H, W], time [B] and label [B] int64 to [B, C, H, W]."""
-        return self.body(z, self.embedding(time, label))
+        height, width = z.shape[-2:]
+        rows, columns = grid((height, width), self.patch)
+        x = functional.pad(z, (0, columns * self.patch - width, 0, rows * self.patch - height))
+        x = self.body(functional.pixel_unshuffle(x, self.patch), self.embedding(time, label))
+        return functional.pixel_shuffle(x, self.patch)[..., :height, :width]
 
 
 class ResidualBlock(nn.Module):
@@ -160,9 +169,9 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, before: int, after: int, *, features: int = 0) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(math.gcd(_GROUPS, before), before)
+        self.norm = GroupNorm(math.gcd(_GROUPS, before), before)
         self.first = nn.Conv2d(before, after, 3, padding=1)
-        self.second_norm = nn.GroupNorm(math.gcd(_GROUPS, after), after)
+        self.second_norm = GroupNorm(math.gcd(_GROUPS, after), after)
         self.modulation = nn.Linear(features, 2 * after) if features else None
         self.second = _zero(nn.Conv2d(after, after, 3, padding=1))
         self.past = nn.Conv2d(before, after, 1) if before != after else None
@@ -174,13 +183,12 @@ class ResidualBlock(nn.Module):
 
         Raises ValueError if the block has features and gets none.
         """
-        h = self.second_norm(self.first(functional.silu(self.norm(x))))
+        h, modulation = self.first(functional.silu(self.norm(x))), []
         if self.modulation is not None:
             if features is None:
                 raise ValueError("features must be given, [B, F], got None")
-            scale, shift = self.modulation(functional.silu(features))[..., None, None].chunk(2, 1)
-            h = film(h, scale, shift)
-        h = self.second(functional.silu(h))
+            modulation = self.modulation(functional.silu(features)).chunk(2, dim=1)
+        h = self.second(functional.silu(self.second_norm(h, *modulation)))
         return h + (x if self.past is None else self.past(x))
 
 
@@ -199,7 +207,7 @@ class ImageAttention(nn.Module):
     def __init__(self, width: int, *, context: int = 0) -> None:
         super().__init__()
         heads = -(-width // _HEAD_WIDTH)
-        self.norm = nn.GroupNorm(math.gcd(_GROUPS, width), width)
+        self.norm = GroupNorm(math.gcd(_GROUPS, width), width)
         self.attention = CausalSelfAttention(
             width, heads=heads, key_value_heads=heads, head_width=_HEAD_WIDTH
         )

@@ -19,7 +19,7 @@ _IMAGE_HIDDEN: dict[Size, tuple[int, ...]] = {
     "small": (512, 512, 512),
     "medium": (1024, 1024, 1024),
 }
-_UNET: dict[Size, tuple[int, ...]] = {"tiny": (8, 16), "small": (32, 64), "medium": (32, 64, 128)}
+_UNET: dict[Size, tuple[int, ...]] = {"tiny": (32, 64), "small": (64, 128), "medium": (96, 192)}
 _DIT: dict[Size, tuple[int, int]] = {"tiny": (32, 2), "small": (96, 4), "medium": (192, 6)}
 """Width and depth."""
 
@@ -79,9 +79,8 @@ class TimedNetworkConfig:
         """
         classes, event = self.classes(shape), tuple(shape.event_shape)
         if self.network == "unet":
-            sizes = _UNET[self.size]
-            attention = (len(sizes) - 1,)
-            return TimedUNet(event[0], classes=classes, widths=sizes, attention=attention)
+            patch = 1 if event[-1] < 16 else 2
+            return TimedUNet(event[0], classes=classes, widths=_UNET[self.size], patch=patch)
         if self.network == "dit":
             width, depth = _DIT[self.size]
             patch = 2 if event[-1] < 16 else 4

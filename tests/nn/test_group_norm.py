@@ -1,0 +1,58 @@
+import pytest
+import torch
+from torch import nn
+from torch.autograd import gradcheck
+
+from ancestral.nn.group_norm import GroupNorm
+
+
+def norm_of(groups: int = 3, channels: int = 6) -> GroupNorm:
+    torch.manual_seed(0)
+    norm = GroupNorm(groups, channels).double()
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    return norm
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_it_is_torchs_norm(layout: torch.memory_format) -> None:
+    norm = norm_of()
+    x = (3 + torch.randn(4, 6, 5, 7).double()).contiguous(memory_format=layout)
+    torch.testing.assert_close(norm(x), nn.GroupNorm.forward(norm, x))
+
+
+def test_the_modulation_comes_after_the_norm() -> None:
+    norm, x = norm_of(), torch.randn(4, 6, 5, 7).double()
+    scale, shift = torch.randn(2, 4, 6).double()
+    expected = (1 + scale)[..., None, None] * norm(x) + shift[..., None, None]
+    torch.testing.assert_close(norm(x, scale, shift), expected)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_the_gradients_are_those_of_finite_differences(layout: torch.memory_format) -> None:
+    norm = norm_of()
+    x = torch.randn(2, 6, 2, 3).double().contiguous(memory_format=layout).requires_grad_()
+    scale, shift = torch.randn(2, 2, 6).double().requires_grad_().unbind()
+
+    def modulated(*given: torch.Tensor) -> torch.Tensor:
+        return norm(*given)
+
+    assert gradcheck(modulated, (x, scale, shift))
+    assert gradcheck(modulated, (x,))
+
+
+def test_gain_and_bias_get_the_gradients_of_torchs_norm() -> None:
+    norm, x = norm_of(), torch.randn(2, 6, 4, 4).double()
+    weights = torch.randn(2, 6, 4, 4).double()
+    ours = torch.autograd.grad((norm(x) * weights).sum(), [*norm.parameters()])
+    plain = nn.GroupNorm.forward(norm, x)
+    theirs = torch.autograd.grad((plain * weights).sum(), [*norm.parameters()])
+    torch.testing.assert_close(ours, theirs)
+
+
+def test_bf16_is_within_its_own_rounding() -> None:
+    norm, x = norm_of().float(), torch.randn(4, 6, 8, 8)
+    found = norm(x.bfloat16())
+    assert found.dtype == torch.bfloat16
+    # Three roundings of values below 8, to 8 bits each.
+    torch.testing.assert_close(found.float(), norm(x), atol=3 * 8 / 2**8, rtol=0)
