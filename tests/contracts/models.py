@@ -44,6 +44,16 @@ from ancestral.diffusion import (
     MaskedDiffusion,
     ScoreModel,
 )
+from ancestral.energy import (
+    EBM,
+    RBM,
+    Energy,
+    NoiseContrastive,
+    PersistentEBM,
+    SmallRBM,
+    image_network,
+    vector_network,
+)
 from ancestral.flows import (
     CNF,
     DistilledFlow,
@@ -239,6 +249,7 @@ LOSS_ONLY = "samples means encodes trains graph"
 BOUND_ONLY = "samples bound tightens encodes trains graph"
 GAN_LIKE = "samples trains graph"
 FLOW = "samples density trains graph"
+ENERGY = "samples trains graph"
 
 Z, Z_1, LABEL = {"z": (2,)}, {"z": (1,)}, {"label": ()}
 
@@ -504,6 +515,23 @@ CASES = [
         ring,
         GAN_LIKE,
         holds=Z,
+    ),
+    Case(
+        "ebm",
+        lambda: EBM(Energy(vector_network(2, hidden=(32,)), (2,)), NoiseContrastive()),
+        ring,
+        ENERGY,
+    ),
+    Case(
+        "ebm-persistent",
+        lambda: PersistentEBM(Energy(image_network(1, 8, width=4), (1, 8, 8)), chains=200, steps=5),
+        bars,
+        ENERGY,
+        60,
+    ),
+    Case("rbm", lambda: RBM(STATES, hidden=20), states, ENERGY, states=STATES),
+    Case(
+        "rbm-small", lambda: SmallRBM(STATES, hidden=4), states, f"{ENERGY} density", states=STATES
     ),
 ]
 

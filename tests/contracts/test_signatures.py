@@ -9,7 +9,16 @@ from tests.contracts.models import CASES, Case, every_case
 from torch import nn
 from torch.distributions import Distribution
 
-from ancestral import adversarial, autoencoders, autoregressive, classic, flows, networks, tabular
+from ancestral import (
+    adversarial,
+    autoencoders,
+    autoregressive,
+    classic,
+    energy,
+    flows,
+    networks,
+    tabular,
+)
 from ancestral.capabilities import CAPABILITIES
 from ancestral.classic import (
     Bernoullis,
@@ -26,6 +35,7 @@ PACKAGES = (
     autoencoders,
     autoregressive,
     classic,
+    energy,
     estimators,
     flows,
     networks,
@@ -40,6 +50,10 @@ NOT_MODELS: list[Callable[[], object]] = [
     lambda: DiagonalGaussians(2, 3),
     lambda: Multinomials(2, 3),
     lambda: adversarial.GAN(2).game,  # The players of any generator and critic.
+    lambda: energy.Ising(2, 2, coupling=0.5),  # Not fitted to data, and nothing can be given.
+    lambda: energy.Ising(2, 2, coupling=0.5).markov_field(),
+    lambda: energy.Hopfield(4),  # Stores patterns of +1 and -1.
+    lambda: energy.SchroedingerBridge(epsilon=1.0),  # Goes between two sets.
     Tagger,  # Learns from words and tags.
     *(getattr(estimators, name) for name in estimators.__all__),  # In scikit-learn's manner.
 ]

@@ -12,6 +12,7 @@ from torch.distributions import Categorical, MixtureSameFamily, MultivariateNorm
 
 from ancestral.errors import DivergenceError
 from ancestral.estimation import (
+    hamiltonian,
     langevin,
     metropolis_hastings,
     random_walk,
@@ -31,6 +32,7 @@ def unnormalised(x: Tensor) -> Tensor:
 PROPOSALS = {
     "random walk": random_walk(1.4),
     "langevin": langevin(unnormalised, 1.0),
+    "hamiltonian": hamiltonian(unnormalised, 0.9, leaps=3),
 }
 
 
@@ -163,6 +165,71 @@ def test_the_bias_of_unadjusted_langevin_vanishes_with_its_step_and_mala_has_non
     assert biases[0] / biases[1] == pytest.approx(2, rel=0.1)
 
 
+# PD-04
+def test_leapfrog_steps_can_be_undone_and_keep_volume_and_energy(generator: Generator) -> None:
+    x = torch.randn(4, 2, generator=generator, dtype=torch.float64)
+
+    def rolled(x: Tensor, step_size: float, leaps: int) -> tuple[Tensor, Tensor]:
+        propose = hamiltonian(unnormalised, step_size, leaps=leaps)
+        return propose(x, Generator().manual_seed(1))
+
+    # Of a Gaussian the map is linear at a given momentum: what is accepted weighs the states alone.
+    errors = []
+    for step_size in (0.2, 0.1):
+        y, correction = rolled(x, step_size, round(2 / step_size))
+        errors.append((unnormalised(y) - unnormalised(x) + correction).abs().max())
+    # The error of the energy after the same time falls with the square of the step.
+    assert 3.0 < float(errors[0] / errors[1]) < 5.5
+    jacobian = torch.autograd.functional.jacobian(lambda at: _leap(at), torch.cat((x[0], x[1])))
+    assert float(torch.linalg.det(jacobian)) == pytest.approx(1.0, abs=1e-12)
+    there = _leap(torch.cat((x[0], x[1])))
+    back = _leap(there * torch.tensor([1, 1, -1, -1]))
+    torch.testing.assert_close(back * torch.tensor([1, 1, -1, -1]), torch.cat((x[0], x[1])))
+
+
+def _leap(state: Tensor) -> Tensor:
+    """Return position and momentum, [4], after the leaps that the proposal makes."""
+    position, momentum = state[:2], state[2:]
+    precision = torch.linalg.inv(COVARIANCE)
+    for _ in range(5):
+        momentum = momentum - 0.15 * precision @ (position - MEAN)
+        position = position + 0.3 * momentum
+        momentum = momentum - 0.15 * precision @ (position - MEAN)
+    return torch.cat((position, momentum))
+
+
+# PD-04
+def test_the_proposal_makes_those_leaps() -> None:
+    x, noise = torch.ones(1, 2).double(), Generator().manual_seed(1)
+    momentum = torch.randn(1, 2, generator=noise, dtype=torch.float64)
+    wanted = _leap(torch.cat((x[0], momentum[0])))
+    propose = hamiltonian(unnormalised, 0.3, leaps=5)
+    found, correction = propose(x, Generator().manual_seed(1))
+    torch.testing.assert_close(found[0], wanted[:2])
+    kinetic = (momentum.square().sum() - wanted[2:].square().sum()) / 2
+    torch.testing.assert_close(correction[0], kinetic)
+
+
+# PD-04
+@pytest.mark.parametrize("name", ["langevin", "hamiltonian"])
+def test_moments_of_a_law_that_is_no_gaussian(name: str, generator: Generator) -> None:
+    def log_density(x: Tensor) -> Tensor:
+        return -x - 2 * torch.nn.functional.softplus(-x)  # The logistic law.
+
+    by = {
+        "langevin": langevin(log_density, 6.0),
+        "hamiltonian": hamiltonian(log_density, 1.8, leaps=2),
+    }
+    start = torch.randn(200, generator=generator, dtype=torch.float64)
+    chains = metropolis_hastings(
+        log_density, start, by[name], steps=600, warmup=50, generator=generator
+    )
+    for power, wanted in ((1, 2 * math.log(2)), (2, math.pi**2 / 3)):
+        found = chains.mean(lambda x, power=power: x.abs() ** power)
+        assert abs(float(found) - wanted) < 5 * float(found.se)
+        assert float(found.se) < 0.04
+
+
 def test_chains_repeat_with_their_generator() -> None:
     runs = [
         metropolis_hastings(
@@ -174,7 +241,8 @@ def test_chains_repeat_with_their_generator() -> None:
         ).draws
         for proposal in (*PROPOSALS.values(), *PROPOSALS.values())
     ]
-    for first, second in zip(runs[:2], runs[2:], strict=True):
+    count = len(PROPOSALS)
+    for first, second in zip(runs[:count], runs[count:], strict=True):
         assert torch.equal(first, second)
     alone = metropolis_hastings(
         unnormalised, torch.zeros(1, 2).double(), PROPOSALS["random walk"], steps=5
@@ -203,6 +271,8 @@ def test_mistakes_are_named() -> None:
         random_walk(0.0)
     with pytest.raises(ValueError, match="step_size must be above 0, got -1"):
         langevin(lambda x: x, -1.0)
+    with pytest.raises(ValueError, match="leaps must be at least 1, got 0"):
+        hamiltonian(lambda x: x, 0.1, leaps=0)
     with pytest.raises(DivergenceError, match="step_size must be below 9"):
         unadjusted_langevin(torch.neg, torch.ones(2), step_size=9.0, steps=500)
     with pytest.raises(ValueError, match=r"p must be \[N\] and proposal \[N, N\]"):

@@ -13,7 +13,8 @@ from ancestral.data.column_transforms import Recorded, Varying
 from ancestral.data.columns import Column, Vector
 from ancestral.data.dataset import Dataset, Examples
 from ancestral.data.described import Kind
-from ancestral.data.fields import X
+from ancestral.data.fields import Image, X
+from ancestral.data.grey_bins import GreyBins, fit_grey_bins
 from ancestral.data.recorded import varying
 from ancestral.data.transforms import (
     Affine,
@@ -132,6 +133,17 @@ def grey(data: Dataset) -> Transform:
     return unit_interval(data.levels)
 
 
+def states(data: Dataset, *, most: int = 8) -> Transform:
+    """Return the transform for models of states: as they are, cells, or at most so many bins.
+
+    Raises:
+        DataError: If the data are no states, columns of a mixed table or images.
+    """
+    if isinstance(data.field, Image):
+        return fit_grey_bins(data.train, data.field, most=most)
+    return States() if data.kind == "tables" else cells(data, most=32)
+
+
 def _standardised(data: Dataset) -> Transform:
     return standardise(data.train)
 
@@ -235,5 +247,6 @@ _BUILD: dict[str, Callable[..., Transform]] = {
     "steps": Steps,
     "flatten": Flatten,
     "cells": Cells.of_spec,
+    "grey-bins": GreyBins.of_spec,
     "compose": lambda parts: Compose([build(part) for part in parts]),
 }

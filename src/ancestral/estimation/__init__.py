@@ -1,7 +1,9 @@
 """Estimation: from data to laws, and from densities without a normaliser to draws."""
 
+from ancestral.estimation.annealing import annealed_importance, log_mean_weight, tempered
 from ancestral.estimation.chains import Chains, effective_size, r_hat
 from ancestral.estimation.markov import (
+    hamiltonian,
     langevin,
     metropolis_hastings,
     random_walk,
@@ -31,20 +33,24 @@ __all__ = [
     "Chains",
     "LearningRateStudy",
     "TwoGaussians",
+    "annealed_importance",
     "effective_size",
     "fit_bernoulli",
     "fit_normal",
     "gaussian_penalty",
+    "hamiltonian",
     "langevin",
     "laplace_penalty",
     "learning_rate_study",
     "log_evidence",
     "log_likelihood",
+    "log_mean_weight",
     "map_laplace_mean",
     "map_normal_mean",
     "metropolis_hastings",
     "r_hat",
     "random_walk",
+    "tempered",
     "transition_matrix",
     "unadjusted_langevin",
     "update_beta",
