@@ -15,6 +15,7 @@ from ancestral.capabilities import (
 )
 from ancestral.data import Loading, load
 from ancestral.data.dataset import TextLoading
+from ancestral.data.grey_bins import GreyBins
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen
 from ancestral.networks.units import InDataUnits
@@ -67,6 +68,8 @@ def test_every_recipe_is_what_it_says(
     x = data.train.x[:5]
     back = transform.inverse(transform(x, torch.Generator().manual_seed(0)))
     assert back.dtype == x.dtype
+    if isinstance(transform, GreyBins):  # The levels inside a bin are drawn anew.
+        back, x = transform(back), transform(x)
     torch.testing.assert_close(back, x, atol=1e-5, rtol=0)
     assert isinstance(model, LanguageModel | Infills) == (kind == "text")
     if (
