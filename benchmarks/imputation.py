@@ -6,9 +6,10 @@ miceforest (MIT) has an environment of its own, for its release needs an older L
     forest/bin/pip install miceforest==6.0.5 lightgbm==4.6.0
     ANCESTRAL_PEER_IMPUTATION=forest/bin/python python -m benchmarks imputation
 
-Each side is fitted on the table with the gaps in it. A number is filled with the mean of the draws,
-a state with the commonest. IterativeImputer fills with what it predicts, and reads states as
-columns of zeros and ones, one fewer than there are states.
+Each side is fitted on the table with the gaps in it. Errors are those of ``impute --best``, which
+needs the columns of the run and not its network; the intervals are those of draws from the network.
+IterativeImputer fills with what it predicts, and reads states as columns of zeros and ones, one
+fewer than there are states; miceforest with the mean of its draws, a state with the commonest.
 """
 
 import math
@@ -156,8 +157,8 @@ def run() -> Iterator[Result]:
 
 
 def ours(table: Table, left: Rows) -> Filled:
-    """Fit ``tabular-ar`` and fill, on one thread."""
-    from ancestral.recipes.completing import impute_rows
+    """Fit ``tabular-ar``, draw what is missing, and fill best, on one thread."""
+    from ancestral.recipes.imputing import best_rows, impute_rows
 
     threads, begun = torch.get_num_threads(), time.perf_counter()
     torch.set_num_threads(1)
@@ -172,10 +173,11 @@ def ours(table: Table, left: Rows) -> Filled:
             meant = [_meant(*pair) for pair in zip(table.columns, own, strict=True)]
             x = torch.from_numpy(_by_column(left, meant, _place))
             filled = impute_rows(run_, x, draws=DRAWS, seed=1).numpy()
+            best = _by_column(best_rows(run_, x).numpy(), meant, _value)
     finally:
         torch.set_num_threads(threads)
     draws = np.stack([_by_column(draw, meant, _value) for draw in filled])
-    return Filled(_best(draws, table.discrete), draws, time.perf_counter() - begun)
+    return Filled(best, draws, time.perf_counter() - begun)
 
 
 def chained(table: Table, left: Rows) -> Filled:

@@ -48,6 +48,7 @@ def fitted_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["query", "income"], ["'income'", "price"]),
         (["query", "sex", "--given", "sex=f"], ["sex", "both"]),
         (["impute", "people.csv", "--draws", "0"], ["draws", "at least 1", "0"]),
+        (["impute", "people.csv", "--best", "--draws", "5"], ["draws must be 1", "got 5"]),
     ],
 )
 def test_what_is_given_must_be_a_value_of_a_column(
@@ -121,6 +122,24 @@ def test_many_states(cli: Callable, tmp_path: Path) -> None:
     path.write_text("code,n\n" + "".join(f"s{n % 11_000},{n % 7}\n" for n in range(12_000)))
     line = cli(*words, "--set", "type.code=category", "--out", out).line
     assert "column 'code' has 11,000 states, a category has at most 10,000" in line
+
+
+def test_the_best_filling_is_on_the_grid_of_the_file(
+    cli: Callable, fitted_people: Path, tmp_path: Path
+) -> None:
+    table = fitted_people.parent / "people.csv"
+    found = cli("impute", fitted_people, table, "--best", "--out", tmp_path / "best.csv")
+    assert found.status == 0
+    pairs = zip(
+        (tmp_path / "best.csv").read_text().splitlines(),
+        table.read_text().splitlines(),
+        strict=True,
+    )
+    for filled, line in pairs:
+        before, age, after = (*line.split(",", 1)[:1], line.split(",")[1], line.split(",", 2)[2])
+        assert filled.startswith(before)
+        assert filled.endswith(after)
+        assert filled.split(",")[1] == age or (not age and 20 <= int(filled.split(",")[1]) <= 59)
 
 
 def test_ctrl_c_in_impute_leaves_nothing_behind(fitted_people: Path, tmp_path: Path) -> None:

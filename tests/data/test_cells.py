@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Generator, Tensor
 
-from ancestral.data.cells import Cells, fit_cells
+from ancestral.data.cells import Cells, fit_cells, on_grid
 from ancestral.data.columns import Column, Vector
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import build
@@ -165,3 +165,11 @@ def test_fine_numbers_do_not_all_end_as_the_least_one() -> None:
     drawn = cells.inverse(cells(x), generator)
     inside = drawn[(drawn > low) & (drawn < high)]
     torch.testing.assert_close(inside, (inside * 1e6).round() / 1e6, atol=1e-9, rtol=0)
+
+
+def test_numbers_are_moved_to_the_nearest_that_may_be_recorded() -> None:
+    word = Column(name="word", type="category", states=("a", "b"))
+    field = Vector(columns=(*numbers(-1, 2, 0.25).columns, word), mixed=True)
+    x = torch.tensor([[0.3, 1.0], [-7.0, 0.0], [9.0, 1.0], [math.nan, math.nan]]).double()
+    expected = torch.tensor([[0.25, 1.0], [-1.0, 0.0], [2.0, 1.0], [math.nan, math.nan]]).double()
+    torch.testing.assert_close(on_grid(x, field), expected, rtol=0, atol=0, equal_nan=True)

@@ -56,6 +56,10 @@ def test_a_frame_of_pandas_comes_back_in_its_types(number: int, tmp_path: Path) 
         assert (filled["age"].to_numpy()[known] == frame["age"].to_numpy()[known]).all()
         assert filled.drop(columns="age").equals(frame.drop(columns="age"))
     assert not first.equals(second)
+    (best,) = ancestral.impute(run, frame, best=True)
+    assert best.dtypes.to_dict() == frame.dtypes.to_dict()
+    assert best.drop(columns="age").equals(frame.drop(columns="age"))
+    assert best["age"].between(20, 49).all()
 
 
 def test_a_frame_of_polars_comes_back_in_its_types(tmp_path: Path) -> None:

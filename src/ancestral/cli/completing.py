@@ -21,6 +21,7 @@ def impute(
     /,
     *,
     draws: int = 1,
+    best: bool = False,
     to: Destination = Destination(),  # noqa: B008 - frozen
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
@@ -34,16 +35,19 @@ def impute(
         A table of the same columns, with gaps.
     draws
         Tables that are written, one below the other; the column ``draw`` tells them apart.
+    best
+        One table, each gap at its mean or most probable state: of least error, and of too little
+        spread.
     """
     from ancestral.recipes import Run
-    from ancestral.recipes.completing import impute_table
+    from ancestral.recipes.imputing import impute_table
 
     common.apply()
     to.check()
     to.check_table()
     opened = Run.open(run)
     seed, device = common.seed_or_default, common.device_or_default
-    answer = impute_table(opened, data, draws=draws, seed=seed, device=device)
+    answer = impute_table(opened, data, draws=draws, best=best, seed=seed, device=device)
     deliver(answer, {"run": str(run), "data": data}, out=to.out, json=common.json)
     return 0
 

@@ -286,6 +286,21 @@ def _values(points: Tensor, column: Column) -> Tensor:
     return rounded.clamp(column.low, column.high) if column.high is not None else rounded
 
 
+def on_grid(x: Tensor, field: Vector) -> Tensor:
+    """Return rows [N, D] of a mixed table, the numbers at the nearest recorded ones; NaN stays."""
+    return torch.stack(
+        [
+            values
+            if column.discrete
+            else _values(_points(values.nan_to_num(column.low or 0.0), column), column).where(
+                ~values.isnan(), math.nan
+            )
+            for values, column in zip(x.unbind(1), field.columns, strict=True)
+        ],
+        dim=1,
+    )
+
+
 def _last(column: Column) -> int:
     low, step = column.low or 0.0, column.resolution or 1.0
     last = ((column.high if column.high is not None else low) - low) / step

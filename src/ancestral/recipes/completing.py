@@ -1,18 +1,16 @@
-"""Part of a row given the rest: what runs on mixed tables draw, fill in and say of a column."""
+"""Part of a row given the rest: what runs on mixed tables draw, and say of a column."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Generator, Tensor
 from torch.distributions import Categorical
 
 from ancestral.capabilities import Completes
-from ancestral.data.answers import Answer, examples_answer
 from ancestral.data.columns import Column, Vector
 from ancestral.data.inferred import Problem, cells_under
 from ancestral.data.notation import spelt
@@ -135,80 +133,6 @@ def _category(field: Vector, name: str) -> int:
             f"balance must be a category, got {name!r}{nearest(name, able, otherwise=30)}"
         )
     return field.names.index(name)
-
-
-def impute_rows(
-    run: Run | str | Path, x: Tensor, *, draws: int = 1, seed: int = 0, device: str = "cpu"
-) -> Tensor:
-    """Return rows with their missing cells filled in, each draw anew, float64 [draws, N, D].
-
-    Args:
-        run: Of a model of mixed tables, or its folder.
-        x: Rows, float64 [N, D], NaN where a cell is to be filled.
-        draws: Number of draws, at least 1.
-        seed: Of the draws.
-        device: Where to compute.
-
-    Raises:
-        CapabilityError: If the model can be given nothing.
-        ConfigError: If draws < 1.
-    """
-    model, _ = open_table(Run.open(run), device=device)
-    return fill_gaps(model, x, draws=draws, seed=seed, device=device)
-
-
-@torch.no_grad()
-def fill_gaps(
-    model: InDataUnits, x: Tensor, *, draws: int = 1, seed: int = 0, device: str = "cpu"
-) -> Tensor:
-    """Return what :func:`impute_rows` does, of a model that is open.
-
-    Every draw is one from p(missing | known): their spread says how sure the filling is.
-    """
-    if draws < 1:
-        raise ConfigError(f"draws must be at least 1, got {draws}")
-    generator = Generator(device).manual_seed(seed_of(seed, "impute"))
-    gaps = x.isnan().any(dim=1)
-    filled = x.double().repeat(draws, 1, 1)
-    rows = x[gaps].double().repeat(draws, 1).to(device)
-    parts = [
-        model.complete(part, ~part.isnan(), present=True, generator=generator).cpu()
-        for part in rows.split(_ROWS)
-    ]
-    filled[:, gaps] = torch.cat(parts).view(draws, -1, x.shape[1])
-    return filled
-
-
-def impute_table(
-    run: Run, data: str, *, draws: int = 1, seed: int = 0, device: str = "cpu"
-) -> Answer:
-    """Return a table with its gaps filled in, ``draws`` times one below the other.
-
-    Raises:
-        CapabilityError: If the model can be given nothing.
-        ConfigError: If draws < 1.
-        DataError: If the table cannot be read, or holds a value that is none of its column.
-    """
-    model, field = open_table(run, device=device)
-    x = run.examples(data)[0].x
-    filled = fill_gaps(model, x, draws=draws, seed=seed, device=device)
-    facts = {"n": len(x), "draws": draws, "filled": int(x.isnan().sum())}
-    if draws == 1:
-        return examples_answer(filled[0], field, facts, beside=run.folder / "imputed")
-    number = torch.arange(1, draws + 1).repeat_interleave(len(x))[:, None].double()
-    first = Column(
-        name=_free_column("draw", field.names), type="integer", resolution=1, low=1, high=draws
-    )
-    both = Vector(columns=(first, *field.columns), mixed=True)
-    rows = torch.cat((number, filled.flatten(0, 1)), dim=1)
-    return examples_answer(rows, both, facts, beside=run.folder / "imputed")
-
-
-def _free_column(name: str, names: Sequence[str]) -> str:
-    """Return a name that no column has."""
-    while name in names:
-        name += "_"
-    return name
 
 
 @dataclass(frozen=True, slots=False, eq=False)

@@ -11,7 +11,8 @@ from ancestral.data.schema import loading_like
 from ancestral.data.typed import contents_of_arrow
 from ancestral.data.words import arrow_table
 from ancestral.errors import CapabilityError
-from ancestral.recipes.completing import fill_gaps, open_table
+from ancestral.recipes.completing import open_table
+from ancestral.recipes.imputing import fillings
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_table
 
@@ -64,9 +65,15 @@ def sample(
 
 
 def impute(
-    run: Run | str | Path, frame: Frame, *, draws: int = 1, seed: int = 0, device: str = "cpu"
+    run: Run | str | Path,
+    frame: Frame,
+    *,
+    draws: int = 1,
+    best: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
 ) -> list[Frame]:
-    """Return a data frame with its gaps filled in, ``draws`` times.
+    """Return a data frame with its gaps filled in, ``draws`` times, or once, as well as can be.
 
     Every draw is one from p(missing | known). Columns that the run leaves out stay as they are.
 
@@ -74,12 +81,15 @@ def impute(
         run: A run on a mixed table, or its folder.
         frame: Of pandas or polars, or a table of Arrow, with the columns of the run.
         draws: Number of draws, at least 1.
+        best: Fill each gap with its mean, of states the most probable, in place of a draw: what
+            :func:`~ancestral.recipes.imputing.best_rows` gives, at the nearest recorded number.
         seed: Of the draws.
         device: Where to compute.
 
     Raises:
         CapabilityError: If the model can be given nothing.
-        ConfigError: If draws < 1.
+        ConfigError: If draws < 1, or more than one is asked for of the best.
+        RunError: If the best is asked for and the run's data have changed.
         DataError: If a column is missing, or holds a value that is none of its column.
 
     Example:
@@ -100,6 +110,7 @@ def impute(
     x = contents_of_arrow(table, loading, "the table", field).examples.x
     # Rows without any cell at the end are filled in as well.
     empty = x.new_full((table.num_rows - len(x), x.shape[1]), torch.nan)
-    filled = fill_gaps(model, torch.cat([x, empty]), draws=draws, seed=seed, device=device)
+    x = torch.cat([x, empty])
+    filled = fillings(run, model, x, draws=draws, best=best, seed=seed, device=device)
     schema = noted_schema(frame, table)
     return [filled_frame(table, rows, field, schema) for rows in filled]
