@@ -114,6 +114,7 @@ def fit_incomplete(
     shrinkage: float,
     sweeps: int = 30,
     tolerance: float = 1e-3,
+    single: IncompleteMixture | None = None,
     generator: Generator | None = None,
 ) -> IncompleteMixture:
     """Fit a mixture by EM: one Gaussian first, and from the rows as it fills them the others.
@@ -124,6 +125,7 @@ def fit_incomplete(
         shrinkage: Correlations are divided by 1 plus it, above 0.
         sweeps: Most sweeps of EM of either, at least 1.
         tolerance: EM ends where a sweep gains fewer nats a row.
+        single: The one Gaussian, where it was fitted before.
         generator: Of where the components start.
     """
     mean = x.nanmean(dim=0).nan_to_num()
@@ -136,7 +138,7 @@ def fit_incomplete(
         sweeps=sweeps,
         tolerance=tolerance,
     )
-    one = climb(IncompleteMixture(x.new_ones(1), mean[None], spread.diag()))
+    one = single or climb(IncompleteMixture(x.new_ones(1), mean[None], spread.diag()))
     if components == 1:
         return one
     scale = one.covariance.diag().sqrt()

@@ -1,7 +1,7 @@
 """What a table's gaps are expected to be: numbers at their mean, states the most probable.
 
-The cells of a model of mixed tables do not tell how large a value in the last of them is, and the
-squared error of a table is for the most part there. So means come from mixtures of Gaussians of the
+A network over cells needs many rows, and a cell does not tell how large a value in it is: a fifth
+to a half of a column's deviation in small tables. So means come from mixtures of Gaussians of the
 values themselves, their gaps summed out.
 """
 
@@ -106,14 +106,16 @@ def expected(x: Tensor, rows: Tensor, columns: Sequence[Column], *, generator: G
     wide, asked = _wide(coded, rows), _wide(coded, x[gaps])
     mean = wide.nanmean(dim=0).nan_to_num()
     scale = (wide - mean).square().nanmean(dim=0).nan_to_num().sqrt().clamp_min(1e-9)
-    found = torch.zeros_like(asked)
+    found, single = torch.zeros_like(asked), None
     for components in range(1, min(_COMPONENTS, len(rows)) + 1):
         mixture = fit_incomplete(
             (wide - mean) / scale,
             components=components,
             shrinkage=len(rows) ** -0.5,
+            single=single,
             generator=generator,
         )
+        single = single or mixture
         found += mixture.expected((asked - mean) / scale)
     blocks = (found / components * scale + mean).split([views.width for views in coded], dim=1)
     best = torch.stack([v.best(block) for v, block in zip(coded, blocks, strict=True)], dim=1)
