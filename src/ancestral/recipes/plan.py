@@ -330,9 +330,9 @@ class _Chosen:
         if "validate_every" in self.options:
             return options
         per_step = options.batch_size * options.accumulate
-        if self.recipe.every_epoch:
-            epoch = -(-len(data.train) // per_step)
-            options = replace(options, validate_every=min(options.validate_every, max(epoch, 10)))
+        if self.recipe.epochs_apart:
+            apart = -(-len(data.train) // per_step) * self.recipe.epochs_apart
+            options = replace(options, validate_every=min(options.validate_every, max(apart, 10)))
         # What is repeated by a pace is validated where the clock had it so.
         return options.validated(
             None if end.pace else end.total_steps(data.training_examples, per_step)

@@ -80,7 +80,7 @@ class Recipe:
         rate: By the config: the learning rate, where sizes of networks want rates of their own.
         closed: By the config: whether an estimator finds the optimum, without steps of the loop.
         budget: Default end of the training, by kind.
-        every_epoch: Validate once an epoch at least: the best weights may be those of an early one.
+        epochs_apart: Most epochs between validations, for the best weights may be early ones; 0: any.
         private: Whether its players bound each example's gradient, so that ``epsilon`` can be set.
         adapted: The part of the model whose layers get adapters; None: it cannot begin at the
             weights of another run.
@@ -120,7 +120,7 @@ class Recipe:
     rate: Callable[[Config], float] | None = None
     closed: Callable[[Config], bool] = lambda _config: False
     budget: Mapping[Kind, Budget] = field(default_factory=dict)
-    every_epoch: bool = False
+    epochs_apart: int = 0
     private: bool = False
     adapted: Callable[[Any], nn.Module] | None = None
     sampling: type[Any] | None = None

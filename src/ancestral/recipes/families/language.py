@@ -219,7 +219,7 @@ _recipe = partial(
     chosen_by=figures.BITS_PER_CHAR,
 )
 _trained = partial(
-    _recipe, paradigm="autoregressive", budget={"text": Budget(steps=2_000)}, every_epoch=True
+    _recipe, paradigm="autoregressive", budget={"text": Budget(steps=2_000)}, epochs_apart=1
 )
 
 

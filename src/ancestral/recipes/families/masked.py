@@ -121,7 +121,7 @@ RECIPES = (
         },
         rate=lambda config: MUON_RATE * rate_of_width(config.width),
         budget={"text": Budget(steps=2_000)},
-        every_epoch=True,
+        epochs_apart=1,
         sampling=UnmaskingConfig,
     ),
 )

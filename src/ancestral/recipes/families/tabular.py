@@ -164,6 +164,7 @@ RECIPES = (
             )
         },
         budget={"mixed": Budget(steps=5_000)},
+        epochs_apart=20,
         private=True,
     ),
 )
