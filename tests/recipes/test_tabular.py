@@ -10,7 +10,7 @@ from torch.distributions import Normal, Poisson
 
 from ancestral.capabilities import HasDensity
 from ancestral.data import Column, Loading, Vector, load
-from ancestral.recipes import Run, fit
+from ancestral.recipes import Run, fit, plan
 from ancestral.recipes.completing import draw_rows
 from ancestral.recipes.imputing import best_rows, impute_rows
 
@@ -162,6 +162,17 @@ def test_the_best_filling_has_less_error_than_draws_have(runs: dict[str, Run]) -
     assert squares[1] > 1.5 * squares[0]
     right = [(filled == x)[1::2, 0].double().mean() for filled in (best, drawn)]
     assert right[0] > right[1] + 0.02
+
+
+@pytest.mark.parametrize(("rows", "apart"), [(100, 20), (2_000, 80), (6_000, 100)])
+def test_small_tables_are_validated_within_twenty_epochs(
+    rows: int, apart: int, tmp_path: Path
+) -> None:
+    path = write(draw(rows, seed=3), tmp_path / "table.csv")
+    settings = {"batch_size": 512, "fractions": (0.1, 0.1)}
+    options = plan("tabular-ar", path, settings=settings, budget="1h").options
+    assert options is not None
+    assert options.validate_every == apart
 
 
 def test_balanced_draws_have_every_state_as_often(runs: dict[str, Run]) -> None:

@@ -106,8 +106,8 @@ def expected(x: Tensor, rows: Tensor, columns: Sequence[Column], *, generator: G
     wide, asked = _wide(coded, rows), _wide(coded, x[gaps])
     mean = wide.nanmean(dim=0).nan_to_num()
     scale = (wide - mean).square().nanmean(dim=0).nan_to_num().sqrt().clamp_min(1e-9)
-    found, single = torch.zeros_like(asked), None
-    for components in range(1, min(_COMPONENTS, len(rows)) + 1):
+    found, single, most = torch.zeros_like(asked), None, min(_COMPONENTS, len(rows))
+    for components in range(1, most + 1):
         mixture = fit_incomplete(
             (wide - mean) / scale,
             components=components,
@@ -117,7 +117,7 @@ def expected(x: Tensor, rows: Tensor, columns: Sequence[Column], *, generator: G
         )
         single = single or mixture
         found += mixture.expected((asked - mean) / scale)
-    blocks = (found / components * scale + mean).split([views.width for views in coded], dim=1)
+    blocks = (found / most * scale + mean).split([views.width for views in coded], dim=1)
     best = torch.stack([v.best(block) for v, block in zip(coded, blocks, strict=True)], dim=1)
     filled = x.clone()
     filled[gaps] = best.where(x[gaps].isnan(), x[gaps])

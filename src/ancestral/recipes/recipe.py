@@ -80,7 +80,7 @@ class Recipe:
         rate: By the config: the learning rate, where sizes of networks want rates of their own.
         closed: By the config: whether an estimator finds the optimum, without steps of the loop.
         budget: Default end of the training, by kind.
-        epochs_apart: Most epochs between validations, for the best weights may be early ones; 0: any.
+        epochs_apart: Most epochs between validations: the best weights may be early ones; 0: any.
         private: Whether its players bound each example's gradient, so that ``epsilon`` can be set.
         adapted: The part of the model whose layers get adapters; None: it cannot begin at the
             weights of another run.
