@@ -41,6 +41,7 @@ from ancestral.diffusion import (
     Denoiser,
     Diffusion,
     ImageScoreModel,
+    LatentDiffusion,
     MaskedDiffusion,
     ScoreModel,
 )
@@ -170,6 +171,18 @@ def labelled_bars_around_zero(n: int, seed: int) -> Batch:
 def bars(n: int, seed: int) -> Batch:
     """The same without labels."""
     return Batch(labelled_bars(n, seed).x)
+
+
+def plain_autoencoder() -> VAE:
+    """Of one number, which is its own latent but for a little noise."""
+    vae = VAE(1, latent=1, hidden=(), decoder_std=0.1).requires_grad_(False)
+    for name, parameter in vae.named_parameters():
+        parameter.zero_()
+        if name.endswith("weight"):
+            parameter[0] = 1
+        elif name.startswith("q"):
+            parameter[1] = -2
+    return vae
 
 
 def linear_gaussian_density(model: nn.Module, x: Tensor) -> Tensor:
@@ -452,6 +465,16 @@ CASES = [
         labelled_bars_around_zero,
         "samples trains graph",
         holds=LABEL,
+    ),
+    Case(
+        "latent-diffusion",
+        lambda: LatentDiffusion(
+            plain_autoencoder(),
+            Diffusion(Denoiser(TimedMLP(1, hidden=(32,))), (1,), schedule=cosine_schedule(9)),
+        ).fit_latents(line(EXAMPLES, 0).x),
+        line,
+        "samples bound trains graph",
+        holds={"z9": (1,)},
     ),
     Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, GAN_LIKE, holds=Z),
     Case("table-gan", lambda: TableGAN(STATES, latent=2, hidden=(32,)), states, GAN_LIKE, holds=Z),

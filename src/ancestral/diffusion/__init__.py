@@ -9,6 +9,7 @@ from ancestral.diffusion.denoising import denoising_loss
 from ancestral.diffusion.diffusion import Diffusion
 from ancestral.diffusion.editing import imposed, known_blocks, known_grey, known_pixels
 from ancestral.diffusion.guidance import classifier_guided, through_denoised
+from ancestral.diffusion.latent import LatentDiffusion
 from ancestral.diffusion.levels import chain_levels, geometric_levels, karras_levels
 from ancestral.diffusion.masked import MaskedDiffusion
 from ancestral.diffusion.samplers import SAMPLERS, evaluations, walk
@@ -21,6 +22,7 @@ __all__ = [
     "Denoiser",
     "Diffusion",
     "ImageScoreModel",
+    "LatentDiffusion",
     "MaskedDiffusion",
     "ScoreModel",
     "Spread",

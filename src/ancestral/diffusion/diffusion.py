@@ -7,6 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Batch, Given, Loss, Player
+from ancestral.diffusion.bounds import bound_by_label
 from ancestral.diffusion.denoiser import Denoised, Denoiser, Spread
 from ancestral.diffusion.denoising import Denoising, denoising_loss, even_draws
 from ancestral.diffusion.levels import karras_levels
@@ -15,7 +16,7 @@ from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.chain import Chain
 from ancestral.networks.chain_elbo import chain_elbo
 from ancestral.networks.dag import DAG
-from ancestral.networks.nodes import StandardNormal, Table
+from ancestral.networks.nodes import StandardNormal
 from ancestral.networks.noising import (
     DenoisingStep,
     VariancePreservingStep,
@@ -160,8 +161,8 @@ class Diffusion(Denoising):
         """Return an unbiased estimate of a lower bound on log p(x | label), or log p(x), in nats.
 
         Of the T terms some are drawn: :func:`~ancestral.networks.chain_elbo` of ``p`` and ``q``
-        sums them all. Without a label it is ``log p(k) + bound given k`` of the k that seems best
-        by other draws, at most ``log sum_k p(k) p(x | k)``.
+        sums them all. Without a label it is that of the label that seems best, see
+        :func:`~ancestral.diffusion.bounds.bound_by_label`.
 
         Args:
             x: [B, *event].
@@ -171,12 +172,13 @@ class Diffusion(Denoising):
         """
         check_whole("draws", draws)
         refuse_unknown(given, "a diffusion model", ("label",) if self.classes else ())
-        x = self._own(x)
-        label, extra = labels.given_label(self.labels, given, len(x)), 0.0
-        if self.labels is not None and label is None:
-            label, extra = self._best_label(x, self.labels, generator)
-        rounds = [self._bound(x, label, generator) for _ in range(draws)]
-        return torch.stack(rounds).mean(0) + extra
+        x, label = self._own(x), labels.given_label(self.labels, given, len(x))
+
+        def bound(label: Tensor | None, draws: int) -> Tensor:
+            rounds = [self._bound(x, label, generator) for _ in range(draws)]
+            return torch.stack(rounds).mean(0)
+
+        return bound_by_label(bound, self.labels, label, x, draws=draws)
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers the error of what is denoised."""
@@ -218,16 +220,3 @@ class Diffusion(Denoising):
             chances=term_chances(self.noise.kept.detach()),
             generator=generator,
         )
-
-    def _best_label(
-        self, x: Tensor, table: Table, generator: Generator | None
-    ) -> tuple[Tensor, Tensor]:
-        """Return for each example the label of the highest drawn bound, and log p of it, [B]."""
-        log_p = table.probabilities.log().to(x)
-        with torch.no_grad():
-            bounds = [
-                self._bound(x, torch.full((len(x),), k, device=x.device), generator)
-                for k in range(self.classes)
-            ]
-        best = (torch.stack(bounds, dim=1) + log_p).argmax(dim=1)
-        return best, log_p[best]
