@@ -78,7 +78,7 @@ def test_ddim_is_eulers_method(generator: Generator) -> None:
 def test_all_samplers_converge_to_the_law_of_the_data(name: str, generator: Generator) -> None:
     n = 40_000
     y = MEAN + torch.randn(n, 2, generator=generator) * (STD**2 + HIGH**2).sqrt()
-    steps = 60 if name in ("langevin", "repaint") else 200
+    steps = {"langevin": 60, "repaint": 120}.get(name, 200)
     x = last(name, geometric_levels(steps, lowest=LOW, highest=HIGH), y, generator)
     # Standard errors of moments of n draws; what is left of the steps' own error is 2%.
     assert bool(((x.mean(0) - MEAN).abs() < 5 * STD / math.sqrt(n) + 0.01 * STD).all())

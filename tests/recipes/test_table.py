@@ -26,7 +26,7 @@ PAIRS = [
     (name, kind)
     for name, recipe in RECIPES.items()
     for kind in recipe.kinds
-    if not recipe.parts  # Those stand on other runs.
+    if not recipe.needed_parts  # Those stand on other runs.
 ]
 
 

@@ -1,7 +1,7 @@
 """Latent diffusion: a diffusion model as the prior of an autoencoder that is trained already."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, Self, runtime_checkable
 
 import torch
@@ -42,6 +42,7 @@ class LatentDiffusion(nn.Module):
     Args:
         autoencoder: The variational autoencoder, in model units, conditional on a label or not.
         latent: Diffusion of its latents, [L], which are brought to mean 0 and variance 1.
+        units: Maps the data that ``fit_latents`` is given to model units; None: they are in them.
 
     Raises:
         ValueError: If the latents have another shape, or the autoencoder is given labels and the
@@ -60,7 +61,13 @@ class LatentDiffusion(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, autoencoder: Autoencodes, latent: Diffusion) -> None:
+    def __init__(
+        self,
+        autoencoder: Autoencodes,
+        latent: Diffusion,
+        *,
+        units: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         super().__init__()
         node, decoder = autoencoder.p.nodes["z"], autoencoder.p.nodes["x"]
         if node.event_shape != latent.event_shape:
@@ -71,7 +78,7 @@ class LatentDiffusion(nn.Module):
         self._given = "label" in decoder.parents
         if self._given and not latent.classes:
             raise ValueError("the autoencoder is given labels, so the diffusion must be, too")
-        self._frozen = [autoencoder]  # In a list, so that it is no submodule.
+        self._frozen = (autoencoder, units)  # In a tuple, so that they are no submodules.
         self.latent, self.event_shape = latent, decoder.event_shape
         self.register_buffer("mean", torch.zeros(latent.event_shape))
         self.register_buffer("std", torch.ones(latent.event_shape))
@@ -96,6 +103,8 @@ class LatentDiffusion(nn.Module):
 
         The variance is that of the means of q(z | x) and the mean of its own: that of draws.
         """
+        units = self._frozen[1]
+        x = x if units is None else units(x)
         q = self.autoencoder.encode(x, given=self._condition(label))
         variance = q.mean.var(dim=0, correction=0) + q.variance.mean(dim=0)
         self.mean.copy_(q.mean.mean(dim=0))

@@ -6,7 +6,7 @@ DDIM is Euler's method here, its DDPM the exact posterior between two levels.
 
 A sampler yields y after each step; the last, at level 0, is a draw of x. The number of evaluations
 of the denoiser is one a step, of ``heun`` and ``churn`` two but for the last step, of ``langevin``
-and ``repaint`` five.
+and ``repaint`` five, too.
 """
 
 import math
@@ -182,7 +182,7 @@ def langevin(
     size: float = 0.2,
     generator: Generator | None = None,
 ) -> Iterator[Tensor]:
-    """Annealed Langevin dynamics: at each level some steps up the score, with noise.
+    """Annealed Langevin dynamics: at each next level some steps up the score, with noise.
 
     A step is ``y + size sigma^2 score + sqrt(2 size - size^2) sigma epsilon``, which leaves noise
     of sigma around one point as it is, whatever the size; the last ends at what is denoised. It
@@ -199,12 +199,11 @@ def langevin(
         size: Of a step, in units of sigma^2, in (0, 1).
         generator: Source of the noise; torch's global one if None.
     """
-    for now in levels[:-1]:
-        for _ in range(moves):
-            y = torch.lerp(y, denoise(y, _rows(now, y)), size)
-            y = _with_noise(y, math.sqrt(2 * size - size**2) * now, generator)
-        yield y
-    yield denoise(y, _rows(levels[-2], y))
+    for now, then in pairwise(levels):
+        for _ in range(moves if then else 0):
+            y = torch.lerp(y, denoise(y, _rows(then, y)), size)
+            y = _with_noise(y, math.sqrt(2 * size - size**2) * then, generator)
+        yield y if then else denoise(y, _rows(now, y))
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -271,8 +270,8 @@ def evaluations(sampler: str, steps: int) -> int:
         >>> evaluations("dpmpp-2m", 20), evaluations("heun", 10)
         (20, 19)
     """
-    if sampler in ("langevin", "repaint"):  # Of repaint the last step is made once.
-        return 5 * steps + (1 if sampler == "langevin" else -4)
+    if sampler in ("langevin", "repaint"):  # Five a step, and one in the last.
+        return 5 * steps - 4
     return 2 * steps - 1 if sampler in ("heun", "churn") else steps
 
 

@@ -89,7 +89,10 @@ class Plan:
         return self.options is not None
 
     def transform(self) -> Transform:
-        """Return the transform fitted on the training split."""
+        """Return the transform fitted on the training split, or that of the part with its units."""
+        if (name := self.recipe.units_of) in self.parts:
+            one = {name: self.parts[name]}
+            return open_parts(one, self.recipe.parts, device=self.device)[name].transform
         return fit_transform(self.recipe.transform, self.data)
 
     def unused(self, model: InDataUnits | None) -> tuple[str, ...]:
@@ -298,7 +301,7 @@ class _Chosen:
         return settings.build(Privacy, self.privacy).planned(data.training_examples, options, end)
 
     def find_parts(self) -> dict[str, Part]:
-        if missing := [name for name in self.recipe.parts if name not in self.parts]:
+        if missing := [name for name in self.recipe.needed_parts if name not in self.parts]:
             raise ConfigError(
                 f"{self.recipe.name} stands on another run: give --set {missing[0]}=RUN"
             )

@@ -87,12 +87,14 @@ class Recipe:
         sampling: How draws are made, a frozen dataclass with defaults; None: nothing to set.
         draw: With ``sampling``: draws n examples of the model, ``draw(model, n, sampling, given=,
             generator=)``.
-        walk: With ``sampling``, in place of ``draw``, of a model that draws in steps: yields the
-            states of n draws, from noise to data, ``walk(model, n, sampling, given=, generator=)``;
-            the last are the draws. The settings then have ``within(evaluations)``, which returns
-            them with so many evaluations of the network.
+        walk: With ``sampling``, of a model that draws in steps: yields the states of n draws, from
+            noise to data, ``walk(model, n, sampling, given=, generator=)``; the last are the draws,
+            unless ``draw`` is there to make them sooner. The settings then have
+            ``within(evaluations)``, which returns them with so many evaluations of the network.
         parts: Other runs that it stands on, by the name of the setting: what the model of each
             must be able to do. Their weights are frozen and stay where they are.
+        optional: Those of the parts without which it can do.
+        units_of: A part whose units its data have, where it is there, in place of ``transform``.
 
     Example:
         >>> from ancestral.recipes import recipe_named
@@ -127,6 +129,13 @@ class Recipe:
     draw: Callable[..., Tensor] | None = None
     walk: Callable[..., Iterator[Tensor]] | None = None
     parts: Mapping[str, type] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
+    units_of: str = ""
+
+    @property
+    def needed_parts(self) -> tuple[str, ...]:
+        """The other runs without which it cannot be built."""
+        return tuple(name for name in self.parts if name not in self.optional)
 
     @property
     def conditional(self) -> bool:
@@ -161,7 +170,7 @@ class Recipe:
 
     def drawn_by(self, sampling: Config | None) -> Callable[..., Tensor] | None:
         """Return what draws examples of the model under these settings; None: its ``sample``."""
-        if (walk := self.walk) is None:
+        if (walk := self.walk) is None or self.draw is not None:
             return self.draw and partial(self.draw, sampling=sampling)
         return lambda model, n, **how: deque(walk(model, n, sampling, **how), maxlen=1)[0]
 

@@ -6,22 +6,30 @@ from typing import Any, Literal, Self
 
 from torch import Tensor, nn
 
+from ancestral.capabilities import Encodes
 from ancestral.data.dataset import Dataset
-from ancestral.data.fields import Shape
+from ancestral.data.fields import LABEL, Shape
 from ancestral.data.model_units import flat, symmetric
 from ancestral.data.transforms import Transform
 from ancestral.diffusion.denoiser import Denoiser
 from ancestral.diffusion.denoising import Denoising
 from ancestral.diffusion.diffusion import Diffusion
+from ancestral.diffusion.latent import Autoencodes, LatentDiffusion
 from ancestral.diffusion.samplers import evaluations as cost
 from ancestral.diffusion.score import ImageScoreModel, ScoreModel
+from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.networks.noising import LearnedSchedule, cosine_schedule, linear_schedule
+from ancestral.networks.units import InDataUnits
+from ancestral.nn import TimedMLP
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.recipes.timed_networks import TimedNetworkConfig
 from ancestral.settings import arguments, at_least, require
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
+
+_ENCODED = 10_000
+"""Training examples whose latents tell their mean and deviation."""
 
 _SCHEDULES: dict[str, Callable[[int], nn.Module]] = {
     "cosine": cosine_schedule,
@@ -117,8 +125,17 @@ class DiffusionSampling:
         return replace(self, steps=evaluations, sampler="ddim")
 
 
+def _draw(
+    model: Denoising | LatentDiffusion,
+    n: int,
+    sampling: DiffusionSampling,
+    **how: Any,  # noqa: ANN401 - what is given, the generator
+) -> Tensor:
+    return model.draw(n, **arguments(sampling), **how)
+
+
 def _walk(
-    model: Denoising,
+    model: Denoising | LatentDiffusion,
     n: int,
     sampling: DiffusionSampling,
     **how: Any,  # noqa: ANN401 - what is given, the generator
@@ -132,7 +149,11 @@ def _denoiser(config: DiffusionConfig | ScoreConfig, shape: Shape) -> Denoiser:
     )
 
 
-def _diffusion(config: DiffusionConfig, shape: Shape) -> nn.Module:
+def _diffusion(
+    config: DiffusionConfig, shape: Shape, autoencoder: InDataUnits | None = None
+) -> nn.Module:
+    if autoencoder is not None:
+        return _latent_diffusion(config, shape, autoencoder)
     return Diffusion(
         _denoiser(config, shape),
         shape.event_shape,
@@ -141,6 +162,43 @@ def _diffusion(config: DiffusionConfig, shape: Shape) -> nn.Module:
         grey_levels=shape.levels if shape.kind == "images" else 0,
         dropped=config.dropped,
     )
+
+
+def _latent_diffusion(
+    config: DiffusionConfig, shape: Shape, autoencoder: InDataUnits
+) -> LatentDiffusion:
+    """Return a diffusion of the latents of a run, by a fully connected network.
+
+    Raises:
+        ConfigError: If the run is of other data, or is no variational autoencoder.
+    """
+    network = autoencoder.network
+    own = network.p.nodes["x"].event_shape if isinstance(network, Autoencodes) else None
+    if not isinstance(network, Autoencodes) or own != shape.event_shape:
+        raise ConfigError(
+            f"autoencoder must be a run of a vae or image-vae on data of shape "
+            f"{[*shape.event_shape]}, got {'one of ' + str([*own]) if own else 'another model'}"
+        )
+    (latent,) = network.p.nodes["z"].event_shape
+    classes = config.classes(shape)
+    layers = TimedMLP(latent, hidden=config.hidden, classes=classes)
+    denoiser = Denoiser(layers, prediction=config.prediction, classes=classes)
+    prior = Diffusion(
+        denoiser,
+        (latent,),
+        schedule=_SCHEDULES[config.schedule](config.chain),
+        weighting=config.weighting,
+        dropped=config.dropped,
+    )
+    return LatentDiffusion(network, prior, units=autoencoder.transform)
+
+
+def _count(model: Denoising | LatentDiffusion, data: Dataset) -> None:
+    """Fit p(label) by counting, and of latents the mean and deviation."""
+    count_labels(model, data)
+    if isinstance(model, LatentDiffusion):
+        some = data.train[:_ENCODED]
+        model.fit_latents(some.x, label=some.given.get(LABEL) if model.classes else None)
 
 
 def _score(config: ScoreConfig, shape: Shape) -> nn.Module:
@@ -156,7 +214,7 @@ def _units(data: Dataset) -> Transform:
 
 _TRAINING = {
     "paradigm": "diffusion",
-    "count": count_labels,
+    "count": _count,
     "transform": _units,
     "options": {
         "vectors": Options(
@@ -178,6 +236,7 @@ _TRAINING = {
     },
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
     "sampling": DiffusionSampling,
+    "draw": _draw,
     "walk": _walk,
 }
 
@@ -188,6 +247,9 @@ RECIPES = (
         config=DiffusionConfig,
         build=_diffusion,
         chosen_by=figures.ELBO,
+        parts={"autoencoder": Encodes},
+        optional=("autoencoder",),
+        units_of="autoencoder",
         **_TRAINING,
     ),
     Recipe(
@@ -195,7 +257,7 @@ RECIPES = (
         summary="score of the data at all levels of noise, by denoising; density by an ODE",
         config=ScoreConfig,
         build=_score,
-        chosen_by=figures.LOSS,
+        chosen_by=figures.SQUARED_ERROR,
         **_TRAINING,
     ),
 )
