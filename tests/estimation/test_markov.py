@@ -166,6 +166,27 @@ def test_the_bias_of_unadjusted_langevin_vanishes_with_its_step_and_mala_has_non
 
 
 # PD-04
+def test_unadjusted_langevin_has_its_own_covariance_on_the_plane(generator: Generator) -> None:
+    precision, step_size = torch.linalg.inv(COVARIANCE), 0.5
+    start = MEAN + torch.randn(200, 2, generator=generator, dtype=torch.float64)
+    chains = unadjusted_langevin(
+        lambda x: (MEAN - x) @ precision,
+        start,
+        step_size=step_size,
+        steps=1500,
+        warmup=100,
+        generator=generator,
+    )
+    # Stationary: S = A S A + eta I with A = I - (eta / 2) P, so that S = (P - (eta / 4) P^2)^-1.
+    wanted = torch.linalg.inv(precision - step_size / 4 * precision @ precision)
+    assert bool(((chains.mean().value - MEAN).abs() < 5 * chains.mean().se).all())
+    found = chains.mean(lambda x: (x - MEAN)[..., :, None] * (x - MEAN)[..., None, :])
+    assert bool(((found.value - wanted).abs() < 5 * found.se).all())
+    # And not the target's: the least of the variances is off by many errors.
+    assert float((found.value - COVARIANCE)[1, 1] / found.se[1, 1]) > 10
+
+
+# PD-04
 def test_leapfrog_steps_can_be_undone_and_keep_volume_and_energy(generator: Generator) -> None:
     x = torch.randn(4, 2, generator=generator, dtype=torch.float64)
 
