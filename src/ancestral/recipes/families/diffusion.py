@@ -226,9 +226,11 @@ _TRAINING = {
         ),
         "images": Options(
             batch_size=128,
-            learning_rate=1e-3,
+            learning_rate=2e-3,
+            betas=(0.9, 0.99),
             ema_decay=0.999,
-            weight_decay=0.0,
+            max_grad_norm=1.0,
+            warmup=100,
             validate_every=500,
             channels_last=True,
             large_products=True,
