@@ -455,7 +455,7 @@ CASES = [
         ).double(),
         line,
         "samples density trains graph",
-        300,
+        600,
     ),
     Case(
         "score-images",

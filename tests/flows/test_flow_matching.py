@@ -11,6 +11,7 @@ from ancestral.capabilities import Batch
 from ancestral.errors import ConfigError
 from ancestral.flows import FlowMatching, ImageFlowMatching, flow_matching_loss
 from ancestral.flows.flow_matching import PATHS
+from ancestral.flows.targets import single_target
 from ancestral.networks.gaussian_path import NoiseLevel
 from ancestral.networks.ode import even, integrate
 from ancestral.nn import TimedMLP
@@ -57,10 +58,11 @@ def test_the_least_loss_is_at_the_velocity_of_gaussian_conditioning(path: str, t
     x_0 = torch.randn(n, 1, dtype=torch.float64, generator=generator)
     x_1 = MEAN + STD * torch.randn(n, 1, dtype=torch.float64, generator=generator)
     t = torch.full((n,), time, dtype=torch.float64)
+    point, target = single_target(PATHS[path](t), x_0, x_1)
 
     def loss(coefficients: Tensor) -> Tensor:
         a, b = coefficients
-        return flow_matching_loss(lambda z, _: a * z + b, x_0, x_1, t, path=PATHS[path]).mean()
+        return flow_matching_loss(lambda z, _: a * z + b, point, target, t).mean()
 
     start = torch.zeros(2, dtype=torch.float64)
     gradient = torch.autograd.functional.jacobian(loss, start)

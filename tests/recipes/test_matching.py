@@ -58,6 +58,8 @@ def test_what_is_left_is_chosen_by_the_data() -> None:
     assert CNFConfig().resolved(DIGITS).trace == "hutchinson"
     assert isinstance(RECIPES["cnf"].build(CNFConfig().resolved(DIGITS), DIGITS), CNF)
     assert MeanFlowConfig().resolved(PLANE).power == 0
+    assert (vectors.target, images.target) == ("averaged", "single")
+    assert FlowMatchingConfig(coupling="optimal").resolved(PLANE).target == "single"
     assert MeanFlowConfig().resolved(DIGITS).power == 1
     with pytest.raises(ConfigError, match="network must be mlp: the others are of images"):
         FlowMatchingConfig(network="unet").resolved(PLANE)

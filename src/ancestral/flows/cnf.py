@@ -105,7 +105,7 @@ class CNF(Transport):
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x = self._own(batch.x)
-        label = self._hidden(batch.given.get("label"), generator)
+        label = self._taken(batch)
         divergence = exact_divergence
         if self.trace == "hutchinson":
             signs = torch.randint(2, x.shape, generator=generator, device=x.device).to(x) * 2 - 1

@@ -11,6 +11,7 @@ from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.errors import ConfigError
 from ancestral.flows.density import estimate_ode_log_prob, ode_log_prob
 from ancestral.flows.optimal_coupling import optimal_coupling
+from ancestral.flows.targets import TARGETS, Target, check_target
 from ancestral.flows.transport import Transport, spread_times
 from ancestral.networks.gaussian_path import NoiseLevel, straight, variance_preserving
 from ancestral.networks.ode import even, walk
@@ -27,39 +28,30 @@ COUPLINGS = ("independent", "optimal")
 
 
 def flow_matching_loss(
-    velocity: Callable[[Tensor, Tensor], Tensor],
-    x_0: Tensor,
-    x_1: Tensor,
-    t: Tensor,
-    *,
-    path: Callable[[Tensor], NoiseLevel] = straight,
+    velocity: Callable[[Tensor, Tensor], Tensor], z: Tensor, target: Tensor, t: Tensor
 ) -> Tensor:
     """Return the squared error of the predicted velocity, per example.
 
-    The velocity at ``x_t = alpha x_1 + sigma x_0`` is to be the mean of the path's own there; on
-    the straight path that is ``x_1 - x_0``.
+    The least is at the mean velocity of the paths through z.
 
     Source: Lipman et al. 2023, Flow Matching for Generative Modeling, arXiv:2210.02747, eq. 9 and
     sec. 4.1.
 
     Args:
-        velocity: Maps x_t [B, *D] and t [B] to a velocity [B, *D].
-        x_0: Noise, [B, *D].
-        x_1: Data, [B, *D], scaled to about unit variance.
+        velocity: Maps z [B, *D] and t [B] to a velocity [B, *D].
+        z: Points of paths, [B, *D].
+        target: Velocities of the paths there, [B, *D]; see :mod:`ancestral.flows.targets`.
         t: Times in [0, 1], [B].
-        path: From times to the point of the path.
 
     Returns:
         Mean over D, in squared units of the data, [B]. Not a likelihood.
 
     Example:
-        >>> x_0, x_1 = torch.zeros(5, 2), torch.ones(5, 2)
-        >>> flow_matching_loss(lambda x, t: torch.ones_like(x), x_0, x_1, torch.rand(5)).sum()
+        >>> z, target = torch.zeros(5, 2), torch.ones(5, 2)
+        >>> flow_matching_loss(lambda z, t: torch.ones_like(z), z, target, torch.rand(5)).sum()
         tensor(0.)
     """
-    level = path(t)
-    error = velocity(level.mix(x_1, x_0), t) - level.value("velocity", x=x_1, noise=x_0)
-    return error.square().flatten(start_dim=1).mean(dim=1)
+    return (velocity(z, t) - target).square().flatten(start_dim=1).mean(dim=1)
 
 
 class Matching(Transport, ABC):
@@ -74,13 +66,17 @@ class Matching(Transport, ABC):
         dropped: float = 0.1,
         path: Path = "straight",
         coupling: Coupling = "independent",
+        target: Target = "single",
     ) -> None:
         super().__init__(network, event_shape, classes=classes, dropped=dropped)
         if path not in PATHS:
             raise ValueError(f"path must be one of {', '.join(PATHS)}, got {path!r}")
         if coupling not in COUPLINGS:
             raise ValueError(f"coupling must be one of {', '.join(COUPLINGS)}, got {coupling!r}")
-        self.path, self.coupling = path, coupling
+        check_target(target)
+        if target == "averaged" and coupling == "optimal":
+            raise ValueError("target must be single where the coupling is optimal, got averaged")
+        self.path, self.coupling, self.target = path, coupling, target
 
     @torch.no_grad()
     def walk(
@@ -123,15 +119,14 @@ class Matching(Transport, ABC):
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers the error of the velocity."""
-        couples = self.coupling == "optimal"
+        couples = self.coupling == "optimal" or self.target == "averaged"
         return [Player(name="flow", module=self, loss=self._loss, couples_examples=couples)]
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x_0, x_1, label = self._pairs(batch, generator)
-        t = spread_times(len(x_1), x_1, generator)
-        each = flow_matching_loss(
-            lambda x, t: self.network(x, t, label), x_0, x_1, t, path=PATHS[self.path]
-        )
+        t, shown = spread_times(len(x_1), x_1, generator), self._hidden(label, generator)
+        z, target = TARGETS[self.target](PATHS[self.path](t), x_0, x_1, label)
+        each = flow_matching_loss(lambda z, t: self.network(z, t, shown), z, target, t)
         return Loss(each.sum(), weight=len(x_1))
 
     def _pairs(
@@ -139,10 +134,10 @@ class Matching(Transport, ABC):
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Return noise and data that belong together, [B, *event], and labels [B]."""
         x_1 = self._own(batch.x)
-        x_0, label = self._noise(x_1, generator), batch.given.get("label")
+        x_0, label = self._noise(x_1, generator), self._taken(batch)
         if self.coupling == "optimal":
-            x_0 = optimal_coupling(x_0, x_1, label if self.classes else None)
-        return x_0, x_1, self._hidden(label, generator)
+            x_0 = optimal_coupling(x_0, x_1, label)
+        return x_0, x_1, label
 
 
 class FlowMatching(Matching):
@@ -164,6 +159,8 @@ class FlowMatching(Matching):
         path: ``straight`` (optimal transport), or ``preserving`` the variance.
         coupling: Which noise goes with which example: ``independent``, or ``optimal`` within each
             batch, which costs an assignment a step and makes the paths straighter.
+        target: The velocity of a ``single`` path through a point, or ``averaged`` over those of
+            the batch, which has the same mean and far less variance in few dimensions.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -202,6 +199,8 @@ class ImageFlowMatching(Matching):
         path: ``straight`` (optimal transport), or ``preserving`` the variance.
         coupling: Which noise goes with which example: ``independent``, or ``optimal`` within each
             batch.
+        target: The velocity of a ``single`` path through a point, or ``averaged`` over those of
+            the batch, which has the same mean and far less variance in few dimensions.
 
     Raises:
         ValueError: If an argument is out of its range.

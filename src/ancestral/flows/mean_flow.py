@@ -1,12 +1,15 @@
 """MeanFlow: the mean velocity over an interval, learned from scratch; one evaluation draws."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
 
-from ancestral.capabilities import Batch, Given, Loss
+from ancestral.capabilities import Batch, Given, Loss, Player
+from ancestral.flows.targets import TARGETS, Target, check_target
 from ancestral.flows.transport import Transport, spread_times
+from ancestral.networks.gaussian_path import rows, straight
 from ancestral.networks.ode import even
 from ancestral.nn.forward_mode import directional
 
@@ -15,7 +18,7 @@ MeanVelocity = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def mean_flow_error(
-    mean_velocity: MeanVelocity, x_0: Tensor, x_1: Tensor, t: Tensor, s: Tensor
+    mean_velocity: MeanVelocity, z: Tensor, v: Tensor, t: Tensor, s: Tensor
 ) -> Tensor:
     """Return how far the mean velocity is from what its own derivative says, [B, *D].
 
@@ -27,22 +30,20 @@ def mean_flow_error(
 
     Args:
         mean_velocity: The network.
-        x_0: Noise, [B, *D].
-        x_1: Data, [B, *D].
+        z: Points of paths, [B, *D].
+        v: Velocities of the paths there, [B, *D].
         t: Beginnings of the intervals, in [0, 1], [B].
         s: Their ends, from t to 1, [B].
 
     Example:
-        >>> x_0, x_1, t = torch.zeros(5, 2), torch.ones(5, 2), torch.rand(5)
+        >>> z, v, t = torch.zeros(5, 2), torch.ones(5, 2), torch.rand(5)
         >>> constant = lambda z, t, length: torch.ones_like(z)
-        >>> mean_flow_error(constant, x_0, x_1, t, t + (1 - t) / 2).abs().sum()
+        >>> mean_flow_error(constant, z, v, t, t + (1 - t) / 2).abs().sum()
         tensor(0.)
     """
-    rows = (-1, *[1] * (x_1.ndim - 1))
-    z, v, length = torch.lerp(x_0, x_1, t.reshape(rows)), x_1 - x_0, s - t
-    one = torch.ones_like(t)
+    length, one = s - t, torch.ones_like(t)
     u, slope = directional(mean_velocity, (z, t, length), (v, one, -one))
-    return u - (v + length.reshape(rows) * slope).detach()
+    return u - (v + rows(length, z) * slope).detach()
 
 
 class MeanFlow(Transport):
@@ -59,6 +60,8 @@ class MeanFlow(Transport):
         power: Of the error in the weight of an example, at least 0. 0 leaves the squared error; 1,
             the source's, is for many dimensions, where errors are alike: in few it draws the mean
             velocity towards its mode.
+        target: The velocity of a ``single`` path through a point, or ``averaged`` over those of
+            the batch, which has the same mean and far less variance in few dimensions.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -78,13 +81,20 @@ class MeanFlow(Transport):
         classes: int = 0,
         intervals: float = 0.75,
         power: float = 0.0,
+        target: Target = "single",
     ) -> None:
         super().__init__(network, event_shape, classes=classes, dropped=0.0)
         if not 0 < intervals <= 1:
             raise ValueError(f"intervals must lie in (0, 1], got {intervals}")
         if not power >= 0:
             raise ValueError(f"power must be at least 0, got {power}")
-        self.intervals, self.power = intervals, power
+        check_target(target)
+        self.intervals, self.power, self.target = intervals, power, target
+
+    def players(self) -> Sequence[Player]:
+        """Return the one player: it lowers the error of the mean velocity."""
+        couples = self.target == "averaged"
+        return [Player(name="flow", module=self, loss=self._loss, couples_examples=couples)]
 
     @torch.no_grad()
     def walk(
@@ -106,23 +116,33 @@ class MeanFlow(Transport):
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x_1 = self._own(batch.x)
-        x_0 = self._noise(x_1, generator)
-        t, s = self._times(len(x_1), x_1, generator)
-        label = self._hidden(batch.given.get("label"), generator)
+        n, x_0, label = len(x_1), self._noise(x_1, generator), self._taken(batch)
+        count = math.ceil(self.intervals * n)
+        t, s = self._times(n, count, x_1, generator)
+        z, v = TARGETS[self.target](straight(t), x_0, x_1, label)
 
-        def mean_velocity(z: Tensor, t: Tensor, length: Tensor) -> Tensor:
-            return self.network(z, torch.stack((t, length), dim=1), label)
+        def errors(part: slice) -> Tensor:
+            own = None if label is None else label[part]
 
-        error = mean_flow_error(mean_velocity, x_0, x_1, t, s)
+            def mean_velocity(z: Tensor, t: Tensor, length: Tensor) -> Tensor:
+                return self.network(z, torch.stack((t, length), dim=1), own)
+
+            if part.start:  # Without length there is nothing to differentiate.
+                return mean_velocity(z[part], t[part], torch.zeros_like(t[part])) - v[part]
+            return mean_flow_error(mean_velocity, z[part], v[part], t[part], s[part])
+
+        parts = [slice(0, count), slice(count, n)]
+        error = torch.cat([errors(part) for part in parts[: 1 + (count < n)]])
         squared = error.square().flatten(start_dim=1).mean(dim=1)
         weight = (squared.detach() + 1e-3) ** -self.power
         metrics = {"squared_error": squared.detach().mean()}
-        return Loss((weight * squared).sum(), weight=len(x_1), metrics=metrics)
+        return Loss((weight * squared).sum(), weight=n, metrics=metrics)
 
-    def _times(self, n: int, like: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
-        """Draw the beginnings and ends of intervals, each [n]."""
-        a = spread_times(n, like, generator)
-        b = torch.rand(n, generator=generator, dtype=like.dtype, device=like.device)
-        t, s = torch.minimum(a, b), torch.maximum(a, b)
-        chosen = torch.rand(n, generator=generator, dtype=like.dtype, device=like.device)
-        return t, torch.where(chosen < self.intervals, s, t)
+    def _times(
+        self, n: int, count: int, like: Tensor, generator: Generator | None
+    ) -> tuple[Tensor, Tensor]:
+        """Draw the beginnings and ends of intervals, each [n]; from ``count`` on without length."""
+        a = torch.cat([spread_times(k, like, generator) for k in (count, n - count)])
+        b = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
+        t, s = torch.minimum(a[:count], b), torch.maximum(a[:count], b)
+        return torch.cat((t, a[count:])), torch.cat((s, a[count:]))

@@ -113,7 +113,7 @@ class RectifiedFlow(Matching):
         self, batch: Batch, generator: Generator | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         x_0, x_1, label = self.pairs.draw(len(batch.x), batch.x.device, generator)
-        return self._own(x_0), self._own(x_1), self._hidden(label, generator)
+        return self._own(x_0), self._own(x_1), label
 
 
 class DistilledFlow(Transport):

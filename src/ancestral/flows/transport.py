@@ -113,12 +113,18 @@ class Transport(nn.Module, ABC):
         refuse_unknown(given, type(self).__name__, ("label",) if self.classes else ())
         return given_label(self.labels, given, n)
 
-    def _hidden(self, label: Tensor | None, generator: Generator | None) -> Tensor | None:
-        """Return the labels of a batch [B], some of them hidden; None without classes."""
+    def _taken(self, batch: Batch) -> Tensor | None:
+        """Return the labels of a batch [B] if the network takes them; ValueError if they miss."""
         if not self.classes:
             return None
-        if label is None:
+        if "label" not in batch.given:
             raise ValueError(f"a label of {self.classes} classes must be given, got none")
+        return batch.given["label"]
+
+    def _hidden(self, label: Tensor | None, generator: Generator | None) -> Tensor | None:
+        """Return labels [B] as training shows them to the network: some are hidden."""
+        if label is None:
+            return None
         return drop_labels(label, classes=self.classes, rate=self.dropped, generator=generator)
 
     def _own(self, x: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ class TimeEmbedding(nn.Module):
         width: Width W of the embedding, at least 1.
         classes: Number K of labels; 0: none are taken.
         times: How many times T an example has: 1, or 2 where an interval is meant.
-        frequencies: Number of frequencies, at least 2.
+        frequencies: Number of frequencies, at least 2. None: 32, or 8 of several times.
         highest: Highest frequency in radians for a unit of time, above 1, the lowest. Times are
             scaled to about [0, 1]. None: 100, or 3 of several times, whose networks are trained
             by derivatives in time, which high frequencies make large.
@@ -42,10 +42,11 @@ class TimeEmbedding(nn.Module):
         *,
         classes: int = 0,
         times: int = 1,
-        frequencies: int = 32,
+        frequencies: int | None = None,
         highest: float | None = None,
     ) -> None:
         super().__init__()
+        frequencies = (32 if times == 1 else 8) if frequencies is None else frequencies
         least = {"width": 1, "classes": 0, "times": 1, "frequencies": 2}
         for name, value in zip(least, (width, classes, times, frequencies), strict=True):
             if value < least[name]:

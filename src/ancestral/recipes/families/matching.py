@@ -27,6 +27,11 @@ from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
 
+def _target(shape: Shape) -> Literal["averaged", "single"]:
+    """Return the target by the data: in many dimensions hardly two paths of a batch meet."""
+    return "averaged" if shape.kind != "images" and shape.features <= 8 else "single"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowMatchingConfig(TimedNetworkConfig):
     """Flow matching.
@@ -35,15 +40,23 @@ class FlowMatchingConfig(TimedNetworkConfig):
         path: From noise to data: ``straight``, or ``preserving`` the variance.
         coupling: Of noise with examples: ``independent``, or ``optimal`` in each batch.
         dropped: Share of the labels that training hides, for guidance, in [0, 1).
+        target: Velocity of a ``single`` path, or ``averaged`` over the batch; None: averaged of up
+            to eight columns that are coupled independently.
     """
 
     path: Literal["straight", "preserving"] = "straight"
     coupling: Literal["independent", "optimal"] = "independent"
     dropped: float = 0.1
+    target: Literal["averaged", "single"] = chosen()
 
     def __post_init__(self) -> None:
         TimedNetworkConfig.__post_init__(self)
         require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the network and the target."""
+        usual = "single" if self.coupling == "optimal" else _target(shape)
+        return replace(TimedNetworkConfig.resolved(self, shape), target=self.target or usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +91,13 @@ class MeanFlowConfig(TimedNetworkConfig):
     Args:
         intervals: Share of the examples of which the interval has a length, in (0, 1].
         power: Of the error in the weight of an example, at least 0; None: 0, or 1 of images.
+        target: Velocity of a ``single`` path, or ``averaged`` over the batch; None: averaged of up
+            to eight columns.
     """
 
     intervals: float = 0.5
     power: float = chosen()
+    target: Literal["averaged", "single"] = chosen()
 
     def __post_init__(self) -> None:
         TimedNetworkConfig.__post_init__(self)
@@ -98,7 +114,11 @@ class MeanFlowConfig(TimedNetworkConfig):
         own = replace(self, network=self.network or ("dit" if images else "mlp"))
         require(own, "network", own.network != "unet", "mlp or dit: training takes derivatives")
         power = (1.0 if images else 0.0) if self.power is None else self.power
-        return replace(TimedNetworkConfig.resolved(own, shape), power=power)
+        return replace(
+            TimedNetworkConfig.resolved(own, shape),
+            power=power,
+            target=self.target or _target(shape),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +231,7 @@ def _flow_matching(config: FlowMatchingConfig, shape: Shape) -> nn.Module:
         path=config.path,
         coupling=config.coupling,
         dropped=config.dropped,
+        target=config.target,
     )
 
 
@@ -221,6 +242,7 @@ def _mean_flow(config: MeanFlowConfig, shape: Shape) -> nn.Module:
         classes=config.classes(shape),
         intervals=config.intervals,
         power=config.power,
+        target=config.target,
     )
 
 
