@@ -29,6 +29,7 @@ COMPARISONS = (
     "decoding_rules",
     "tables",
     "imputation",
+    "flows",
 )
 
 

@@ -57,12 +57,20 @@ from ancestral.energy import (
 )
 from ancestral.flows import (
     CNF,
+    Affine,
+    Autoregressive,
+    Composed,
     DistilledFlow,
+    Elementwise,
+    Flow,
     FlowMatching,
     ImageFlowMatching,
     MeanFlow,
+    RationalQuadratic,
     RectifiedFlow,
     TeacherPairs,
+    autoregressive_orders,
+    coupling_orders,
 )
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
 from ancestral.nn import TimedMLP
@@ -197,6 +205,16 @@ def linear_gaussian_density(model: nn.Module, x: Tensor) -> Tensor:
     return exact.log_prob(x.double())
 
 
+def flow(
+    orders: Sequence[Sequence[int]], elementwise: Elementwise, *, classes: int = 0
+) -> nn.Module:
+    """Return a flow of vectors; in float64, for the grids and slopes of the suites."""
+    layers = [
+        Autoregressive(groups, elementwise, hidden=(32, 32), context=classes) for groups in orders
+    ]
+    return Flow(Composed(layers), (len(orders[0]),), classes=classes).double()
+
+
 @torch.no_grad()
 def table_density(model: nn.Module, x: Tensor) -> Tensor:
     """Return the exact log p(x) of a table's VAE of one latent, by the trapezoid rule."""
@@ -262,6 +280,7 @@ LOSS_ONLY = "samples means encodes trains graph"
 BOUND_ONLY = "samples bound tightens encodes trains graph"
 GAN_LIKE = "samples trains graph"
 FLOW = "samples density trains graph"
+EXACT_FLOW = "samples density encodes trains graph"
 ENERGY = "samples trains graph"
 
 Z, Z_1, LABEL = {"z": (2,)}, {"z": (1,)}, {"label": ()}
@@ -464,6 +483,15 @@ CASES = [
         ),
         labelled_bars_around_zero,
         "samples trains graph",
+        holds=LABEL,
+    ),
+    Case("maf", lambda: flow(autoregressive_orders(2, 3), Affine()), ring, EXACT_FLOW),
+    Case("nsf", lambda: flow(autoregressive_orders(2, 2), RationalQuadratic()), ring, EXACT_FLOW),
+    Case(
+        "realnvp-labels",
+        lambda: flow(coupling_orders(2, 4), Affine(), classes=LABELS),
+        labelled_blobs,
+        EXACT_FLOW,
         holds=LABEL,
     ),
     Case(

@@ -11,7 +11,7 @@ def test_the_posterior_is_one_distribution_an_example(case: Case) -> None:
     assert isinstance(posterior, Distribution)
     assert posterior.batch_shape == (len(batch.x),)
     assert posterior.mean.isfinite().all()
-    assert (posterior.variance > 0).all()
+    assert (posterior.variance >= 0).all()  # Zero where z is a function of x, as in a flow.
     alone = case.fitted().encode(batch.x[:1], given={k: v[:1] for k, v in batch.given.items()})
     torch.testing.assert_close(alone.mean, posterior.mean[:1], rtol=1e-4, atol=1e-5)
 

@@ -31,9 +31,10 @@ def methods(case: Case) -> dict[str, Callable[..., object]]:
     if isinstance(model, Tightens):
         found["estimate_log_prob"] = lambda given: model.estimate_log_prob(x, given=given, draws=2)
     if isinstance(model, Encodes):
-        z = case.holds["z"]
+        known = {name: value[:ROWS] for name, value in case.held_out.given.items()}
+        z = model.encode(x, given=known or None).mean
         found["encode"] = lambda given: model.encode(x, given=given)
-        found["decode"] = lambda given: model.decode(value(z, ROWS), given=given)
+        found["decode"] = lambda given: model.decode(z, given=given)
     return found
 
 

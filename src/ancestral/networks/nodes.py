@@ -196,6 +196,10 @@ class StandardNormalDistribution(Normal):
 
     # Independent.expand asks a subclass for its own ``expand``; Normal's keeps this class.
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-density in a third of the general one's passes."""
+        return value.square().add(math.log(2 * math.pi)).mul(-0.5)
+
 
 @register_kl(Normal, StandardNormalDistribution)
 def _kl_to_standard_normal(q: Normal, p: StandardNormalDistribution) -> Tensor:

@@ -1,0 +1,162 @@
+"""Normalising flows with an exact density: affine and spline, by coupling and autoregressive."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal, Self
+
+from torch import nn
+
+from ancestral.data.described import Kind
+from ancestral.data.fields import Shape
+from ancestral.evaluation import chosen as figures
+from ancestral.flows import (
+    Affine,
+    Autoregressive,
+    Composed,
+    Elementwise,
+    Flow,
+    RationalQuadratic,
+    autoregressive_orders,
+    coupling_orders,
+)
+from ancestral.recipes.recipe import Recipe, count_labels
+from ancestral.settings import Size, at_least, chosen, require, widths
+from ancestral.training.budget import Budget
+from ancestral.training.options import Options
+
+Orders = Literal["autoregressive", "coupling"]
+
+_ORDERS: dict[Orders, Callable[[int, int], list[list[int]]]] = {
+    "autoregressive": autoregressive_orders,
+    "coupling": coupling_orders,
+}
+_HIDDEN: dict[Kind, dict[Size, tuple[int, ...]]] = {
+    "vectors": {"tiny": (32, 32), "small": (64, 64), "medium": (256, 256)},
+    "images": {"tiny": (64, 64), "small": (256, 256), "medium": (512, 512)},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffineFlowConfig:
+    """A flow of affine maps.
+
+    Args:
+        size: Width of the networks: tiny, small or medium.
+        transforms: Maps one after the other, at least 1.
+        hidden: Widths of the layers of each network; None: by ``size``.
+        conditional: Give the class label to the networks where the data have labels.
+    """
+
+    size: Size = "small"
+    transforms: int = 8
+    hidden: tuple[int, ...] = chosen()
+    conditional: bool = True
+
+    def __post_init__(self) -> None:
+        at_least(self, transforms=1)
+        require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the widths."""
+        return replace(self, hidden=self.hidden or _HIDDEN[shape.kind][self.size])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplineFlowConfig:
+    """A flow of rational-quadratic splines.
+
+    Args:
+        size: Width of the networks: tiny, small or medium.
+        order: Each feature by those before it, ``autoregressive``, or one half by the other,
+            ``coupling``, which draws in one pass.
+        transforms: Maps one after the other, at least 1.
+        hidden: Widths of the layers of each network; None: by ``size``.
+        bins: Of each spline, at least 2.
+        bound: The splines bend numbers in [-bound, bound], in standardised units; what lies outside
+            of it they leave as it is.
+        conditional: Give the class label to the networks where the data have labels.
+    """
+
+    size: Size = "small"
+    order: Orders = "autoregressive"
+    transforms: int = 3
+    hidden: tuple[int, ...] = chosen()
+    bins: int = 8
+    bound: float = 5.0
+    conditional: bool = True
+
+    def __post_init__(self) -> None:
+        at_least(self, transforms=1, bins=2)
+        require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
+        require(self, "bound", self.bound > 0, "above 0")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the widths."""
+        return replace(self, hidden=self.hidden or _HIDDEN[shape.kind][self.size])
+
+
+def _flow(
+    orders: Sequence[Sequence[int]],
+    elementwise: Elementwise,
+    config: AffineFlowConfig | SplineFlowConfig,
+    shape: Shape,
+) -> nn.Module:
+    classes = len(shape.labels) if config.conditional else 0
+    layers = [
+        Autoregressive(groups, elementwise, hidden=config.hidden, context=classes)
+        for groups in orders
+    ]
+    return Flow(Composed(layers), (shape.features,), classes=classes)
+
+
+def _affine(config: AffineFlowConfig, shape: Shape, *, order: Orders) -> nn.Module:
+    orders = _ORDERS[order](shape.features, config.transforms)
+    return _flow(orders, Affine(), config, shape)
+
+
+def _spline(config: SplineFlowConfig, shape: Shape) -> nn.Module:
+    orders = _ORDERS[config.order](shape.features, config.transforms)
+    return _flow(orders, RationalQuadratic(bins=config.bins, bound=config.bound), config, shape)
+
+
+_OPTIONS = Options(
+    batch_size=500,
+    learning_rate=2e-3,
+    weight_decay=1e-4,
+    max_grad_norm=5.0,
+    ema_decay=0.999,
+    precision="float32",
+    large_products=True,
+)
+
+_exact = partial(
+    Recipe,
+    paradigm="flows",
+    count=count_labels,
+    chosen_by=figures.LOG_PROB,
+    options={"vectors": _OPTIONS, "images": replace(_OPTIONS, batch_size=128, learning_rate=1e-3)},
+    budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+    every_epoch=True,
+)
+
+RECIPES = (
+    _exact(
+        name="realnvp",
+        summary="normalising flow of affine couplings: exact density, draws in a pass a transform",
+        config=AffineFlowConfig,
+        build=partial(_affine, order="coupling"),
+    ),
+    _exact(
+        name="maf",
+        summary="masked autoregressive flow of affine maps: exact density",
+        config=AffineFlowConfig,
+        build=partial(_affine, order="autoregressive"),
+    ),
+    _exact(
+        name="nsf",
+        summary="neural spline flow: exact density, autoregressive or by coupling",
+        config=SplineFlowConfig,
+        build=_spline,
+    ),
+)
