@@ -6,10 +6,13 @@ from ancestral.flows.bijection import Bijection, Composed, Inverted
 from ancestral.flows.cnf import CNF
 from ancestral.flows.flow import Flow, FlowConditional
 from ancestral.flows.flow_matching import FlowMatching, ImageFlowMatching, flow_matching_loss
+from ancestral.flows.glow import ChannelCoupling, ChannelMixing, Scale, glow
 from ancestral.flows.mean_flow import MeanFlow, mean_flow_error
 from ancestral.flows.optimal_coupling import optimal_coupling
 from ancestral.flows.orders import autoregressive_orders, coupling_orders
+from ancestral.flows.planar import Planar
 from ancestral.flows.rectified import DistilledFlow, RectifiedFlow, TeacherPairs
+from ancestral.flows.residual import Residual
 from ancestral.flows.spline import RationalQuadratic
 from ancestral.flows.transformed import PointMass, Transformed
 
@@ -18,6 +21,8 @@ __all__ = [
     "Affine",
     "Autoregressive",
     "Bijection",
+    "ChannelCoupling",
+    "ChannelMixing",
     "Composed",
     "DistilledFlow",
     "Elementwise",
@@ -28,14 +33,18 @@ __all__ = [
     "ImageFlowMatching",
     "Inverted",
     "MeanFlow",
+    "Planar",
     "PointMass",
     "RationalQuadratic",
     "RectifiedFlow",
+    "Residual",
+    "Scale",
     "TeacherPairs",
     "Transformed",
     "autoregressive_orders",
     "coupling_orders",
     "flow_matching_loss",
+    "glow",
     "mean_flow_error",
     "optimal_coupling",
 ]
