@@ -137,7 +137,7 @@ _exact = partial(
     chosen_by=figures.LOG_PROB,
     options={"vectors": _OPTIONS, "images": replace(_OPTIONS, batch_size=128, learning_rate=1e-3)},
     budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
-    every_epoch=True,
+    epochs_apart=1,
 )
 
 RECIPES = (
