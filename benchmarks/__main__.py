@@ -13,6 +13,7 @@ COMPARISONS = (
     "vae_step",
     "image_vae_step",
     "flow_matching",
+    "diffusion",
     "generic_elbo",
     "kde",
     "gmm",

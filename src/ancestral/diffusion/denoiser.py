@@ -53,7 +53,8 @@ class Denoiser(nn.Module):
             raise ValueError(f"data_std must be above 0, got {data_std}")
         if classes < 0:
             raise ValueError(f"classes must be at least 0, got {classes}")
-        self.network, self.prediction = network, prediction
+        self.network = network
+        self.prediction: Quantity = prediction
         self.data_std, self.classes = data_std, classes
 
     def forward(
@@ -67,12 +68,13 @@ class Denoiser(nn.Module):
             label: Class labels, int64 [B], K for none; None: none for all.
             scale: Of the guidance by the label; see :func:`~ancestral.nn.guidance.guided`.
         """
-        ratio = sigma / self.data_std
+        std = self.data_std
+        ratio = sigma if std == 1 else sigma / std
         level = NoiseLevel.preserving(ratio)
-        z = rows(level.alpha / self.data_std, y) * y
+        z = rows(level.alpha if std == 1 else level.alpha / std, y) * y
         out = guided(self.network, z, time_of(ratio), label, scale=scale, classes=self.classes)
         x = level.convert(out.to(y.dtype), z, have=self.prediction, want="x")
-        return x if self.data_std == 1 else x * self.data_std
+        return x if std == 1 else x * std
 
 
 def time_of(ratio: Tensor) -> Tensor:
@@ -80,7 +82,7 @@ def time_of(ratio: Tensor) -> Tensor:
 
     It is from 0 to 1 for noise from a thousandth to a thousand times the data.
     """
-    return 0.5 + ratio.log() / _DECADES
+    return ratio.log() / _DECADES + 0.5
 
 
 class Spread(nn.Module):

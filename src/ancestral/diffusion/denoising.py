@@ -2,10 +2,8 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -137,10 +135,6 @@ class Denoising(nn.Module, ABC):
         )
         for level, state in zip(levels, states, strict=True):
             yield state / math.sqrt(1 + level**2)
-
-    def draw(self, n: int, **how: Any) -> Tensor:  # noqa: ANN401 - as of ``walk``
-        """Return n draws, [n, *event], the last states of :meth:`walk`; arguments as there."""
-        return deque(self.walk(n, **how), maxlen=1)[0]
 
     def _own(self, x: Tensor) -> Tensor:
         """Return x in the precision of the network."""

@@ -145,11 +145,15 @@ class LatentDiffusion(nn.Module):
         *,
         given: Given | None = None,
         generator: Generator | None = None,
-        **how: object,
+        steps: int = 50,
+        sampler: str = "dpmpp-2m",
+        guidance: float = 1.0,
     ) -> Tensor:
         """Draw the latents by a sampler, then x. Arguments as of :meth:`Diffusion.walk`."""
         label, held = self._held(n, given, generator)
-        walk = self.latent.walk(n, given=held, generator=generator, **how)
+        walk = self.latent.walk(
+            n, given=held, generator=generator, steps=steps, sampler=sampler, guidance=guidance
+        )
         return self._drawn(deque(walk, maxlen=1)[0], label, generator)
 
     @torch.no_grad()
@@ -159,19 +163,24 @@ class LatentDiffusion(nn.Module):
         *,
         given: Given | None = None,
         generator: Generator | None = None,
-        **how: object,
+        steps: int = 50,
+        sampler: str = "dpmpp-2m",
+        guidance: float = 1.0,
     ) -> Iterator[Tensor]:
         """Yield what the decoder makes of the states of n draws, [n, *event], then the draws.
 
         Arguments as of :meth:`Diffusion.walk`.
         """
         label, held = self._held(n, given, generator)
-        state = None
-        for state in self.latent.walk(n, given=held, generator=generator, **how):
-            z = state * self.std + self.mean
+        walk = self.latent.walk(
+            n, given=held, generator=generator, steps=steps, sampler=sampler, guidance=guidance
+        )
+        last = None
+        for last in walk:
+            z = last * self.std + self.mean
             yield self.autoencoder.p.nodes["x"].distribution([z, *self._parents(label)]).mean
-        if state is not None:
-            yield self._drawn(state, label, generator)
+        if last is not None:
+            yield self._drawn(last, label, generator)
 
     def elbo(
         self,

@@ -61,7 +61,8 @@ class NoiseLevel:
     def value(self, want: Quantity, *, x: Tensor, noise: Tensor) -> Tensor:
         """Return a quantity, [B, *event], of known data and noise: what a network is to learn."""
         a, b = self._factors(want)
-        return rows(a, x) * x + rows(b, x) * noise
+        ones = torch.ones_like(self.sigma)
+        return rows(a * ones, x) * x + rows(b * ones, x) * noise
 
     def convert(self, value: Tensor, z: Tensor, *, have: Quantity, want: Quantity) -> Tensor:
         """Return one quantity from another, [B, *event]; both are of z, [B, *event].
@@ -71,24 +72,23 @@ class NoiseLevel:
         """
         if have == want:
             return value
-        (a, b), (c, d) = self._factors(have), self._factors(want)
-        scale = self.alpha * b - self.sigma * a
-        of_z = (c * b - d * a) / scale
-        of_value = (d * self.alpha - c * self.sigma) / scale
+        mine, wanted = self._factors(have), self._factors(want)
+        scale = _cross((self.alpha, self.sigma), mine)
+        of_z = _cross(wanted, mine) / scale
+        of_value = _cross((self.alpha, self.sigma), wanted) / scale
         return rows(of_z, z) * z + rows(of_value, z) * value
 
-    def _factors(self, quantity: Quantity) -> tuple[Tensor, Tensor]:
+    def _factors(self, quantity: Quantity) -> tuple[Tensor | float, Tensor | float]:
         """Return a and b of ``a x + b epsilon``."""
-        zero, one = torch.zeros_like(self.sigma), torch.ones_like(self.sigma)
         match quantity:
             case "x":
-                return one, zero
+                return 1.0, 0.0
             case "epsilon":
-                return zero, one
+                return 0.0, 1.0
             case "v":
                 return -self.sigma, self.alpha
             case "score":
-                return zero, -1 / self.sigma
+                return 0.0, -1 / self.sigma
             case "velocity":
                 if self.alpha_rate is None or self.sigma_rate is None:
                     raise ValueError("a velocity needs the rates of alpha and sigma")
@@ -113,6 +113,26 @@ def variance_preserving(time: Tensor) -> NoiseLevel:
     angle, rate = time * (math.pi / 2), math.pi / 2
     alpha, sigma = angle.sin(), angle.cos()
     return NoiseLevel(alpha, sigma, rate * sigma, -rate * alpha)
+
+
+def _cross(
+    first: tuple[Tensor | float, Tensor | float], second: tuple[Tensor | float, Tensor | float]
+) -> Tensor:
+    """Return ``first[0] * second[1] - first[1] * second[0]``, without products by 0 and 1.
+
+    A sampler asks at every step, and most factors are those.
+    """
+    ahead, behind = (_product(first[i], second[1 - i]) for i in (0, 1))
+    if isinstance(behind, float) and behind == 0:
+        return torch.as_tensor(ahead)
+    return torch.as_tensor(-behind if isinstance(ahead, float) and ahead == 0 else ahead - behind)
+
+
+def _product(a: Tensor | float, b: Tensor | float) -> Tensor | float:
+    for one, other in ((a, b), (b, a)):
+        if isinstance(one, float) and one in (0.0, 1.0):
+            return other if one else 0.0
+    return a * b
 
 
 def rows(value: Tensor, like: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Diffusion and score models, of vectors and of images."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
@@ -131,7 +132,9 @@ def _draw(
     sampling: DiffusionSampling,
     **how: Any,  # noqa: ANN401 - what is given, the generator
 ) -> Tensor:
-    return model.draw(n, **arguments(sampling), **how)
+    if isinstance(model, LatentDiffusion):
+        return model.draw(n, **arguments(sampling), **how)
+    return deque(model.walk(n, **arguments(sampling), **how), maxlen=1)[0]
 
 
 def _walk(
