@@ -15,7 +15,7 @@ from torch import Generator, Tensor
 from ancestral.classic.incomplete import fit_incomplete
 from ancestral.data.columns import Column
 
-_COMPONENTS = 5
+_COMPONENTS = 8
 _ROWS = 10_000
 """Of more rows so many are used, drawn at random."""
 _STATES = 32
@@ -84,9 +84,9 @@ Views: TypeAlias = NumberViews | StateViews
 def expected(x: Tensor, rows: Tensor, columns: Sequence[Column], *, generator: Generator) -> Tensor:
     """Return rows with each missing cell at its mean, of states the most probable, float64 [N, D].
 
-    Mixtures of one to five Gaussians are fitted by EM over the numbers, the normal quantiles of
+    Mixtures of one to eight Gaussians are fitted by EM over the numbers, the normal quantiles of
     their ranks, and indicators of the states; what they expect is averaged. Correlations are shrunk
-    by their standard error.
+    by their standard error, of the rows in which both columns are known.
 
     Source: Ghahramani & Jordan 1994, Supervised learning from incomplete data via an EM approach;
     Liu, Lafferty & Wasserman 2009, The nonparanormal, arXiv:0903.0649 (quantiles of ranks);
@@ -106,12 +106,14 @@ def expected(x: Tensor, rows: Tensor, columns: Sequence[Column], *, generator: G
     wide, asked = _wide(coded, rows), _wide(coded, x[gaps])
     mean = wide.nanmean(dim=0).nan_to_num()
     scale = (wide - mean).square().nanmean(dim=0).nan_to_num().sqrt().clamp_min(1e-9)
+    known = (~wide.isnan()).double()
+    pairs = (known.T @ known).mean().item()  # Rows in which two views are known.
     found, single, most = torch.zeros_like(asked), None, min(_COMPONENTS, len(rows))
     for components in range(1, most + 1):
         mixture = fit_incomplete(
             (wide - mean) / scale,
             components=components,
-            shrinkage=len(rows) ** -0.5,
+            shrinkage=max(1.0, pairs) ** -0.5,
             single=single,
             generator=generator,
         )
