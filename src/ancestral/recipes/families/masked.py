@@ -40,7 +40,7 @@ class MaskedConfig:
     heads: int = chosen()
     block: int = chosen()
     holes: float = 0.1
-    dropout: float = 0.1
+    dropout: float = 0.0
 
     def __post_init__(self) -> None:
         at_least(self, layers=1, width=1, heads=1, block=1)
@@ -108,13 +108,13 @@ RECIPES = (
         options={
             "text": Options(
                 optimizer="muon",
-                batch_size=8,
+                batch_size=4,
                 betas=(0.9, 0.95),
                 weight_decay=0.1,
                 hidden_weight_decay=1.0,
                 warmup=50,
                 max_grad_norm=1.0,
-                validate_every=100,
+                validate_every=250,
                 patience=10,
                 large_products=True,
             )
