@@ -119,7 +119,7 @@ RECIPES = (
                 large_products=True,
             )
         },
-        rate=lambda config: MUON_RATE * rate_of_width(config.width),
+        rate=lambda config: 1.5 * MUON_RATE * rate_of_width(config.width),
         budget={"text": Budget(steps=2_000)},
         epochs_apart=1,
         sampling=UnmaskingConfig,
