@@ -71,6 +71,7 @@ from ancestral.flows import (
     TeacherPairs,
     autoregressive_orders,
     coupling_orders,
+    glow,
 )
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
 from ancestral.nn import TimedMLP
@@ -487,6 +488,16 @@ CASES = [
     ),
     Case("maf", lambda: flow(autoregressive_orders(2, 3), Affine()), ring, EXACT_FLOW),
     Case("nsf", lambda: flow(autoregressive_orders(2, 2), RationalQuadratic()), ring, EXACT_FLOW),
+    Case(
+        "glow-labels",
+        lambda: Flow(
+            glow(1, scales=2, steps=2, width=8, context=LABELS), (1, 8, 8), classes=LABELS
+        ).double(),
+        labelled_bars_around_zero,
+        EXACT_FLOW,
+        60,
+        holds=LABEL,
+    ),
     Case(
         "realnvp-labels",
         lambda: flow(coupling_orders(2, 4), Affine(), classes=LABELS),

@@ -15,6 +15,8 @@ def grid(case: Case) -> tuple[Tensor, float]:
     if case.states:
         return torch.cartesian_prod(*map(torch.arange, case.states)), 1.0
     event = case.held_out.x.shape[1:]
+    if event.numel() > 2:
+        pytest.skip("no grid covers more than two numbers")
     axis = torch.linspace(-6, 6, 301, dtype=torch.float64)
     step = float(axis[1] - axis[0])
     return torch.cartesian_prod(*[axis] * event.numel()).reshape(-1, *event), step ** event.numel()

@@ -101,9 +101,7 @@ class ChannelCoupling(Bijection):
         nn.init.zeros_(last.weight)
         if last.bias is not None:
             nn.init.zeros_(last.bias)
-        self.rest = nn.Sequential(
-            nn.ReLU(inplace=True), nn.Conv2d(width, width, 1), nn.ReLU(inplace=True), last
-        )
+        self.rest = nn.Sequential(nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), last)
 
     def forward_and_log_det(
         self, z: Tensor, context: Tensor | None = None

@@ -1,4 +1,4 @@
-"""Normalising flows with an exact density: affine and spline, by coupling and autoregressive."""
+"""Normalising flows with an exact density: affine and spline, of rows and of images."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from torch import nn
 
 from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
+from ancestral.data.model_units import dequantise
 from ancestral.evaluation import chosen as figures
 from ancestral.flows import (
     Affine,
@@ -19,6 +20,7 @@ from ancestral.flows import (
     RationalQuadratic,
     autoregressive_orders,
     coupling_orders,
+    glow,
 )
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.settings import Size, at_least, chosen, require, widths
@@ -35,6 +37,9 @@ _HIDDEN: dict[Kind, dict[Size, tuple[int, ...]]] = {
     "vectors": {"tiny": (32, 32), "small": (64, 64), "medium": (256, 256)},
     "images": {"tiny": (64, 64), "small": (256, 256), "medium": (512, 512)},
 }
+
+_GLOW: dict[Size, tuple[int, int]] = {"tiny": (2, 16), "small": (6, 48), "medium": (16, 128)}
+"""Steps and width."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,64 @@ class SplineFlowConfig:
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the widths."""
         return replace(self, hidden=self.hidden or _HIDDEN[shape.kind][self.size])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GlowConfig:
+    """Glow, a flow of images by convolutions.
+
+    Args:
+        size: Width and steps of the networks: tiny, small or medium.
+        scales: How often the side is halved, at least 1; None: while it is even and above 2, at
+            most 3 times.
+        steps: Of scaling, mixing and coupling at each scale, at least 1; None: by ``size``.
+        width: Channels of each coupling's network, at least 1; None: by ``size``.
+        conditional: Give the class label to the networks where the data have labels.
+    """
+
+    size: Size = "small"
+    scales: int = chosen()
+    steps: int = chosen()
+    width: int = chosen()
+    conditional: bool = True
+
+    def __post_init__(self) -> None:
+        at_least(self, scales=1, steps=1, width=1)
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with what depends on the side and on ``size``."""
+        steps, width = _GLOW[self.size]
+        return replace(
+            self,
+            scales=self.scales or max(1, _halvings(shape.event_shape[-2:])),
+            steps=self.steps or steps,
+            width=self.width or width,
+        )
+
+
+def _halvings(sides: Sequence[int], most: int = 3) -> int:
+    """Return how often all sides can be halved, down to 2 pixels at the least."""
+    return next(
+        (k for k in range(most, 0, -1) if all(s % 2**k == 0 and s > 2**k for s in sides)), 0
+    )
+
+
+def _glow(config: GlowConfig, shape: Shape) -> nn.Module:
+    """Return Glow.
+
+    Raises:
+        ValueError: If a side cannot be halved so often.
+    """
+    channels, *sides = shape.event_shape
+    if any(side % 2**config.scales for side in sides):
+        least = 2**config.scales
+        raise ValueError(
+            f"the sides of images must be multiples of {least} for {config.scales} scales, got "
+            f"{sides[0]} x {sides[1]}; set size=32"
+        )
+    classes = len(shape.labels) if config.conditional else 0
+    sizes = {"scales": config.scales, "steps": config.steps, "width": config.width}
+    return Flow(glow(channels, context=classes, **sizes), shape.event_shape, classes=classes)
 
 
 def _flow(
@@ -158,5 +221,19 @@ RECIPES = (
         summary="neural spline flow: exact density, autoregressive or by coupling",
         config=SplineFlowConfig,
         build=_spline,
+    ),
+    _exact(
+        name="glow",
+        summary="normalising flow of images by convolutions: bits per dim, draws in one pass",
+        config=GlowConfig,
+        build=_glow,
+        kinds=("images",),
+        transform=lambda data: dequantise(data.train, data.levels, standard=True),
+        options={
+            "images": replace(
+                _OPTIONS, batch_size=64, learning_rate=1e-3, validate_every=200, channels_last=True
+            )
+        },
+        budget={"images": Budget(steps=5_000)},
     ),
 )
