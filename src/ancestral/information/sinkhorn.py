@@ -57,7 +57,8 @@ def sinkhorn(
         most: Most rounds at the last epsilon.
 
     Raises:
-        ValueError: If cost is not finite [N, M], weights are off the simplex, or epsilon <= 0.
+        ValueError: If cost is not finite [N, M], weights are off the simplex, epsilon <= 0, or
+            most < 1.
         DivergenceError: If the margins are not met in time.
 
     Example:
@@ -76,7 +77,10 @@ def sinkhorn(
         _log_weights(name, weights, size)
         for name, weights, size in (("p", p, len(cost)), ("q", q, cost.shape[1]))
     )
-    g, spread, error = torch.zeros_like(log_q), float(cost.max() - cost.min()), math.inf
+    if most < 1:
+        raise ValueError(f"most must be at least 1, got {most}")
+    f, g, log_plan = torch.zeros_like(log_p), torch.zeros_like(log_q), -cost
+    spread, error = float(cost.max() - cost.min()), math.inf
     halvings = max(0, math.ceil(math.log2(max(spread, epsilon) / epsilon)))
     for level in (epsilon * 2.0**k for k in range(halvings, -1, -1)):
         for _ in range(most if level == epsilon else 20):

@@ -7,6 +7,7 @@ from typing import Literal, Self
 
 from torch import Generator, Tensor, nn
 
+from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import dequantise, fit_transform, flat, states
@@ -174,12 +175,14 @@ def _draw(
     model: EBM | PersistentEBM | RBM | SmallRBM,
     n: int,
     sampling: ChainSampling,
-    **given: Generator | None,
+    *,
+    given: Given | None = None,
+    generator: Generator | None = None,
 ) -> Tensor:
     """Draw by chains of so many steps; a small machine needs none."""
     if isinstance(model, SmallRBM):
-        return model.sample(n, **given)
-    return model.sample(n, steps=sampling.steps, **given)
+        return model.sample(n, given=given, generator=generator)
+    return model.sample(n, steps=sampling.steps, given=given, generator=generator)
 
 
 RECIPES = (
