@@ -7,7 +7,14 @@ import torch
 from scipy.integrate import quad
 from torch import Generator
 
-from ancestral.energy import EBM, Energy, NoiseContrastive, image_network, vector_network
+from ancestral.energy import (
+    EBM,
+    Energy,
+    NoiseContrastive,
+    Unwhitened,
+    image_network,
+    vector_network,
+)
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -76,6 +83,17 @@ def test_images_have_a_smooth_energy_too() -> None:
     unit[0, 3, 5] = 1e-5
     slope = (energy.log_density(x + unit) - energy.log_density(x - unit)) / 2e-5
     torch.testing.assert_close(score[:, 0, 3, 5], slope, rtol=1e-6, atol=1e-7)
+
+
+def test_white_rows_are_the_images_that_they_were_made_from() -> None:
+    factor = torch.tensor([[2.0, 0, 0, 0], [1, 1, 0, 0], [0, 1, 3, 0], [1, 0, 0, 1]])
+    mean = torch.tensor([1.0, 2.0, 3.0, 4.0])
+    white = Unwhitened((1, 2, 2))
+    white.begin(mean, factor)
+    x = torch.randn(5, 4)
+    y = torch.linalg.solve_triangular(factor, (x - mean).T, upper=False).T
+    spread = factor.square().sum(dim=1).mean().sqrt()
+    torch.testing.assert_close(white(y), ((x - 2.5) / spread).reshape(5, 1, 2, 2))
 
 
 def test_mistakes_are_named() -> None:

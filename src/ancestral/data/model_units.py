@@ -26,6 +26,7 @@ from ancestral.data.transforms import (
     Steps,
     Transform,
 )
+from ancestral.data.whitening import Whiten, fit_whitening
 from ancestral.errors import ConfigError, DataError
 
 
@@ -144,6 +145,16 @@ def states(data: Dataset, *, most: int = 8) -> Transform:
     return States() if data.kind == "tables" else cells(data, most=32)
 
 
+def white(data: Dataset) -> Transform:
+    """Return the transform for models whose steps are alike in all directions.
+
+    Pixels in a row without correlations; columns as of :func:`flat`.
+    """
+    if not isinstance(data.field, Image):
+        return flat(data)
+    return _in_a_row(data, Dequantise(data.levels), fit_whitening(data.train, data.levels))
+
+
 def _standardised(data: Dataset) -> Transform:
     return standardise(data.train)
 
@@ -179,8 +190,8 @@ def _columns(data: Dataset) -> tuple[Column, ...]:
     return data.field.columns if isinstance(data.field, Vector) else ()
 
 
-def _in_a_row(data: Dataset, pixels: Transform) -> Transform:
-    return Compose([pixels, Flatten(tuple(data.event_shape))])
+def _in_a_row(data: Dataset, pixels: Transform, *more: Transform) -> Transform:
+    return Compose([pixels, Flatten(tuple(data.event_shape)), *more])
 
 
 _FLAT: dict[Kind, Callable[[Dataset], Transform]] = {
@@ -248,5 +259,6 @@ _BUILD: dict[str, Callable[..., Transform]] = {
     "flatten": Flatten,
     "cells": Cells.of_spec,
     "grey-bins": GreyBins.of_spec,
+    "whiten": lambda features: Whiten(torch.zeros(features), torch.eye(features)),
     "compose": lambda parts: Compose([build(part) for part in parts]),
 }

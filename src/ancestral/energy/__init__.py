@@ -2,7 +2,7 @@
 
 from ancestral.energy.annealed_langevin import annealed_langevin
 from ancestral.energy.ebm import EBM, PersistentEBM
-from ancestral.energy.energies import Energy, image_network, vector_network
+from ancestral.energy.energies import Energy, Unwhitened, image_network, vector_network
 from ancestral.energy.hopfield import Hopfield
 from ancestral.energy.markov_field import Ising, MarkovField
 from ancestral.energy.noise_contrastive import NoiseContrastive
@@ -29,6 +29,7 @@ __all__ = [
     "ReplayBuffer",
     "SchroedingerBridge",
     "SmallRBM",
+    "Unwhitened",
     "annealed_langevin",
     "contrastive_loss",
     "denoising_score_matching_loss",

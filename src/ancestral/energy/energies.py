@@ -114,6 +114,42 @@ def image_network(channels: int, side: int, *, width: int) -> nn.Module:
     return nn.Sequential(body, *_head(features))
 
 
+class Unwhitened(nn.Module):
+    """Rows without correlations [B, D] as the images [B, *event] they are, about standard units.
+
+    So a network of pixels has an energy of white rows, in which chains move alike in all directions
+    (a preconditioned Langevin walk).
+
+    Args:
+        event_shape: Shape of an image, of D pixels.
+
+    Example:
+        >>> Unwhitened((1, 8, 8))(torch.zeros(5, 64)).shape
+        torch.Size([5, 1, 8, 8])
+    """
+
+    mean: Tensor
+    factor: Tensor
+
+    def __init__(self, event_shape: Sequence[int]) -> None:
+        super().__init__()
+        self.event_shape = tuple(event_shape)
+        features = math.prod(event_shape)
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("factor", torch.eye(features))
+
+    @torch.no_grad()
+    def begin(self, mean: Tensor, factor: Tensor) -> None:
+        """Take the mean [D] and the factor L [D, D] of the pixels' covariance."""
+        centre, spread = mean.mean(), factor.square().sum(dim=1).mean().sqrt()
+        self.mean.copy_((mean - centre) / spread)
+        self.factor.copy_(factor / spread)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Map y [B, D] to mean + L y, [B, *event]."""
+        return (self.mean + y @ self.factor.T).unflatten(1, self.event_shape)
+
+
 def _head(features: int) -> tuple[nn.Module, nn.Module]:
     # A constant is no part of an energy: it would go into Z.
     return nn.SiLU(), nn.Linear(features, 1, bias=False)

@@ -10,7 +10,8 @@ from torch import Generator, Tensor, nn
 from ancestral.capabilities import Given
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
-from ancestral.data.model_units import dequantise, fit_transform, flat, states
+from ancestral.data.model_units import fit_transform, states, white
+from ancestral.data.whitening import fit_whitening
 from ancestral.energy import (
     EBM,
     MOST_HIDDEN,
@@ -19,6 +20,7 @@ from ancestral.energy import (
     NoiseContrastive,
     PersistentEBM,
     SmallRBM,
+    Unwhitened,
     denoising_score_matching_loss,
     image_network,
     score_matching_loss,
@@ -36,7 +38,7 @@ _HIDDEN: dict[Size, tuple[int, ...]] = {
     "small": (128, 128, 128),
     "medium": (256, 256, 256),
 }
-_WIDTHS: dict[Size, int] = {"tiny": 16, "small": 32, "medium": 64}
+_WIDTHS: dict[Size, int] = {"tiny": 8, "small": 16, "medium": 32}
 _UNITS: dict[Size, int] = {"tiny": MOST_HIDDEN, "small": 128, "medium": 512}
 
 
@@ -56,7 +58,8 @@ class EBMConfig:
         sigma: Of denoising score matching: the noise, above 0, in standard units.
         chains: Of contrastive divergence: chains that are kept, at least 1.
         walk: Of contrastive divergence: Langevin steps of an update, at least 1.
-        step_size: Of those steps, above 0.
+        step_size: Of those steps, above 0, in standard units; None: 0.01, of images 0.2 in white
+            ones.
     """
 
     size: Size = "small"
@@ -66,15 +69,16 @@ class EBMConfig:
     frequencies: int = 64
     ratio: int = 2
     sigma: float = 0.1
-    chains: int = 2000
-    walk: int = 20
-    step_size: float = 0.01
+    chains: int = 500
+    walk: int = 15
+    step_size: float = chosen()
 
     def __post_init__(self) -> None:
         at_least(self, width=1, frequencies=0, ratio=1, chains=1, walk=1)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
         for name in ("sigma", "step_size"):
-            require(self, name, getattr(self, name) > 0, "above 0")
+            value = getattr(self, name)
+            require(self, name, value is None or value > 0, "above 0")
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the training and the widths."""
@@ -82,6 +86,7 @@ class EBMConfig:
         return replace(
             self,
             training=self.training or usual,
+            step_size=self.step_size or (0.2 if shape.kind == "images" else 0.01),
             hidden=self.hidden or _HIDDEN[self.size],
             width=self.width or _WIDTHS[self.size],
         )
@@ -137,7 +142,8 @@ def _energy(config: EBMConfig, shape: Shape) -> Energy:
     channels, height, width = shape.event_shape
     if height != width:
         raise ValueError(f"images must be square, got {height} x {width}; set size=32")
-    return Energy(image_network(channels, height, width=config.width), shape.event_shape)
+    network = image_network(channels, height, width=config.width)
+    return Energy(nn.Sequential(Unwhitened(shape.event_shape), network), (shape.features,))
 
 
 _SCORES: dict[str, Callable[[EBMConfig], Callable[..., Tensor]]] = {
@@ -166,6 +172,14 @@ def _rbm(config: RBMConfig, shape: Shape) -> nn.Module:
     return model(sizes, steps=config.walk, **own)
 
 
+def _unwhiten(model: EBM | PersistentEBM, data: Dataset) -> None:
+    """Tell a network of pixels what the white rows are of."""
+    first = next(model.energy.network.children())
+    if isinstance(first, Unwhitened):
+        found = fit_whitening(data.train, data.levels)
+        first.begin(found.mean, found.factor)
+
+
 def _begin(model: RBM | SmallRBM, data: Dataset) -> None:
     """Begin at independent columns with the frequencies of the training split."""
     model.begin(fit_transform(states, data)(data.train.x))
@@ -192,11 +206,8 @@ RECIPES = (
         summary="energy-based model; no density",
         config=EBMConfig,
         build=_ebm,
-        transform=lambda data: (
-            dequantise(data.train, data.levels, standard=True)
-            if data.kind == "images"
-            else flat(data)
-        ),
+        transform=white,
+        count=_unwhiten,
         # The loss of a contrast between data and chains says nothing.
         chosen_by=replace(figures.LOSS, capability=EBM, otherwise=figures.SLICED_WASSERSTEIN),
         options={
@@ -205,7 +216,7 @@ RECIPES = (
                 batch_size=128, learning_rate=1e-3, ema_decay=0.999, weight_decay=0.0
             ),
         },
-        budget={"vectors": Budget(steps=5_000), "images": Budget(steps=2_000)},
+        budget={"vectors": Budget(steps=5_000), "images": Budget(steps=3_000)},
         sampling=ChainSampling,
         draw=_draw,
     ),
