@@ -509,7 +509,11 @@ CASES = [
         "latent-diffusion",
         lambda: LatentDiffusion(
             plain_autoencoder(),
-            Diffusion(Denoiser(TimedMLP(1, hidden=(32,))), (1,), schedule=cosine_schedule(9)),
+            Diffusion(
+                Denoiser(TimedMLP(1, hidden=(64, 64), frequencies=4)),
+                (1,),
+                schedule=cosine_schedule(9),
+            ),
         ).fit_latents(line(EXAMPLES, 0).x),
         line,
         "samples bound trains graph",

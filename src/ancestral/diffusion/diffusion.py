@@ -26,6 +26,8 @@ from ancestral.networks.noising import (
 
 Weighting: TypeAlias = Literal["epsilon", "x", "v", "min-snr", "bound"]
 
+Emphasis: TypeAlias = Literal["log-normal", "schedule"]
+
 WEIGHTINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "epsilon": lambda sigma: sigma.square().reciprocal(),
     "x": torch.ones_like,
@@ -40,6 +42,10 @@ signal-to-noise ratio, but not more than 5). ``bound`` is the evidence lower bou
 _LOWEST, _HIGHEST = 0.002, 80.0
 """Levels between which samplers step, in units of data of variance 1. Source: Karras et al. 2022,
 arXiv:2206.00364, table 1."""
+
+_LOG_NORMAL, _TAIL, _EVEN = (-1.2, 1.2), 1e-6, 0.2
+"""Mean and deviation of the logarithm of the levels of training, the share of each end that is not
+drawn, and that of the levels that are even instead. Source: Karras et al. 2022, table 1."""
 
 _WIDE, _TERMS, _FEW = 64, 16, 4
 """Values of an example above which a bound draws few terms; how many, and how few."""
@@ -66,6 +72,9 @@ class Diffusion(Denoising):
         weighting: Of the squared errors at different levels in the loss; ``bound`` lowers -elbo.
         grey_levels: x are that many grey levels, evenly on [-1, 1], and bounds are on their
             probability; 0: x are real numbers.
+        emphasis: Levels at which the loss is taken: ``log-normal`` around a third of the data's
+            deviation, where most is learned, a fifth of them as the bound's terms; or the
+            ``schedule``, each step as often.
         dropped: Share of the labels that training hides.
 
     Raises:
@@ -89,6 +98,7 @@ class Diffusion(Denoising):
         schedule: nn.Module | None = None,
         weighting: Weighting = "v",
         grey_levels: int = 0,
+        emphasis: Emphasis = "log-normal",
         dropped: float = 0.1,
     ) -> None:
         super().__init__(denoiser, event_shape, dropped=dropped)
@@ -96,7 +106,9 @@ class Diffusion(Denoising):
             raise ValueError(f"weighting must be one of {', '.join(WEIGHTINGS)}, bound")
         if grey_levels and grey_levels < 2:
             raise ValueError(f"grey_levels must be 0 or at least 2, got {grey_levels}")
-        self.weighting, self.grey_levels = weighting, grey_levels
+        if emphasis not in ("log-normal", "schedule"):
+            raise ValueError(f"emphasis must be log-normal or schedule, got {emphasis!r}")
+        self.weighting, self.emphasis, self.grey_levels = weighting, emphasis, grey_levels
         self.spread, self.prior = Spread(), StandardNormal(self.event_shape)
         self.noise = VariancePreservingStep(schedule or cosine_schedule(1000), self.event_shape)
         self.steps = len(self.noise.kept) - 1
@@ -189,14 +201,26 @@ class Diffusion(Denoising):
         if self.weighting == "bound":
             each = -self._terms(x, label, 1, generator) / x[0].numel()
             return Loss(each.sum(), weight=len(x))
-        t = (even_draws(len(x), x, generator) * self.steps).long() + 1
-        sigma = self.noise.ratio(t).to(x)
+        sigma = self._training_levels(x, generator)
         error = denoising_loss(self.denoise(label), x, sigma, generator=generator)
         # The spread learns from the same errors, which it does not move.
         variance = self.spread(sigma).square()
         fit = 0.5 * (error.detach() / variance + variance.log())
         loss = WEIGHTINGS[self.weighting](sigma / self.denoiser.data_std) * error
         return Loss((loss + fit).sum(), weight=len(x), metrics={"error": loss.detach().mean()})
+
+    def _training_levels(self, x: Tensor, generator: Generator | None) -> Tensor:
+        """Return levels at which the loss is taken, [B]."""
+        uniform = even_draws(len(x), x, generator)
+        if self.emphasis == "schedule":
+            return self.noise.ratio((uniform * self.steps).long() + 1).to(x)
+        mean, deviation = _LOG_NORMAL
+        low, high = self.noise.ratio(torch.tensor([1, self.steps], device=x.device)).log().to(x)
+        normal = mean + deviation * torch.special.ndtri(uniform.clamp(_TAIL, 1 - _TAIL))
+        even = torch.lerp(low, high, _uniform(x, generator))
+        return (
+            torch.where(_uniform(x, generator) < _EVEN, even, normal).exp() * self.denoiser.data_std
+        )
 
     def _bound(self, x: Tensor, label: Tensor | None, generator: Generator | None) -> Tensor:
         values = x[:1].numel()
@@ -220,3 +244,7 @@ class Diffusion(Denoising):
             chances=term_chances(self.noise.kept.detach()),
             generator=generator,
         )
+
+
+def _uniform(x: Tensor, generator: Generator | None) -> Tensor:
+    return torch.rand(len(x), generator=generator, dtype=x.dtype, device=x.device)

@@ -49,6 +49,7 @@ class DiffusionConfig(TimedNetworkConfig):
         prediction: What the network predicts.
         weighting: Of the levels in the loss, by whose squared error it is; ``bound`` lowers -elbo,
             and is the only one by which a schedule is learned.
+        emphasis: Levels at which the loss is taken: ``log-normal``, or those of the ``schedule``.
         dropped: Share of the labels that training hides, for guidance, in [0, 1).
     """
 
@@ -56,6 +57,7 @@ class DiffusionConfig(TimedNetworkConfig):
     schedule: Literal["cosine", "linear", "learned"] = "cosine"
     prediction: Literal["v", "epsilon", "x"] = "v"
     weighting: Literal["v", "epsilon", "x", "min-snr", "bound"] = "v"
+    emphasis: Literal["log-normal", "schedule"] = "log-normal"
     dropped: float = 0.1
 
     def __post_init__(self) -> None:
@@ -162,6 +164,7 @@ def _diffusion(
         shape.event_shape,
         schedule=_SCHEDULES[config.schedule](config.chain),
         weighting=config.weighting,
+        emphasis=config.emphasis,
         grey_levels=shape.levels if shape.kind == "images" else 0,
         dropped=config.dropped,
     )
@@ -191,6 +194,7 @@ def _latent_diffusion(
         (latent,),
         schedule=_SCHEDULES[config.schedule](config.chain),
         weighting=config.weighting,
+        emphasis=config.emphasis,
         dropped=config.dropped,
     )
     return LatentDiffusion(network, prior, units=autoencoder.transform)
