@@ -68,6 +68,7 @@ from ancestral.flows import (
     MeanFlow,
     RationalQuadratic,
     RectifiedFlow,
+    TarFlow,
     TeacherPairs,
     autoregressive_orders,
     coupling_orders,
@@ -175,6 +176,12 @@ def labelled_bars_around_zero(n: int, seed: int) -> Batch:
     """The same images with their levels on [-1, 1], [n, 1, 8, 8]."""
     found = labelled_bars(n, seed)
     return Batch(2 * found.x - 1, found.given)
+
+
+def labelled_pixels(n: int, seed: int) -> Batch:
+    """The same as images of two pixels, [n, 1, 1, 2]."""
+    blobs = labelled_blobs(n, seed)
+    return Batch(blobs.x[:, None, None], blobs.given)
 
 
 def bars(n: int, seed: int) -> Batch:
@@ -502,6 +509,17 @@ CASES = [
         "realnvp-labels",
         lambda: flow(coupling_orders(2, 4), Affine(), classes=LABELS),
         labelled_blobs,
+        EXACT_FLOW,
+        holds=LABEL,
+    ),
+    Case(
+        "tarflow",
+        lambda: Flow(
+            TarFlow((1, 1, 2), classes=LABELS, patch=1, width=32, blocks=2, layers=1),
+            (1, 1, 2),
+            classes=LABELS,
+        ).double(),
+        labelled_pixels,
         EXACT_FLOW,
         holds=LABEL,
     ),

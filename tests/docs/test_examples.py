@@ -136,7 +136,7 @@ OF_DATA = {"columns", "drop", "fractions", "label", "pixels", "schema", "split_s
 
 
 def _stand_in(data: str, models: str) -> str:
-    labelled = {"image-vae", "classifier", "cgan"}
+    labelled = {"image-vae", "classifier", "cgan", "tarflow"}
     images = bool(labelled & set(models.split(","))) or "photos" in data
     return "digits" if images else "moons"
 

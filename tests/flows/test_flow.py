@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -114,3 +116,29 @@ def test_counts_need_classes_and_a_posterior_a_label() -> None:
         Flow(Autoregressive([0], Affine(), hidden=(4,)), (1,)).log_prob(
             torch.zeros(5, 1), given={"label": torch.tensor(0)}
         )
+
+
+@pytest.mark.parametrize("dropped", [0.25, 0.0])
+def test_training_hides_as_many_labels_as_told(dropped: float) -> None:
+    torch.manual_seed(0)
+    layers = Autoregressive([0, 1], Affine(), hidden=(16,), context=3)
+    model = Flow(layers, (2,), classes=3, dropped=dropped)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn_like(parameter))
+    x, label = torch.randn(1, 2).expand(400, 2), torch.ones(400, dtype=torch.int64)
+    (player,) = model.players()
+    loss = player.loss(Batch(x, {"label": label}), torch.Generator().manual_seed(0))
+    known = -model.log_prob(x[:1], given={"label": torch.tensor(1)})
+    z, log_det = model.bijection.inverse_and_log_det(x[:1], torch.zeros(1, 3))
+    hidden = (0.5 * z.square() + 0.5 * math.log(2 * math.pi)).sum() - log_det
+    share = (loss.total / 400 - known) / (hidden - known)
+    # Five standard errors of a share among 400.
+    assert share.item() == pytest.approx(
+        dropped, abs=5 * (dropped * (1 - dropped) / 400) ** 0.5 + 1e-9
+    )
+
+
+def test_a_share_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"dropped must lie in \[0, 1\), got 1"):
+        Flow(Autoregressive([0, 1], Affine(), hidden=(16,)), (2,), dropped=1)

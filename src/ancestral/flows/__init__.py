@@ -14,6 +14,7 @@ from ancestral.flows.planar import Planar
 from ancestral.flows.rectified import DistilledFlow, RectifiedFlow, TeacherPairs
 from ancestral.flows.residual import Residual
 from ancestral.flows.spline import RationalQuadratic
+from ancestral.flows.tarflow import PatchFlow, TarFlow, draw_guided
 from ancestral.flows.transformed import PointMass, Transformed
 
 __all__ = [
@@ -33,16 +34,19 @@ __all__ = [
     "ImageFlowMatching",
     "Inverted",
     "MeanFlow",
+    "PatchFlow",
     "Planar",
     "PointMass",
     "RationalQuadratic",
     "RectifiedFlow",
     "Residual",
     "Scale",
+    "TarFlow",
     "TeacherPairs",
     "Transformed",
     "autoregressive_orders",
     "coupling_orders",
+    "draw_guided",
     "flow_matching_loss",
     "glow",
     "mean_flow_error",

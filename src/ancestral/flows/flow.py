@@ -13,7 +13,7 @@ from ancestral.flows.transformed import PointMass, Transformed
 from ancestral.networks.arguments import held_rows
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
-from ancestral.networks.labels import fit_labels, given_label, uniform_labels
+from ancestral.networks.labels import drop_labels, fit_labels, given_label, uniform_labels
 from ancestral.networks.nodes import Node, StandardNormal, Table
 
 
@@ -39,13 +39,16 @@ class FlowConditional(nn.Module):
         self.base = StandardNormal(event_shape)
 
     def forward(self, *parents: Tensor) -> Transformed:
-        """Return the law of x, batch shape [B], given the label [B] and other parents [B, *]."""
+        """Return the law of x, batch shape [B], given the label [B] and other parents [B, *].
+
+        The label K is "no label": zeros.
+        """
         base, context = self.base(), None
         if parents:
             dtype = self.base.zero.dtype
             parts = list(parents)
             if self.classes:
-                parts[0] = one_hot(parts[0].long(), self.classes)
+                parts[0] = one_hot(parts[0].long(), self.classes + 1)[:, : self.classes]
             flat = [part.reshape(len(part), -1).to(dtype) for part in parts]
             context = torch.cat(flat, dim=1) if len(flat) > 1 else flat[0]
         return Transformed(base, self.bijection, context)
@@ -67,9 +70,10 @@ class Flow(nn.Module):
         event_shape: Of x.
         classes: Number K of labels; 0 for a model without.
         given: Names of further parents; they have no law here, so that they must be given.
+        dropped: Share of the labels that training hides, in [0, 1), for guidance.
 
     Raises:
-        ValueError: If classes is negative.
+        ValueError: If classes is negative or dropped is out of its range.
 
     Example:
         >>> from ancestral.flows import Affine, Autoregressive
@@ -86,10 +90,13 @@ class Flow(nn.Module):
         *,
         classes: int = 0,
         given: Sequence[str] = (),
+        dropped: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= dropped < 1:
+            raise ValueError(f"dropped must lie in [0, 1), got {dropped:g}")
         labels = uniform_labels(classes)
-        self.classes, self.given = classes, tuple(given)
+        self.classes, self.given, self.dropped = classes, tuple(given), dropped
         conditional = FlowConditional(bijection, event_shape, classes=classes)
         roots = [] if labels is None else [Node("label", labels)]
         parents = (*(root.name for root in roots), *given)
@@ -136,14 +143,7 @@ class Flow(nn.Module):
         Raises:
             ValueError: If something else is given, or what the model needs is not.
         """
-        values = self._given(given, len(x))
-        if not self.classes or "label" in values:
-            return self._law(values).log_prob(self._own(x))
-        every = torch.arange(self.classes, device=x.device)
-        terms = [
-            self._law({"label": k.expand(len(x)), **values}).log_prob(self._own(x)) for k in every
-        ]
-        return (torch.stack(terms, -1) + self.label_probabilities.log().to(terms[0])).logsumexp(-1)
+        return self._log_density(x, self._given(given, len(x)))
 
     def encode(self, x: Tensor, *, given: Given | None = None) -> Distribution:
         """Return the noise z of x [B, *event] as a point mass, batch shape [B], event shape [D].
@@ -166,8 +166,21 @@ class Flow(nn.Module):
         return [Player(name="flow", module=self, loss=self._loss)]
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
-        del generator  # Nothing is drawn.
-        return Loss(-self.log_prob(batch.x, given=batch.given).sum(), weight=len(batch.x))
+        values = self._given(batch.given, len(batch.x))
+        if self.dropped and "label" in values:
+            values["label"] = drop_labels(
+                values["label"], classes=self.classes, rate=self.dropped, generator=generator
+            )
+        return Loss(-self._log_density(batch.x, values).sum(), weight=len(batch.x))
+
+    def _log_density(self, x: Tensor, values: Mapping[str, Tensor]) -> Tensor:
+        if not self.classes or "label" in values:
+            return self._law(values).log_prob(self._own(x))
+        every = torch.arange(self.classes, device=x.device)
+        terms = [
+            self._law({"label": k.expand(len(x)), **values}).log_prob(self._own(x)) for k in every
+        ]
+        return (torch.stack(terms, -1) + self.label_probabilities.log().to(terms[0])).logsumexp(-1)
 
     @property
     def _conditional(self) -> FlowConditional:

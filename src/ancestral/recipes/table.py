@@ -24,6 +24,7 @@ from ancestral.recipes.families import (
     matching,
     sequences,
     tabular,
+    tarflow,
 )
 from ancestral.recipes.recipe import Recipe
 from ancestral.settings import nearest
@@ -36,6 +37,7 @@ FAMILIES = (
     autoencoders,
     adversarial,
     flows,
+    tarflow,
     matching,
     energy,
     language,
