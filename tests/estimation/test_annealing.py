@@ -60,11 +60,15 @@ def test_the_logarithm_of_a_mean_and_its_error(generator: Generator) -> None:
     assert float(found.se) == pytest.approx(float(weights.std() / weights.mean()) / 2000**0.5)
 
 
-def test_a_population_has_the_law_at_the_end_and_its_normaliser(generator: Generator) -> None:
+@pytest.mark.parametrize("size", [500, 2000])
+def test_a_population_has_the_law_at_the_end_and_its_normaliser(
+    size: int, generator: Generator
+) -> None:
     shares, ratios = [], []
     for _ in range(20):
-        start = torch.randn(500, generator=generator)
-        found = tempered(path, start, shares=SHARES, moves=2, generator=generator)
+        start = torch.randn(size, generator=generator)
+        found = tempered(path, start, shares=SHARES, draws=500, moves=2, generator=generator)
+        assert found.draws.shape == (500,)
         shares.append(float((found.draws > 0).double().mean()))
         ratios.append(float(found.log_ratio))
     for values, wanted in ((shares, 0.75), (ratios, LOG_RATIO)):

@@ -18,10 +18,10 @@ class Whiten(Transform):
         ValueError: If the diagonal is not above 0.
 
     Example:
-        >>> transform = Whiten(torch.zeros(2), torch.tensor([[2.0, 0.0], [1.0, 0.5]]))
+        >>> transform = Whiten(torch.zeros(2), torch.tensor([[2.0, 0.0], [1.0, 1.0]]))
         >>> y, log_det = transform.forward_and_log_det(torch.tensor([[2.0, 1.0]]))
         >>> y.tolist(), round(float(log_det), 6)
-        ([[1.0, 0.0]], 0.0)
+        ([[1.0, 0.0]], -0.693147)
     """
 
     mean: Tensor

@@ -27,6 +27,9 @@ Objective: TypeAlias = Callable[[Energy, Tensor, Generator | None], Tensor]
 _POPULATION, _LEVELS, _MOVES = 1000, 10, 40
 """Fewest draws that are tempered together, levels of the way, and proposals on it by default."""
 
+_CHOICE = 8
+"""Draws of the base for each of the population: the first step of the way keeps the best."""
+
 
 class EBM(nn.Module):
     """An energy-based model that is trained by an objective of its energy alone.
@@ -85,17 +88,18 @@ class EBM(nn.Module):
         check_whole("n", n)
         check_whole("steps", steps)
         refuse_unknown(given, "ebm")
-        start = self.energy.base(max(n, _POPULATION), generator)
+        count = max(n, _POPULATION)
         levels = min(_LEVELS, steps)
         population = tempered(
             self.energy.path,
-            start,
-            shares=_shares(levels),
+            self.energy.base(_CHOICE * count, generator),
+            shares=[level / levels for level in range(levels + 1)],
+            draws=count,
             moves=round(steps / levels),
             generator=generator,
         )
         return population.draws[
-            torch.randperm(len(start), generator=generator, device=start.device)[:n]
+            torch.randperm(count, generator=generator, device=population.draws.device)[:n]
         ]
 
     def estimate_log_normaliser(

@@ -98,6 +98,7 @@ def tempered(
     start: Tensor,
     *,
     shares: Sequence[float],
+    draws: int | None = None,
     moves: int = 10,
     step_size: float = 0.1,
     generator: Generator | None = None,
@@ -112,8 +113,10 @@ def tempered(
 
     Args:
         path: The densities, up to constants that may differ.
-        start: Independent draws of p_0, [C, *event].
+        start: Independent draws of p_0, [S, *event].
         shares: Of the way, rising from 0 to 1.
+        draws: Size C of the population; None: S. Where S is larger, the first weights choose among
+            more: draws of p_0 cost little, and few of them go far.
         moves: Proposals of HMC after each step, at least 1.
         step_size: The first one, above 0.
         generator: Source of randomness; torch's global one if None.
@@ -128,7 +131,7 @@ def tempered(
     for before, share in itertools.pairwise(shares):
         log_weights = (path(x, share) - path(x, before)).double()
         total = total + log_weights.logsumexp(dim=0) - math.log(len(x))
-        x = x[_by_weights(log_weights, generator)]
+        x = x[_by_weights(log_weights, draws or len(start), generator)]
         density = partial(_at, path, share)
         for _ in range(moves):
             leaps = hamiltonian(density, step_size, leaps=5)
@@ -142,13 +145,12 @@ def _at(path: Path, share: float, x: Tensor) -> Tensor:
     return path(x, share)
 
 
-def _by_weights(log_weights: Tensor, generator: Generator | None) -> Tensor:
-    """Draw as many indices by the weights, with one random number for all (systematic)."""
+def _by_weights(log_weights: Tensor, count: int, generator: Generator | None) -> Tensor:
+    """Draw indices by the weights, with one random number for all (systematic)."""
     ends = log_weights.softmax(dim=0).cumsum(dim=0)
-    count = len(log_weights)
     shift = torch.rand((), generator=generator, dtype=ends.dtype, device=ends.device)
     places = (torch.arange(count, device=ends.device) + shift) / count
-    return torch.searchsorted(ends / ends[-1], places).clamp(max=count - 1)
+    return torch.searchsorted(ends / ends[-1], places).clamp(max=len(ends) - 1)
 
 
 def _check_shares(shares: Sequence[float]) -> None:
