@@ -73,3 +73,21 @@ def test_small_images_are_enlarged(cli: Callable, fitted: Fitted, tmp_path: Path
     means = x[:, 0].reshape(3, 4, 2, 4, 2).mean((2, 4))
     # Each of four pixels is rounded to a level, and none lies outside the range.
     assert abs(means - 8).mean() < 1.5
+
+
+def test_a_diffusion_stands_on_an_autoencoder(
+    cli: Callable, fitted: Fitted, tmp_path: Path
+) -> None:
+    own = ["--set", "size=tiny", "--steps", 5, "--threads", 1]
+    part = fitted("image-vae-digits")
+    run = tmp_path / "latent"
+    made = cli("fit", "diffusion", "digits", "--set", f"autoencoder={part}", *own, "--out", run)
+    assert made.status == 0, made.err
+    x = drawn(cli, run, "--given", "label=3", "--steps", 4, "--guidance", 2)
+    assert x.shape == (3, 1, 8, 8)
+    assert "--edit is of diffusion and score models" in cli("sample", run, "--edit", "x.png").line
+    other = fitted("vae-table")
+    words = cli("fit", "diffusion", "digits", "--set", f"autoencoder={other}", *own).line
+    assert "autoencoder must be a run of a vae or image-vae on data of shape [1, 8, 8]" in words
+    none = cli("fit", "diffusion", "digits", "--set", f"autoencoder={fitted('kde-digits')}", *own)
+    assert "autoencoder" in none.line

@@ -298,3 +298,22 @@ def test_the_bound_of_grey_images_is_one_on_their_probability(generator: Generat
     shares = (draws[:, 0] * 3 + draws[:, 1]).bincount(minlength=9) / 50_000
     assert bool((bounds < shares.log() + 0.1).all())
     assert 0.1 < float(bounds.exp().sum()) < 1
+
+
+def test_levels_of_training_lie_where_most_is_learned_and_at_the_ends(
+    generator: Generator,
+) -> None:
+    model = Diffusion(Denoiser(TimedMLP(1, hidden=(4,)), data_std=0.5), (1,)).double()
+    x = torch.zeros(50_000, 1)
+    found = model._training_levels(x, generator).log()
+    # Four fifths are normal around -1.2, a fifth even from log 0.0016 to log 637; all times 0.5.
+    low, high = math.log(math.tan(math.pi / 2002)), math.log(math.tan(1000 / 1001 * math.pi / 2))
+    mean = 0.8 * -1.2 + 0.2 * (low + high) / 2 + math.log(0.5)
+    assert found.mean().item() == pytest.approx(mean, abs=5 * 2.5 / math.sqrt(50_000))
+    beyond = (found - math.log(0.5) > 3.0).double().mean().item()
+    assert beyond == pytest.approx(0.2 * (high - 3) / (high - low), abs=0.005)
+    plain = Diffusion(Denoiser(TimedMLP(1, hidden=(4,))), (1,), emphasis="schedule").double()
+    even = plain._training_levels(x, generator).atan() * 2 / math.pi
+    assert even.mean().item() == pytest.approx(0.5, abs=0.005)
+    with pytest.raises(ValueError, match="emphasis must be log-normal or schedule"):
+        Diffusion(Denoiser(TimedMLP(1, hidden=(4,))), (1,), emphasis="low")

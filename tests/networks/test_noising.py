@@ -198,3 +198,27 @@ def test_chances_follow_the_signal_to_noise_and_add_up() -> None:
     share = (log_ratio[3] - log_ratio[4]) / (log_ratio[0] - log_ratio[-1])
     assert chances[4].item() == pytest.approx(0.8 * share.item())
     assert term_chances(cosine_schedule(1)()).tolist() == [1.0]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_states_apart_are_independent_given_the_one_between(
+    generator: Generator, *, reverse: bool
+) -> None:
+    """Both chains are Markov: no partial correlation is left; without it there is a large one."""
+    p, q = chains(cosine_schedule(4), Affine())
+    if reverse:
+        path = p.sample(40_000, generator=generator)[..., 0]
+    else:
+        x = torch.randn(40_000, 2, generator=generator)
+        path = q.sample(40_000, given={"z0": x}, generator=generator)[..., 0]
+    a, between, b = path[:, 1], path[:, 2], path[:, 3]
+
+    def correlation(u: Tensor, v: Tensor) -> float:
+        return float(torch.corrcoef(torch.stack((u, v)))[0, 1])
+
+    def rest(u: Tensor) -> Tensor:
+        slope = torch.cov(torch.stack((u, between)))[0, 1] / between.var()
+        return u - slope * between
+
+    assert abs(correlation(a, b)) > 0.1
+    assert abs(correlation(rest(a), rest(b))) < 5 / math.sqrt(40_000)

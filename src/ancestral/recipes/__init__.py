@@ -2,6 +2,7 @@
 
 from ancestral.networks.latent import Latents
 from ancestral.recipes.comparing import Comparison, compare
+from ancestral.recipes.editing import edit_images
 from ancestral.recipes.evaluating import Evaluated, evaluate_run
 from ancestral.recipes.exporting import EXPORTS, ExportFormat, export_run
 from ancestral.recipes.fitting import Fitting, fit, resume, start
@@ -27,6 +28,7 @@ __all__ = [
     "Recipe",
     "Run",
     "compare",
+    "edit_images",
     "encode_run",
     "evaluate_run",
     "export_run",
