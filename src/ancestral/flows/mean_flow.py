@@ -141,8 +141,13 @@ class MeanFlow(Transport):
     def _times(
         self, n: int, count: int, like: Tensor, generator: Generator | None
     ) -> tuple[Tensor, Tensor]:
-        """Draw the beginnings and ends of intervals, each [n]; from ``count`` on without length."""
+        """Draw the beginnings and ends of intervals, each [n]; from ``count`` on without length.
+
+        The intervals are between two uniform times, or, every other one, from one to the data:
+        such a one makes the draws of one evaluation.
+        """
         a = torch.cat([spread_times(k, like, generator) for k in (count, n - count)])
         b = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
         t, s = torch.minimum(a[:count], b), torch.maximum(a[:count], b)
+        t[::2], s[::2] = a[:count:2], 1.0
         return torch.cat((t, a[count:])), torch.cat((s, a[count:]))

@@ -270,6 +270,13 @@ def _cnf(config: CNFConfig, shape: Shape) -> nn.Module:
     return CNF(network, (shape.features,), **arguments(config, "size", "hidden"))
 
 
+def _rate(config: TimedNetworkConfig) -> float:
+    """Return the learning rate: targets that hardly vary bear a high one."""
+    if config.network != "mlp":
+        return 1e-3
+    return 2e-3 if getattr(config, "target", "averaged") == "single" else 5e-3
+
+
 def _units(data: Dataset) -> Transform:
     """Return the transform: grey levels onto [-1, 1], columns as of other models."""
     return symmetric(data.levels) if data.kind == "images" else flat(data)
@@ -291,6 +298,7 @@ _TRAINING = {
     "paradigm": "flows",
     "count": count_labels,
     "transform": _units,
+    "rate": _rate,
     "options": {"vectors": _VECTORS, "images": _IMAGES},
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
 }
