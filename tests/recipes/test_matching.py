@@ -107,3 +107,8 @@ def test_sampling_is_set_and_wrong_settings_are_one_line(tmp_path: Path) -> None
         ancestral.sample_run(run, 5, settings={"guidance": 2})
     with pytest.raises(ConfigError, match="sampler must be one of"):
         ancestral.sample_run(run, 5, settings={"sampler": "magic"})
+
+
+def test_an_exact_density_of_many_pixels_is_refused() -> None:
+    with pytest.raises(ConfigError, match="there may be 256, digits has 289; set pixels=16"):
+        ancestral.plan("cnf", "digits", settings={"pixels": 17})

@@ -26,6 +26,9 @@ from ancestral.settings import Size, arguments, at_least, chosen, require, width
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
+_MOST_VALUES = 256
+"""Of an example whose exact density is wanted."""
+
 
 def _target(shape: Shape) -> Literal["averaged", "single"]:
     """Return the target by the data: in many dimensions hardly two paths of a batch meet."""
@@ -131,26 +134,31 @@ class CNFConfig:
         trace: In training, ``exact`` or estimated (``hutchinson``); None: exact of up to four
             columns.
         steps: Of the solver in training, at least 1.
-        energy: Weight of the squared velocity, at least 0.
+        energy: Weight of the squared velocity, at least 0; without it training learns to use the
+            errors of so few steps.
+        frequencies: Fourier features of the input that the network sees beside it, at least 0;
+            None: 8 of up to eight columns, else 0.
     """
 
     size: Size = "small"
     hidden: tuple[int, ...] = chosen()
     trace: Literal["exact", "hutchinson"] = chosen()
     steps: int = 4
-    energy: float = 0.01
+    energy: float = 0.1
+    frequencies: int = chosen()
 
     def __post_init__(self) -> None:
-        at_least(self, steps=1, energy=0)
+        at_least(self, steps=1, energy=0, frequencies=0)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the widths and the trace."""
+        """Return the config with the widths, the trace and the frequencies."""
         hidden = {"tiny": (32, 32), "small": (64, 64, 64), "medium": (128, 128, 128)}
         return replace(
             self,
             hidden=self.hidden or hidden[self.size],
             trace=self.trace or ("exact" if shape.features <= 4 else "hutchinson"),
+            frequencies=8 * (shape.features <= 8) if self.frequencies is None else self.frequencies,
         )
 
 
@@ -266,8 +274,8 @@ def _of_pairs(
 
 
 def _cnf(config: CNFConfig, shape: Shape) -> nn.Module:
-    network = TimedMLP(shape.features, hidden=config.hidden)
-    return CNF(network, (shape.features,), **arguments(config, "size", "hidden"))
+    network = TimedMLP(shape.features, hidden=config.hidden, frequencies=config.frequencies)
+    return CNF(network, (shape.features,), **arguments(config, "size", "hidden", "frequencies"))
 
 
 def _rate(config: TimedNetworkConfig) -> float:
@@ -275,6 +283,16 @@ def _rate(config: TimedNetworkConfig) -> float:
     if config.network != "mlp":
         return 1e-3
     return 2e-3 if getattr(config, "target", "averaged") == "single" else 5e-3
+
+
+def _check_cnf(_config: CNFConfig, data: Dataset) -> None:
+    """Refuse data of so many values that the exact density would take hours."""
+    if data.features > _MOST_VALUES:
+        small = "; set pixels=16" if data.kind == "images" else ""
+        raise ConfigError(
+            f"cnf has an exact density, which costs an evaluation for each value of an example: "
+            f"there may be {_MOST_VALUES}, {data.name} has {data.features}{small}"
+        )
 
 
 def _units(data: Dataset) -> Transform:
@@ -312,9 +330,10 @@ RECIPES = (
         config=CNFConfig,
         build=_cnf,
         transform=flat,
+        check=_check_cnf,
         chosen_by=figures.LOSS,
         options={
-            "vectors": replace(_VECTORS, learning_rate=5e-3, validate_every=100),
+            "vectors": replace(_VECTORS, learning_rate=1e-2, validate_every=100),
             "images": replace(_VECTORS, learning_rate=2e-3, validate_every=100),
         },
         budget={"vectors": Budget(steps=1_000), "images": Budget(steps=1_000)},
