@@ -32,7 +32,7 @@ def test_blanks_are_filled_and_the_rest_stays(
 ) -> None:
     text = "Verso 3:  ___ de la ___[2]ñ, mar.\n"
     words = ["sample", trained / run, "--infill", text, "--blank", 3, "-n", 4, "--json"]
-    found = cli(*words, "--set", f"sampler={sampler}", "--set", "steps=2").json["samples"]
+    found = cli(*words, "--sampler", sampler, "--steps", 2).json["samples"]
     assert len({one["text"] for one in found}) > 1
     for one in found:
         first, second = one["filled"]
@@ -84,8 +84,8 @@ def test_figures_are_bounds_and_stand_beside_exact_ones(cli: Callable, trained: 
         (["--infill", "un ___", "--prompt", "Verso"], "prompt and infill exclude each other"),
         (["--prompt", "Verso", "--beams", 2], "--beams is of models that write from left to"),
         (["--prompt", "uno " * 40], "the prompt must be at most 31 tokens"),
-        (["--infill", "un ___", "--set", "steps=0"], "steps must be at least 1, got 0"),
-        (["--infill", "un ___", "--set", "sampler=heun"], "sampler must be one of"),
+        (["--infill", "un ___", "--steps", 0], "steps must be at least 1, got 0"),
+        (["--infill", "un ___", "--sampler", "heun"], "sampler must be one of"),
         (["--infill", "un ___", "-n", 0], "n must be at least 1, got 0"),
         (["--infill", "un ___", "--temperature", -1], "temperature must be at least 0"),
         (["--infill", "un ___", "--given", "label=1"], "--given and --means are not of language"),
@@ -100,5 +100,8 @@ def test_what_cannot_be_is_said_in_one_line(
 def test_models_that_read_from_left_to_right_fill_no_blanks(cli: Callable, trained: Path) -> None:
     found = cli("sample", trained / "kneser-ney", "--infill", "un ___").line
     assert "--infill is of masked-diffusion: kneser-ney writes from left to right" in found
+    assert (
+        "kneser-ney has nothing to set" in cli("sample", trained / "kneser-ney", "--steps", 2).line
+    )
     found = cli("score", trained / "run", trained / "verses.txt").line
     assert "masked-diffusion does not predict tokens" in found

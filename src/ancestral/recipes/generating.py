@@ -4,6 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ancestral.autoregressive.reduced import Int8LanguageModel
 from ancestral.autoregressive.token_chain import TokenChain
 from ancestral.autoregressive.writing import Writer, Writing
@@ -30,8 +32,11 @@ def open_writer(run: Run | str | Path, *, device: str = "cpu", int8: bool = Fals
         CapabilityError: If the model has no version in eight bits.
     """
     run = Run.open(run)
+    return _writer(run, run.model(device=device).network, device=device, int8=int8)
+
+
+def _writer(run: Run, model: nn.Module, *, device: str, int8: bool) -> Writer:
     tokenizer = run.tokenizer()
-    model = run.model(device=device).network
     if not isinstance(model, LanguageModel):
         raise CapabilityError(f"{run.record.model} does not predict tokens")
     if int8:
@@ -60,7 +65,7 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
             )
     seed = seed_of(asked.seed, "sample") >> 1
     what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=seed)
-    writer = open_writer(run, device=asked.device, int8="int8" in asked.writing)
+    writer = _writer(run, model, device=asked.device, int8="int8" in asked.writing)
 
     def rows() -> list[dict[str, Any]]:
         return [one.to_json() for one in writer.write(what)]
