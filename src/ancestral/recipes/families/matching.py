@@ -21,7 +21,7 @@ from ancestral.networks.ode import METHODS
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
 from ancestral.recipes.recipe import Recipe, count_labels
-from ancestral.recipes.timed_networks import TimedNetworkConfig
+from ancestral.recipes.timed_networks import IMAGE_TRAINING, TimedNetworkConfig
 from ancestral.settings import Size, arguments, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
@@ -281,7 +281,7 @@ def _cnf(config: CNFConfig, shape: Shape) -> nn.Module:
 def _rate(config: TimedNetworkConfig) -> float:
     """Return the learning rate: targets that hardly vary bear a high one."""
     if config.network != "mlp":
-        return 1e-3
+        return IMAGE_TRAINING.learning_rate if config.network == "unet" else 1e-3
     return 2e-3 if getattr(config, "target", "averaged") == "single" else 5e-3
 
 
@@ -303,21 +303,12 @@ def _units(data: Dataset) -> Transform:
 _VECTORS = Options(
     batch_size=500, learning_rate=2e-3, ema_decay=0.999, weight_decay=0.0, validate_every=1000
 )
-_IMAGES = Options(
-    batch_size=128,
-    learning_rate=1e-3,
-    ema_decay=0.999,
-    weight_decay=0.0,
-    validate_every=500,
-    channels_last=True,
-    large_products=True,
-)
 _TRAINING = {
     "paradigm": "flows",
     "count": count_labels,
     "transform": _units,
     "rate": _rate,
-    "options": {"vectors": _VECTORS, "images": _IMAGES},
+    "options": {"vectors": _VECTORS, "images": IMAGE_TRAINING},
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
 }
 _FROM_TEACHER = {**_TRAINING, "chosen_by": figures.SQUARED_ERROR, "parts": {"teacher": Couples}}
