@@ -217,8 +217,8 @@ class CausalSelfAttention(nn.Module):
             return (scores + sight.mask).softmax(-1)
         if not sight.causal:
             return scores.softmax(-1)
-        hidden = scores.new_ones(scores.shape[-2:], dtype=torch.bool).triu(1)
-        return scores.masked_fill(hidden, -torch.inf).softmax(-1)
+        # A sum: its way back, unlike that of filling in, is free.
+        return (scores + scores.new_full(scores.shape[-2:], -torch.inf).triu(1)).softmax(-1)
 
     def _for_all_heads(self, x: Tensor) -> Tensor:
         """Repeat keys or values [B, G, K, P] for the heads that share them, [B, H, K, P]."""
