@@ -37,8 +37,19 @@ def test_the_gradients_are_those_of_finite_differences(layout: torch.memory_form
     def modulated(*given: torch.Tensor) -> torch.Tensor:
         return norm(*given)
 
-    assert gradcheck(modulated, (x, scale, shift))
-    assert gradcheck(modulated, (x,))
+    for given in ((x, scale, shift), (x,)):
+        assert gradcheck(modulated, given, check_forward_ad=True)
+
+
+def test_it_has_a_forward_mode_inside_a_gradient() -> None:
+    norm, x = norm_of(), torch.randn(2, 6, 2, 3).double()
+    along = torch.randn_like(x)
+    value, slope = torch.func.jvp(norm, (x,), (along,))
+    ahead, behind = norm(x + 1e-6 * along), norm(x - 1e-6 * along)
+    torch.testing.assert_close(slope, (ahead - behind) / 2e-6, atol=1e-7, rtol=1e-6)
+    ours = torch.autograd.grad(value.square().sum(), [*norm.parameters()])
+    theirs = torch.autograd.grad(norm(x).square().sum(), [*norm.parameters()])
+    torch.testing.assert_close(ours, theirs)
 
 
 def test_gain_and_bias_get_the_gradients_of_torchs_norm() -> None:

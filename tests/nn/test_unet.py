@@ -144,6 +144,14 @@ def test_no_label_is_the_last_one() -> None:
     torch.testing.assert_close(network(x, times), network(x, times, torch.tensor([3, 3])))
 
 
+def test_it_has_a_forward_mode() -> None:
+    network = randomised(TimedUNet(1, classes=3, widths=(4, 8), features=6, patch=2))
+    x, along, time = images(2, 1, 6, 6), images(2, 1, 6, 6).flip(0), torch.rand(2).double()
+    _, slope = torch.func.jvp(lambda z: network(z, time), (x,), (along,))
+    ahead, behind = (network(x + step * along, time) for step in (1e-6, -1e-6))
+    torch.testing.assert_close(slope, (ahead - behind) / 2e-6, atol=1e-5, rtol=1e-5)
+
+
 def test_what_is_missing_or_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match="features must be given"):
         UNet(1, outputs=1, widths=(4,), features=3)(torch.zeros(1, 1, 4, 4))

@@ -38,7 +38,7 @@ class GroupNorm(nn.GroupNorm):
             gain, offset = gain * (1 + scale), offset * (1 + scale)
         if shift is not None:
             offset = offset + shift
-        return _Norm.apply(input, gain, offset, self.num_groups, self.eps)  # pyright: ignore[reportReturnType]
+        return _Norm.apply(input, gain, offset, self.num_groups, self.eps)[0]  # pyright: ignore[reportOptionalSubscript]
 
 
 class _Norm(torch.autograd.Function):
@@ -46,19 +46,21 @@ class _Norm(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,  # noqa: ANN401
-        x: Tensor,
-        gain: Tensor,
-        offset: Tensor,
-        groups: int,
-        eps: float,
-    ) -> Tensor:
+        x: Tensor, gain: Tensor, offset: Tensor, groups: int, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
         mean = _over_groups(_sums(x), x, groups)
         power = _over_groups(_sums(x.square()), x, groups)
         rate = (power - mean.square()).clamp(min=0).add(eps).rsqrt()
+        return _affine(x, rate * gain, offset - mean * rate * gain), mean, rate
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ANN401
+        x, gain, offset, groups, _ = inputs
+        _, mean, rate = output
+        ctx.mark_non_differentiable(mean, rate)
         ctx.save_for_backward(x, gain, mean, rate)
+        ctx.save_for_forward(x, gain, mean, rate)
         ctx.groups, ctx.moved = groups, offset.shape
-        return _affine(x, rate * gain, offset - mean * rate * gain)
 
     @staticmethod
     @once_differentiable
@@ -82,6 +84,24 @@ class _Norm(torch.autograd.Function):
             None,
             None,
         )
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        x, gain, mean, rate = ctx.saved_tensors
+        of_x, of_gain, of_offset, *_ = tangents
+        # All is one number a channel for each of x, its tangent, and one.
+        by_x, alone = torch.zeros_like(mean), torch.zeros_like(mean)
+        found = torch.zeros_like(x)
+        if of_x is not None:
+            centre = _over_groups(_sums(of_x), x, ctx.groups)
+            along = rate.square() * (_over_groups(_sums(of_x * x), x, ctx.groups) - mean * centre)
+            by_x, alone = -gain * rate * along, gain * rate * (along * mean - centre)
+            found = of_x * _pixels(gain * rate, x)
+        if of_gain is not None:
+            by_x, alone = by_x + of_gain * rate, alone - of_gain * rate * mean
+        if of_offset is not None:
+            alone = alone + of_offset
+        return found + _affine(x, by_x, alone), None, None
 
 
 def _sums(x: Tensor) -> Tensor:
