@@ -22,7 +22,7 @@ def test_steps_sampler_and_guidance_are_options(cli: Callable, fitted: Fitted) -
     usual = drawn(cli, run, "--given", "label=3", "--steps", 4)
     same = drawn(cli, run, "--given", "label=3", "--set", "steps=4")
     assert np.array_equal(usual, same)
-    for options in (("--steps", 5), ("--steps", 4, "--guidance", 3)):
+    for options in (("--steps", 5), ("--steps", 4, "--guidance", 500)):
         other = drawn(cli, run, "--given", "label=3", *options)
         assert not np.array_equal(usual, other), options
 

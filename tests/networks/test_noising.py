@@ -1,4 +1,5 @@
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -62,6 +63,15 @@ def test_the_last_state_is_noise_and_the_chain_is_its_jump(name: str, generator:
     assert last.mean().item() == pytest.approx(jump.mean[0].item(), abs=5 / 200)
     assert last.var().item() == pytest.approx(jump.variance[0].item(), abs=5 * 1.42 / 200)
     assert jump.variance[0].item() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("make", [cosine_schedule, LearnedSchedule])
+def test_a_schedule_can_begin_at_a_level(make: Callable[..., nn.Module]) -> None:
+    noise = VariancePreservingStep(make(25, lowest=0.05).double(), ())
+    first, last = noise.ratio(torch.tensor([1, 25])).detach()
+    assert first.item() == pytest.approx(0.05, rel=1e-4)
+    usual = VariancePreservingStep(25, ()).ratio(torch.tensor(25))
+    assert last.item() == pytest.approx(usual.item(), rel=1e-4)
 
 
 def test_the_learned_schedule_gets_gradients_everywhere(generator: Generator) -> None:

@@ -141,9 +141,11 @@ class Diffusion(Denoising):
         return {"p": self.p.graph, "q": self.q.graph}
 
     def levels(self, steps: int) -> tuple[float, ...]:
-        """Return the levels of so many steps of a sampler: dense where they are low."""
-        std = self.denoiser.data_std
-        return karras_levels(steps, lowest=_LOWEST * std, highest=_HIGHEST * std)
+        """Return the levels of so many steps of a sampler, those of the chain: dense where low."""
+        std, ends = self.denoiser.data_std, torch.tensor([1, self.steps])
+        first, last = self.noise.ratio(ends.to(self.noise.kept.device)).tolist()
+        low, high = max(_LOWEST * std, first), min(_HIGHEST * std, last)
+        return karras_levels(steps, lowest=min(low, high / 2), highest=high)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None

@@ -1,5 +1,7 @@
 """Noise that keeps the variance, and its reverse: the steps that diffusion chains share."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal
@@ -39,14 +41,21 @@ class FixedSchedule(nn.Module):
         return self.kept
 
 
-def cosine_schedule(steps: int) -> FixedSchedule:
+def cosine_schedule(steps: int, *, lowest: float = 0.0) -> FixedSchedule:
     """Return shares that fall as a squared cosine.
 
     Source: Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 17, whose s is 0 here: the first level
     is that of one step.
+
+    Args:
+        steps: Number of steps T, at least 1.
+        lowest: Noise in units of the data at t = 1; 0: that of one even step. Of values that are
+            recorded in steps, noise far below a step tells nothing and costs the bound much.
     """
     check_whole("steps", steps)
     angle = torch.arange(steps + 1, dtype=torch.float64) / (steps + 1) * torch.pi / 2
+    if lowest and steps > 1:
+        angle[1:] = torch.linspace(math.atan(lowest), angle[-1].item(), steps)
     return FixedSchedule(angle.cos().square())
 
 
@@ -74,6 +83,7 @@ class LearnedSchedule(nn.Module):
 
     Args:
         steps: Number of steps T, at least 2.
+        lowest: Of the cosine at which it begins.
 
     Example:
         >>> schedule = LearnedSchedule(10)
@@ -81,11 +91,11 @@ class LearnedSchedule(nn.Module):
         True
     """
 
-    def __init__(self, steps: int) -> None:
+    def __init__(self, steps: int, *, lowest: float = 0.0) -> None:
         super().__init__()
         check_whole("steps", steps, least=2)
         self.steps = steps
-        log_odds = -cosine_schedule(steps)()[1:].logit()
+        log_odds = -cosine_schedule(steps, lowest=lowest)()[1:].logit()
         pieces = log_odds.diff()
         # The inverse of the softplus, in a form that does not overflow.
         raw = pieces + torch.log(-torch.expm1(-pieces))

@@ -32,11 +32,15 @@ from ancestral.training.options import Options
 _ENCODED = 10_000
 """Training examples whose latents tell their mean and deviation."""
 
-_SCHEDULES: dict[str, Callable[[int], nn.Module]] = {
-    "cosine": cosine_schedule,
-    "linear": linear_schedule,
-    "learned": LearnedSchedule,
+_SCHEDULES: dict[str, Callable[[int, float], nn.Module]] = {
+    "cosine": lambda steps, lowest: cosine_schedule(steps, lowest=lowest),
+    "linear": lambda steps, _lowest: linear_schedule(steps),
+    "learned": lambda steps, lowest: LearnedSchedule(steps, lowest=lowest),
 }
+"""By the steps of a chain and its lowest level of noise."""
+
+_OF_A_LEVEL = 0.5
+"""The lowest level of noise in the chain of images, in distances between grey levels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +163,15 @@ def _diffusion(
 ) -> nn.Module:
     if autoencoder is not None:
         return _latent_diffusion(config, shape, autoencoder)
+    grey = shape.levels if shape.kind == "images" else 0
+    lowest = _OF_A_LEVEL * 2 / (grey - 1) if grey else 0.0
     return Diffusion(
         _denoiser(config, shape),
         shape.event_shape,
-        schedule=_SCHEDULES[config.schedule](config.chain),
+        schedule=_SCHEDULES[config.schedule](config.chain, lowest),
         weighting=config.weighting,
         emphasis=config.emphasis,
-        grey_levels=shape.levels if shape.kind == "images" else 0,
+        grey_levels=grey,
         dropped=config.dropped,
     )
 
@@ -192,7 +198,7 @@ def _latent_diffusion(
     prior = Diffusion(
         denoiser,
         (latent,),
-        schedule=_SCHEDULES[config.schedule](config.chain),
+        schedule=_SCHEDULES[config.schedule](config.chain, 0.0),
         weighting=config.weighting,
         emphasis=config.emphasis,
         dropped=config.dropped,
