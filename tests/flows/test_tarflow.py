@@ -112,7 +112,7 @@ def test_arguments_out_of_range_are_refused() -> None:
         TarFlow((1, 28, 28), patch=5)
     with pytest.raises(ValueError, match="width must be a multiple of 32, got 40"):
         TarFlow((1, 28, 28), width=40)
-    with pytest.raises(ValueError, match="at least 1, got 0 and 2"):
+    with pytest.raises(ValueError, match="at least 1, got 0 and 1"):
         TarFlow((1, 28, 28), blocks=0)
     with pytest.raises(
         ValueError, match="guidance needs a model that is given labels, got scale 2"

@@ -53,8 +53,8 @@ class TarFlow(Bijection):
         classes: int = 0,
         patch: int = 4,
         width: int = 128,
-        blocks: int = 4,
-        layers: int = 2,
+        blocks: int = 8,
+        layers: int = 1,
     ) -> None:
         super().__init__()
         channels, height, wide = event_shape

@@ -18,9 +18,9 @@ from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
 _SIZES: dict[Size, tuple[int, int, int]] = {
-    "tiny": (32, 2, 1),
-    "small": (128, 4, 2),
-    "medium": (256, 6, 3),
+    "tiny": (32, 4, 1),
+    "small": (128, 8, 1),
+    "medium": (256, 8, 2),
 }
 """Width, blocks and layers."""
 
