@@ -26,5 +26,5 @@ def directional(
         (tensor([9.]), tensor([6.]))
     """
     with sdpa_kernel(SDPBackend.MATH):
-        value, slope = jvp(function, at, along)
+        value, slope = jvp(function, at, along)[:2]
     return value, slope
