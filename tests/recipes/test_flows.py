@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.distributions import MultivariateNormal
 
 from ancestral.data.columns import Vector
 from ancestral.data.fields import Category, Image, Shape
@@ -62,6 +63,29 @@ def test_numbers_that_are_not_finite_are_refused() -> None:
     with pytest.raises((ConfigError, DataError), match=r"finite|infinite") as told:
         plan("nsf", x)
     assert "\n" not in str(told.value)
+
+
+def test_rows_are_seen_without_correlations_so_that_a_flow_begins_as_their_gaussian() -> None:
+    x = np.random.default_rng(0).normal(size=(5_000, 2)) @ np.array([[2.0, 1.0], [0.0, 1e-2]])
+    plan_ = plan("nsf", x)
+    train = plan_.data.train.x
+    y, log_det = plan_.transform().forward_and_log_det(train)
+    # What is shrunk is of the order of 1 / N.
+    torch.testing.assert_close(y.double().T.cov(), torch.eye(2).double(), atol=0.01, rtol=0)
+    found = plan_.build(plan_.transform()).log_prob(y) + log_det
+    gaussian = MultivariateNormal(train.mean(0), train.T.cov()).log_prob(train)
+    assert float(found.mean()) == pytest.approx(float(gaussian.mean()), abs=0.2)
+
+
+def test_small_tables_get_one_transform_and_noise() -> None:
+    configs = {}
+    for rows in (0, 142, 400, 20_000):
+        shape = replace(ROWS, rows=rows)
+        configs[rows] = resolve(recipe_named("nsf").config(), shape)
+    assert [each.transforms for each in configs.values()] == [4, 1, 1, 4]
+    assert [each.noise for each in configs.values()] == [0, 0.3, 0.15, 0]
+    given = resolve(recipe_named("maf").config(noise=0.0, transforms=3), replace(ROWS, rows=142))
+    assert (given.noise, given.transforms) == (0, 3)
 
 
 def test_a_labelled_flow_is_fitted_sampled_and_scored(tmp_path: Path) -> None:

@@ -204,7 +204,11 @@ class WithFields(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Shape(WithFields):
-    """What a model must know of the data before it sees them: their fields.
+    """What a model must know of the data before it sees them: their fields, and how many rows.
+
+    Args:
+        fields: By name.
+        rows: Examples of the training split; 0 where they are not known.
 
     Example:
         >>> Shape({"x": Image(channels=1, height=8, width=8, levels=17)}).features
@@ -212,6 +216,7 @@ class Shape(WithFields):
     """
 
     fields: Mapping[str, Field]
+    rows: int = 0
 
 
 def labelled(x: Field, labels: Sequence[str]) -> dict[str, Field]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from sklearn.covariance import ledoit_wolf
 from torch import Tensor
 
 from ancestral.data.cells import Cells, fit_cells
@@ -111,6 +112,25 @@ def flat(data: Dataset) -> Transform:
     Numbers recorded in steps, such as whole ones, and grey levels are spread over their steps.
     """
     return _FLAT[data.kind](data)
+
+
+def uncorrelated(data: Dataset) -> Transform:
+    """Return the transform for flows: as :func:`flat`, of rows without correlations, too.
+
+    A flow that begins as the identity begins as the Gaussian of the data. The covariance of few
+    rows is shrunk towards independence, by the rule of Ledoit & Wolf 2004, A well-conditioned
+    estimator for large-dimensional covariance matrices.
+    """
+    if data.kind != "vectors":
+        return flat(data)
+    recorded = _recorded(data)
+    affine = standardise(data.train)
+    units = (data.train.x.double() - affine.mean) / affine.std
+    covariance = torch.from_numpy(ledoit_wolf(units.numpy(), assume_centered=True)[0])
+    noise = torch.zeros_like(affine.std) if recorded is None else recorded.step / affine.std
+    factor = torch.linalg.cholesky(covariance + (noise.square() / 12 + 1e-9).diag())
+    whiten = Whiten(affine.mean, affine.std[:, None] * factor)
+    return whiten if recorded is None else Compose([recorded, whiten])
 
 
 def noiseless(data: Dataset) -> Transform:

@@ -178,7 +178,8 @@ def plan(
     _check_data(recipe, found, loading)
     if origin is not None:
         origin.check(found)
-    config = resolve(chosen.make_config(origin), modelled(found.fields))
+    shape = replace(modelled(found.fields), rows=found.training_examples)
+    config = resolve(chosen.make_config(origin), shape)
     if recipe.check is not None:
         recipe.check(config, found)
     limit = None

@@ -1,6 +1,7 @@
 """``report.html`` of a run: its curves, samples, neighbours, networks and how to repeat it."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +100,8 @@ def _changed(record: Record) -> dict[str, object]:
     from ancestral.recipes.table import recipe_named
 
     recipe = recipe_named(record.model)
-    found = _differing(record.config, resolve(recipe.config(), modelled(record.data.fields)))
+    shape = replace(modelled(record.data.fields), rows=record.data.train)
+    found = _differing(record.config, resolve(recipe.config(), shape))
     if record.options is not None:
         options = recipe.options_of(record.config, record.data.kind)
         usual = record.tuning.options(options) if record.tuning else options

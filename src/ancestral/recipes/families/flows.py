@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from torch import nn
 
 from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
-from ancestral.data.model_units import dequantise
+from ancestral.data.model_units import dequantise, uncorrelated
 from ancestral.evaluation import chosen as figures
 from ancestral.flows import (
     Affine,
@@ -38,6 +38,9 @@ _HIDDEN: dict[Kind, dict[Size, tuple[int, ...]]] = {
     "images": {"tiny": (64, 64), "small": (256, 256), "medium": (512, 512)},
 }
 
+_FEW, _NOISE, _MOST_NOISE = 1_000, 60.0, 0.3
+"""Below so many rows a table is small; deviation of the noise times rows, and its bound."""
+
 _GLOW: dict[Size, tuple[int, int]] = {"tiny": (2, 16), "small": (6, 48), "medium": (16, 128)}
 """Steps and width."""
 
@@ -48,23 +51,26 @@ class AffineFlowConfig:
 
     Args:
         size: Width of the networks: tiny, small or medium.
-        transforms: Maps one after the other, at least 1.
+        transforms: Maps one after the other, at least 1; None: fewer of a small table.
         hidden: Widths of the layers of each network; None: by ``size``.
+        noise: Deviation of the noise that is added to the data while training, in standardised
+            units, at least 0; None: by the number of rows, none of many.
         conditional: Give the class label to the networks where the data have labels.
     """
 
     size: Size = "small"
-    transforms: int = 8
+    transforms: int = chosen()
     hidden: tuple[int, ...] = chosen()
+    noise: float = chosen()
     conditional: bool = True
 
     def __post_init__(self) -> None:
-        at_least(self, transforms=1)
+        at_least(self, transforms=1, noise=0)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the widths."""
-        return replace(self, hidden=self.hidden or _HIDDEN[shape.kind][self.size])
+        """Return the config with what depends on the rows and on ``size``."""
+        return _resolved(self, shape, transforms=8)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,30 +81,45 @@ class SplineFlowConfig:
         size: Width of the networks: tiny, small or medium.
         order: Each feature by those before it, ``autoregressive``, or one half by the other,
             ``coupling``, which draws in one pass.
-        transforms: Maps one after the other, at least 1.
+        transforms: Maps one after the other, at least 1; None: fewer of a small table.
         hidden: Widths of the layers of each network; None: by ``size``.
         bins: Of each spline, at least 2.
         bound: The splines bend numbers in [-bound, bound], in standardised units; what lies outside
             of it they leave as it is.
+        noise: Deviation of the noise that is added to the data while training, in standardised
+            units, at least 0; None: by the number of rows, none of many.
         conditional: Give the class label to the networks where the data have labels.
     """
 
     size: Size = "small"
     order: Orders = "autoregressive"
-    transforms: int = 3
+    transforms: int = chosen()
     hidden: tuple[int, ...] = chosen()
-    bins: int = 8
-    bound: float = 5.0
+    bins: int = 16
+    bound: float = 3.0
+    noise: float = chosen()
     conditional: bool = True
 
     def __post_init__(self) -> None:
-        at_least(self, transforms=1, bins=2)
+        at_least(self, transforms=1, bins=2, noise=0)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
         require(self, "bound", self.bound > 0, "above 0")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the widths."""
-        return replace(self, hidden=self.hidden or _HIDDEN[shape.kind][self.size])
+        """Return the config with what depends on the rows and on ``size``."""
+        return _resolved(self, shape, transforms=4)
+
+
+def _resolved(config: Any, shape: Shape, *, transforms: int) -> Any:  # noqa: ANN401 - either
+    """Return the config with what is left open: small tables get one map, and noise."""
+    few = shape.kind == "vectors" and 0 < shape.rows < _FEW
+    noise = min(_MOST_NOISE, _NOISE / shape.rows) if few else 0.0
+    return replace(
+        config,
+        transforms=config.transforms or (1 if few else transforms),
+        hidden=config.hidden or _HIDDEN[shape.kind][config.size],
+        noise=noise if config.noise is None else config.noise,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +191,7 @@ def _flow(
         Autoregressive(groups, elementwise, hidden=config.hidden, context=classes)
         for groups in orders
     ]
-    return Flow(Composed(layers), (shape.features,), classes=classes)
+    return Flow(Composed(layers), (shape.features,), classes=classes, noise=config.noise)
 
 
 def _affine(config: AffineFlowConfig, shape: Shape, *, order: Orders) -> nn.Module:
@@ -185,9 +206,9 @@ def _spline(config: SplineFlowConfig, shape: Shape) -> nn.Module:
 
 _OPTIONS = Options(
     batch_size=500,
-    learning_rate=2e-3,
-    weight_decay=1e-4,
-    max_grad_norm=5.0,
+    learning_rate=8e-3,
+    weight_decay=0.1,
+    max_grad_norm=50.0,  # Of what explodes only.
     ema_decay=0.999,
     precision="float32",
     large_products=True,
@@ -197,6 +218,7 @@ _exact = partial(
     Recipe,
     paradigm="flows",
     count=count_labels,
+    transform=uncorrelated,
     chosen_by=figures.LOG_PROB,
     options={"vectors": _OPTIONS, "images": replace(_OPTIONS, batch_size=128, learning_rate=1e-3)},
     budget={"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
