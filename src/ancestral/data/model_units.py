@@ -30,6 +30,9 @@ from ancestral.data.transforms import (
 from ancestral.data.whitening import Whiten, fit_whitening
 from ancestral.errors import ConfigError, DataError
 
+_FEW = 100
+"""Rows for each column below which a covariance is shrunk."""
+
 
 def standardise(train: Examples) -> Affine:
     """Fit mean and standard deviation of each column; a constant column is only centred.
@@ -126,7 +129,9 @@ def uncorrelated(data: Dataset) -> Transform:
     recorded = _recorded(data)
     affine = standardise(data.train)
     units = (data.train.x.double() - affine.mean) / affine.std
-    covariance = torch.from_numpy(ledoit_wolf(units.numpy(), assume_centered=True)[0])
+    covariance = units.T @ units / len(units)
+    if len(units) < _FEW * units.shape[1]:
+        covariance = torch.from_numpy(ledoit_wolf(units.numpy(), assume_centered=True)[0])
     noise = torch.zeros_like(affine.std) if recorded is None else recorded.step / affine.std
     factor = torch.linalg.cholesky(covariance + (noise.square() / 12 + 1e-9).diag())
     whiten = Whiten(affine.mean, affine.std[:, None] * factor)

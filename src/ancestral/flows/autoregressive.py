@@ -66,6 +66,8 @@ class Autoregressive(Bijection):
             groups, outputs=elementwise.parameters, hidden=hidden, context=context
         )
         self.elementwise = elementwise
+        for parameter in self.network.layers[-1].parameters():
+            torch.nn.init.zeros_(parameter)  # It begins as the identity.
         order = torch.tensor(groups)
         self.members = [(order == group).nonzero()[:, 0] for group in range(max(groups) + 1)]
 
