@@ -34,7 +34,7 @@ _ORDERS: dict[Orders, Callable[[int, int], list[list[int]]]] = {
     "coupling": coupling_orders,
 }
 _HIDDEN: dict[Kind, dict[Size, tuple[int, ...]]] = {
-    "vectors": {"tiny": (32, 32), "small": (64, 64), "medium": (256, 256)},
+    "vectors": {"tiny": (32, 32), "small": (128, 128), "medium": (256, 256)},
     "images": {"tiny": (64, 64), "small": (256, 256), "medium": (512, 512)},
 }
 
