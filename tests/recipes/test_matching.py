@@ -64,7 +64,7 @@ def test_what_is_left_is_chosen_by_the_data() -> None:
     with pytest.raises(ConfigError, match="network must be mlp: the others are of images"):
         FlowMatchingConfig(network="unet").resolved(PLANE)
     assert MeanFlowConfig().resolved(DIGITS).network == "dit"
-    with pytest.raises(ConfigError, match="network must be mlp or dit: training takes deriv"):
+    with pytest.raises(ConfigError, match="network must be mlp or dit: a unet takes one time"):
         MeanFlowConfig(network="unet").resolved(DIGITS)
 
 

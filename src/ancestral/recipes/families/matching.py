@@ -89,7 +89,7 @@ class RectifiedFlowConfig(TimedNetworkConfig):
 class MeanFlowConfig(TimedNetworkConfig):
     """MeanFlow: one evaluation of the network draws.
 
-    The network is an ``mlp``, or of images a ``dit``: group norms have no forward mode.
+    The network is an ``mlp``, or of images a ``dit``: a ``unet`` takes one time, not an interval.
 
     Args:
         intervals: Share of the examples of which the interval has a length, in (0, 1].
@@ -111,11 +111,11 @@ class MeanFlowConfig(TimedNetworkConfig):
         """Return the config with the network, of images ``dit``, and the power.
 
         Raises:
-            ConfigError: If the network has no derivatives by forward mode.
+            ConfigError: If the network takes one time.
         """
         images = shape.kind == "images"
         own = replace(self, network=self.network or ("dit" if images else "mlp"))
-        require(own, "network", own.network != "unet", "mlp or dit: training takes derivatives")
+        require(own, "network", own.network != "unet", "mlp or dit: a unet takes one time")
         power = (1.0 if images else 0.0) if self.power is None else self.power
         return replace(
             TimedNetworkConfig.resolved(own, shape),
