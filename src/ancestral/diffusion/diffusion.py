@@ -1,5 +1,6 @@
 """The diffusion model: a chain of noise, and the chain that a denoiser runs back."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -39,8 +40,10 @@ WEIGHTINGS: dict[str, Callable[[Tensor], Tensor]] = {
 Source: Salimans & Ho 2022, arXiv:2202.00512, sec. 4; Hang et al. 2023, arXiv:2303.09556 (the
 signal-to-noise ratio, but not more than 5). ``bound`` is the evidence lower bound itself."""
 
-_LOWEST, _HIGHEST = 0.002, 80.0
-"""Levels between which samplers step, in units of data of variance 1. Source: Karras et al. 2022,
+_LOWEST, _HIGHEST, _FAR = 0.005, 80.0, 7.0
+"""Levels between which samplers step, in units of data of variance 1: from so many times the size
+of an example, ``sqrt(D)``, but no more than is enough for images. Source: Song & Ermon 2020,
+arXiv:2006.09011, technique 1 (the distance between examples); Karras et al. 2022,
 arXiv:2206.00364, table 1."""
 
 _LOG_NORMAL, _TAIL, _EVEN = (-1.2, 1.2), 1e-6, 0.2
@@ -144,7 +147,8 @@ class Diffusion(Denoising):
         """Return the levels of so many steps of a sampler, those of the chain: dense where low."""
         std, ends = self.denoiser.data_std, torch.tensor([1, self.steps])
         first, last = self.noise.ratio(ends.to(self.noise.kept.device)).tolist()
-        low, high = max(_LOWEST * std, first), min(_HIGHEST * std, last)
+        far = min(_HIGHEST, _FAR * math.sqrt(math.prod(self.event_shape)))
+        low, high = max(_LOWEST * std, first), min(far * std, last)
         return karras_levels(steps, lowest=min(low, high / 2), highest=high)
 
     def sample(
