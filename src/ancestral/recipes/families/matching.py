@@ -59,7 +59,7 @@ class FlowMatchingConfig(TimedNetworkConfig):
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the network and the target."""
         usual = "single" if self.coupling == "optimal" else _target(shape)
-        return replace(TimedNetworkConfig.resolved(self, shape), target=self.target or usual)
+        return replace(super(FlowMatchingConfig, self).resolved(shape), target=self.target or usual)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class RectifiedFlowConfig(TimedNetworkConfig):
         """Return the config with the network and the number of pairs."""
         usual = 2_000 if shape.kind == "images" else 20_000
         return replace(
-            TimedNetworkConfig.resolved(self, shape),
+            super(RectifiedFlowConfig, self).resolved(shape),
             pairs=usual if self.pairs is None else self.pairs,
         )
 
@@ -118,7 +118,7 @@ class MeanFlowConfig(TimedNetworkConfig):
         require(own, "network", own.network != "unet", "mlp or dit: a unet takes one time")
         power = (1.0 if images else 0.0) if self.power is None else self.power
         return replace(
-            TimedNetworkConfig.resolved(own, shape),
+            super(MeanFlowConfig, own).resolved(shape),
             power=power,
             target=self.target or _target(shape),
         )
