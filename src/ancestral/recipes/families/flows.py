@@ -85,7 +85,7 @@ class SplineFlowConfig:
         hidden: Widths of the layers of each network; None: by ``size``.
         bins: Of each spline, at least 2.
         bound: The splines bend numbers in [-bound, bound], in standardised units; what lies outside
-            of it they leave as it is.
+            of it they leave as it is, so that so much of a normal distribution lies there, too.
         noise: Deviation of the noise that is added to the data while training, in standardised
             units, at least 0; None: by the number of rows, none of many.
         conditional: Give the class label to the networks where the data have labels.
@@ -96,7 +96,7 @@ class SplineFlowConfig:
     transforms: int = chosen()
     hidden: tuple[int, ...] = chosen()
     bins: int = 16
-    bound: float = 3.0
+    bound: float = 5.0
     noise: float = chosen()
     conditional: bool = True
 
