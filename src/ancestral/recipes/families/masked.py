@@ -108,18 +108,18 @@ RECIPES = (
         options={
             "text": Options(
                 optimizer="muon",
-                batch_size=4,
+                batch_size=8,
                 betas=(0.9, 0.95),
                 weight_decay=0.1,
                 hidden_weight_decay=1.0,
                 warmup=50,
                 max_grad_norm=1.0,
-                validate_every=250,
+                validate_every=150,
                 patience=10,
                 large_products=True,
             )
         },
-        rate=lambda config: 1.5 * MUON_RATE * rate_of_width(config.width),
+        rate=lambda config: MUON_RATE * rate_of_width(config.width),
         budget={"text": Budget(steps=2_000)},
         epochs_apart=1,
         sampling=UnmaskingConfig,
