@@ -17,7 +17,7 @@ TINY = {"size": "tiny", "tokenizer": "word", "window": 16, "batch_size": 8, "dro
 
 def test_sizes_are_chosen_and_what_is_given_is_kept() -> None:
     config = MaskedConfig(size="tiny").resolved(TEXT)
-    assert (config.layers, config.heads, config.width, config.block) == (2, 2, 64, 4)
+    assert (config.layers, config.heads, config.width, config.block) == (2, 2, 64, 2)
     assert MaskedConfig(block=16, width=36, heads=2).resolved(TEXT).block == 16
     assert MaskedConfig().resolved(Shape({"x": Tokens(vocabulary=50, window=2)})).block == 2
 

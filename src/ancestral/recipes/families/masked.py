@@ -16,7 +16,7 @@ from ancestral.settings import at_least, chosen, require, shares
 from ancestral.training.budget import Budget
 from ancestral.training.options import MUON_RATE, Options
 
-_BLOCK = 4
+_BLOCK = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class MaskedConfig:
         width: Of embeddings, at least 1, an even multiple of ``heads``; None: by ``size``.
         heads: Attention heads, at least 1; None: by ``size``.
         block: Tokens of a block that is unmasked at once, from 1 (autoregressive) to the window
-            (plain masked diffusion); None: 4.
+            (plain masked diffusion); None: 2.
         holes: Share of the rows in which a stretch is learned from both sides, in [0, 1].
         dropout: Share of features put to zero in training, in [0, 1).
     """
