@@ -124,7 +124,7 @@ RECIPES = (
         options={
             "images": Options(
                 batch_size=64,
-                learning_rate=1e-3,
+                learning_rate=2e-3,
                 weight_decay=1e-4,
                 betas=(0.9, 0.95),
                 warmup=100,
