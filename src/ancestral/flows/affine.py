@@ -63,7 +63,9 @@ class _Affine(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Saved, grad: Tensor, grad_log: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - the decorator hides ctx
+        ctx: Saved, grad: Tensor, grad_log: Tensor
+    ) -> tuple[Tensor | None, ...]:
         x, slope, shrink = ctx.saved_tensors
         to_x = grad * slope
         to_theta = grad.new_empty(2, *grad.shape)

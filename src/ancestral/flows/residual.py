@@ -93,7 +93,7 @@ class Residual(Bijection):
         eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
         carried = eye  # Of the first layer: rows are the directions of x.
         for number, (layer, weight) in enumerate(zip(self.layers, weights, strict=True)):
-            x = linear(x, weight, layer.bias)
+            x = linear(x, weight, layer.bias if isinstance(layer, nn.Linear) else None)
             carried = linear(carried, weight) if tangents else carried
             if number < len(weights) - 1:
                 x = torch.tanh(x)

@@ -155,7 +155,8 @@ class _Spline(Function):
         shares, upto = e.gather(1, both) * scale, sums.gather(1, both) * scale
         low_x, low_y = (upto - shares - bound)[:, 0].add(k, alpha=least)
         (left, by_left), (right, by_right) = _slope(knots, k - 1), _slope(knots, k)
-        here = _Bin(*(shares + least)[:, 0], left, right, at=flat)
+        width, height = (shares + least)[:, 0]
+        here = _Bin(width, height, left, right, at=flat)
         at = here.solve(held - low_y) if inverse else (held - low_x) / here.width
         here = here._replace(at=at.clamp_(0, 1))
         _, s, n, m, a = here.rational()
@@ -170,11 +171,14 @@ class _Spline(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Saved, grad: Tensor, grad_log: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - the decorator hides ctx
+        ctx: Saved, grad: Tensor, grad_log: Tensor
+    ) -> tuple[Tensor | None, ...]:
         saved, bins = ctx.saved_tensors, ctx.bins
         here, (e, scale, passed, k, shares, upto) = _Bin(*saved[:5]), saved[5:11]
         by_left, by_right, inside, log_slope = saved[11:]
         own, log = grad.reshape(-1), grad_log.reshape(-1)
+        into = own
         if ctx.inverse:
             # From f(x, theta) = y follow the gradients of x, and log dx/dy is -log dy/dx.
             through = here.gradients(torch.zeros_like(log), log)[0]

@@ -31,7 +31,7 @@ class Transformed(Distribution):
         torch.Size([5])
     """
 
-    arg_constraints = {}  # noqa: RUF012 - torch's own
+    arg_constraints = {}  # noqa: RUF012 # pyright: ignore - torch's own
     has_rsample = True
 
     def __init__(
@@ -86,7 +86,7 @@ class PointMass(Distribution):
         torch.Size([5, 2])
     """
 
-    arg_constraints = {}  # noqa: RUF012 - torch's own
+    arg_constraints = {}  # noqa: RUF012 # pyright: ignore - torch's own
     has_rsample = True
 
     def __init__(self, point: Tensor, *, event_dims: int) -> None:

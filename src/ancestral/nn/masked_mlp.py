@@ -99,7 +99,8 @@ class MaskedMLP(nn.Module):
             features: Those that are asked for, int64 [F]; the result is [P, F, B].
         """
         layers = [layer for layer in self.layers if isinstance(layer, MaskedLinear)]
-        weights, biases = [layer.weight for layer in layers], [layer.bias for layer in layers]
+        weights: list[Tensor] = [layer.weight for layer in layers]
+        biases: list[Tensor] = [layer.bias for layer in layers]
         masks = [layer.mask for layer in layers]
         if features is not None:
             rows = torch.arange(self.outputs, device=features.device)[:, None] * self.features
@@ -129,7 +130,9 @@ class _Layers(Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Saved, grad: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - the decorator hides ctx
+        ctx: Saved, grad: Tensor
+    ) -> tuple[Tensor | None, ...]:
         saved = ctx.saved_tensors
         depth = len(saved) // 3
         values, weights, masks = saved[:depth], saved[depth : 2 * depth], saved[2 * depth :]

@@ -176,8 +176,10 @@ def _glow(config: GlowConfig, shape: Shape) -> nn.Module:
             f"{sides[0]} x {sides[1]}; set size=32"
         )
     classes = len(shape.labels) if config.conditional else 0
-    sizes = {"scales": config.scales, "steps": config.steps, "width": config.width}
-    return Flow(glow(channels, context=classes, **sizes), shape.event_shape, classes=classes)
+    bijection = glow(
+        channels, scales=config.scales, steps=config.steps, width=config.width, context=classes
+    )
+    return Flow(bijection, shape.event_shape, classes=classes)
 
 
 def _flow(
