@@ -182,11 +182,9 @@ class _Spline(Function):
         if ctx.inverse:
             # From f(x, theta) = y follow the gradients of x, and log dx/dy is -log dy/dx.
             through = here.gradients(torch.zeros_like(log), log)[0]
-            into = (own - through * inside) * log_slope.exp()
-            own, log = -into, -log
+            own, log = (through * inside - own) * log_slope.exp(), -log
         to_x, to_sizes, to_left, to_right = here.gradients(own, log)
-        if not ctx.inverse:
-            into = torch.where(inside, to_x, own)
+        into = -own if ctx.inverse else torch.where(inside, to_x, own)
         to_ends = torch.stack((-to_x, own))
         total = 2 * ctx.bound * (1 - bins * _LEAST)
         mean = (to_ends * upto[:, 0] + to_sizes * shares[:, 0]) / total

@@ -90,7 +90,7 @@ def draw_filled(run: Run, model: MaskedDiffusion, asked: Asked) -> Answer:
         ConfigError: If the text or a setting does not fit the run.
     """
     what, tokenizer = Filling.of(asked.writing), run.tokenizer()
-    settings = run.recipe.sampled_with(run.record.sampling, asked.settings)
+    settings: Any = run.recipe.sampled_with(run.record.sampling, asked.settings)
     n = 1 if asked.n is None else asked.n
     if n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")

@@ -42,7 +42,7 @@ def _writer(run: Run, model: nn.Module, *, device: str, int8: bool) -> Writer:
     if int8:
         if not isinstance(model, TokenChain):
             raise CapabilityError(f"{run.record.model} has no weights to compute with in 8 bits")
-        model = Int8LanguageModel(model)
+        return Writer(Int8LanguageModel(model), tokenizer, partial(open_writer, device=device))
     return Writer(model, tokenizer, partial(open_writer, device=device))
 
 

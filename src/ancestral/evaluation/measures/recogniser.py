@@ -38,7 +38,8 @@ class Recogniser:
         with torch.random.fork_rng(devices=[]), torch.enable_grad():
             torch.manual_seed(seed)
             self._eye, self._head = _eye(channels, images.shape[2:]), nn.Linear(FEATURES, classes)
-            network = nn.Sequential(self._eye, self._head).to(memory_format=torch.channels_last)
+            network = nn.Sequential(self._eye, self._head)
+            network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
             _teach(network, images, labels, Generator().manual_seed(seed))
 
     @torch.no_grad()

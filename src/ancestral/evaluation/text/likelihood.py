@@ -72,7 +72,7 @@ def document_bounds(
         rows = sorted((row for row in pieces if len(row[1]) > 1), key=lambda row: -len(row[1]))
         for at in range(0, len(rows), size := max(1, _TOKENS // model.window)):
             owners, windows = zip(*rows[at : at + size], strict=True)
-            x = pad_sequence(windows, batch_first=True, padding_value=pad)
+            x = pad_sequence([*windows], batch_first=True, padding_value=pad)
             given = {"known": torch.tensor(known)}
             values = model.elbo(x, given=given, generator=generator).double().cpu()
             found.index_add_(0, torch.tensor(owners), values)
