@@ -208,7 +208,7 @@ def _spline(config: SplineFlowConfig, shape: Shape) -> nn.Module:
 
 _OPTIONS = Options(
     batch_size=500,
-    learning_rate=8e-3,
+    learning_rate=3e-3,
     weight_decay=0.1,
     max_grad_norm=50.0,  # Of what explodes only.
     ema_decay=0.999,
