@@ -44,6 +44,7 @@ from ancestral.diffusion import (
     LatentDiffusion,
     MaskedDiffusion,
     ScoreModel,
+    TableDiffusion,
 )
 from ancestral.energy import (
     EBM,
@@ -75,6 +76,7 @@ from ancestral.flows import (
     glow,
 )
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
+from ancestral.networks.cell_scores import CellScores
 from ancestral.nn import TimedMLP
 from ancestral.nn.transformer import GPTShape
 from ancestral.tabular import LatentClass, TabularAutoregressive
@@ -232,6 +234,13 @@ def table_density(model: nn.Module, x: Tensor) -> Tensor:
         ()
     ).log_prob(z)
     return log_joint.double().logsumexp(dim=1) + math.log(16 / 4000)
+
+
+def table_diffusion() -> nn.Module:
+    """Return a diffusion of rows of cells whose second column is in order."""
+    scores = CellScores(STATES, ordered=[False, True, False])
+    network = TimedMLP(scores.features, hidden=(32, 32))
+    return TableDiffusion(network, scores, schedule=cosine_schedule(9))
 
 
 def teacher_pairs() -> TeacherPairs:
@@ -462,6 +471,13 @@ CASES = [
         "samples bound trains graph",
         300,
         holds={"z9": (2,)},
+    ),
+    Case(
+        "table-diffusion",
+        table_diffusion,
+        classes,
+        "samples bound trains graph",
+        300,
     ),
     Case(
         "diffusion-labels",

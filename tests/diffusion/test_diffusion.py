@@ -8,6 +8,7 @@ from torch.distributions import Normal
 
 from ancestral.capabilities import Batch
 from ancestral.diffusion import Denoiser, Diffusion, denoising_loss
+from ancestral.diffusion.diffusion import training_levels
 from ancestral.errors import AncestralError
 from ancestral.networks import LearnedSchedule, chain_elbo, cosine_schedule, linear_schedule
 from ancestral.networks.gaussian_path import NoiseLevel, Quantity
@@ -305,7 +306,9 @@ def test_levels_of_training_lie_where_most_is_learned_and_at_the_ends(
 ) -> None:
     model = Diffusion(Denoiser(TimedMLP(1, hidden=(4,)), data_std=0.5), (1,)).double()
     x = torch.zeros(50_000, 1)
-    found = model._training_levels(x, generator).log()
+    found = training_levels(
+        model.noise, x, generator, emphasis=model.emphasis, data_std=model.denoiser.data_std
+    ).log()
     # Four fifths are normal around -1.2, a fifth even from log 0.0016 to log 637; all times 0.5.
     low, high = math.log(math.tan(math.pi / 2002)), math.log(math.tan(1000 / 1001 * math.pi / 2))
     mean = 0.8 * -1.2 + 0.2 * (low + high) / 2 + math.log(0.5)
@@ -313,7 +316,8 @@ def test_levels_of_training_lie_where_most_is_learned_and_at_the_ends(
     beyond = (found - math.log(0.5) > 3.0).double().mean().item()
     assert beyond == pytest.approx(0.2 * (high - 3) / (high - low), abs=0.005)
     plain = Diffusion(Denoiser(TimedMLP(1, hidden=(4,))), (1,), emphasis="schedule").double()
-    even = plain._training_levels(x, generator).atan() * 2 / math.pi
+    evenly = training_levels(plain.noise, x, generator, emphasis=plain.emphasis)
+    even = evenly.atan() * 2 / math.pi
     assert even.mean().item() == pytest.approx(0.5, abs=0.005)
     with pytest.raises(ValueError, match="emphasis must be log-normal or schedule"):
         Diffusion(Denoiser(TimedMLP(1, hidden=(4,))), (1,), emphasis="low")

@@ -13,6 +13,7 @@ from ancestral.data import Column, Loading, Vector, load
 from ancestral.recipes import Run, fit, plan
 from ancestral.recipes.completing import draw_rows
 from ancestral.recipes.imputing import best_rows, impute_rows
+from ancestral.training.budget import Budget
 
 KINDS = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
 FLAG = torch.tensor([0.2, 0.5, 0.9], dtype=torch.float64)
@@ -194,3 +195,24 @@ def test_a_report_stands_where_one_row_is_held_out(table: Path, tmp_path: Path) 
     run = fit("independent", str(short), settings={"fractions": (0.1, 0.01)}, out=tmp_path / "run")
     assert len(run.data().test) == 1
     assert "Column by column" in (run.folder / "report.html").read_text()
+
+
+def test_diffusion_gives_back_rows_in_the_words_of_the_table(table: Path, tmp_path: Path) -> None:
+    run = fit(
+        "diffusion",
+        str(table),
+        settings={"size": "tiny"},
+        budget=Budget(steps=20),
+        out=tmp_path / "run",
+    )
+    assert run.record.config.ordered == (False, False, True, True)
+    assert run.record.config.weighting == "bound"
+    data, model = run.data(), run.model()
+    x = data.test.x
+    bound = model.elbo(x, generator=Generator().manual_seed(0))
+    assert bool(bound.isfinite().all())
+    drawn = model.sample(50, generator=Generator().manual_seed(0))
+    kinds = {row[0] for row in data.field.rows(drawn)}
+    assert kinds <= {"low", "middle", "high"}
+    assert bool((drawn[:, 2] >= 0).all() & (drawn[:, 2] <= 12).all())
+    torch.testing.assert_close(drawn[:, 2] * 10, (drawn[:, 2] * 10).round())

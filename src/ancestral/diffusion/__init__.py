@@ -14,6 +14,7 @@ from ancestral.diffusion.levels import chain_levels, geometric_levels, karras_le
 from ancestral.diffusion.masked import MaskedDiffusion
 from ancestral.diffusion.samplers import SAMPLERS, evaluations, walk
 from ancestral.diffusion.score import ImageScoreModel, ScoreModel, flow_log_prob, score_of
+from ancestral.diffusion.table import TableDiffusion
 from ancestral.diffusion.unmasking import Unmasking
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "MaskedDiffusion",
     "ScoreModel",
     "Spread",
+    "TableDiffusion",
     "Unmasking",
     "chain_levels",
     "classifier_guided",

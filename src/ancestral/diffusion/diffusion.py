@@ -50,10 +50,10 @@ _LOG_NORMAL, _TAIL, _EVEN = (-1.2, 1.2), 1e-6, 0.2
 """Mean and deviation of the logarithm of the levels of training, the share of each end that is not
 drawn, and that of the levels that are even instead. Source: Karras et al. 2022, table 1."""
 
-_WIDE, _TERMS, _FEW = 64, 16, 4
+_WIDE, TERMS, _FEW = 64, 16, 4
 """Values of an example above which a bound draws few terms; how many, and how few."""
 
-_AT_ONCE = 4_000_000
+AT_ONCE = 4_000_000
 """Numbers in one call of the denoiser when a bound is taken."""
 
 
@@ -105,13 +105,11 @@ class Diffusion(Denoising):
         dropped: float = 0.1,
     ) -> None:
         super().__init__(denoiser, event_shape, dropped=dropped)
-        if weighting not in (*WEIGHTINGS, "bound"):
-            raise ValueError(f"weighting must be one of {', '.join(WEIGHTINGS)}, bound")
+        check_loss(weighting, emphasis)
         if grey_levels and grey_levels < 2:
             raise ValueError(f"grey_levels must be 0 or at least 2, got {grey_levels}")
-        if emphasis not in ("log-normal", "schedule"):
-            raise ValueError(f"emphasis must be log-normal or schedule, got {emphasis!r}")
-        self.weighting, self.emphasis, self.grey_levels = weighting, emphasis, grey_levels
+        self.weighting, self.grey_levels = weighting, grey_levels
+        self.emphasis: Emphasis = emphasis
         self.spread, self.prior = Spread(), StandardNormal(self.event_shape)
         self.noise = VariancePreservingStep(schedule or cosine_schedule(1000), self.event_shape)
         self.steps = len(self.noise.kept) - 1
@@ -145,11 +143,8 @@ class Diffusion(Denoising):
 
     def levels(self, steps: int) -> tuple[float, ...]:
         """Return the levels of so many steps of a sampler, those of the chain: dense where low."""
-        std, ends = self.denoiser.data_std, torch.tensor([1, self.steps])
-        first, last = self.noise.ratio(ends.to(self.noise.kept.device)).tolist()
-        far = min(_HIGHEST, _FAR * math.sqrt(math.prod(self.event_shape)))
-        low, high = max(_LOWEST * std, first), min(far * std, last)
-        return karras_levels(steps, lowest=min(low, high / 2), highest=high)
+        std = self.denoiser.data_std
+        return sampler_levels(self.noise, self.event_shape, steps, data_std=std)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
@@ -207,31 +202,19 @@ class Diffusion(Denoising):
         if self.weighting == "bound":
             each = -self._terms(x, label, 1, generator) / x[0].numel()
             return Loss(each.sum(), weight=len(x))
-        sigma = self._training_levels(x, generator)
+        std = self.denoiser.data_std
+        sigma = training_levels(self.noise, x, generator, emphasis=self.emphasis, data_std=std)
         error = denoising_loss(self.denoise(label), x, sigma, generator=generator)
         # The spread learns from the same errors, which it does not move.
         variance = self.spread(sigma).square()
         fit = 0.5 * (error.detach() / variance + variance.log())
-        loss = WEIGHTINGS[self.weighting](sigma / self.denoiser.data_std) * error
+        loss = WEIGHTINGS[self.weighting](sigma / std) * error
         return Loss((loss + fit).sum(), weight=len(x), metrics={"error": loss.detach().mean()})
-
-    def _training_levels(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """Return levels at which the loss is taken, [B]."""
-        uniform = even_draws(len(x), x, generator)
-        if self.emphasis == "schedule":
-            return self.noise.ratio((uniform * self.steps).long() + 1).to(x)
-        mean, deviation = _LOG_NORMAL
-        low, high = self.noise.ratio(torch.tensor([1, self.steps], device=x.device)).log().to(x)
-        normal = mean + deviation * torch.special.ndtri(uniform.clamp(_TAIL, 1 - _TAIL))
-        even = torch.lerp(low, high, _uniform(x, generator))
-        return (
-            torch.where(_uniform(x, generator) < _EVEN, even, normal).exp() * self.denoiser.data_std
-        )
 
     def _bound(self, x: Tensor, label: Tensor | None, generator: Generator | None) -> Tensor:
         values = x[:1].numel()
-        terms = min(self.steps, _FEW if values > _WIDE else _TERMS)
-        size = max(1, _AT_ONCE // (terms * values))
+        terms = min(self.steps, _FEW if values > _WIDE else TERMS)
+        size = max(1, AT_ONCE // (terms * values))
         marks = [None] * len(x) if label is None else label.split(size)
         parts = zip(x.split(size), marks, strict=False)
         return torch.cat([self._terms(part, mark, terms, generator) for part, mark in parts])
@@ -250,6 +233,44 @@ class Diffusion(Denoising):
             chances=term_chances(self.noise.kept.detach()),
             generator=generator,
         )
+
+
+def training_levels(
+    noise: VariancePreservingStep,
+    x: Tensor,
+    generator: Generator | None,
+    *,
+    emphasis: Emphasis,
+    data_std: float = 1.0,
+) -> Tensor:
+    """Return levels at which the loss of a batch x [B, *event] is taken, [B]."""
+    uniform, steps = even_draws(len(x), x, generator), len(noise.kept) - 1
+    if emphasis == "schedule":
+        return noise.ratio((uniform * steps).long() + 1).to(x)
+    mean, deviation = _LOG_NORMAL
+    low, high = noise.ratio(torch.tensor([1, steps], device=x.device)).log().to(x)
+    normal = mean + deviation * torch.special.ndtri(uniform.clamp(_TAIL, 1 - _TAIL))
+    even = torch.lerp(low, high, _uniform(x, generator))
+    return torch.where(_uniform(x, generator) < _EVEN, even, normal).exp() * data_std
+
+
+def sampler_levels(
+    noise: VariancePreservingStep, event_shape: Sequence[int], steps: int, *, data_std: float = 1.0
+) -> tuple[float, ...]:
+    """Return the levels of so many steps of a sampler within a chain, falling to 0, [steps + 1]."""
+    ends = torch.tensor([1, len(noise.kept) - 1])
+    first, last = noise.ratio(ends.to(noise.kept.device)).tolist()
+    far = min(_HIGHEST, _FAR * math.sqrt(math.prod(event_shape)))
+    low, high = max(_LOWEST * data_std, first), min(far * data_std, last)
+    return karras_levels(steps, lowest=min(low, high / 2), highest=high)
+
+
+def check_loss(weighting: str, emphasis: str) -> None:
+    """Refuse, by a ValueError, what is no weighting or emphasis of the loss."""
+    if weighting not in (*WEIGHTINGS, "bound"):
+        raise ValueError(f"weighting must be one of {', '.join(WEIGHTINGS)}, bound")
+    if emphasis not in ("log-normal", "schedule"):
+        raise ValueError(f"emphasis must be log-normal or schedule, got {emphasis!r}")
 
 
 def _uniform(x: Tensor, generator: Generator | None) -> Tensor:

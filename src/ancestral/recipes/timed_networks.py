@@ -5,7 +5,12 @@ from typing import Literal, Self
 
 from torch import nn
 
+from ancestral.data.columns import Vector
+from ancestral.data.dataset import Dataset
+from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
+from ancestral.errors import ConfigError
+from ancestral.networks.cell_scores import CellScores
 from ancestral.nn import DiT, TimedMLP, TimedUNet
 from ancestral.settings import Size, at_least, chosen, require, widths
 from ancestral.training.options import Options
@@ -19,6 +24,15 @@ _IMAGE_HIDDEN: dict[Size, tuple[int, ...]] = {
     "tiny": (128, 128),
     "small": (512, 512, 512),
     "medium": (1024, 1024, 1024),
+}
+_TABLE_HIDDEN: dict[Size, tuple[int, ...]] = {
+    "tiny": (64, 64),
+    "small": (256, 256, 256),
+    "medium": (512, 512, 512),
+}
+_HIDDEN_OF: dict[Kind, dict[Size, tuple[int, ...]]] = {
+    "images": _IMAGE_HIDDEN,
+    "mixed": _TABLE_HIDDEN,
 }
 _UNET: dict[Size, tuple[int, ...]] = {"tiny": (32, 64), "small": (64, 128), "medium": (96, 192)}
 _DIT: dict[Size, tuple[int, int]] = {"tiny": (32, 2), "small": (96, 4), "medium": (192, 6)}
@@ -39,6 +53,14 @@ IMAGE_TRAINING = Options(
 """By which a U-Net of images was measured to learn fastest: after 100 s its loss was 0.2525, by
 batches of 128 at twice the rate 0.2597."""
 
+TABLE_TRAINING = Options(
+    batch_size=500,
+    learning_rate=2e-3,
+    ema_decay=0.999,
+    weight_decay=0.0,
+    validate_every=200,
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedNetworkConfig:
@@ -50,7 +72,7 @@ class TimedNetworkConfig:
             images.
         hidden: Widths of the layers of an ``mlp``; None: by ``size``.
         frequencies: Fourier features of the input that an ``mlp`` sees beside it, at least 0;
-            None: 32 of up to eight columns, else 0.
+            None: 32 of up to eight columns of vectors, else 0.
         conditional: Give the class label; None: of images with labels.
     """
 
@@ -73,11 +95,11 @@ class TimedNetworkConfig:
         images = shape.kind == "images"
         network = self.network or ("unet" if images else "mlp")
         require(self, "network", images or network == "mlp", "mlp: the others are of images")
-        few = not images and shape.features <= 8
+        few = shape.kind == "vectors" and shape.features <= 8
         return replace(
             self,
             network=network,
-            hidden=self.hidden or (_IMAGE_HIDDEN if images else _HIDDEN)[self.size],
+            hidden=self.hidden or _HIDDEN_OF.get(shape.kind, _HIDDEN)[self.size],
             frequencies=(32 if few else 0) if self.frequencies is None else self.frequencies,
             conditional=images if self.conditional is None else self.conditional,
         )
@@ -115,3 +137,34 @@ class TimedNetworkConfig:
             times=times,
             frequencies=self.frequencies,
         )
+
+
+def ordered_columns(shape: Shape) -> tuple[bool, ...] | None:
+    """Return which columns of a mixed table have cells in order alone; None of other data."""
+    if shape.kind != "mixed" or not isinstance(shape.field, Vector):
+        return None
+    return tuple(not (column.discrete or column.gaps) for column in shape.field.columns)
+
+
+def table_network(
+    config: TimedNetworkConfig, shape: Shape, ordered: tuple[bool, ...] | None
+) -> tuple[nn.Module, CellScores]:
+    """Return a network of rows of cells, and the scores of the columns.
+
+    Args:
+        config: Resolved.
+        shape: Of the cells.
+        ordered: Which columns are in order.
+    """
+    scores = CellScores([len(states) for states in shape.states], ordered=ordered)
+    return TimedMLP(scores.features, hidden=config.hidden), scores
+
+
+def check_table(config: TimedNetworkConfig, data: Dataset) -> None:
+    """Refuse settings of numbers and of labels for a mixed table, whose columns are cells."""
+    for name in ("frequencies", "conditional"):
+        if data.kind == "mixed" and getattr(config, name):
+            raise ConfigError(
+                f"{name} must be left out of mixed tables, whose columns are cells, "
+                f"got {getattr(config, name)}"
+            )

@@ -1,4 +1,4 @@
-"""Diffusion and score models, of vectors and of images."""
+"""Diffusion and score models, of vectors and of images, diffusion of mixed tables too."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,14 +18,22 @@ from ancestral.diffusion.diffusion import Diffusion
 from ancestral.diffusion.latent import Autoencodes, LatentDiffusion
 from ancestral.diffusion.samplers import evaluations as cost
 from ancestral.diffusion.score import ImageScoreModel, ScoreModel
+from ancestral.diffusion.table import TableDiffusion
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.networks.noising import LearnedSchedule, cosine_schedule, linear_schedule
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
 from ancestral.recipes.recipe import Recipe, count_labels
-from ancestral.recipes.timed_networks import IMAGE_TRAINING, TimedNetworkConfig
-from ancestral.settings import arguments, at_least, require
+from ancestral.recipes.timed_networks import (
+    IMAGE_TRAINING,
+    TABLE_TRAINING,
+    TimedNetworkConfig,
+    check_table,
+    ordered_columns,
+    table_network,
+)
+from ancestral.settings import arguments, at_least, chosen, require
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -52,17 +60,22 @@ class DiffusionConfig(TimedNetworkConfig):
         schedule: How the chain adds noise: ``cosine``, ``linear``, or ``learned`` with the bound.
         prediction: What the network predicts.
         weighting: Of the levels in the loss, by whose squared error it is; ``bound`` lowers -elbo,
-            and is the only one by which a schedule is learned.
-        emphasis: Levels at which the loss is taken: ``log-normal``, or those of the ``schedule``.
+            and is the only one by which a schedule is learned; None: ``v``, of mixed tables
+            ``bound``, which weighs numbers against categories.
+        emphasis: Levels at which the loss is taken: ``log-normal``, or those of the ``schedule``;
+            None: the latter of mixed tables.
         dropped: Share of the labels that training hides, for guidance, in [0, 1).
+        ordered: Of mixed tables, whether the cells of each column are in order and get Gaussian
+            noise; None: those of numbers without gaps.
     """
 
     chain: int = 1000
     schedule: Literal["cosine", "linear", "learned"] = "cosine"
     prediction: Literal["v", "epsilon", "x"] = "v"
-    weighting: Literal["v", "epsilon", "x", "min-snr", "bound"] = "v"
-    emphasis: Literal["log-normal", "schedule"] = "log-normal"
+    weighting: Literal["v", "epsilon", "x", "min-snr", "bound"] = chosen()
+    emphasis: Literal["log-normal", "schedule"] = chosen()
     dropped: float = 0.1
+    ordered: tuple[bool, ...] | None = chosen("by column")
 
     def __post_init__(self) -> None:
         TimedNetworkConfig.__post_init__(self)
@@ -70,6 +83,16 @@ class DiffusionConfig(TimedNetworkConfig):
         require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
         learns = self.schedule != "learned" or self.weighting == "bound"
         require(self, "weighting", learns, "bound where the schedule is learned")
+
+    def resolved(self, shape: Shape) -> Self:
+        """Return the config with the network and the columns in order."""
+        mixed = shape.kind == "mixed"
+        return replace(
+            TimedNetworkConfig.resolved(self, shape),
+            ordered=ordered_columns(shape) if self.ordered is None else self.ordered,
+            emphasis=self.emphasis or ("schedule" if mixed else "log-normal"),
+            weighting=self.weighting or ("bound" if mixed else "v"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +156,7 @@ class DiffusionSampling:
 
 
 def _draw(
-    model: Denoising | LatentDiffusion,
+    model: Denoising | LatentDiffusion | TableDiffusion,
     n: int,
     sampling: DiffusionSampling,
     **how: Any,  # noqa: ANN401 - what is given, the generator
@@ -144,7 +167,7 @@ def _draw(
 
 
 def _walk(
-    model: Denoising | LatentDiffusion,
+    model: Denoising | LatentDiffusion | TableDiffusion,
     n: int,
     sampling: DiffusionSampling,
     **how: Any,  # noqa: ANN401 - what is given, the generator
@@ -163,6 +186,8 @@ def _diffusion(
 ) -> nn.Module:
     if autoencoder is not None:
         return _latent_diffusion(config, shape, autoencoder)
+    if shape.kind == "tables":
+        return _table_diffusion(config, shape)
     grey = shape.levels if shape.kind == "images" else 0
     lowest = _OF_A_LEVEL * 2 / (grey - 1) if grey else 0.0
     return Diffusion(
@@ -173,6 +198,16 @@ def _diffusion(
         emphasis=config.emphasis,
         grey_levels=grey,
         dropped=config.dropped,
+    )
+
+
+def _table_diffusion(config: DiffusionConfig, shape: Shape) -> TableDiffusion:
+    return TableDiffusion(
+        *table_network(config, shape, config.ordered),
+        schedule=_SCHEDULES[config.schedule](config.chain),
+        prediction=config.prediction,
+        weighting=config.weighting,
+        emphasis=config.emphasis,
     )
 
 
@@ -206,8 +241,11 @@ def _latent_diffusion(
     return LatentDiffusion(network, prior, units=autoencoder.transform)
 
 
-def _count(model: Denoising | LatentDiffusion, data: Dataset) -> None:
-    """Fit p(label) by counting, and of latents the mean and deviation."""
+def _count(model: Denoising | LatentDiffusion | TableDiffusion, data: Dataset) -> None:
+    """Fit p(label) by counting, of latents the mean and deviation, and of cells the scores."""
+    if isinstance(model, TableDiffusion):
+        model.scores.fit(_units(data)(data.train.x))
+        return
     count_labels(model, data)
     if isinstance(model, LatentDiffusion):
         some = data.train[:_ENCODED]
@@ -238,8 +276,13 @@ _TRAINING = {
             validate_every=1000,
         ),
         "images": IMAGE_TRAINING,
+        "mixed": TABLE_TRAINING,
     },
-    "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+    "budget": {
+        "vectors": Budget(steps=10_000),
+        "images": Budget(steps=5_000),
+        "mixed": Budget(steps=10_000),
+    },
     "sampling": DiffusionSampling,
     "draw": _draw,
     "walk": _walk,
@@ -251,6 +294,8 @@ RECIPES = (
         summary="denoising diffusion: a chain from noise to data, with a bound; labels, guidance",
         config=DiffusionConfig,
         build=_diffusion,
+        kinds=("vectors", "images", "mixed"),
+        check=check_table,
         chosen_by=figures.ELBO,
         parts={"autoencoder": Encodes},
         optional=("autoencoder",),

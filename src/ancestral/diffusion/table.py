@@ -1,0 +1,290 @@
+"""The diffusion model of mixed tables: two chains over rows of cells, and their exact bound."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+
+from ancestral.capabilities import Batch, Given, Loss, Player
+from ancestral.data.cells import UNKNOWN
+from ancestral.diffusion.denoiser import Spread
+from ancestral.diffusion.diffusion import (
+    AT_ONCE,
+    TERMS,
+    WEIGHTINGS,
+    Emphasis,
+    Weighting,
+    check_loss,
+    sampler_levels,
+    training_levels,
+)
+from ancestral.diffusion.samplers import walk as walk_levels
+from ancestral.diffusion.table_chain import TableDenoiser, TableDenoising, TableNoise, TablePrior
+from ancestral.errors import ConfigError
+from ancestral.networks.arguments import check_whole, refuse_unknown
+from ancestral.networks.cell_scores import CellScores
+from ancestral.networks.cells import check_cells
+from ancestral.networks.chain import Chain
+from ancestral.networks.chain_elbo import chain_elbo
+from ancestral.networks.dag import DAG
+from ancestral.networks.gaussian_path import NoiseLevel, Quantity
+from ancestral.networks.noising import VariancePreservingStep, cosine_schedule, term_chances
+
+
+class TableDiffusion(nn.Module):
+    """Gaussian diffusion of the numbers of a row and multinomial diffusion of its categories.
+
+    ``q = {z_1, ..., z_T | x}`` adds Gaussian noise to the scores of cells in order and draws the
+    other cells anew, evenly, with a growing chance; ``p = {z_T, ..., z_1, x}`` runs back by one
+    network that sees all columns. Its last step gives every cell of a column in order the mass
+    between its borders, so that the bound is one on the probability of the row, in nats. A cell
+    that is not known, -1, is summed out by a bound of its own: an even draw of it is imagined.
+
+    Source: Kotelnikov et al. 2023, TabDDPM, arXiv:2209.15421; Hoogeboom et al. 2021,
+    arXiv:2102.05379, sec. 4 (multinomial diffusion); Ho, Jain & Abbeel 2020, arXiv:2006.11239.
+
+    Args:
+        network: Maps z [B, features] and time [B] to [B, features], the features of ``scores``.
+        scores: Of the columns; see :class:`~ancestral.networks.cell_scores.CellScores`.
+        schedule: Shares that q keeps, a module as of :class:`~ancestral.diffusion.Diffusion`.
+        prediction: What the network's output of the numbers is taken for.
+        weighting: ``bound`` lowers -elbo, in which both kinds have their weights; or of the squared
+            errors of the scores, beside the cross-entropy of the other cells.
+        emphasis: Levels at which the loss is taken: those of the ``schedule``, or ``log-normal``.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Example:
+        >>> from ancestral.nn import TimedMLP
+        >>> scores = CellScores([2, 5], ordered=[False, True])
+        >>> model = TableDiffusion(TimedMLP(scores.features, hidden=(32,)), scores)
+        >>> model.elbo(torch.tensor([[1, 4], [0, -1]])).shape
+        torch.Size([2])
+        >>> *_, x = model.walk(3, steps=20)
+        >>> x.shape, x.dtype
+        (torch.Size([3, 2]), torch.int64)
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        scores: CellScores,
+        *,
+        schedule: nn.Module | None = None,
+        prediction: Quantity = "v",
+        weighting: Weighting = "bound",
+        emphasis: Emphasis = "schedule",
+    ) -> None:
+        super().__init__()
+        check_loss(weighting, emphasis)
+        self.weighting: Weighting = weighting
+        self.emphasis: Emphasis = emphasis
+        self.denoiser = TableDenoiser(network, scores, prediction)
+        schedule = schedule or cosine_schedule(1000)
+        self.gaussian = VariancePreservingStep(schedule, (len(scores.lengths),))
+        self.spread = Spread()
+        self.steps = len(self.gaussian.kept) - 1
+        self._names = ("x", *(f"z{t}" for t in range(1, self.steps + 1)))
+
+    @property
+    def scores(self) -> CellScores:
+        """The scores of the cells, of which a model has one copy."""
+        return self.denoiser.scores
+
+    @property
+    def q(self) -> Chain:
+        """The chain from rows of cells to noise."""
+        event = (len(self.scores.sizes),)
+        noise = TableNoise(self.scores, self.gaussian)
+        return Chain(None, noise, steps=self.steps, event_shape=event, names=self._names)
+
+    @property
+    def p(self) -> Chain:
+        """The chain from noise to rows of cells."""
+        return Chain(
+            TablePrior(self.scores),
+            TableDenoising(TableNoise(self.scores, self.gaussian), self.denoiser, self.spread),
+            steps=self.steps,
+            event_shape=(len(self.scores.sizes),),
+            reverse=True,
+            names=self._names,
+        )
+
+    @property
+    def graph(self) -> Mapping[str, DAG]:
+        """The chain ``p`` from noise to data, and ``q`` from data to noise."""
+        return {"p": self.p.graph, "q": self.q.graph}
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw noise, then walk the chain back step by step to n rows of cells, int64 [n, D].
+
+        :meth:`walk` needs far fewer steps.
+        """
+        check_whole("n", n)
+        refuse_unknown(given, "a diffusion model of tables")
+        with torch.no_grad():
+            *_, x = self.p.walk(n, generator=generator)
+        return x.long()
+
+    @torch.no_grad()
+    def walk(
+        self,
+        n: int,
+        *,
+        given: Given | None = None,
+        generator: Generator | None = None,
+        steps: int = 50,
+        sampler: str = "dpmpp-2m",
+        guidance: float = 1.0,
+    ) -> Iterator[Tensor]:
+        """Yield the states of n draws as rows of cells, int64 [n, D], the noise first.
+
+        The scores go by the sampler, the categories beside them: where it asks for a lower level,
+        they are drawn from the reverse of their noise, and where for a higher one, get more.
+
+        Args:
+            n: Number of draws, at least 1.
+            given: Nothing can be.
+            generator: Source of all noise; torch's global one if None.
+            steps: Steps of the sampler, at least 1.
+            sampler: One of :data:`~ancestral.diffusion.samplers.SAMPLERS`.
+            guidance: 1: there are no labels to guide by.
+
+        Raises:
+            ConfigError: If there is another guidance scale.
+            ValueError: If an argument is out of its range.
+        """
+        check_whole("n", n)
+        refuse_unknown(given, "a diffusion model of tables")
+        if guidance != 1:
+            raise ConfigError(
+                f"guidance is of models that are given labels: leave it out, got {guidance:g}"
+            )
+        levels = sampler_levels(self.gaussian, (self.scores.features,), steps)
+        like = self.scores.scores
+        beside, shape = _Beside(self.denoiser, n, generator), (n, len(self.scores.lengths))
+        states = walk_levels(sampler, beside.denoise, levels, shape, like=like, generator=generator)
+        for level, state in zip(levels, states, strict=True):
+            beside.move(like.new_tensor(level))
+            numbers = self.scores.nearest(state / math.sqrt(1 + level**2))
+            yield self.scores.join(numbers, beside.cells)
+
+    def elbo(
+        self,
+        x: Tensor,
+        *,
+        given: Given | None = None,
+        draws: int = 1,
+        generator: Generator | None = None,
+    ) -> Tensor:
+        """Return an unbiased estimate of a lower bound on log p(x), in nats, [B].
+
+        Of the T terms some are drawn.
+
+        Args:
+            x: Rows of cells, int64 [B, D]; -1 where one is not known.
+            given: Nothing can be.
+            draws: Number of draws that are averaged, at least 1.
+            generator: Source of the draws; torch's global one if None.
+        """
+        check_whole("draws", draws)
+        refuse_unknown(given, "a diffusion model of tables")
+        check_cells(x, self.scores.sizes)
+        terms = min(self.steps, TERMS)
+        parts = x.split(
+            max(1, AT_ONCE // (terms * (self.scores.features + self.scores.scores.numel())))
+        )
+        rounds = [
+            torch.cat([self._bound(part, terms, generator) for part in parts]) for _ in range(draws)
+        ]
+        return torch.stack(rounds).mean(0)
+
+    def players(self) -> Sequence[Player]:
+        """Return the one player: it lowers the error of what is denoised."""
+        return [Player(name="diffusion", module=self, loss=self._loss)]
+
+    def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
+        check_cells(batch.x, self.scores.sizes)
+        if self.weighting == "bound":
+            each = -self._bound(batch.x, 1, generator) / batch.x.shape[1]
+            return Loss(each.sum(), weight=len(each))
+        filled = self._imagined(batch.x, generator)
+        known = self.scores.split((batch.x != UNKNOWN).to(self.scores.scores))
+        numbers, others = self.scores.split(filled)
+        scores = self.scores.score(numbers)
+        sigma = training_levels(self.gaussian, scores, generator, emphasis=self.emphasis)
+        level, categories = NoiseLevel.preserving(sigma), self.scores.noise
+        kept, seen = _kept(sigma), self.scores.one_hot(others).double()
+        noise = torch.randn(
+            scores.shape, generator=generator, dtype=scores.dtype, device=scores.device
+        )
+        z, states = level.mix(scores, noise), categories.draw(categories(seen, kept), generator)
+        mean, prior = self.denoiser(z, states, sigma)
+        p = categories.back(
+            self.scores.one_hot(states).double(), prior, torch.ones_like(kept), kept
+        )
+        picked = p.gather(1, others + self.scores.first).log().to(mean)
+        error = (mean - scores).square() * known[0]
+        # The spread learns from the same errors, which it does not move.
+        variance = self.spread(sigma).square()[:, None]
+        fit = (known[0] * 0.5 * (error.detach() / variance + variance.log())).sum(1)
+        squared = WEIGHTINGS[self.weighting](sigma) * error.sum(1)
+        loss = (squared - (known[1] * picked).sum(1)) / batch.x.shape[1]
+        total = (loss + fit / batch.x.shape[1]).sum()
+        return Loss(total, weight=len(loss), metrics={"error": loss.detach().mean()})
+
+    def _bound(self, x: Tensor, terms: int, generator: Generator | None) -> Tensor:
+        """Return the bound by so many of its terms: of the known cells, the others imagined."""
+        sizes = torch.tensor(self.scores.sizes, device=x.device)
+        free = ((x == UNKNOWN) * sizes.log()).sum(1)
+        return free + chain_elbo(
+            self.p,
+            self.q,
+            self._imagined(x, generator).to(self.scores.scores),
+            times=terms,
+            chances=term_chances(self.gaussian.kept.detach()),
+            generator=generator,
+        )
+
+    def _imagined(self, x: Tensor, generator: Generator | None) -> Tensor:
+        """Return the rows, an even draw in place of each cell that is not known."""
+        sizes = torch.tensor(self.scores.sizes, device=x.device)
+        uniform = torch.rand(x.shape, generator=generator, device=x.device)
+        return torch.where(x == UNKNOWN, (uniform * sizes).long().minimum(sizes - 1), x)
+
+
+class _Beside:
+    """The categories of n rows, which keep up with a sampler of the numbers."""
+
+    def __init__(self, denoiser: TableDenoiser, n: int, generator: Generator | None) -> None:
+        self._denoiser, self._generator = denoiser, generator
+        self._noise = denoiser.scores.noise
+        self.cells = self._noise.draw(self._noise.share.expand(n, -1), generator)
+        self._kept = self._prior = None
+
+    def denoise(self, y: Tensor, sigma: Tensor) -> Tensor:
+        """Return the mean of the scores given them with noise [n, N] and the categories' state."""
+        self.move(sigma.flatten()[0])
+        mean, self._prior = self._denoiser(y * (1 + sigma[:, None] ** 2).rsqrt(), self.cells, sigma)
+        return mean
+
+    def move(self, sigma: Tensor) -> None:
+        """Move the categories to a level of noise, down by what was denoised last."""
+        kept, before = _kept(sigma[None])[0], self._kept
+        if before is not None and self._prior is not None and kept != before:
+            seen = self._denoiser.scores.one_hot(self.cells).double()
+            if kept > before:
+                p = self._noise.back(seen, self._prior, kept, before)
+            else:
+                p = self._noise(seen, kept / before)
+            self.cells = self._noise.draw(p, self._generator)
+        self._kept = kept
+
+
+def _kept(sigma: Tensor) -> Tensor:
+    """Return the share that is kept at levels of noise [B], float64 [B, 1]."""
+    return (1 + sigma.double().square()).reciprocal()[:, None]
