@@ -24,7 +24,10 @@ def test_within_so_many_evaluations_are_as_many_steps_as_fit(name: str, most: in
     [
         ({"chain": 1}, "chain must be at least 2, got 1"),
         ({"chain": 20, "schedule": "linear"}, "chain must be at least 21, got 20"),
-        ({"schedule": "learned"}, "weighting must be bound where the schedule is learned, got v"),
+        (
+            {"schedule": "learned", "weighting": "v"},
+            "weighting must be bound where the schedule is learned, got v",
+        ),
         ({"dropped": 1.0}, r"dropped must be in \[0, 1\), got 1"),
     ],
 )

@@ -60,8 +60,8 @@ class DiffusionConfig(TimedNetworkConfig):
         schedule: How the chain adds noise: ``cosine``, ``linear``, or ``learned`` with the bound.
         prediction: What the network predicts.
         weighting: Of the levels in the loss, by whose squared error it is; ``bound`` lowers -elbo,
-            and is the only one by which a schedule is learned; None: ``v``, of mixed tables
-            ``bound``, which weighs numbers against categories.
+            and is the only one by which a schedule is learned; None: ``v``, ``bound`` there
+            and of mixed tables, where it weighs numbers against categories.
         emphasis: Levels at which the loss is taken: ``log-normal``, or those of the ``schedule``;
             None: the latter of mixed tables.
         dropped: Share of the labels that training hides, for guidance, in [0, 1).
@@ -81,17 +81,17 @@ class DiffusionConfig(TimedNetworkConfig):
         TimedNetworkConfig.__post_init__(self)
         at_least(self, chain=21 if self.schedule == "linear" else 2)
         require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
-        learns = self.schedule != "learned" or self.weighting == "bound"
+        learns = self.schedule != "learned" or self.weighting in (None, "bound")
         require(self, "weighting", learns, "bound where the schedule is learned")
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the network and the columns in order."""
-        mixed = shape.kind == "mixed"
+        mixed, learned = shape.kind == "mixed", self.schedule == "learned"
         return replace(
             TimedNetworkConfig.resolved(self, shape),
             ordered=ordered_columns(shape) if self.ordered is None else self.ordered,
             emphasis=self.emphasis or ("schedule" if mixed else "log-normal"),
-            weighting=self.weighting or ("bound" if mixed else "v"),
+            weighting=self.weighting or ("bound" if mixed or learned else "v"),
         )
 
 
@@ -204,7 +204,7 @@ def _diffusion(
 def _table_diffusion(config: DiffusionConfig, shape: Shape) -> TableDiffusion:
     return TableDiffusion(
         *table_network(config, shape, config.ordered),
-        schedule=_SCHEDULES[config.schedule](config.chain),
+        schedule=_SCHEDULES[config.schedule](config.chain, 0.0),
         prediction=config.prediction,
         weighting=config.weighting,
         emphasis=config.emphasis,
