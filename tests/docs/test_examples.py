@@ -136,9 +136,10 @@ OF_DATA = {"columns", "drop", "fractions", "label", "pixels", "schema", "split_s
 
 
 def _stand_in(data: str, models: str) -> str:
-    labelled = {"image-vae", "classifier", "cgan", "tarflow"}
-    images = bool(labelled & set(models.split(","))) or "photos" in data
-    return "digits" if images else "moons"
+    names = models.split(",")
+    labelled = {"classifier", "cgan"} & set(names)
+    images = [name for name in names if RECIPES[name].kinds == ("images",)]
+    return "digits" if labelled or images or "photos" in data else "moons"
 
 
 def _values(words: list[str], option: str) -> Iterator[str]:
