@@ -88,7 +88,7 @@ class DiffusionConfig(TimedNetworkConfig):
         """Return the config with the network and the columns in order."""
         mixed, learned = shape.kind == "mixed", self.schedule == "learned"
         return replace(
-            TimedNetworkConfig.resolved(self, shape),
+            super(DiffusionConfig, self).resolved(shape),
             ordered=ordered_columns(shape) if self.ordered is None else self.ordered,
             emphasis=self.emphasis or ("schedule" if mixed else "log-normal"),
             weighting=self.weighting or ("bound" if mixed or learned else "v"),
