@@ -3,11 +3,13 @@ import torch
 from torch import Generator
 
 from ancestral.errors import CapabilityError
+from ancestral.networks import Table
 from ancestral.networks.labels import (
     drop_labels,
     fit_labels,
     given_label,
     some_label,
+    sum_labels,
     uniform_labels,
 )
 
@@ -58,3 +60,16 @@ def test_labels_are_dropped_at_their_rate() -> None:
     # Five standard errors: 5 * sqrt(0.09 / 10,000) = 0.015.
     assert gone.double().mean().item() == pytest.approx(0.1, abs=0.015)
     assert torch.equal(drop_labels(label, classes=3, rate=0.0), label)
+
+
+def test_labels_are_summed_out_by_their_law() -> None:
+    labels = Table([0.2, 0.8])
+    x = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64)
+    means = torch.tensor([-1.0, 1.0], dtype=torch.float64)
+
+    def log_prob(label: torch.Tensor) -> torch.Tensor:
+        return torch.distributions.Normal(means[label], 1.0).log_prob(x)
+
+    both = torch.stack([log_prob(torch.full((3,), k)).exp() for k in (0, 1)])
+    expected = (0.2 * both[0] + 0.8 * both[1]).log()
+    assert torch.allclose(sum_labels(labels, log_prob, x), expected, atol=1e-12)

@@ -13,6 +13,7 @@ from torch.distributions import (
 )
 
 from ancestral.networks import draw
+from ancestral.networks.sampling import even_uniform
 
 CASES = [
     Normal(torch.tensor([1.0, -2.0]), torch.tensor([0.5, 2.0])),
@@ -74,3 +75,21 @@ def test_discrete_families_have_no_reparametrised_draw() -> None:
 def test_zero_probability_states_are_never_drawn(generator: torch.Generator) -> None:
     draws = draw(Categorical(torch.tensor([0.5, 0.0, 0.5])), (100_000,), generator)
     assert not (draws == 1).any()
+
+
+def test_even_draws_stay_below_one_where_their_sum_rounds_up() -> None:
+    generator = torch.Generator().manual_seed(0)
+    like = torch.zeros((), dtype=torch.float16)  # The last of 500 often rounds to 1.
+    drawn = torch.stack([even_uniform(500, like, generator) for _ in range(50)])
+    assert bool((drawn < 1).all())
+    assert bool((drawn.diff(dim=1) >= 0).all())
+
+
+def test_even_draws_are_uniform_and_one_in_each_part() -> None:
+    generator = torch.Generator().manual_seed(0)
+    like = torch.zeros((), dtype=torch.float64)
+    drawn = torch.stack([even_uniform(8, like, generator) for _ in range(4_000)])
+    assert torch.equal((drawn * 8).long(), torch.arange(8).expand(4_000, 8))
+    # Of a uniform place in a part of width 1/8 the mean has the error 1/8 / sqrt(12 n).
+    middle = (torch.arange(8, dtype=torch.float64) + 0.5) / 8
+    assert torch.allclose(drawn.mean(0), middle, atol=5 / 8 / (12 * 4_000) ** 0.5)

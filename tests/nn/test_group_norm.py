@@ -67,3 +67,17 @@ def test_bf16_is_within_its_own_rounding() -> None:
     assert found.dtype == torch.bfloat16
     # Three roundings of values below 8, to 8 bits each.
     torch.testing.assert_close(found.float(), norm(x), atol=3 * 8 / 2**8, rtol=0)
+
+
+@pytest.mark.parametrize(("dtype", "within"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)])
+@pytest.mark.parametrize("mean", [0.0, 3.0, 30.0])
+def test_it_is_as_exact_where_the_mean_is_large(
+    dtype: torch.dtype, within: float, mean: float
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.randn(4, 16, 9, 7, dtype=torch.float64, generator=generator) + mean).to(dtype)
+    plain = torch.nn.functional.group_norm(x.double(), 4)
+    found = GroupNorm(4, 16).to(dtype)(x)
+    assert found.dtype == dtype
+    # The largest value is about 4: half a unit in the last of 8 bits there is 2^-7.
+    assert torch.allclose(found.double(), plain, atol=within)

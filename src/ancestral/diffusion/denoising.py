@@ -75,8 +75,10 @@ class Denoising(nn.Module, ABC):
 
     @property
     def label_probabilities(self) -> Tensor:
-        """The probabilities p(label), [K]; empty without classes."""
-        return torch.empty(0) if self.labels is None else self.labels.probabilities
+        """The probabilities p(label), [K]; no attribute of a model without classes."""
+        if self.labels is None:
+            raise AttributeError("without classes there is no law of labels")
+        return self.labels.probabilities
 
     def fit_labels(self, counts: Tensor) -> None:
         """Set p(label) to the share of each class, from counts [K]; ValueError without classes."""
@@ -147,12 +149,3 @@ class Denoising(nn.Module, ABC):
         return labels.drop_labels(
             label, classes=self.classes, rate=self.dropped, generator=generator
         )
-
-
-def even_draws(n: int, like: Tensor, generator: Generator | None) -> Tensor:
-    """Return uniform draws in [0, 1), one from each of n equal parts in turn, [n].
-
-    A mean over the batch varies less than by independent ones.
-    """
-    first = torch.rand(n, generator=generator, dtype=like.dtype, device=like.device)
-    return (torch.arange(n, dtype=like.dtype, device=like.device) + first) / n

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.diffusion.bounds import bound_by_label
 from ancestral.diffusion.denoiser import Denoised, Denoiser, Spread
-from ancestral.diffusion.denoising import Denoising, denoising_loss, even_draws
+from ancestral.diffusion.denoising import Denoising, denoising_loss
 from ancestral.diffusion.levels import karras_levels
 from ancestral.networks import labels
 from ancestral.networks.arguments import check_whole, refuse_unknown
@@ -24,6 +24,7 @@ from ancestral.networks.noising import (
     cosine_schedule,
     term_chances,
 )
+from ancestral.networks.sampling import even_uniform
 
 Weighting: TypeAlias = Literal["epsilon", "x", "v", "min-snr", "bound"]
 
@@ -244,7 +245,7 @@ def training_levels(
     data_std: float = 1.0,
 ) -> Tensor:
     """Return levels at which the loss of a batch x [B, *event] is taken, [B]."""
-    uniform, steps = even_draws(len(x), x, generator), len(noise.kept) - 1
+    uniform, steps = even_uniform(len(x), x, generator), len(noise.kept) - 1
     if emphasis == "schedule":
         return noise.ratio((uniform * steps).long() + 1).to(x)
     mean, deviation = _LOG_NORMAL

@@ -93,6 +93,11 @@ class LatentDiffusion(nn.Module):
         """Number of labels; 0 without."""
         return self.latent.classes
 
+    @property
+    def label_probabilities(self) -> Tensor:
+        """The probabilities p(label), [K]; no attribute of a model without classes."""
+        return self.latent.label_probabilities
+
     def fit_labels(self, counts: Tensor) -> None:
         """Set p(label) to the share of each class, from counts [K]; ValueError without classes."""
         self.latent.fit_labels(counts)

@@ -160,8 +160,8 @@ def euler_maruyama(
 ) -> Iterator[Tensor]:
     """Solve the reverse SDE ``dy = -2 sigma score dsigma + sqrt(2 sigma) dw`` by even steps.
 
-    In steps of sigma^2, for which it is DDPM with the larger of its two variances. The step to
-    level 0 adds no noise.
+    In steps of sigma^2: the reverse diffusion sampler of exploding variance. The step to level 0
+    adds no noise.
 
     Source: Song et al. 2021, arXiv:2011.13456, eq. 6 and app. D-E.
     """

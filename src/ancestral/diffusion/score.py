@@ -11,12 +11,13 @@ from torch import Generator, Tensor
 
 from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.diffusion.denoiser import Denoiser
-from ancestral.diffusion.denoising import Denoising, denoising_loss, even_draws
+from ancestral.diffusion.denoising import Denoising, denoising_loss
 from ancestral.diffusion.samplers import Denoise
 from ancestral.networks import labels, ode
 from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.networks.gaussian_path import rows
+from ancestral.networks.sampling import even_uniform
 
 Process: TypeAlias = Literal["ve", "vp"]
 
@@ -147,7 +148,7 @@ class Scoring(Denoising, ABC):
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x, label = self._own(batch.x), self._hidden(batch.given.get("label"), generator)
-        sigma = level_at(self.process, even_draws(len(x), x, generator)) * self.denoiser.data_std
+        sigma = level_at(self.process, even_uniform(len(x), x, generator)) * self.denoiser.data_std
         error = denoising_loss(self.denoise(label), x, sigma, generator=generator)
         return Loss((error / sigma.square()).sum(), weight=len(x))
 
@@ -190,12 +191,7 @@ class ScoreModel(Scoring):
         label = labels.given_label(self.labels, given, len(x))
         if self.labels is None or label is not None:
             return self._log_prob(x, label)
-        each = [
-            self._log_prob(x, torch.full((len(x),), k, device=x.device))
-            for k in range(self.classes)
-        ]
-        log_p = self.labels.probabilities.log().to(x)
-        return (torch.stack(each, dim=1) + log_p).logsumexp(dim=1)
+        return labels.sum_labels(self.labels, lambda label: self._log_prob(x, label), x)
 
     def _log_prob(self, x: Tensor, label: Tensor | None) -> Tensor:
         highest, lowest, _ = self.levels(2)

@@ -26,7 +26,7 @@ from ancestral.networks.units import InDataUnits
 if TYPE_CHECKING:
     from ancestral.evaluation.report.entries import Section
 
-_TAUGHT = "two convolutions and a hidden layer, taught on the training images for three epochs"
+_TAUGHT = "two convolutions and a hidden layer, taught on the training images"
 LARGE = 32
 """Pixels: images with a longer side are shown larger."""
 

@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution
 
+from ancestral.networks.labels import sum_labels
 from ancestral.networks.nodes import Table
 from ancestral.networks.ode import (
     Velocity,
@@ -50,9 +51,7 @@ def ode_log_prob(
 
     if labels is None or label is not None:
         return of(label)
-    every = torch.arange(len(labels.states), device=x.device)
-    terms = torch.stack([of(k.expand(len(x))) for k in every], dim=-1)
-    return (terms + labels.probabilities.log().to(terms)).logsumexp(-1)
+    return sum_labels(labels, of, x)
 
 
 @torch.no_grad()

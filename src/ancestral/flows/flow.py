@@ -13,7 +13,13 @@ from ancestral.flows.transformed import PointMass, Transformed
 from ancestral.networks.arguments import held_rows
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
-from ancestral.networks.labels import drop_labels, fit_labels, given_label, uniform_labels
+from ancestral.networks.labels import (
+    drop_labels,
+    fit_labels,
+    given_label,
+    sum_labels,
+    uniform_labels,
+)
 from ancestral.networks.nodes import Node, StandardNormal, Table
 
 
@@ -126,7 +132,9 @@ class Flow(nn.Module):
 
     @property
     def label_probabilities(self) -> Tensor:
-        """The probabilities p(label), [K]."""
+        """The probabilities p(label), [K]; no attribute of a flow without classes."""
+        if not self.classes:
+            raise AttributeError("without classes there is no law of labels")
         return self.p.table("label").probabilities
 
     def fit_labels(self, counts: Tensor) -> None:
@@ -188,11 +196,11 @@ class Flow(nn.Module):
     def _log_density(self, x: Tensor, values: Mapping[str, Tensor]) -> Tensor:
         if not self.classes or "label" in values:
             return self._law(values).log_prob(self._own(x))
-        every = torch.arange(self.classes, device=x.device)
-        terms = [
-            self._law({"label": k.expand(len(x)), **values}).log_prob(self._own(x)) for k in every
-        ]
-        return (torch.stack(terms, -1) + self.label_probabilities.log().to(terms[0])).logsumexp(-1)
+        return sum_labels(
+            self.p.table("label"),
+            lambda label: self._law({"label": label, **values}).log_prob(self._own(x)),
+            x,
+        )
 
     @property
     def _conditional(self) -> FlowConditional:

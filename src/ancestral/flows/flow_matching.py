@@ -12,9 +12,10 @@ from ancestral.errors import ConfigError
 from ancestral.flows.density import estimate_ode_log_prob, ode_log_prob
 from ancestral.flows.optimal_coupling import optimal_coupling
 from ancestral.flows.targets import TARGETS, Target, check_target
-from ancestral.flows.transport import Transport, spread_times
+from ancestral.flows.transport import Transport
 from ancestral.networks.gaussian_path import NoiseLevel, straight, variance_preserving
 from ancestral.networks.ode import even, walk
+from ancestral.networks.sampling import even_uniform
 from ancestral.nn.guidance import guided
 
 Path: TypeAlias = Literal["straight", "preserving"]
@@ -124,7 +125,7 @@ class Matching(Transport, ABC):
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x_0, x_1, label = self._pairs(batch, generator)
-        t, shown = spread_times(len(x_1), x_1, generator), self._hidden(label, generator)
+        t, shown = even_uniform(len(x_1), x_1, generator), self._hidden(label, generator)
         z, target = TARGETS[self.target](PATHS[self.path](t), x_0, x_1, label)
         each = flow_matching_loss(lambda z, t: self.network(z, t, shown), z, target, t)
         return Loss(each.sum(), weight=len(x_1))

@@ -8,9 +8,10 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.flows.targets import TARGETS, Target, check_target
-from ancestral.flows.transport import Transport, spread_times
+from ancestral.flows.transport import Transport
 from ancestral.networks.gaussian_path import rows, straight
 from ancestral.networks.ode import even
+from ancestral.networks.sampling import even_uniform
 from ancestral.nn.forward_mode import directional
 
 MeanVelocity = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -146,7 +147,7 @@ class MeanFlow(Transport):
         The intervals are between two uniform times, or, every other one, from one to the data:
         such a one makes the draws of one evaluation.
         """
-        a = torch.cat([spread_times(k, like, generator) for k in (count, n - count)])
+        a = torch.cat([even_uniform(k, like, generator) for k in (count, n - count)])
         b = torch.rand(count, generator=generator, dtype=like.dtype, device=like.device)
         t, s = torch.minimum(a[:count], b), torch.maximum(a[:count], b)
         t[::2], s[::2] = a[:count:2], 1.0

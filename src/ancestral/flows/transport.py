@@ -129,9 +129,3 @@ class Transport(nn.Module, ABC):
 
     def _own(self, x: Tensor) -> Tensor:
         return x.to(self.base.zero.dtype)
-
-
-def spread_times(n: int, like: Tensor, generator: Generator | None) -> Tensor:
-    """Return n times in [0, 1), one in each n-th of it: uniform, and evener than by chance."""
-    uniform = torch.rand(n, generator=generator, dtype=like.dtype, device=like.device)
-    return (torch.arange(n, dtype=like.dtype, device=like.device) + uniform) / n

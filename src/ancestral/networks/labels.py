@@ -1,5 +1,7 @@
 """The class label of a conditional model: its law, and what is done where it is not given."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Generator, Tensor
 
@@ -60,6 +62,19 @@ def some_label(
     """
     label = given_label(labels, given, n)
     return draw(labels(), (n,), generator) if label is None and labels is not None else label
+
+
+def sum_labels(labels: Table, log_prob: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """Return ``log sum_k p(k) p(x | k)``, nats, [B].
+
+    Args:
+        labels: The law of the label.
+        log_prob: log p(x | label), [B], by the label of each example, int64 [B].
+        x: The examples, [B, *event].
+    """
+    every = torch.arange(len(labels.states), device=x.device)
+    terms = torch.stack([log_prob(k.expand(len(x))) for k in every], dim=-1)
+    return (terms + labels.probabilities.log().to(terms)).logsumexp(-1)
 
 
 def drop_labels(

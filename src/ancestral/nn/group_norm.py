@@ -12,8 +12,8 @@ class GroupNorm(nn.GroupNorm):
 
     Each channel of each image is scaled and moved by one number each, so that norm, gain and
     modulation are one product and one sum a pixel: on the CPU with channels last, in bf16, a
-    training step takes a fifth of the time of torch's own kernel. Moments are summed in float32 or
-    better. Parameters and checkpoints are those of the parent class.
+    training step takes less time than by torch's own kernel. All is computed in float32 or better.
+    Parameters and checkpoints are those of the parent class.
 
     Source: Wu & He 2018, Group Normalization, arXiv:1803.08494, eq. 7; the modulation: Perez et al.
     2018, FiLM, arXiv:1709.07871.
@@ -49,9 +49,9 @@ class _Norm(torch.autograd.Function):
         x: Tensor, gain: Tensor, offset: Tensor, groups: int, eps: float
     ) -> tuple[Tensor, Tensor, Tensor]:
         mean = _over_groups(_sums(x), x, groups)
-        power = _over_groups(_sums(x.square()), x, groups)
-        rate = (power - mean.square()).clamp(min=0).add(eps).rsqrt()
-        return _affine(x, rate * gain, offset - mean * rate * gain), mean, rate
+        centred = x - _pixels(mean)
+        rate = _over_groups(_sums(centred.square()), x, groups).add(eps).rsqrt()
+        return _affine(centred, rate * gain, offset).to(x.dtype), mean, rate
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ANN401
@@ -76,7 +76,7 @@ class _Norm(torch.autograd.Function):
         centre = _over_groups(gain * along_offset, x, ctx.groups)
         along = rate * _over_groups(gain * along_gain, x, ctx.groups)
         found = _affine(x, -rate * along, rate * (along * mean - centre))
-        found = found.addcmul_(grad, _pixels(rate * gain, grad))
+        found = found.addcmul_(grad, _pixels(rate * gain)).to(x.dtype)
         return (
             found,
             along_gain.sum_to_size(gain.shape),
@@ -96,12 +96,12 @@ class _Norm(torch.autograd.Function):
             centre = _over_groups(_sums(of_x), x, ctx.groups)
             along = rate.square() * (_over_groups(_sums(of_x * x), x, ctx.groups) - mean * centre)
             by_x, alone = -gain * rate * along, gain * rate * (along * mean - centre)
-            found = of_x * _pixels(gain * rate, x)
+            found = of_x * _pixels(gain * rate)
         if of_gain is not None:
             by_x, alone = by_x + of_gain * rate, alone - of_gain * rate * mean
         if of_offset is not None:
             alone = alone + of_offset
-        return found + _affine(x, by_x, alone), None, None
+        return (found + _affine(x, by_x, alone)).to(x.dtype), None, None
 
 
 def _sums(x: Tensor) -> Tensor:
@@ -117,12 +117,13 @@ def _over_groups(sums: Tensor, x: Tensor, groups: int) -> Tensor:
 
 
 def _affine(x: Tensor, factor: Tensor, offset: Tensor) -> Tensor:
-    return torch.addcmul(_pixels(offset, x), x, _pixels(factor, x))
+    """Return ``factor * x + offset`` in float32 or better."""
+    return torch.addcmul(_pixels(offset), x, _pixels(factor))
 
 
-def _pixels(values: Tensor, x: Tensor) -> Tensor:
-    """Return values [B, C] in the type of x and for all its pixels, [B, C, 1, 1]."""
-    return values.to(x.dtype)[..., None, None]
+def _pixels(values: Tensor) -> Tensor:
+    """Return values [B, C] for all pixels, [B, C, 1, 1]."""
+    return values[..., None, None]
 
 
 def _layout(x: Tensor) -> torch.memory_format:
