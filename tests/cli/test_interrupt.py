@@ -169,7 +169,8 @@ def test_ctrl_c_elsewhere_is_quiet(serve: Serve, tmp_path: Path) -> None:
 log = sys.argv[1]
 statuses = []
 for pause in (0.0, 0.05, 0.2):
-    child = begin(["compare", "swiss-roll", "--models", "gmm", "--out", sys.argv[2]], log)
+    out = f"{sys.argv[2]}{pause}"
+    child = begin(["compare", "swiss-roll", "--models", "gmm", "--out", out], log)
     time.sleep(0.02 + pause)
     os.kill(child, signal.SIGINT)
     statuses.append(end(child))

@@ -17,7 +17,7 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         assert ("classifies" in can) == (name in {"classifier", "naive-bayes"})
         assert "graph" in can
         tables = {"bayes-net", "independent", "latent-class", "tabular-ar"}
-        flows = {"cnf", "flow-matching", "score"}
+        flows = {"realnvp", "maf", "nsf", "glow", "tarflow", "cnf", "flow-matching", "score"}
         exact = {"kde", "gmm", "hmm", "naive-bayes", *flows, *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)

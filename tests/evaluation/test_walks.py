@@ -36,7 +36,7 @@ def walk(
 ) -> Iterator[torch.Tensor]:
     """The model walks with as many steps as are asked for, each exact."""
     short = AnnealedGaussianChain(model.features, steps=sampling.steps)
-    short.reverse_step.load_state_dict(model.reverse_step.state_dict())
+    short.law.load_state_dict(model.law.state_dict())
     yield from short.p.walk(n, given=given, generator=generator)
 
 

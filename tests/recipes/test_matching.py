@@ -88,7 +88,7 @@ def test_students_stand_on_a_run_of_flow_matching(tmp_path: Path) -> None:
         assert ancestral.sample_run(run, 4).shape == (4, 2)
     other = ancestral.fit("flow-matching", "moons", settings=tiny, budget=FEW, out=tmp_path / "o")
     wrong = {**own, "teacher": str(other.folder)}
-    with pytest.raises(ConfigError, match="teacher must draw events of shape"):
+    with pytest.raises(ConfigError, match="teacher must be a run on the same data"):
         ancestral.fit(
             "rectified-flow", "digits", settings=wrong, budget=FEW, out=tmp_path / "wrong"
         )
@@ -112,3 +112,18 @@ def test_sampling_is_set_and_wrong_settings_are_one_line(tmp_path: Path) -> None
 def test_an_exact_density_of_many_pixels_is_refused() -> None:
     with pytest.raises(ConfigError, match="there may be 256, digits has 289; set pixels=16"):
         ancestral.plan("cnf", "digits", settings={"pixels": 17})
+
+
+def test_guidance_and_labels_are_refused_before_training_where_there_are_none() -> None:
+    with pytest.raises(ConfigError, match="guidance is of models that are given labels"):
+        ancestral.plan("flow-matching", "moons", settings={"guidance": 2})
+    with pytest.raises(ConfigError, match="conditional must be left out without labels"):
+        ancestral.plan("flow-matching", "moons", settings={"conditional": True})
+    assert ancestral.plan("flow-matching", "moons", settings={"guidance": 1}).sampling is not None
+
+
+def test_a_part_of_other_data_of_the_same_shape_is_refused(tmp_path: Path) -> None:
+    tiny = {"size": "tiny"}
+    teacher = ancestral.fit("flow-matching", "ring", settings=tiny, budget=FEW, out=tmp_path / "t")
+    with pytest.raises(ConfigError, match="teacher must be a run on the same data, split alike"):
+        ancestral.plan("rectified-flow", "moons", settings={"teacher": str(teacher.folder)})

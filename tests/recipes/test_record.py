@@ -5,8 +5,9 @@ import pytest
 
 from ancestral.errors import DamagedFileError, RunError
 from ancestral.evaluation import Figure
-from ancestral.recipes import RECIPES, plan
+from ancestral.recipes import RECIPES, fit, plan
 from ancestral.recipes.record import Record, Result, versions
+from ancestral.training.budget import Budget
 from ancestral.training.metrics import check_format
 
 PATH = Path("run.toml")
@@ -36,11 +37,22 @@ def record_of(name: str, data: str = "digits", **settings: object) -> Record:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_toml_and_back(name: str, states_csv: Path, verses_txt: Path) -> None:
+def test_toml_and_back(name: str, states_csv: Path, verses_txt: Path, tmp_path: Path) -> None:
     own = {"images": "digits", "vectors": "moons", "text": str(verses_txt)}
     kinds = RECIPES[name].kinds
     data = next((own[kind] for kind in own if kind in kinds), str(states_csv))
-    record = record_of(name, data, **({"pixels": 12} if data == "digits" else {}))
+    settings: dict[str, object] = {"pixels": 12} if data == "digits" else {}
+    for part in RECIPES[name].needed_parts:
+        own_settings = {**settings, "size": "tiny"}
+        base = fit(
+            "flow-matching",
+            data,
+            settings=own_settings,
+            budget=Budget(steps=1),
+            out=tmp_path / part,
+        )
+        settings[part] = str(base.folder)
+    record = record_of(name, data, **settings)
     assert Record.from_toml(record.to_toml(), PATH) == record
 
 

@@ -104,7 +104,7 @@ def fillings(
     if draws != 1:
         raise ConfigError(f"draws must be 1 where the best filling is asked for, got {draws}")
     field = model.table.field
-    return on_grid(_best(run, field, x, seed), field)[None]
+    return torch.where(x.isnan(), on_grid(_best(run, field, x, seed), field), x)[None]
 
 
 def _best(run: Run, field: Vector, x: Tensor, seed: int) -> Tensor:

@@ -55,7 +55,7 @@ def list_models() -> list[ModelInfo]:
 
     Example:
         >>> [info.name for info in list_models() if "density" in info.capabilities]
-        ['kde', 'gmm', 'naive-bayes', 'bayes-net', 'hmm', 'bigram', ...]
+        ['kde', 'gmm', 'naive-bayes', 'bayes-net', 'hmm', 'realnvp', 'maf', ...]
     """
     open_families()
     return [_info(recipe) for recipe in RECIPES.values()]

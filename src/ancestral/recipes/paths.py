@@ -13,6 +13,7 @@ from ancestral.data.fields import LABEL, Category, X
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
 from ancestral.networks.latent import Latents, encode, walk
 from ancestral.networks.units import InDataUnits
+from ancestral.recipes.listing import list_models
 from ancestral.recipes.runs import Run
 
 
@@ -101,8 +102,10 @@ def walk_run(
 def _encoder(run: Run, device: str) -> InDataUnits:
     model = run.model(device=device)
     if not model.can(Encodes):
+        able = [info.name for info in list_models() if "encodes" in info.capabilities]
         raise CapabilityError(
-            f"{run.record.model} cannot encode: it has no latents; models that can: vae, image-vae"
+            f"{run.record.model} cannot encode: it has no latents; models that can: "
+            f"{', '.join(able)}"
         )
     return model
 

@@ -20,7 +20,7 @@ from ancestral.networks.units import InDataUnits
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.reading import OF_DATA, OF_TEXT, is_of_data, loading_of, reading
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
-from ancestral.recipes.runs import open_parts
+from ancestral.recipes.runs import Run, open_parts
 from ancestral.recipes.table import RECIPES, name_of, recipe_named
 from ancestral.settings import hints, nearest
 from ancestral.training.budget import Budget
@@ -198,13 +198,26 @@ def plan(
         device=device,
         data=found,
         loading=loading,
-        sampling=recipe.sampled_with(None, chosen.sampling),
-        parts=chosen.find_parts(),
+        sampling=_check_guidance(recipe, chosen.sampling, config, found),
+        parts=chosen.find_parts(found),
         tuning=origin and origin.tuning,
         privacy=privacy,
         weights=origin and origin.weights,
         limit=limit,
     )
+
+
+def _check_guidance(
+    recipe: Recipe, chosen: Mapping[str, Any], config: Config, data: Dataset
+) -> Config | None:
+    """Return the settings of sampling; guidance is refused where no label is given to the model."""
+    sampling = recipe.sampled_with(None, chosen)
+    labelled = bool(data.labels) and getattr(config, "conditional", True)
+    if (scale := getattr(sampling, "guidance", 1)) not in (0, 1) and not labelled:
+        raise ConfigError(
+            f"guidance is of models that are given labels: leave it out, got {scale:g}"
+        )
+    return sampling
 
 
 def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
@@ -301,12 +314,20 @@ class _Chosen:
             raise ConfigError(f"{next(iter(self.privacy))} needs epsilon=NUMBER, whose part it is")
         return settings.build(Privacy, self.privacy).planned(data.training_examples, options, end)
 
-    def find_parts(self) -> dict[str, Part]:
+    def find_parts(self, data: Dataset) -> dict[str, Part]:
+        """Return the runs that it stands on; they must have seen no row that is held out here."""
         if missing := [name for name in self.recipe.needed_parts if name not in self.parts]:
             raise ConfigError(
                 f"{self.recipe.name} stands on another run: give --set {missing[0]}=RUN"
             )
-        return {name: Part.of(name, str(run)) for name, run in self.parts.items()}
+        parts = {name: Part.of(name, str(run)) for name, run in self.parts.items()}
+        for name, part in parts.items():
+            if Run.open(part.run).record.data.fingerprint != data.fingerprint:
+                raise ConfigError(
+                    f"{name} must be a run on the same data, split alike: {self.parts[name]} is of "
+                    f"others than {data.name}"
+                )
+        return parts
 
     def make_loading(self, origin: Origin | None) -> Loading:
         loading = loading_of(self.loading)

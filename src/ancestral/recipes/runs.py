@@ -214,7 +214,8 @@ def open_parts(
         part.check(name)
         models[name] = Run.open(part.run).model(device=device)
         if not models[name].can(needed[name]):
-            raise ConfigError(f"{name}: {part.run} has no {needed[name].__name__}")
+            held = Run.open(part.run).record.model
+            raise ConfigError(f"{name} must be another kind of run: {part.run} holds {held}")
         models[name].network.requires_grad_(False).eval()
     return models
 

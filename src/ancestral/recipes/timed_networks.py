@@ -95,13 +95,15 @@ class TimedNetworkConfig:
         images = shape.kind == "images"
         network = self.network or ("unet" if images else "mlp")
         require(self, "network", images or network == "mlp", "mlp: the others are of images")
+        labelled = bool(shape.labels)
+        require(self, "conditional", labelled or not self.conditional, "left out without labels")
         few = shape.kind == "vectors" and shape.features <= 8
         return replace(
             self,
             network=network,
             hidden=self.hidden or _HIDDEN_OF.get(shape.kind, _HIDDEN)[self.size],
             frequencies=(32 if few else 0) if self.frequencies is None else self.frequencies,
-            conditional=images if self.conditional is None else self.conditional,
+            conditional=images and labelled if self.conditional is None else self.conditional,
         )
 
     def classes(self, shape: Shape) -> int:
