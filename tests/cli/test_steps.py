@@ -91,3 +91,17 @@ def test_a_diffusion_stands_on_an_autoencoder(
     assert "autoencoder must be a run on the same data" in words
     none = cli("fit", "diffusion", "digits", "--set", f"autoencoder={fitted('kde-digits')}", *own)
     assert "autoencoder" in none.line
+
+
+def test_a_diffusion_of_a_mixed_table_stands_on_no_autoencoder(
+    cli: Callable, tmp_path: Path
+) -> None:
+    own = ["--set", "size=tiny", "--steps", 3, "--threads", 1]
+    data, part, out = tmp_path / "mixed.csv", tmp_path / "vae", tmp_path / "latent"
+    rows = [f"{'fm'[n % 2]},{n % 7}.5" for n in range(60)]
+    data.write_text("\n".join(["sex,size", *rows]) + "\n")
+    assert cli("fit", "vae", data, *own, "--out", part).status == 0
+    setting = f"autoencoder={part}"
+    line = cli("fit", "diffusion", data, *own, "--set", setting, "--out", out).err
+    assert "autoencoder must be left out of mixed tables" in line
+    assert not out.exists()

@@ -304,16 +304,14 @@ def test_the_bound_of_grey_images_is_one_on_their_probability(generator: Generat
 def test_levels_of_training_lie_where_most_is_learned_and_at_the_ends(
     generator: Generator,
 ) -> None:
-    model = Diffusion(Denoiser(TimedMLP(1, hidden=(4,)), data_std=0.5), (1,)).double()
+    model = Diffusion(Denoiser(TimedMLP(1, hidden=(4,))), (1,)).double()
     x = torch.zeros(50_000, 1)
-    found = training_levels(
-        model.noise, x, generator, emphasis=model.emphasis, data_std=model.denoiser.data_std
-    ).log()
-    # Four fifths are normal around -1.2, a fifth even from log 0.0016 to log 637; all times 0.5.
+    found = training_levels(model.noise, x, generator, emphasis=model.emphasis).log()
+    # Four fifths are normal around -1.2, a fifth even from log 0.0016 to log 637.
     low, high = math.log(math.tan(math.pi / 2002)), math.log(math.tan(1000 / 1001 * math.pi / 2))
-    mean = 0.8 * -1.2 + 0.2 * (low + high) / 2 + math.log(0.5)
+    mean = 0.8 * -1.2 + 0.2 * (low + high) / 2
     assert found.mean().item() == pytest.approx(mean, abs=5 * 2.5 / math.sqrt(50_000))
-    beyond = (found - math.log(0.5) > 3.0).double().mean().item()
+    beyond = (found > 3.0).double().mean().item()
     assert beyond == pytest.approx(0.2 * (high - 3) / (high - low), abs=0.005)
     plain = Diffusion(Denoiser(TimedMLP(1, hidden=(4,))), (1,), emphasis="schedule").double()
     evenly = training_levels(plain.noise, x, generator, emphasis=plain.emphasis)

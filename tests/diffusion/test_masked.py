@@ -192,6 +192,26 @@ def test_what_is_known_costs_nothing_and_the_rest_is_given_it() -> None:
     assert float(gap) == pytest.approx(0, abs=5 * error)
 
 
+@torch.no_grad()
+def test_a_block_that_is_cut_costs_that_it_is_no_shorter() -> None:
+    model = tiny(block=4)
+    model.tokens.weight.zero_()  # All tokens are alike, and sizes the same everywhere.
+    sizes = torch.tensor([0.4, 0.3, 0.2, 0.1], dtype=torch.float64)
+    model.sizes.bias.copy_(sizes.log())
+    others = range(2)
+    ended = [(EOS,), *((one, EOS) for one in others)]
+    cut = list(itertools.product(others, others))
+    for more in ended + cut:
+        x = torch.tensor([[BOS, 0, 1, 0, 1, *more]])
+        found = float(model.elbo(x, given={"known": torch.tensor(5)}).exp())
+        p = sizes[1:].sum() if more in cut else sizes[len(more) - 1]
+        assert found == pytest.approx(float(p) / V ** len(more), rel=1e-9), more
+    # Of two known tokens of a block of four it has two at least.
+    x = torch.tensor([[BOS, 0, 1, 0]])
+    found = float(model.elbo(x, given={"known": torch.tensor(3)}).exp())
+    assert found == pytest.approx(0.3 / 0.6 / V, rel=1e-9)
+
+
 def test_later_blocks_and_masked_tokens_are_not_seen() -> None:
     model = tiny(block=2)
     x = torch.tensor([[BOS, 0, 1, 1, 0, 0, EOS]])

@@ -65,3 +65,11 @@ def test_mistakes_are_named() -> None:
         memory.fit(torch.ones(4, 4))
     with pytest.raises(ValueError, match="units must be at least 2, got 1"):
         Hopfield(1)
+
+
+def test_recall_stays_on_the_device_of_the_states(generator: Generator) -> None:
+    patterns = signs(2, 12, generator)
+    memory = Hopfield(12).fit(patterns)
+    with torch.device("meta"):  # What is made without a device fails.
+        found = memory.recall(patterns, generator=generator)
+    assert found.equal(patterns)

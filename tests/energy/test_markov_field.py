@@ -96,3 +96,12 @@ def test_spins_line_up_below_the_critical_temperature_alone(generator: Generator
     )
     sizes = [s.mean(dim=(1, 2)).abs().median() for s in (cold, hot)]
     assert float(sizes[0]) > 0.8 > 0.3 > float(sizes[1])
+
+
+def test_everything_stays_on_the_device_of_what_is_given(generator: Generator) -> None:
+    field, ising = Ising(2, 3, coupling=0.4).markov_field(), Ising(2, 3, coupling=0.4)
+    with torch.device("meta"):  # What is made without a device fails.
+        total = field.table().sum()
+        spins = ising.sample(4, sweeps=2, generator=generator)
+    assert float(total) == pytest.approx(1)
+    assert bool((spins.abs() == 1).all())

@@ -80,3 +80,11 @@ def test_mistakes_are_named() -> None:
     for times in ([0.5, 0.5], [0.0, 1.1], [-0.1, 1.0]):
         with pytest.raises(ValueError, match="times must rise in"):
             bridge.paths(torch.zeros(1, 2), times=times)
+
+
+def test_a_new_bridge_loads_a_fitted_one(generator: Generator) -> None:
+    x, y = torch.randn(5, 2, generator=generator), torch.randn(7, 2, generator=generator)
+    fitted = SchroedingerBridge(epsilon=0.7).fit(x, y)
+    loaded = SchroedingerBridge(epsilon=0.7)
+    loaded.load_state_dict(fitted.state_dict())
+    assert torch.equal(loaded.ends(x, 0.3).probs, fitted.ends(x, 0.3).probs)

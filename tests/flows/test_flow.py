@@ -142,3 +142,10 @@ def test_training_hides_as_many_labels_as_told(dropped: float) -> None:
 def test_a_share_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"dropped must lie in \[0, 1\), got 1"):
         Flow(Autoregressive([0, 1], Affine(), hidden=(16,)), (2,), dropped=1)
+
+
+def test_the_order_of_an_autoregressive_map_moves_with_it_and_is_not_saved() -> None:
+    layer = Autoregressive([1, 0, 1], RationalQuadratic(), hidden=(8,))
+    assert [here.tolist() for here in layer.members.split(layer.sizes)] == [[1], [0, 2]]
+    assert layer.to("meta").members.is_meta
+    assert "members" not in layer.state_dict()

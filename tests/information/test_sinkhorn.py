@@ -96,3 +96,10 @@ def test_mistakes_are_named() -> None:
         sinkhorn(torch.zeros(2, 2), epsilon=1.0, p=torch.ones(3) / 3)
     with pytest.raises(DivergenceError, match=r"epsilon must be above 0\.001"):
         sinkhorn(torch.rand(20, 20), epsilon=0.001, tolerance=1e-12, most=3)
+
+
+def test_it_stays_on_the_device_of_the_cost() -> None:
+    cost = torch.rand(3, 4)
+    with torch.device("meta"):  # What is made without a device fails.
+        found = sinkhorn(cost, epsilon=0.5)
+    assert found.plan.device == cost.device

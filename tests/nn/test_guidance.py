@@ -50,3 +50,9 @@ def test_a_scale_without_a_label_is_refused() -> None:
         ValueError, match="guidance needs a model that is given labels, got scale 2"
     ):
         guided(network, z, time, None, scale=2.0, classes=0)
+
+
+def test_a_scale_below_0_is_refused() -> None:
+    z, time, label = arguments()
+    with pytest.raises(ValueError, match="scale must be at least 0, got -1"):
+        guided(Counted(), z, time, label, scale=-1.0, classes=CLASSES)

@@ -89,3 +89,16 @@ def test_of_many_states_the_commonest_are_told_apart() -> None:
     known = torch.stack((n, s), dim=1).double()
     asked = torch.tensor([[0.0, math.nan], [1.0, math.nan]]).double()
     assert fill(asked, known, columns)[:, 1].tolist() == [0, 1]
+
+
+def test_rare_states_are_not_taken_for_the_commonest() -> None:
+    columns = (
+        Column(name="n", resolution=1, low=0, high=1),
+        Column(name="s", type="category", states=tuple(f"s{n}" for n in range(60))),
+    )
+    often, rare = torch.arange(32).repeat(20), torch.arange(32, 60).repeat(10)
+    s = torch.cat((often, rare, torch.tensor([0, 40])))
+    n = s >= 32
+    known = torch.stack((n, s), dim=1).double()
+    asked = torch.tensor([[1.0, math.nan]]).double()
+    assert fill(asked, known, columns)[0, 1] == 40

@@ -17,7 +17,7 @@ _KNOTS = 29
 class Denoiser(nn.Module):
     """The mean of x given ``y = x + sigma epsilon``, from a network that predicts what it likes.
 
-    The network sees ``z = alpha y / data_std`` of variance 1 and a time that is linear in
+    x has variance 1. The network sees ``z = alpha y`` of variance 1 and a time that is linear in
     log sigma. With ``v`` this is the preconditioning of Karras et al. (their F is -v): the skip and
     output factors follow.
 
@@ -27,11 +27,10 @@ class Denoiser(nn.Module):
     Args:
         network: Maps z [B, *event], time [B] and label [B] or None to [B, *event].
         prediction: What its output is taken for: ``epsilon``, ``x``, ``v`` or ``score``.
-        data_std: Standard deviation of x, above 0.
         classes: Number K of labels; 0: none are taken.
 
     Raises:
-        ValueError: If data_std is not above 0 or classes is negative.
+        ValueError: If classes is negative.
 
     Example:
         >>> from ancestral.nn import TimedMLP
@@ -45,17 +44,14 @@ class Denoiser(nn.Module):
         network: nn.Module,
         *,
         prediction: Quantity = "v",
-        data_std: float = 1.0,
         classes: int = 0,
     ) -> None:
         super().__init__()
-        if not data_std > 0:
-            raise ValueError(f"data_std must be above 0, got {data_std}")
         if classes < 0:
             raise ValueError(f"classes must be at least 0, got {classes}")
         self.network = network
         self.prediction: Quantity = prediction
-        self.data_std, self.classes = data_std, classes
+        self.classes = classes
 
     def forward(
         self, y: Tensor, sigma: Tensor, label: Tensor | None = None, *, scale: float = 1.0
@@ -68,21 +64,18 @@ class Denoiser(nn.Module):
             label: Class labels, int64 [B], K for none; None: none for all.
             scale: Of the guidance by the label; see :func:`~ancestral.nn.guidance.guided`.
         """
-        std = self.data_std
-        ratio = sigma if std == 1 else sigma / std
-        level = NoiseLevel.preserving(ratio)
-        z = rows(level.alpha if std == 1 else level.alpha / std, y) * y
-        out = guided(self.network, z, time_of(ratio), label, scale=scale, classes=self.classes)
-        x = level.convert(out.to(y.dtype), z, have=self.prediction, want="x")
-        return x if std == 1 else x * std
+        level = NoiseLevel.preserving(sigma)
+        z = rows(level.alpha, y) * y
+        out = guided(self.network, z, time_of(sigma), label, scale=scale, classes=self.classes)
+        return level.convert(out.to(y.dtype), z, have=self.prediction, want="x")
 
 
-def time_of(ratio: Tensor) -> Tensor:
+def time_of(sigma: Tensor) -> Tensor:
     """Return what the network sees of a noise level: 0.5 where noise and data are as large.
 
     It is from 0 to 1 for noise from a thousandth to a thousand times the data.
     """
-    return ratio.log() / _DECADES + 0.5
+    return sigma.log() / _DECADES + 0.5
 
 
 class Spread(nn.Module):

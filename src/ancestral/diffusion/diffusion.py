@@ -144,8 +144,7 @@ class Diffusion(Denoising):
 
     def levels(self, steps: int) -> tuple[float, ...]:
         """Return the levels of so many steps of a sampler, those of the chain: dense where low."""
-        std = self.denoiser.data_std
-        return sampler_levels(self.noise, self.event_shape, steps, data_std=std)
+        return sampler_levels(self.noise, self.event_shape, steps)
 
     def sample(
         self, n: int, *, given: Given | None = None, generator: Generator | None = None
@@ -203,13 +202,12 @@ class Diffusion(Denoising):
         if self.weighting == "bound":
             each = -self._terms(x, label, 1, generator) / x[0].numel()
             return Loss(each.sum(), weight=len(x))
-        std = self.denoiser.data_std
-        sigma = training_levels(self.noise, x, generator, emphasis=self.emphasis, data_std=std)
+        sigma = training_levels(self.noise, x, generator, emphasis=self.emphasis)
         error = denoising_loss(self.denoise(label), x, sigma, generator=generator)
         # The spread learns from the same errors, which it does not move.
         variance = self.spread(sigma).square()
         fit = 0.5 * (error.detach() / variance + variance.log())
-        loss = WEIGHTINGS[self.weighting](sigma / std) * error
+        loss = WEIGHTINGS[self.weighting](sigma) * error
         return Loss((loss + fit).sum(), weight=len(x), metrics={"error": loss.detach().mean()})
 
     def _bound(self, x: Tensor, label: Tensor | None, generator: Generator | None) -> Tensor:
@@ -242,7 +240,6 @@ def training_levels(
     generator: Generator | None,
     *,
     emphasis: Emphasis,
-    data_std: float = 1.0,
 ) -> Tensor:
     """Return levels at which the loss of a batch x [B, *event] is taken, [B]."""
     uniform, steps = even_uniform(len(x), x, generator), len(noise.kept) - 1
@@ -252,17 +249,17 @@ def training_levels(
     low, high = noise.ratio(torch.tensor([1, steps], device=x.device)).log().to(x)
     normal = mean + deviation * torch.special.ndtri(uniform.clamp(_TAIL, 1 - _TAIL))
     even = torch.lerp(low, high, _uniform(x, generator))
-    return torch.where(_uniform(x, generator) < _EVEN, even, normal).exp() * data_std
+    return torch.where(_uniform(x, generator) < _EVEN, even, normal).exp()
 
 
 def sampler_levels(
-    noise: VariancePreservingStep, event_shape: Sequence[int], steps: int, *, data_std: float = 1.0
+    noise: VariancePreservingStep, event_shape: Sequence[int], steps: int
 ) -> tuple[float, ...]:
     """Return the levels of so many steps of a sampler within a chain, falling to 0, [steps + 1]."""
     ends = torch.tensor([1, len(noise.kept) - 1])
     first, last = noise.ratio(ends.to(noise.kept.device)).tolist()
     far = min(_HIGHEST, _FAR * math.sqrt(math.prod(event_shape)))
-    low, high = max(_LOWEST * data_std, first), min(far * data_std, last)
+    low, high = max(_LOWEST, first), min(far, last)
     return karras_levels(steps, lowest=min(low, high / 2), highest=high)
 
 

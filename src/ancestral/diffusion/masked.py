@@ -49,7 +49,8 @@ class MaskedDiffusion(nn.Module):
         \log p(x) \ge \sum_{k} \Big[\log p(r_k \mid x_{<k}) - \mathbb{E}_{c, m}
         \frac{r_k}{c} \sum_{i \in m} -\log p(x_i \mid x_{<k}, x_k \setminus m)\Big],
 
-    c uniform on 1, ..., r_k and m any c of the block's tokens.
+    c uniform on 1, ..., r_k and m any c of the block's tokens. Of a block that the window cuts
+    after s tokens the first term is log P(r_k >= s), as of draws that end there.
 
     The clean and the masked copy of a window pass side by side. Beside its own token each place
     reads its two neighbours, as far as they are known. In training a share of the batches has
@@ -139,6 +140,7 @@ class MaskedDiffusion(nn.Module):
         Args:
             x: Windows of token ids, int64 [B, S], S at most T + 1. Their first token is given, and
                 so is a BOS within them, before which nothing is seen. PAD may only follow the last.
+                Documents that do not end are the beginnings of longer ones.
             given: ``known``: how many first tokens of each row are given, int64 []; 1 if None.
             draws: Of the masks, at least 1; their mean is returned.
             generator: Of the masks.
@@ -277,18 +279,24 @@ class MaskedDiffusion(nn.Module):
     def _size_costs(self, x: Tensor, known: int, found: _Pass) -> Tensor:
         """Return what the sizes of blocks cost at their first unknown tokens, nats, [B, S].
 
-        A block that is cut by the end of the window is taken for as short as it seems, and that
-        costs nothing; neither do the blocks of rows with holes.
+        A block of s tokens that is cut by the end of the window is drawn as the sampler draws one
+        there, in which no more than s have room: it costs minus log P(r >= s). The blocks of rows
+        with holes cost nothing.
         """
         blocks, at = found.blocks, torch.arange(x.shape[1], device=x.device)
         last = blocks.first + blocks.size - 1
         whole = (blocks.size == self.block) | (x.gather(1, last) == self.special.eos)
         begins = at == blocks.first.clamp(min=known)
-        heads = whole & begins & (blocks.number > 0) & ~found.holes.any(1, keepdim=True)
+        heads = begins & (blocks.number > 0) & ~found.holes.any(1, keepdim=True)
         row, place = heads.nonzero(as_tuple=True)
         before = blocks.first[row, place] - 1
         logits = self.size_logits(found.clean[row, before], known=place - before - 1)
-        costs = functional.cross_entropy(logits, blocks.size[row, place] - 1, reduction="none")
+        sizes, size = (
+            torch.arange(1, self.block + 1, device=x.device),
+            blocks.size[row, place, None],
+        )
+        other = (sizes < size) | ((sizes > size) & whole[row, place, None])
+        costs = logits.logsumexp(1) - logits.masked_fill(other, -torch.inf).logsumexp(1)
         return costs.new_zeros(x.shape).index_put((row, place), costs)
 
     def _pass(self, x: Tensor, known: int, hole_rate: float, generator: Generator | None) -> _Pass:

@@ -123,8 +123,7 @@ class Scoring(Denoising, ABC):
         """Return the levels of so many equal times of the process, and 0."""
         check_whole("steps", steps)
         times = torch.linspace(1, 0, steps, dtype=torch.float64)
-        ratios = level_at(self.process, times) * self.denoiser.data_std
-        return (*ratios.tolist(), 0.0)
+        return (*level_at(self.process, times).tolist(), 0.0)
 
     def score(self, y: Tensor, sigma: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the score of y, data with noise, [B, *event], for sigma [B]."""
@@ -148,7 +147,7 @@ class Scoring(Denoising, ABC):
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x, label = self._own(batch.x), self._hidden(batch.given.get("label"), generator)
-        sigma = level_at(self.process, even_uniform(len(x), x, generator)) * self.denoiser.data_std
+        sigma = level_at(self.process, even_uniform(len(x), x, generator))
         error = denoising_loss(self.denoise(label), x, sigma, generator=generator)
         return Loss((error / sigma.square()).sum(), weight=len(x))
 
@@ -183,7 +182,7 @@ class ScoreModel(Scoring):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return log p(x | label), or log p(x) with the labels summed out, nats, [B].
 
-        It costs about 200 evaluations for each coordinate, and as many times as there are labels
+        It costs 200 to 300 evaluations for each coordinate, and as many times as there are labels
         to sum out.
         """
         x = self._own(x)

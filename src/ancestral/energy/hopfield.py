@@ -80,7 +80,7 @@ class Hopfield(nn.Module):
         self._check(states)
         while True:
             before = states
-            order = torch.randperm(len(self.weight), generator=generator)
+            order = torch.randperm(len(self.weight), generator=generator, device=states.device)
             for unit in order.tolist():
                 states = self.update(states, unit)
             if states.equal(before):

@@ -70,7 +70,7 @@ class MarkovField:
         return self._joint().flatten().softmax(dim=0).reshape(self.sizes)
 
     def _joint(self) -> Tensor:
-        joint = torch.zeros(self.sizes, dtype=self.potentials[0].dtype)
+        joint = self.potentials[0].new_zeros(self.sizes)
         for clique, table in zip(self.cliques, self.potentials, strict=True):
             order = sorted(range(len(clique)), key=clique.__getitem__)
             shape = [size if node in clique else 1 for node, size in enumerate(self.sizes)]
@@ -140,23 +140,28 @@ class Ising:
         Spins of one colour of a checkerboard have no neighbour of their own colour: all of them are
         drawn at once.
         """
-        colour = torch.arange(self.rows)[:, None] + torch.arange(self.columns)
+        device = spins.device
+        rows, columns = (torch.arange(n, device=device) for n in (self.rows, self.columns))
+        colour = rows[:, None] + columns
         for turn in (0, 1):
             inputs = self.field + self.coupling * _neighbours(spins)
-            up = torch.rand(spins.shape, generator=generator) < (2 * inputs).sigmoid()
+            uniform = torch.rand(spins.shape, generator=generator, device=device)
+            up = uniform < (2 * inputs).sigmoid()
             spins = torch.where(colour % 2 == turn, 2.0 * up - 1.0, spins)
         return spins
 
     def sample(self, n: int, *, sweeps: int = 200, generator: Generator | None = None) -> Tensor:
         """Return n chains, float [n, rows, columns], after so many sweeps from random spins.
 
+        They are on the device of the generator.
+
         Raises:
             ValueError: If n or sweeps is below 1.
         """
         check_whole("n", n)
         check_whole("sweeps", sweeps)
-        shape = (n, self.rows, self.columns)
-        spins = 2.0 * (torch.rand(shape, generator=generator) < 0.5) - 1.0
+        shape, device = (n, self.rows, self.columns), generator.device if generator else None
+        spins = 2.0 * (torch.rand(shape, generator=generator, device=device) < 0.5) - 1.0
         for _ in range(sweeps):
             spins = self.sweep(spins, generator)
         return spins

@@ -11,6 +11,7 @@ from torch.distributions import Categorical
 from ancestral.information.sinkhorn import sinkhorn
 from ancestral.networks.arguments import check_number, check_whole
 from ancestral.networks.sampling import draw
+from ancestral.nn.resizable import resize_on_load
 
 
 class SchroedingerBridge(nn.Module):
@@ -46,6 +47,7 @@ class SchroedingerBridge(nn.Module):
         self.epsilon = epsilon
         self.register_buffer("target", torch.empty(0, 0))
         self.register_buffer("log_mass", torch.empty(0))
+        resize_on_load(self, ("target", "log_mass"))
 
     def fit(self, source: Tensor, target: Tensor) -> Self:
         """Find the plan between points [N, D] and [M, D] of equal weights; return self.

@@ -53,6 +53,9 @@ class Autoregressive(Bijection):
         torch.Size([5, 2])
     """
 
+    members: Tensor
+    """The features in the order in which they are reached, int64 [D]."""
+
     def __init__(
         self,
         groups: Sequence[int],
@@ -69,15 +72,15 @@ class Autoregressive(Bijection):
         for parameter in self.network.layers[-1].parameters():
             torch.nn.init.zeros_(parameter)  # It begins as the identity.
         order = torch.tensor(groups)
-        self.members = [(order == group).nonzero()[:, 0] for group in range(max(groups) + 1)]
+        self.sizes = order.bincount().tolist()
+        self.register_buffer("members", order.argsort(stable=True), persistent=False)
 
     def forward_and_log_det(
         self, z: Tensor, context: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return x [B, D] and log |dx/dz| [B], in a pass a group."""
         x, log_det = torch.zeros_like(z), z.new_zeros(len(z))
-        for members in self.members:
-            here = members.to(z.device)
+        for here in self.members.split(self.sizes):
             theta = self.network(x, context, features=here)
             found, log_slopes = self.elementwise.inverse_and_log_det(z.mT[here], theta)
             x = x.index_copy(1, here, found.mT)

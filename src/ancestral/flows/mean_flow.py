@@ -80,7 +80,7 @@ class MeanFlow(Transport):
         event_shape: Sequence[int],
         *,
         classes: int = 0,
-        intervals: float = 0.75,
+        intervals: float = 0.5,
         power: float = 0.0,
         target: Target = "single",
     ) -> None:

@@ -74,7 +74,7 @@ def sinkhorn(
         raise ValueError(f"epsilon must be finite and above 0, got {epsilon}")
     cost = cost.double()
     log_p, log_q = (
-        _log_weights(name, weights, size)
+        _log_weights(name, weights, size, cost.device)
         for name, weights, size in (("p", p, len(cost)), ("q", q, cost.shape[1]))
     )
     if most < 1:
@@ -101,9 +101,9 @@ def sinkhorn(
     return Coupling(plan, f, g, (plan * cost).sum(), error)
 
 
-def _log_weights(name: str, weights: Tensor | None, size: int) -> Tensor:
+def _log_weights(name: str, weights: Tensor | None, size: int, device: torch.device) -> Tensor:
     if weights is None:
-        return torch.full((size,), -math.log(size), dtype=torch.float64)
+        return torch.full((size,), -math.log(size), dtype=torch.float64, device=device)
     if weights.shape != (size,):
         raise ValueError(f"{name} must be [{size}], got {list(weights.shape)}")
     return check_simplex(weights).double().log()

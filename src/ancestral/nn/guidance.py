@@ -35,7 +35,7 @@ def guided(
         The guided output, [B, *event].
 
     Raises:
-        ValueError: If the scale is neither 0 nor 1 and there is no label.
+        ValueError: If the scale is below 0, or neither 0 nor 1 where there is no label.
 
     Example:
         >>> from ancestral.nn import TimedMLP
@@ -44,6 +44,8 @@ def guided(
         >>> guided(network, z, torch.rand(5), label, scale=2.0, classes=3).shape
         torch.Size([5, 2])
     """
+    if not scale >= 0:
+        raise ValueError(f"scale must be at least 0, got {scale:g}")
     if label is None and scale not in (0, 1):
         raise ValueError(f"guidance needs a model that is given labels, got scale {scale:g}")
     if label is None or scale == 0:

@@ -19,7 +19,7 @@ _COMPONENTS = 8
 _ROWS = 10_000
 """Of more rows so many are used, drawn at random."""
 _STATES = 32
-"""So many of the commonest states of a column are told apart."""
+"""So many of the commonest states of a column are told apart, and from all others."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,8 +55,10 @@ class NumberViews:
 class StateViews:
     """A state as indicators, of all states but the first.
 
+    Of more than 32 states the 33rd stands for itself and all that are rarer.
+
     Args:
-        states: The states, the commonest first, float64 [S].
+        states: The states, the commonest first, float64 [S], S at most 33.
     """
 
     states: Tensor
@@ -69,6 +71,8 @@ class StateViews:
     def views(self, x: Tensor) -> Tensor:
         """Return the indicators of states [N], NaN where they are missing, [N, S - 1]."""
         each = (x[:, None] == self.states[1:]).double()
+        if len(self.states) > _STATES:
+            each[:, -1] = 1 - torch.isin(x, self.states[:-1]).double()
         return each.where(~x.isnan()[:, None], torch.nan)
 
     def best(self, expected: Tensor) -> Tensor:
@@ -137,4 +141,4 @@ def _views(values: Tensor, column: Column) -> Views:
     states, rows = known.unique(return_counts=True)
     if not len(states):
         states, rows = torch.zeros(1, dtype=values.dtype), torch.ones(1)
-    return StateViews(states[rows.argsort(descending=True, stable=True)[:_STATES]])
+    return StateViews(states[rows.argsort(descending=True, stable=True)[: _STATES + 1]])

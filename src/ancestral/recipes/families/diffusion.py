@@ -217,8 +217,13 @@ def _latent_diffusion(
     """Return a diffusion of the latents of a run, by a fully connected network.
 
     Raises:
-        ConfigError: If the run is of other data, or is no variational autoencoder.
+        ConfigError: If the run is of other data, or is no variational autoencoder, or the data are
+            a mixed table.
     """
+    if shape.kind == "tables":
+        raise ConfigError(
+            "autoencoder must be left out of mixed tables, whose columns are cells, got a run"
+        )
     network = autoencoder.network
     own = network.p.nodes["x"].event_shape if isinstance(network, Autoencodes) else None
     if not isinstance(network, Autoencodes) or own != shape.event_shape:

@@ -30,7 +30,7 @@ class MaskedConfig:
         heads: Attention heads, at least 1; None: by ``size``.
         block: Tokens of a block that is unmasked at once, from 1 (autoregressive) to the window
             (plain masked diffusion); None: 2.
-        holes: Share of the rows in which a stretch is learned from both sides, in [0, 1].
+        holes: Share of the batches in which a stretch is learned from both sides, in [0, 1].
         dropout: Share of features put to zero in training, in [0, 1).
     """
 
