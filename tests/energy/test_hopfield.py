@@ -73,3 +73,13 @@ def test_recall_stays_on_the_device_of_the_states(generator: Generator) -> None:
     with torch.device("meta"):  # What is made without a device fails.
         found = memory.recall(patterns, generator=generator)
     assert found.equal(patterns)
+
+
+def test_units_whose_weights_are_rounding_alone_stay() -> None:
+    generator = Generator().manual_seed(2)
+    memory = Hopfield(7).double().fit(signs(4, 7, generator))
+    lone = memory.weight.abs().sum(dim=1) < 1e-12
+    assert int(lone.sum()) == 2
+    states = signs(8, 7, generator)
+    for unit in lone.nonzero()[:, 0].tolist():
+        assert memory.update(states, unit).equal(states)

@@ -66,8 +66,8 @@ class Hopfield(nn.Module):
         """Return states [B, D] after one unit took the sign of its input; of 0 it stays."""
         inputs = states.to(self.weight) @ self.weight[unit]
         found = states.clone()
-        # Rounding must not turn a unit without input.
-        turned = inputs.abs() > 1e-6 * self.weight[unit].abs().sum()
+        # Rounding must not turn a unit without input, nor one whose weights are all but 0.
+        turned = inputs.abs() > 1e-6 * self.weight.abs().sum(dim=1).max()
         found[:, unit] = torch.where(turned, inputs.sign().to(states), states[:, unit])
         return found
 
