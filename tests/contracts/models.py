@@ -611,7 +611,7 @@ CASES = [
     ),
     Case(
         "meanflow",
-        lambda: MeanFlow(TimedMLP(2, hidden=(32,), times=2), (2,)),
+        lambda: MeanFlow(TimedMLP(2, hidden=(32,), times=2), (2,), intervals=0.75),
         ring,
         GAN_LIKE,
         holds=Z,
