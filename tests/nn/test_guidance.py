@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from ancestral.errors import ConfigError
 from ancestral.nn import TimedMLP, guided
+from ancestral.nn.guidance import check_guidance
 
 CLASSES = 3
 
@@ -56,3 +58,11 @@ def test_a_scale_below_0_is_refused() -> None:
     z, time, label = arguments()
     with pytest.raises(ValueError, match="scale must be at least 0, got -1"):
         guided(Counted(), z, time, label, scale=-1.0, classes=CLASSES)
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.5, 2.0])
+def test_a_scale_without_labels_is_refused(scale: float) -> None:
+    check_guidance(scale, labelled=True)
+    check_guidance(1.0, labelled=False)
+    with pytest.raises(ConfigError, match=f"leave it out, got {scale:g}"):
+        check_guidance(scale, labelled=False)

@@ -13,11 +13,11 @@ from ancestral.diffusion.denoiser import Denoiser
 from ancestral.diffusion.editing import Impose, imposed
 from ancestral.diffusion.samplers import Denoise
 from ancestral.diffusion.samplers import walk as walk_levels
-from ancestral.errors import ConfigError
 from ancestral.networks import labels
 from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.gaussian_path import rows
 from ancestral.networks.nodes import Table
+from ancestral.nn.guidance import check_guidance
 
 
 def denoising_loss(
@@ -120,10 +120,7 @@ class Denoising(nn.Module, ABC):
         """
         check_whole("n", n)
         refuse_unknown(given, "this model", ("label",) if self.classes else ())
-        if guidance != 1 and not self.classes:
-            raise ConfigError(
-                f"guidance is of models that are given labels: leave it out, got {guidance:g}"
-            )
+        check_guidance(guidance, labelled=bool(self.classes))
         label = labels.some_label(self.labels, given, n, generator)
         levels, like = self.levels(steps), next(self.denoiser.parameters())
         denoise = self.denoise(label, guidance=guidance)

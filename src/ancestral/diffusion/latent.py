@@ -1,6 +1,5 @@
 """Latent diffusion: a diffusion model as the prior of an autoencoder that is trained already."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, Self, runtime_checkable
 
@@ -15,7 +14,7 @@ from ancestral.networks import labels
 from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
-from ancestral.networks.sampling import draw
+from ancestral.networks.sampling import draw, last_of
 
 
 @runtime_checkable
@@ -159,7 +158,7 @@ class LatentDiffusion(nn.Module):
         walk = self.latent.walk(
             n, given=held, generator=generator, steps=steps, sampler=sampler, guidance=guidance
         )
-        return self._drawn(deque(walk, maxlen=1)[0], label, generator)
+        return self._drawn(last_of(walk), label, generator)
 
     @torch.no_grad()
     def walk(

@@ -62,7 +62,7 @@ def exponential(
         for number in range(repeats if then else 1):
             if number:
                 y = _with_noise(y, math.sqrt(now**2 - then**2), generator)
-            x = denoise(y, _rows(now, y))
+            x = denoise(y, ode.for_rows(now, y))
             if then == 0:
                 y = x
                 break
@@ -105,7 +105,7 @@ def runge_kutta(
         for state in ode.walk(flow(denoise), y, levels[:-1], method=method):
             y = state
             yield y
-    yield denoise(y, _rows(levels[-2], y))
+    yield denoise(y, ode.for_rows(levels[-2], y))
 
 
 def flow(denoise: Denoise) -> ode.Velocity:
@@ -166,7 +166,7 @@ def euler_maruyama(
     Source: Song et al. 2021, arXiv:2011.13456, eq. 6 and app. D-E.
     """
     for now, then in pairwise(levels):
-        x = denoise(y, _rows(now, y))
+        x = denoise(y, ode.for_rows(now, y))
         y = torch.lerp(x, y, (then / now) ** 2)
         if then:
             y = _with_noise(y, math.sqrt(now**2 - then**2), generator)
@@ -201,9 +201,9 @@ def langevin(
     """
     for now, then in pairwise(levels):
         for _ in range(moves if then else 0):
-            y = torch.lerp(y, denoise(y, _rows(then, y)), size)
+            y = torch.lerp(y, denoise(y, ode.for_rows(then, y)), size)
             y = _with_noise(y, math.sqrt(2 * size - size**2) * then, generator)
-        yield y if then else denoise(y, _rows(now, y))
+        yield y if then else denoise(y, ode.for_rows(now, y))
 
 
 SAMPLERS: dict[str, Sampler] = {
@@ -273,11 +273,6 @@ def evaluations(sampler: str, steps: int) -> int:
     if sampler in ("langevin", "repaint"):  # Five a step, and one in the last.
         return 5 * steps - 4
     return 2 * steps - 1 if sampler in ("heun", "churn") else steps
-
-
-def _rows(sigma: float, y: Tensor) -> Tensor:
-    """Return the level as one for each row, without a copy of it for each."""
-    return y.new_full((), sigma).expand(len(y))
 
 
 def _with_noise(y: Tensor, scale: float, generator: Generator | None) -> Tensor:

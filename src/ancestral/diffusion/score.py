@@ -2,7 +2,6 @@
 
 import math
 from abc import ABC
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -17,7 +16,7 @@ from ancestral.networks import labels, ode
 from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.dag import DAG
 from ancestral.networks.gaussian_path import rows
-from ancestral.networks.sampling import even_uniform
+from ancestral.networks.sampling import even_uniform, last_of
 
 Process: TypeAlias = Literal["ve", "vp"]
 
@@ -139,7 +138,7 @@ class Scoring(Denoising, ABC):
         """
         how = {"given": given, "generator": generator}
         states = self.walk(n, steps=_STEPS, sampler="heun", **how)
-        return deque(states, maxlen=1)[0]
+        return last_of(states)
 
     def players(self) -> Sequence[Player]:
         """Return the one player: it lowers the error of the score."""

@@ -21,7 +21,6 @@ from ancestral.diffusion.diffusion import (
 )
 from ancestral.diffusion.samplers import walk as walk_levels
 from ancestral.diffusion.table_chain import TableDenoiser, TableDenoising, TableNoise, TablePrior
-from ancestral.errors import ConfigError
 from ancestral.networks.arguments import check_whole, refuse_unknown
 from ancestral.networks.cell_scores import CellScores
 from ancestral.networks.cells import check_cells
@@ -30,6 +29,7 @@ from ancestral.networks.chain_elbo import chain_elbo
 from ancestral.networks.dag import DAG
 from ancestral.networks.gaussian_path import NoiseLevel, Quantity
 from ancestral.networks.noising import VariancePreservingStep, cosine_schedule, term_chances
+from ancestral.nn.guidance import check_guidance
 
 
 class TableDiffusion(nn.Module):
@@ -160,10 +160,7 @@ class TableDiffusion(nn.Module):
         """
         check_whole("n", n)
         refuse_unknown(given, "a diffusion model of tables")
-        if guidance != 1:
-            raise ConfigError(
-                f"guidance is of models that are given labels: leave it out, got {guidance:g}"
-            )
+        check_guidance(guidance, labelled=False)
         levels = sampler_levels(self.gaussian, (self.scores.features,), steps)
         like = self.scores.scores
         beside, shape = _Beside(self.denoiser, n, generator), (n, len(self.scores.lengths))

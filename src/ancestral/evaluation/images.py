@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
 
 from ancestral.capabilities import Given, HasLabelLaw
 from ancestral.data.fields import LABEL
@@ -20,7 +19,7 @@ from ancestral.evaluation.measures.recogniser import Recogniser
 from ancestral.evaluation.points import Points
 from ancestral.evaluation.quality import Stage, single
 from ancestral.evaluation.space import Space
-from ancestral.networks.sampling import draw
+from ancestral.networks.labels import draw_labels
 from ancestral.networks.units import InDataUnits
 
 if TYPE_CHECKING:
@@ -96,9 +95,8 @@ class Images(Points):
         given = super()._given(model, n, order)
         if LABEL not in model.nodes or not isinstance(model.network, HasLabelLaw):
             return given
-        law = Categorical(probs=model.network.label_probabilities, validate_args=False)
-        labels = draw(law, (n,), generator_of(model, self.setting.seed + 1)).cpu()
-        return {**(given or {}), LABEL: labels}
+        labels = draw_labels(model.network, n, generator_of(model, self.setting.seed + 1))
+        return {**(given or {}), LABEL: labels.cpu()}
 
     def of_labels(
         self, drawn: Tensor | None, given: Given | None, attempts: Attempts

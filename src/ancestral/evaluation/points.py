@@ -151,7 +151,8 @@ class Points(Bench):
         """Return the distance to held-out data by evaluations; fewer wide examples are drawn."""
         n = min(_WIDE_DRAWS if self.wide else self.sizes.samples, self.sizes.samples)
         first = given and {name: value[:n] for name, value in given.items()}
-        stage = replace(self.stages[0], stand_in=self.stages[0].stand_in[:n])
+        whole = next(stage for stage in self.stages if "sliced_wasserstein" in stage.units)
+        stage = replace(whole, stand_in=whole.stand_in[:n])
 
         def points(count: int) -> Tensor:
             return self.points(self._draw(model, n, first, evaluations=count))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ancestral.flows.bijection import Bijection
 from ancestral.nn.masked_mlp import MaskedMLP
+from ancestral.nn.zeroed import zeroed
 
 
 class Elementwise(Protocol):
@@ -69,8 +70,7 @@ class Autoregressive(Bijection):
             groups, outputs=elementwise.parameters, hidden=hidden, context=context
         )
         self.elementwise = elementwise
-        for parameter in self.network.layers[-1].parameters():
-            torch.nn.init.zeros_(parameter)  # It begins as the identity.
+        zeroed(self.network.layers[-1])  # It begins as the identity.
         order = torch.tensor(groups)
         self.sizes = order.bincount().tolist()
         self.register_buffer("members", order.argsort(stable=True), persistent=False)

@@ -8,7 +8,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Batch, Given, Loss, Player
-from ancestral.errors import ConfigError
 from ancestral.flows.density import estimate_ode_log_prob, ode_log_prob
 from ancestral.flows.optimal_coupling import optimal_coupling
 from ancestral.flows.targets import TARGETS, Target, check_target
@@ -16,7 +15,7 @@ from ancestral.flows.transport import Transport
 from ancestral.networks.gaussian_path import NoiseLevel, straight, variance_preserving
 from ancestral.networks.ode import even, walk
 from ancestral.networks.sampling import even_uniform
-from ancestral.nn.guidance import guided
+from ancestral.nn.guidance import check_guidance, guided
 
 Path: TypeAlias = Literal["straight", "preserving"]
 Coupling: TypeAlias = Literal["independent", "optimal"]
@@ -105,10 +104,7 @@ class Matching(Transport, ABC):
             ConfigError: If there is a guidance scale and no label to guide by.
             ValueError: If steps or sampler are out of their range.
         """
-        if guidance != 1 and not self.classes:
-            raise ConfigError(
-                f"guidance is of models that are given labels: leave it out, got {guidance:g}"
-            )
+        check_guidance(guidance, labelled=bool(self.classes))
         times = even(steps)
         z, label = self._begin(n, given, generator)
 

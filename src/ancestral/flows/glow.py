@@ -9,6 +9,7 @@ from torch.nn import functional
 from ancestral.flows.affine import Affine, ElementwiseAffine
 from ancestral.flows.autoregressive import Elementwise
 from ancestral.flows.bijection import Bijection, Composed
+from ancestral.nn.zeroed import zeroed
 
 
 class ChannelMixing(Bijection):
@@ -97,10 +98,7 @@ class ChannelCoupling(Bijection):
         self.elementwise, self.mapped = elementwise, channels // 2
         self.first = nn.Conv2d(channels - self.mapped, width, 3, padding=1)
         self.shown = nn.Linear(context, width, bias=False) if context else None
-        last = nn.Conv2d(width, elementwise.parameters * self.mapped, 3, padding=1)
-        nn.init.zeros_(last.weight)
-        if last.bias is not None:
-            nn.init.zeros_(last.bias)
+        last = zeroed(nn.Conv2d(width, elementwise.parameters * self.mapped, 3, padding=1))
         self.rest = nn.Sequential(nn.SiLU(), nn.Conv2d(width, width, 1), nn.SiLU(), last)
 
     def forward_and_log_det(

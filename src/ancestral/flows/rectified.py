@@ -11,6 +11,7 @@ from ancestral.flows.flow_matching import Matching
 from ancestral.flows.transport import Transport
 from ancestral.networks.labels import some_label
 from ancestral.networks.nodes import Table
+from ancestral.networks.ode import for_rows
 
 _AT_ONCE = 1_000
 
@@ -168,4 +169,4 @@ class DistilledFlow(Transport):
         return Loss(each.sum(), weight=len(x))
 
     def _velocity(self, z: Tensor, label: Tensor | None) -> Tensor:
-        return self.network(z, z.new_zeros(()).expand(len(z)), label)
+        return self.network(z, for_rows(0.0, z), label)

@@ -15,6 +15,7 @@ from ancestral.nn.attention import Sight
 from ancestral.nn.key_value_cache import KeyValueCache
 from ancestral.nn.patches import grid, patchify, unpatchify
 from ancestral.nn.transformer import Block, GPTParts, GPTShape
+from ancestral.nn.zeroed import zeroed
 
 _HEAD_WIDTH = 32
 
@@ -155,9 +156,7 @@ class PatchFlow(Bijection):
         shape = GPTShape(width=width, heads=width // _HEAD_WIDTH)
         self.layers = nn.ModuleList(Block(shape, GPTParts()) for _ in range(layers))
         self.norm = nn.LayerNorm(width)
-        self.out = nn.Linear(width, 2 * numbers)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.out = zeroed(nn.Linear(width, 2 * numbers))
 
     def forward_and_log_det(
         self, z: Tensor, context: Tensor | None = None

@@ -1,7 +1,6 @@
 """What models share whose draws are noise that a network carries along in time."""
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
 import torch
@@ -13,6 +12,7 @@ from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
 from ancestral.networks.labels import drop_labels, fit_labels, given_label, uniform_labels
 from ancestral.networks.nodes import Node, StandardNormal
+from ancestral.networks.sampling import last_of
 
 
 class Transport(nn.Module, ABC):
@@ -81,7 +81,7 @@ class Transport(nn.Module, ABC):
         """Return n noises and the draws that they become, each [n, *event]; as :meth:`sample`."""
         states = self.walk(n, given=given, generator=generator)
         first = next(states)
-        return first, deque(states, maxlen=1).pop()
+        return first, last_of(states)
 
     @abstractmethod
     def walk(

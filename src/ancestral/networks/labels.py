@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import torch
 from torch import Generator, Tensor
+from torch.distributions import Categorical
 
-from ancestral.capabilities import Given
+from ancestral.capabilities import Given, HasLabelLaw
 from ancestral.errors import CapabilityError
 from ancestral.networks.arguments import held_rows
 from ancestral.networks.nodes import Table
@@ -62,6 +63,12 @@ def some_label(
     """
     label = given_label(labels, given, n)
     return draw(labels(), (n,), generator) if label is None and labels is not None else label
+
+
+def draw_labels(model: HasLabelLaw, n: int, generator: Generator | None) -> Tensor:
+    """Return n labels by a model's own law of them, int64 [n]."""
+    law = Categorical(probs=model.label_probabilities, validate_args=False)
+    return draw(law, (n,), generator)
 
 
 def sum_labels(labels: Table, log_prob: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ a tableau of numbers. Everything can be differentiated through.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +16,7 @@ from torch import Tensor
 from torch.func import vmap
 
 from ancestral.errors import DivergenceError
+from ancestral.networks.sampling import last_of
 from ancestral.nn.forward_mode import directional
 
 Velocity: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -127,7 +127,7 @@ def integrate(
         >>> round(x.item(), 4)
         0.3679
     """
-    return deque(walk(velocity, x, times, method=method, tolerance=tolerance), maxlen=1).pop()
+    return last_of(walk(velocity, x, times, method=method, tolerance=tolerance))
 
 
 def walk(
@@ -239,14 +239,15 @@ def _slopes(
     first: Tensor | None = None,
 ) -> list[Tensor]:
     """Return the velocity at each stage of a step of h; the first may be known."""
-    slopes = [velocity(x, _rows(t, x)) if first is None else first]
+    slopes = [velocity(x, for_rows(t, x)) if first is None else first]
     for node, weights in zip(tableau.nodes, tableau.stages, strict=True):
         at = x.add(_weighted(weights, slopes), alpha=h)
-        slopes.append(velocity(at, _rows(t + node * h, x)))
+        slopes.append(velocity(at, for_rows(t + node * h, x)))
     return slopes
 
 
-def _rows(t: float, x: Tensor) -> Tensor:
+def for_rows(t: float, x: Tensor) -> Tensor:
+    """Return a number as one for each row of x [B, *D], [B], without a copy of it for each."""
     return x.new_full((), t).expand(len(x))
 
 
@@ -266,7 +267,7 @@ def _adapt(
     """Yield the points at each time after the first, by steps that keep to the tolerance."""
     tableau = METHODS["dopri5"]
     error_weights = [a - b for a, b in zip(tableau.weights, tableau.lower, strict=True)]
-    t, first = times[0], velocity(x, _rows(times[0], x))
+    t, first = times[0], velocity(x, for_rows(times[0], x))
     h = _first_step(x, first, times[-1] - t, tolerance)
     tries = 0
     for end in times[1:]:

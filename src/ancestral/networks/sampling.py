@@ -1,6 +1,7 @@
 """The only place that draws from a distribution."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -22,6 +23,19 @@ class Walked(Protocol):
     def draw(self, shape: torch.Size, generator: Generator | None) -> Tensor:
         """Return a draw of shape [*shape, *batch_shape, *event_shape]."""
         ...
+
+
+def last_of(states: Iterable[Tensor]) -> Tensor:
+    """Return the last state of a walk, keeping none of the others.
+
+    Raises:
+        IndexError: If there is no state.
+
+    Example:
+        >>> last_of(torch.arange(3))
+        tensor(2)
+    """
+    return deque(states, maxlen=1)[0]
 
 
 def even_uniform(n: int, like: Tensor, generator: Generator | None) -> Tensor:

@@ -1,7 +1,6 @@
 """A model in the user's units: the model together with the data transform it was fitted under."""
 
 import math
-from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,6 +26,7 @@ from ancestral.capabilities import (
 from ancestral.data.cells import UNKNOWN, Cells
 from ancestral.data.transforms import Transform
 from ancestral.errors import CapabilityError
+from ancestral.networks.sampling import last_of
 
 T = TypeVar("T")
 
@@ -108,7 +108,7 @@ class InDataUnits:
         """
         if evaluations is not None:
             how = {"evaluations": evaluations, "given": given, "generator": generator}
-            draws = deque(self._steps(n, **how), maxlen=1)[0]
+            draws = last_of(self._steps(n, **how))
         elif means:
             draws = self._need(SamplesMeans, "means").sample_means(
                 n, given=given, generator=generator

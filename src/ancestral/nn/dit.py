@@ -9,6 +9,7 @@ from ancestral.nn.feed_forward import FeedForward
 from ancestral.nn.film import film
 from ancestral.nn.patches import grid, patchify, unpatchify
 from ancestral.nn.time_embedding import TimeEmbedding
+from ancestral.nn.zeroed import zeroed
 
 
 class DiT(nn.Module):
@@ -63,8 +64,8 @@ class DiT(nn.Module):
         self.first = nn.Linear(pixels, width)
         self.positions = nn.Parameter(0.02 * torch.randn(rows * columns, width))
         self.blocks = nn.ModuleList([DiTBlock(width, heads=heads) for _ in range(depth)])
-        self.modulation = _zero(nn.Linear(width, 2 * width))
-        self.out = _zero(nn.Linear(width, pixels))
+        self.modulation = zeroed(nn.Linear(width, 2 * width))
+        self.out = zeroed(nn.Linear(width, pixels))
 
     def forward(self, z: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
         """Map z [B, C, H, W], time [B] and label [B] int64 to [B, C, H, W]."""
@@ -96,7 +97,7 @@ class DiTBlock(nn.Module):
             width, heads=heads, key_value_heads=heads, head_width=width // heads
         )
         self.feed_forward = FeedForward(width, hidden=4 * width)
-        self.modulation = _zero(nn.Linear(width, 6 * width))
+        self.modulation = zeroed(nn.Linear(width, 6 * width))
 
     def forward(self, x: Tensor, features: Tensor) -> Tensor:
         """Map x [B, N, D] and features [B, D] to [B, N, D]."""
@@ -111,10 +112,3 @@ class DiTBlock(nn.Module):
 
 def _norm(x: Tensor) -> Tensor:
     return functional.layer_norm(x, x.shape[-1:], eps=1e-6)
-
-
-def _zero(layer: nn.Linear) -> nn.Linear:
-    """Return the layer with all parameters 0."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer

@@ -5,6 +5,20 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ancestral.errors import ConfigError
+
+
+def check_guidance(scale: float, *, labelled: bool) -> None:
+    """Refuse a scale other than 1 of a model that is given no label.
+
+    Raises:
+        ConfigError: If there is one.
+    """
+    if scale != 1 and not labelled:
+        raise ConfigError(
+            f"guidance is of models that are given labels: leave it out, got {scale:g}"
+        )
+
 
 def guided(
     network: Callable[[Tensor, Tensor, Tensor | None], Tensor],

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from ancestral.nn.fourier import FourierFeatures
 from ancestral.nn.time_embedding import TimeEmbedding
+from ancestral.nn.zeroed import zeroed
 
 
 class TimedMLP(nn.Module):
@@ -57,9 +58,7 @@ class TimedMLP(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(*pair) for pair in pairwise(widths))
         # One product gives what each layer adds; the layers' own biases are enough.
         self.shifts = nn.Linear(embedding, sum(hidden), bias=False)
-        self.output = nn.Linear(hidden[-1], count)
-        nn.init.zeros_(self.output.weight)
-        nn.init.zeros_(self.output.bias)
+        self.output = zeroed(nn.Linear(hidden[-1], count))
 
     def forward(self, z: Tensor, time: Tensor, label: Tensor | None = None) -> Tensor:
         """Map z [B, *event], time [B] and label [B] int64 to [B, *event]; see the embedding."""

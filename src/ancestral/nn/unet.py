@@ -13,6 +13,7 @@ from ancestral.nn.cross_attention import CrossAttention
 from ancestral.nn.group_norm import GroupNorm
 from ancestral.nn.patches import grid
 from ancestral.nn.time_embedding import TimeEmbedding
+from ancestral.nn.zeroed import zeroed
 
 _HEAD_WIDTH = 32
 _GROUPS = 8
@@ -78,7 +79,7 @@ class UNet(nn.Module):
         self.doubling = nn.ModuleList([nn.ConvTranspose2d(b, a, 2, 2) for _, (a, b) in steps])
         self.up = nn.ModuleList([level(2 * width, i) for i, (width, _) in steps])
         self.norm = GroupNorm(math.gcd(_GROUPS, widths[0]), widths[0])
-        self.out = _zero(nn.Conv2d(widths[0], outputs, 3, padding=1))
+        self.out = zeroed(nn.Conv2d(widths[0], outputs, 3, padding=1))
         self.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
     def forward(
@@ -173,7 +174,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(before, after, 3, padding=1)
         self.second_norm = GroupNorm(math.gcd(_GROUPS, after), after)
         self.modulation = nn.Linear(features, 2 * after) if features else None
-        self.second = _zero(nn.Conv2d(after, after, 3, padding=1))
+        self.second = zeroed(nn.Conv2d(after, after, 3, padding=1))
         self.past = nn.Conv2d(before, after, 1) if before != after else None
 
     def forward(
@@ -217,9 +218,9 @@ class ImageAttention(nn.Module):
             else None
         )
         self.crossing_norm = nn.LayerNorm(width) if context else None
-        _zero(self.attention.out)
+        zeroed(self.attention.out)
         if self.crossing is not None:
-            _zero(self.crossing.out)
+            zeroed(self.crossing.out)
 
     def forward(
         self, x: Tensor, _features: Tensor | None = None, context: Tensor | None = None
@@ -245,13 +246,6 @@ def _through(
     for layer in level.children():
         x = layer(x, features, context)
     return x
-
-
-def _zero(layer: nn.Conv2d | nn.Linear) -> nn.Module:
-    """Return the layer with all parameters 0."""
-    for parameter in layer.parameters():
-        nn.init.zeros_(parameter)
-    return layer
 
 
 def _check(

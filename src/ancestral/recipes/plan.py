@@ -17,6 +17,7 @@ from ancestral.data.recorded import modelled
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.networks.units import InDataUnits
+from ancestral.nn.guidance import check_guidance
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.reading import OF_DATA, OF_TEXT, is_of_data, loading_of, reading
 from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
@@ -213,10 +214,7 @@ def _check_guidance(
     """Return the settings of sampling; guidance is refused where no label is given to the model."""
     sampling = recipe.sampled_with(None, chosen)
     labelled = bool(data.labels) and getattr(config, "conditional", True)
-    if (scale := getattr(sampling, "guidance", 1)) not in (0, 1) and not labelled:
-        raise ConfigError(
-            f"guidance is of models that are given labels: leave it out, got {scale:g}"
-        )
+    check_guidance(getattr(sampling, "guidance", 1), labelled=labelled)
     return sampling
 
 

@@ -1,6 +1,5 @@
 """What a recipe is: how a name becomes a fitted model. The recipes stand in ``families/``."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -17,6 +16,7 @@ from ancestral.data.model_units import flat
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Criterion
+from ancestral.networks.sampling import last_of
 from ancestral.networks.units import InDataUnits
 from ancestral.settings import unset
 from ancestral.training.budget import Budget
@@ -172,7 +172,7 @@ class Recipe:
         """Return what draws examples of the model under these settings; None: its ``sample``."""
         if (walk := self.walk) is None or self.draw is not None:
             return self.draw and partial(self.draw, sampling=sampling)
-        return lambda model, n, **how: deque(walk(model, n, sampling, **how), maxlen=1)[0]
+        return lambda model, n, **how: last_of(walk(model, n, sampling, **how))
 
     def walked_by(self, sampling: Config) -> Callable[..., Iterator[Tensor]] | None:
         """Return what yields the states of draws under these settings; None: it has no steps."""

@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Categorical
 
 from ancestral.capabilities import Given, HasLabelLaw, Samples, SamplesMeans, TakesStates
 from ancestral.data.answers import Answer, examples_answer
@@ -17,7 +16,7 @@ from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.sources import read
 from ancestral.data.states import state_at
 from ancestral.errors import CapabilityError, ConfigError
-from ancestral.networks.sampling import draw
+from ancestral.networks.labels import draw_labels
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.completing import draw_rows, table_of
 from ancestral.recipes.runs import Run
@@ -173,8 +172,7 @@ def _row_labels(run: Run, model: InDataUnits, n: int, generator: Generator) -> T
         return torch.zeros(n, dtype=torch.int64, device=generator.device)
     if LABEL not in model.nodes or not isinstance(model.network, HasLabelLaw):
         return None
-    law = Categorical(probs=model.network.label_probabilities, validate_args=False)
-    return draw(law, (n,), generator)
+    return draw_labels(model.network, n, generator)
 
 
 def given_for(

@@ -19,7 +19,7 @@ WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 460.0, 230.0, 46.0, 10.0, 40.0
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """The path of one model from noise to data, a picture a state; empty of images."""
+    """The path of one model of rows from noise to data, a picture a state."""
 
     model: str
     pictures: tuple[str, ...]

@@ -1,6 +1,5 @@
 """Diffusion and score models, of vectors and of images, diffusion of mixed tables too."""
 
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
@@ -22,6 +21,7 @@ from ancestral.diffusion.table import TableDiffusion
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.networks.noising import LearnedSchedule, cosine_schedule, linear_schedule
+from ancestral.networks.sampling import last_of
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
 from ancestral.recipes.recipe import Recipe, count_labels
@@ -163,7 +163,7 @@ def _draw(
 ) -> Tensor:
     if isinstance(model, LatentDiffusion):
         return model.draw(n, **arguments(sampling), **how)
-    return deque(model.walk(n, **arguments(sampling), **how), maxlen=1)[0]
+    return last_of(model.walk(n, **arguments(sampling), **how))
 
 
 def _walk(
