@@ -1,4 +1,4 @@
-"""Shared by all tests: seeded, float64 by request, real data found through one variable."""
+"""Shared by all tests: float64 by request, real data found through one variable."""
 
 import os
 import sys
@@ -20,15 +20,6 @@ os.environ["ANCESTRAL_CACHE"] = tempfile.mkdtemp(prefix="ancestral-tests-")
 if os.environ.get("ANCESTRAL_BF16") == "1" and not torch.cpu.get_capabilities().get("avx512_bf16"):
     # The processor is said to have what it has not: oneDNN refuses, torch's other kernels do not.
     torch.backends.mkldnn.set_flags(False)
-
-
-@pytest.fixture(autouse=True)
-def _seeded() -> Iterator[None]:
-    torch.manual_seed(0)
-    dtype = torch.get_default_dtype()
-    yield
-    torch.set_default_dtype(dtype)
-    torch.set_flush_denormal(False)  # The command line sets it; hypothesis needs subnormals.
 
 
 @pytest.fixture
