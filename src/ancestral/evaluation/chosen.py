@@ -27,6 +27,10 @@ from ancestral.networks.units import InDataUnits
 _EXAMPLES, _CHUNK, _SAMPLES, _PROJECTIONS = 4_000, 1_000, 4_000, 64
 """Examples scored, of which so many in one call; samples of a distance; its lines."""
 
+_LOSS_IMAGES = 1_000
+"""Images of which a loss is measured. It only chooses the step, by the same noise each time, and in
+a short training more of them would take more time than the steps do."""
+
 _TOKENS, _TOKENS_AT_ONCE = 65_536, 4_096
 """Tokens of the validation split that are scored, and those in one call of the model."""
 
@@ -75,9 +79,9 @@ class Judge:
         """Return the source of the noise of one measurement."""
         return Generator(self.device).manual_seed(self.seed)
 
-    def parts(self) -> Iterator[Examples]:
+    def parts(self, most: int = _EXAMPLES) -> Iterator[Examples]:
         """Return the examples that are scored, on the device, a chunk at a time."""
-        examples = self.data.validation[:_EXAMPLES]
+        examples = self.data.validation[:most]
         for start in range(0, len(examples), _CHUNK):
             part = examples[start : start + _CHUNK]
             yield Examples(part.x.to(self.device), placed(part.given, self.device) or {})
@@ -162,10 +166,11 @@ def _loss(judge: Judge, unit: str = "nats") -> Measure:
     if not isinstance(model.network, Trains):
         raise ValueError(f"{type(model.network).__name__} has no loss: it is not trained")
     (player,) = model.network.players()
+    most = _LOSS_IMAGES if judge.data.kind == "images" else _EXAMPLES
 
     def measure() -> dict[str, Figure]:
         noise, total, weight = judge.noise(), 0.0, 0.0
-        for part in judge.parts():
+        for part in judge.parts(most):
             batch = Batch(model.transform(part.x, noise), model.taken(part.given) or {})
             loss = player.loss(batch, noise)
             total, weight = total + loss.total.item(), weight + loss.weight
