@@ -1,6 +1,16 @@
 """Layers: no probability, no training."""
 
 from ancestral.nn.attention import CausalSelfAttention, Sight
+from ancestral.nn.convolution import (
+    Interpolation,
+    checkerboards,
+    contributions,
+    convolution_matrix,
+    convolution_size,
+    insert_zeros,
+    interpolation_matrix,
+    transposed_size,
+)
 from ancestral.nn.cross_attention import CrossAttention
 from ancestral.nn.dit import DiT
 from ancestral.nn.feed_forward import FeedForward, SwiGLU
@@ -37,6 +47,7 @@ __all__ = [
     "DiT",
     "FeedForward",
     "FourierFeatures",
+    "Interpolation",
     "KeyValueCache",
     "LabelPlanesConv2d",
     "LowRankCell",
@@ -52,14 +63,21 @@ __all__ = [
     "Upsampling",
     "adapters",
     "add_adapters",
+    "checkerboards",
+    "contributions",
+    "convolution_matrix",
+    "convolution_size",
     "film",
     "guided",
     "halvings",
+    "insert_zeros",
+    "interpolation_matrix",
     "merge_adapters",
     "merged_state",
     "patchify",
     "rotary_tables",
     "rotate",
     "trainable",
+    "transposed_size",
     "unpatchify",
 ]
