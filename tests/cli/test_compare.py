@@ -127,3 +127,48 @@ def test_the_demo_ends_with_the_path_alone(
     assert outcome.status == 0
     assert outcome.out.splitlines()[-1] == str(tmp_path / "demo" / "report.html")
     assert "log_prob" in outcome.out
+
+
+def test_runs_are_measured_beside_what_is_fitted(
+    cli: Callable, table: Path, tmp_path: Path
+) -> None:
+    short = ["--steps", 3, "--threads", 1, "--set", "size=tiny"]
+    for name, seed in (("first", 0), ("second", 1)):
+        cli("fit", "vae", table, *short, "--seed", seed, "--out", tmp_path / name)
+    runs = f"{tmp_path / 'first'},{tmp_path / 'second'},kde"
+    answer = cli("compare", table, "--models", runs, "--out", tmp_path / "all", "--json").json
+    assert [model["name"] for model in answer["models"]] == ["first", "second", "kde"]
+    first, second, _ = answer["models"]
+    alone = cli("evaluate", tmp_path / "first", "--json").json["figures"]
+    assert first["figures"]["elbo"] == alone["elbo"]
+    assert first["figures"]["elbo"] != second["figures"]["elbo"]
+    assert first["run"] == str(tmp_path / "first")
+    assert first["steps"] == 3
+    assert first["whole_seconds"] > first["seconds"]
+    assert not (tmp_path / "all" / "first").exists()
+    page = (tmp_path / "all" / "report.html").read_text()
+    assert f"--models {runs}" in page
+
+
+def test_a_run_of_other_data_is_not_compared(cli: Callable, table: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    cli("fit", "kde", table, "--set", "split_seed=1", "--out", run)
+    words = ["compare", table, "--models", f"kde,{run}", "--out", tmp_path / "all"]
+    assert "was fitted to other data" in cli(*words, "--set", "split_seed=2").line
+    assert cli(*words).status == 0  # The run says how the data are read.
+    assert "no run" in cli("compare", table, "--models", "runs/nothing").line
+    words = ["compare", table, "--models", run, "--set"]
+    assert "kde has nothing to set in sampling" in cli(*words, "run.truncation=1").line
+    assert "differ in name" in cli("compare", table, "--models", f"{run},{run}").line
+
+
+def test_a_run_is_compared_as_it_is_asked_to_be_sampled(
+    cli: Callable, table: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "mine"
+    cli("fit", "gan", table, "--steps", 3, "--threads", 1, "--set", "size=tiny", "--out", run)
+    words = ["compare", table, "--models", run, "--json", "--out"]
+    wide = cli(*words, tmp_path / "wide").json["models"][0]
+    near = cli(*words, tmp_path / "near", "--set", "mine.truncation=0.1").json["models"][0]
+    assert near["figures"]["recall"]["value"] < wide["figures"]["recall"]["value"]
+    assert "--set mine.truncation=0.1" in (tmp_path / "near" / "report.html").read_text()

@@ -127,7 +127,8 @@ def test_models_and_settings_exist(
                 list(start(begun, pairs[part], overwrite=True))
             plan(words[1], data, settings=pairs)
         elif words[0] == "compare":
-            (models,) = _values(words, "--models")
+            (models,) = _values(words, "--models")  # Runs of the page's other lines aside.
+            models = ",".join(name for name in models.split(",") if name not in made)
             data = str(verses_txt) if ".txt" in words[1] else _stand_in(words[1], models)
             contest(data, models=models.split(","), settings=pairs)
 

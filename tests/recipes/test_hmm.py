@@ -12,6 +12,7 @@ from ancestral.errors import ConfigError
 from ancestral.recipes import fit, plan, recipe_named, resume, sample_run
 from ancestral.recipes.comparing import contest, hold
 from ancestral.recipes.families.sequences import HMMConfig
+from ancestral.recipes.plan import Plan
 from ancestral.recipes.reporting import repeat_command
 from ancestral.training import Budget
 
@@ -80,7 +81,7 @@ def test_states_are_read_alike_for_all_that_are_compared(missing: str, tmp_path:
         str(path), models=["bayes-net", "hmm"], settings=settings, out=tmp_path / "compared"
     )
     expected = Loading(discrete=True, missing=missing == "em")
-    assert all(one.loading == expected for one in what.plans)
+    assert all(isinstance(one, Plan) and one.loading == expected for one in what.entrants)
     for model in hold(what).models:
         assert model.error is None
         assert model.run is not None

@@ -29,10 +29,11 @@ def compare(
     data
         A name, a file or a folder.
     models
-        Names separated by commas; by the kind of data if not given.
+        Names separated by commas, and folders of runs of these data, which are measured as they
+        are; by the kind of data if not given.
     set_
         Of the data: size=32, label=COLUMN, split_seed=1; of the measuring: target=COLUMN; of one
-        model: MODEL.key=value.
+        model: MODEL.key=value; of how a run is sampled: NAME.key=value, by the name of its folder.
     """
     from ancestral.recipes.comparing import check_folder, contest
     from ancestral.settings import parse_pairs

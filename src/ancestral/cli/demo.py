@@ -35,7 +35,7 @@ def demo(
             device=common.device_or_default,
             out=out / Path(name).stem,
         )
-        console.say(f"comparing {', '.join(p.recipe.name for p in what.plans)} on {name} ...")
+        console.say(f"comparing {', '.join(what.names)} on {name} ...")
         found.append(
             hold_with_bar(what, overwrite=folder.overwrite, choose_threads=common.threads is None)
         )

@@ -4,7 +4,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,22 +15,17 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, disk_errors, free_name, write_text
 from ancestral.data.memory import Data, load_any
 from ancestral.errors import AncestralError, ConfigError
-from ancestral.evaluation import (
-    Evaluation,
-    Setting,
-    bench_of,
-    counts_to_json,
-    evaluate,
-    figures_to_json,
-)
+from ancestral.evaluation import Evaluation, bench_of, evaluate
 from ancestral.evaluation.bench import Bench
-from ancestral.evaluation.report import ModelEntry, Section, write_report
+from ancestral.evaluation.report import write_report
+from ancestral.networks.units import InDataUnits
+from ancestral.recipes.comparison import Compared, Comparison, name_of_run
 from ancestral.recipes.fitting import start
 from ancestral.recipes.plan import TUNING, Plan, plan, reads_of
 from ancestral.recipes.reading import loading_of, reading
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import model_entry, report_run
-from ancestral.recipes.runs import REPORT, Run
+from ancestral.recipes.runs import RECORD, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
 from ancestral.telling import Lines, watched
 from ancestral.training.budget import Budget, budget_text
@@ -46,118 +41,10 @@ Progress: TypeAlias = Callable[[str, float, str], None]
 """(what is being done, share of it done, remark)."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Compared:
-    """One model of a comparison.
-
-    Args:
-        name: Of the recipe.
-        run: Its run; None if it failed before there was one.
-        entry: What the report shows; None if it failed.
-        error: The one line of its failure.
-    """
-
-    name: str
-    run: Run | None = None
-    entry: ModelEntry | None = None
-    error: str | None = None
-
-    @property
-    def evaluation(self) -> Evaluation | None:
-        """What was found; None if it failed."""
-        return self.entry and self.entry.evaluation
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the model's object in ``compare --json``."""
-        result = self.run.record.result if self.run else None
-        trained = self.run is not None and self.run.record.options is not None
-        return {
-            "name": self.name,
-            "run": str(self.run.folder) if self.run else None,
-            "figures": figures_to_json(self.evaluation.figures) if self.evaluation else {},
-            "by_evaluations": counts_to_json(self.evaluation) if self.evaluation else [],
-            "steps": result.steps if result and trained else None,
-            "parameters": result.parameters if result else None,
-            "seconds": result.seconds if result else None,
-            "cpu_seconds": result.cpu_seconds if result else None,
-            "whole_seconds": self.entry.whole_seconds if self.entry else None,
-            "error": self.error,
-        }
-
-
-@dataclass(slots=True, kw_only=True)
-class Comparison:
-    """What is to be compared, and what :func:`hold` has found of it.
-
-    Args:
-        plans: One for each model.
-        data: The data of all.
-        seed: Of everything random.
-        end: Of the training of each model that trains.
-        folder: Where the runs and the report are.
-        repeat: The command that repeats it.
-        target: Of mixed tables, the column that is told from the others; see
-            :class:`~ancestral.evaluation.Setting`.
-        models: Those measured so far, in the order asked for.
-    """
-
-    plans: Sequence[Plan]
-    data: Dataset
-    seed: int
-    end: Budget
-    folder: Path
-    repeat: str
-    target: str | None = None
-    models: list[Compared] = field(default_factory=list)
-
-    @property
-    def budget(self) -> str:
-        """The end of each training in words."""
-        return budget_text(self.end)
-
-    @property
-    def setting(self) -> Setting:
-        """How large the measuring is."""
-        return Setting(seed=self.seed, target=self.target)
-
-    @property
-    def report(self) -> Path:
-        """The page."""
-        return self.folder / REPORT
-
-    @property
-    def section(self) -> Section:
-        """The section of the report."""
-        entries = [
-            model.entry or ModelEntry(name=model.name, error=model.error) for model in self.models
-        ]
-        return Section(
-            data=self.data,
-            entries=entries,
-            budget=self.budget,
-            limit=self.end.seconds,
-            repeat=self.repeat,
-        )
-
-    @property
-    def failed(self) -> bool:
-        """Whether no model could be measured."""
-        return all(model.error is not None for model in self.models)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the object that ``compare --json`` prints."""
-        return {
-            "data": self.data.source,
-            "budget": self.budget,
-            "models": [model.to_json() for model in self.models],
-            "report": str(self.report),
-        }
-
-
 def contest(
     data: Data,
     *,
-    models: Sequence[str | Recipe] | None = None,
+    models: Sequence[str | Recipe | Run] | None = None,
     budget: str | Budget = "30s",
     settings: Mapping[str, object] | None = None,
     seed: int = 0,
@@ -168,34 +55,51 @@ def contest(
 
     Args:
         data: Name, file or folder; an array, a tensor or a data frame.
-        models: Names of recipes, or recipes of one's own; by the kind of data if None.
+        models: Names of recipes, recipes of one's own, and runs of these data or their folders,
+            which are measured as they are; by the kind of data if None.
         budget: Of each model that trains.
         settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of the
-            measuring: ``target``; of one model: ``MODEL.key``.
+            measuring: ``target``; of one model: ``MODEL.key``, and of a run how it is sampled,
+            by the name of its folder.
         seed: Of everything random.
         device: Where to train.
         out: A folder; ``runs/compare-DATA`` if None, with a number where that exists.
 
     Raises:
         ConfigError: If a model or a setting is unknown, or a model cannot take such data, or is
-            to begin at another run.
+            to begin at another run, or a run is of other data.
+        RunError: If there is no such run.
         DataError: If the data cannot be read.
     """
     end = Budget.parse(budget) if isinstance(budget, str) else budget
-    asked = [recipe_named(name_of(model)).name for model in models or ()]
-    if len(set(asked)) < len(asked):
-        raise ConfigError(f"models must differ, got {', '.join(asked)}")
-    _refuse_mixed(asked)
-    common, own = _sort(settings or {}, asked if models else None)
+    chosen = [_run_or_recipe(model) for model in models or ()]
+    recipes = [one for one in chosen if isinstance(one, Recipe)]
+    runs = [one for one in chosen if isinstance(one, Run)]
+    names = [name_of_run(one) if isinstance(one, Run) else one.name for one in chosen]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"models must differ in name, got {', '.join(names)}")
+    _refuse_mixed([*recipes, *(run.recipe for run in runs)])
+    asked = [recipe.name for recipe in recipes]
+    common, own = _sort(settings or {}, asked if models else None, [name_of_run(r) for r in runs])
+    sampling = {name_of_run(run): own.pop(name_of_run(run), {}) for run in runs}
     target = common.pop("target", None)
-    loading = reading(loading_of(common), _reads(asked, own))
+    if runs and not common:
+        loading = runs[0].record.data.loading
+    else:
+        loading = reading(loading_of(common), _reads(asked, own))
     loaded = load_any(data, loading)
-    names = asked or list(DEFAULTS[loaded.kind])
+    for run in runs:
+        _check_run(run, loaded)
+        run.recipe.sampled_with(run.record.sampling, sampling[name_of_run(run)])
     begin = partial(plan, data=loaded, loading=loading, budget=end, seed=seed, device=device)
-    plans = [begin(name, settings=own.get(name, {})) for name in names]
+    entrants = [
+        one if isinstance(one, Run) else begin(one.name, settings=own.get(one.name, {}))
+        for one in chosen or [recipe_named(name) for name in DEFAULTS[loaded.kind]]
+    ]
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
     source = data if isinstance(data, str) else loaded.source
-    words = ["ancestral", "compare", source, "--models", ",".join(names)]
+    listed = [str(one.folder) if isinstance(one, Run) else one.recipe.name for one in entrants]
+    words = ["ancestral", "compare", source, "--models", ",".join(listed)]
     words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
     words += ["--steps", str(end.steps)] if end.steps else []
     words += ["--budget", budget_text(end)] if end.seconds else []
@@ -203,12 +107,14 @@ def contest(
     for key, value in (settings or {}).items():
         words += ["--set", f"{key}={value}"]
     found = Comparison(
-        plans=plans,
+        entrants=entrants,
         data=loaded,
         seed=seed,
         end=end,
         folder=folder,
         repeat=shlex.join(words),
+        device=device,
+        sampling=sampling,
         target=None if target is None else str(target),
     )
     bench_of(loaded, found.setting)  # A target that is not there is said before anything is fitted.
@@ -222,7 +128,9 @@ def hold(
     progress: Progress | None = None,
     choose_threads: bool = False,
 ) -> Comparison:
-    """Fit and measure every model, and write the report; a model that fails stops no other.
+    """Fit what is not a run yet and measure all; a model that fails stops no other.
+
+    The report of the comparison is written, and that of each run that it makes.
 
     Args:
         what: To compare; what is found is put into it.
@@ -239,11 +147,15 @@ def hold(
         what.folder.mkdir(parents=True, exist_ok=True)
     _save(what)
     bench, threads = bench_of(what.data, what.setting), torch.get_num_threads()
-    for one in what.plans:
-        model = Compared(name=one.recipe.name)
+    told = progress or _silent
+    for one, name in zip(what.entrants, what.names, strict=True):
+        model = Compared(name=name)
         what.models.append(model)
         try:
-            _compare_one(one, bench, model, what.folder, progress or _silent, choose_threads)
+            if isinstance(one, Run):
+                _measure_one(one, what, bench, model, told)
+            else:
+                _compare_one(one, bench, model, what.folder, told, choose_threads)
         except Exception as error:  # Whatever breaks one model must not cost the others theirs.
             said = error.line if isinstance(error, AncestralError) else str(error)
             model.error = " ".join(said.split()) or type(error).__name__
@@ -258,7 +170,7 @@ def hold(
 def compare(  # noqa: PLR0913 - a door: everything that can be asked for
     data: Data,
     *,
-    models: Sequence[str | Recipe] | None = None,
+    models: Sequence[str | Recipe | Run] | None = None,
     budget: str | Budget = "30s",
     settings: Mapping[str, object] | None = None,
     seed: int = 0,
@@ -284,14 +196,48 @@ def compare(  # noqa: PLR0913 - a door: everything that can be asked for
     )
 
 
-def _refuse_mixed(names: Sequence[str]) -> None:
+def _run_or_recipe(model: str | Recipe | Run) -> Run | Recipe:
+    """Return the recipe of a name, or the run of a folder, which a name cannot be.
+
+    Raises:
+        ConfigError: If there is no such recipe.
+        RunError: If there is no such run.
+    """
+    if isinstance(model, Run):
+        return model
+    if isinstance(model, str) and ("/" in model or (Path(model) / RECORD).is_file()):
+        return Run.open(model)
+    return recipe_named(name_of(model))
+
+
+def _check_run(run: Run, data: Dataset) -> None:
+    """Refuse a run that may have learned what is held out here.
+
+    Raises:
+        ConfigError: If it is of other data, or went on from another run.
+    """
+    mine = run.record.data
+    if mine.fingerprint != data.fingerprint:
+        raise ConfigError(
+            f"models: {run.folder} was fitted to other data, or to other columns or splits of "
+            f"them: {mine.source} has fingerprint {mine.fingerprint[:12]}, {data.source} "
+            f"{data.fingerprint[:12]}"
+        )
+    if run.record.tuning is not None:
+        raise ConfigError(
+            f"models: {run.folder} began at {run.record.tuning.start}, which may have learned "
+            f"what is held out here: evaluate it alone"
+        )
+
+
+def _refuse_mixed(recipes: Sequence[Recipe]) -> None:
     """Refuse models of p(label | x) beside models of x: their likelihoods are of other things.
 
     Raises:
         ConfigError: If there are both.
     """
-    of_labels = [name for name in names if recipe_named(name).conditional]
-    if of_labels and len(of_labels) < len(names):
+    of_labels = [recipe.name for recipe in recipes if recipe.conditional]
+    if of_labels and len(of_labels) < len(recipes):
         raise ConfigError(
             f"models must be of one kind: {of_labels[0]} gives p(label | x), the others model x; "
             "leave it out, or compare it alone"
@@ -325,28 +271,43 @@ def _compare_one(
     model.run = fitting.run
     if fitting.stopped == "interrupted":
         raise KeyboardInterrupt
-    fitted = fitting.kept
-    found = evaluate(
-        fitted,
-        one.data,
-        bench=bench,
-        progress=lambda title, share: progress(f"evaluate {name}", share, title),
-    )
-    entry = model_entry(fitting.run, fitted, bench, found)
+    found = _evaluated(fitting.kept, one.data, bench, name, progress)
+    entry = model_entry(fitting.run, fitting.kept, bench, found)
     model.entry = replace(entry, whole_seconds=time.monotonic() - begun)
     report_run(fitting.run, one.data, model.entry)
 
 
+def _measure_one(
+    run: Run, what: Comparison, bench: Bench, model: Compared, progress: Progress
+) -> None:
+    begun, model.run = time.monotonic(), run
+    fitted = run.model(device=what.device, sampling=what.sampling[model.name])
+    found = _evaluated(fitted, what.data, bench, model.name, progress)
+    seconds = run.record.result.seconds + time.monotonic() - begun
+    entry = model_entry(run, fitted, bench, found)
+    model.entry = replace(entry, name=model.name, whole_seconds=seconds)
+
+
+def _evaluated(
+    fitted: InDataUnits, data: Dataset, bench: Bench, name: str, progress: Progress
+) -> Evaluation:
+    told = partial(_turned, progress, f"evaluate {name}")
+    return evaluate(fitted, data, bench=bench, progress=told)
+
+
 def _sort(
-    settings: Mapping[str, object], models: Sequence[str] | None
+    settings: Mapping[str, object], models: Sequence[str] | None, runs: Sequence[str]
 ) -> tuple[dict[str, object], dict[str, dict[str, object]]]:
-    """Return the settings of the data, and those of each model."""
+    """Return the settings of the data, and those of each model and of each run."""
     common: dict[str, object] = {}
     own: dict[str, dict[str, object]] = {}
     for name, value in settings.items():
         model, dot, key = name.partition(".")
         if not dot:
             common[name] = value
+            continue
+        if model in runs:
+            own.setdefault(model, {})[key] = value
             continue
         model = model.replace("_", "-")
         recipe = recipe_named(model)
@@ -364,6 +325,10 @@ def _sort(
 def _save(found: Comparison) -> None:
     text = json.dumps({"format": FORMAT, **found.to_json()}, indent=1)
     write_text(found.folder / COMPARISON, text + "\n")
+
+
+def _turned(progress: Progress, what: str, title: str, share: float) -> None:
+    progress(what, share, title)
 
 
 def _silent(*_: object) -> None:
