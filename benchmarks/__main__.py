@@ -31,6 +31,7 @@ COMPARISONS = (
     "tables",
     "imputation",
     "flows",
+    "unet",
 )
 
 

@@ -32,11 +32,13 @@ from ancestral.nn.low_rank import (
 from ancestral.nn.mlp import MLP
 from ancestral.nn.norm import RMSNorm
 from ancestral.nn.patches import patchify, unpatchify
+from ancestral.nn.plain_unet import PlainUNet
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
 from ancestral.nn.time_embedding import TimeEmbedding
 from ancestral.nn.timed_mlp import TimedMLP
 from ancestral.nn.unet import TimedUNet, UNet
+from ancestral.nn.winograd import WinogradConv2d
 
 __all__ = [
     "MLP",
@@ -53,6 +55,7 @@ __all__ = [
     "LowRankCell",
     "LowRankLinear",
     "LowRankMatrix",
+    "PlainUNet",
     "RMSNorm",
     "Sight",
     "SwiGLU",
@@ -61,6 +64,7 @@ __all__ = [
     "TimedUNet",
     "UNet",
     "Upsampling",
+    "WinogradConv2d",
     "adapters",
     "add_adapters",
     "checkerboards",

@@ -59,7 +59,9 @@ class UNet(nn.Module):
         context: int = 0,
     ) -> None:
         super().__init__()
-        _check(channels, outputs, widths, blocks, attention)
+        check_unet(channels, outputs, widths, attention)
+        if blocks < 1:
+            raise ValueError(f"blocks must be at least 1, got {blocks}")
         if context and not attention:
             raise ValueError(f"a context of {context} features needs attention, got none")
 
@@ -248,14 +250,16 @@ def _through(
     return x
 
 
-def _check(
-    channels: int, outputs: int, widths: Sequence[int], blocks: int, attention: Sequence[int]
+def check_unet(
+    channels: int, outputs: int, widths: Sequence[int], attention: Sequence[int]
 ) -> None:
-    if min(channels, outputs, blocks) < 1:
-        raise ValueError(
-            "channels, outputs and blocks must be at least 1, "
-            f"got {channels}, {outputs} and {blocks}"
-        )
+    """Refuse a U-Net that cannot be built.
+
+    Raises:
+        ValueError: If a number of channels is below 1, or attention is at no resolution.
+    """
+    if min(channels, outputs) < 1:
+        raise ValueError(f"channels and outputs must be at least 1, got {channels} and {outputs}")
     if not widths or min(widths) < 1:
         raise ValueError(f"widths must be one or more numbers of at least 1, got {widths}")
     if any(not 0 <= level < len(widths) for level in attention):
