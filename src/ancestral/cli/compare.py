@@ -32,8 +32,9 @@ def compare(
         Names separated by commas, and folders of runs of these data, which are measured as they
         are; by the kind of data if not given.
     set_
-        Of the data: size=32, label=COLUMN, split_seed=1; of the measuring: target=COLUMN; of one
-        model: MODEL.key=value; of how a run is sampled: NAME.key=value, by the name of its folder.
+        Of the data: size=32, label=COLUMN, split_seed=1; of the measuring: samples=2000,
+        target=COLUMN; of one model: MODEL.key=value; of how a run is sampled: NAME.key=value, by
+        the name of its folder.
     """
     from ancestral.recipes.comparing import check_folder, contest
     from ancestral.settings import parse_pairs

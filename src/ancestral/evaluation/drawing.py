@@ -17,7 +17,7 @@ NEIGHBOURS = 10
 _NUMBERS = 1 << 23
 """Numbers of the training examples that are looked at together."""
 
-BATCH = {False: 10_000, True: 500}
+BATCH = {False: 10_000, True: 128}
 """Samples in one call of the model, by whether examples are wide."""
 
 

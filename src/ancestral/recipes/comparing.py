@@ -4,7 +4,7 @@ import json
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,7 +15,7 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.files import check_free, disk_errors, free_name, write_text
 from ancestral.data.memory import Data, load_any
 from ancestral.errors import AncestralError, ConfigError
-from ancestral.evaluation import Evaluation, bench_of, evaluate
+from ancestral.evaluation import Evaluation, Setting, bench_of, evaluate
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.report import write_report
 from ancestral.networks.units import InDataUnits
@@ -27,12 +27,15 @@ from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.reporting import model_entry, report_run
 from ancestral.recipes.runs import RECORD, Run
 from ancestral.recipes.table import DEFAULTS, name_of, recipe_named
+from ancestral.settings import build
 from ancestral.telling import Lines, watched
 from ancestral.training.budget import Budget, budget_text
 from ancestral.training.metrics import FORMAT
 
 COMPARISON = "comparison.json"
 """What marks a folder as a comparison's: the answer of ``--json``."""
+
+_MEASURING = tuple(field.name for field in fields(Setting) if field.name != "seed")
 
 check_folder = partial(check_free, what="comparison", mark=COMPARISON)
 """Check, writing nothing, that a comparison may be put there."""
@@ -59,8 +62,8 @@ def contest(
             which are measured as they are; by the kind of data if None.
         budget: Of each model that trains.
         settings: Of the data: ``size`` (pixels), ``label``, ``fractions``, ``split_seed``; of the
-            measuring: ``target``; of one model: ``MODEL.key``, and of a run how it is sampled,
-            by the name of its folder.
+            measuring, fields of :class:`~ancestral.evaluation.Setting`: ``samples``, ``target``;
+            of one model: ``MODEL.key``, and of a run how it is sampled, by the name of its folder.
         seed: Of everything random.
         device: Where to train.
         out: A folder; ``runs/compare-DATA`` if None, with a number where that exists.
@@ -82,7 +85,8 @@ def contest(
     asked = [recipe.name for recipe in recipes]
     common, own = _sort(settings or {}, asked if models else None, [name_of_run(r) for r in runs])
     sampling = {name_of_run(run): own.pop(name_of_run(run), {}) for run in runs}
-    target = common.pop("target", None)
+    measuring = {key: common.pop(key) for key in _MEASURING if key in common}
+    setting = build(Setting, measuring, base=Setting(seed=seed))
     if runs and not common:
         loading = runs[0].record.data.loading
     else:
@@ -115,9 +119,9 @@ def contest(
         repeat=shlex.join(words),
         device=device,
         sampling=sampling,
-        target=None if target is None else str(target),
+        setting=setting,
     )
-    bench_of(loaded, found.setting)  # A target that is not there is said before anything is fitted.
+    bench_of(loaded, setting)  # A target that is not there is said before anything is fitted.
     return found
 
 

@@ -65,8 +65,7 @@ class Comparison:
         repeat: The command that repeats it.
         device: Where runs that were there before are measured.
         sampling: Of each run that was there before: how it is sampled, in place of its own way.
-        target: Of mixed tables, the column that is told from the others; see
-            :class:`~ancestral.evaluation.Setting`.
+        setting: How large the measuring is.
         models: Those measured so far, in the order asked for.
     """
 
@@ -78,7 +77,7 @@ class Comparison:
     repeat: str
     device: str = "cpu"
     sampling: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    target: str | None = None
+    setting: Setting = field(default_factory=Setting)
     models: list[Compared] = field(default_factory=list)
 
     @property
@@ -92,11 +91,6 @@ class Comparison:
     def budget(self) -> str:
         """The end of each training in words."""
         return budget_text(self.end)
-
-    @property
-    def setting(self) -> Setting:
-        """How large the measuring is."""
-        return Setting(seed=self.seed, target=self.target)
 
     @property
     def report(self) -> Path:
