@@ -53,13 +53,13 @@ RECIPES: dict[str, Recipe] = {
 """Every model that ``ancestral fit`` knows."""
 
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
-    "vectors": ("kde", "gmm", "vae", "gan"),
-    "images": ("kde", "gmm", "image-vae", "gan"),
+    "vectors": ("kde", "gmm", "nsf", "vae", "gan", "flow-matching", "diffusion", "ebm"),
+    "images": ("kde", "gmm", "image-vae", "gan", "flow-matching", "diffusion"),
     "tables": ("bayes-net",),
     "mixed": ("independent", "latent-class", "bayes-net", "vae", "tabular-ar"),
-    "text": ("bigram", "kneser-ney", "gru", "gpt"),
+    "text": ("bigram", "kneser-ney", "gru", "gpt", "masked-diffusion"),
 }
-"""The models that ``ancestral compare`` fits if none is named."""
+"""The models that ``ancestral compare`` fits if none is named: of each paradigm one or two."""
 
 ENTRY_POINTS, VARIABLE = "ancestral.families", "ANCESTRAL_FAMILIES"
 """Where models of one's own are found: entry points of installed packages, and a list of modules

@@ -172,7 +172,7 @@ class SolverSampling:
             four times, ``dopri5`` six times; ``adaptive`` as often as it needs.
     """
 
-    steps: int = 50
+    steps: int = 20
     sampler: Literal["euler", "heun", "rk4", "dopri5", "adaptive"] = "heun"
 
     def __post_init__(self) -> None:
