@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from PIL.PngImagePlugin import PngImageFile
 
 from ancestral.data import Dataset, Examples, Loading, load, read
 from ancestral.data import Image as Grey
+from ancestral.data.canvas import OUTSIDE, extent
 from ancestral.data.catalogue import data_root
+from ancestral.data.dataset import adopt
 from ancestral.errors import DataError
 
 NUCLEI = data_root() / "nuclei" / "nuclei_256_gray.npz"
@@ -228,6 +231,86 @@ def test_pairs_can_be_read_in_their_order(tmp_path: Path) -> None:
     assert list(contents.fields) == ["x", "image"]
     first = np.stack([scene(seed)[0] for seed in range(5)])
     np.testing.assert_array_equal(examples["image"][:, 0].numpy(), first)
+
+
+def test_images_may_keep_their_own_sizes(tmp_path: Path) -> None:
+    shapes = [(8 + seed % 3, 12 - seed % 5) for seed in range(12)]
+    for seed, shape in enumerate(shapes):
+        scenes(tmp_path, [seed], shape=shape)
+    data = load(str(tmp_path), Loading(native=True))
+    assert data.fields["image"] == Grey(channels=1, height=10, width=12, canvas=True)
+    assert data.field == replace(data.fields["image"], levels=2, values=(0, 255))
+    assert "images of 12 sizes, up to 12x10, keep them" in data.notes
+    seen = set()
+    for part in parts(data):
+        for x, image in zip(part.x, part["image"], strict=True):
+            (height, width), inside = extent(x), torch.zeros_like(x, dtype=torch.bool)
+            seen.add((height, width))
+            inside[:, :height, :width] = True
+            assert torch.equal(x != OUTSIDE, inside)
+            assert not image[~inside].any()
+            assert torch.equal(x[inside], (image > 127).byte()[inside])
+    assert seen == set(shapes)
+    assert load(str(tmp_path), Loading(native=True, size=6)).event_shape == (1, 6, 6)
+
+
+def test_images_of_their_own_size_are_held_as_the_camera_was(tmp_path: Path) -> None:
+    scenes(tmp_path, range(12), shape=(6, 9))
+    turned, exif = Image.open(tmp_path / "images" / "3.png").rotate(90, expand=True), Image.Exif()
+    exif[0x0112] = 6  # To be shown a quarter to the right.
+    turned.save(tmp_path / "images" / "3.png", exif=exif)
+    data = load(str(tmp_path), Loading(native=True))
+    for part in parts(data):
+        assert torch.equal(part.x, (part["image"] > 127).byte())
+    Image.open(tmp_path / "masks" / "4.bmp").rotate(90, expand=True).save(tmp_path / "masks/4.bmp")
+    with pytest.raises(DataError, match=r"4\.bmp: a mask must be as large .* got 6x9 and 9x6"):
+        load(str(tmp_path), Loading(native=True))
+
+
+def test_masks_of_other_data_have_the_levels_of_the_first(tmp_path: Path) -> None:
+    scenes(tmp_path / "a", range(12))
+    scenes(tmp_path / "b", range(20, 32), shape=(10, 6))
+    for path in (tmp_path / "b" / "masks").iterdir():
+        save(np.asarray(Image.open(path)) // 255 * 200 + 55, path)  # 55 and 255.
+    mine, other = (load(str(tmp_path / name), Loading(native=True)) for name in "ab")
+    with pytest.raises(DataError, match="has the value 55, which is not one of 0, 255"):
+        adopt(other, mine.fields, who="it models", source="b")
+    wider = replace(mine.field, values=(0, 55, 255), levels=3)
+    found = adopt(other, {**mine.fields, "x": wider}, who="it models", source="b")
+    assert torch.equal(found.train.x, other.train.x + 1)
+    x = torch.tensor([[[[0, OUTSIDE]]]], dtype=torch.uint8)
+    assert wider.recode(x, other.field, "b").flatten().tolist() == [1, OUTSIDE]
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "photos/truth"])
+@pytest.mark.parametrize("below", ["", "images"])
+def test_masks_may_lie_elsewhere(tmp_path: Path, place: str, below: str) -> None:
+    for seed in range(24):
+        image, mask = scene(seed)
+        kind = "cd"[seed % 2]
+        save(image, tmp_path / "photos" / below / kind / f"{seed}.png")
+        save(mask, tmp_path / place / kind / f"{seed}.png")
+    data = load(str(tmp_path / "photos"), Loading(masks=str(tmp_path / place)))
+    assert data.labels == ("c", "d")
+    for part in parts(data):
+        assert torch.equal(part.x, (part["image"] > 127).byte())
+    assert not [note for note in data.notes if "passed over" in note]
+    (tmp_path / place / "c" / "4.png").rename(tmp_path / place / "c" / "four.png")
+    notes = load(str(tmp_path / "photos"), Loading(masks=str(tmp_path / place))).notes
+    assert "images without a partner passed over (2): 4.png, four.png" in notes
+
+
+def test_a_folder_of_masks_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    save(scene(0)[0], tmp_path / "photos" / "0.png")
+    with pytest.raises(DataError, match=r"masks must be a folder of images, got .*none"):
+        load(str(tmp_path / "photos"), Loading(masks=str(tmp_path / "none")))
+    (tmp_path / "other").mkdir()
+    save(scene(0)[0], tmp_path / "other" / "1.png")
+    with pytest.raises(DataError, match=r"no file in .*other has the name .* such as 0"):
+        load(str(tmp_path / "photos"), Loading(masks=str(tmp_path / "other")))
+    for source in ("moons", "digits"):
+        with pytest.raises(DataError, match="is a setting of folders of images"):
+            load(source, Loading(masks=str(tmp_path / "other")))
 
 
 @pytest.mark.skipif(not NUCLEI.is_file(), reason="the nuclei are not on this machine")

@@ -48,6 +48,22 @@ def test_fingerprint_is_stable_across_machines() -> None:
     assert data.fingerprint == ("3d9964190b162279f808db361b85c23db1e5b04599c15f3be59eca479e92c455")
 
 
+def test_each_split_may_have_its_share_of_each_label() -> None:
+    label = torch.tensor([0] * 60 + [1] * 30 + [2] * 9)
+    contents = Contents(
+        fields=labelled(Vector.of_numbers("x"), "abc"),
+        examples=Examples(torch.arange(99.0)[:, None].double(), {"label": label}),
+    )
+    data = split(contents, even=True, fractions=(1 / 9, 1 / 3))
+    shares = [part["label"].bincount().tolist() for part in (data.test, data.validation)]
+    assert shares == [[20, 10, 3], [7, 3, 1]]
+    assert sorted(rows(data.train, data.validation, data.test)) == [(i,) for i in range(99)]
+    assert data.test.x[:, 0].diff().min() < 0  # In random order, not that of the labels.
+    other = split(contents, even=True, fractions=(1 / 9, 1 / 3), seed=1)
+    assert rows(other.test) != rows(data.test)
+    assert split(contents).fingerprint != split(contents, even=True).fingerprint
+
+
 def test_labels_stay_with_their_rows() -> None:
     label = torch.arange(50)
     contents = Contents(

@@ -207,8 +207,12 @@ class Loading:
         fractions: Shares of validation and test, each above 0, together below 1. A source's own
             test split is kept instead.
         label: Column of a table that is the label; None for no label.
+        native: Images: where no size is asked for, each keeps its own, on a canvas as large as the
+            largest.
         field: Of pairs of images, the field that is modelled, ``x``; None for ``mask`` of images
             and masks, ``b`` of the folders ``a`` and ``b``.
+        masks: A folder of the masks of a folder of images, where they do not lie beside each other.
+        even: Give each split its share of each label.
         discrete: Read a table as one of states: every cell is a name, whatever it looks like.
         mixed: Read a table as one of typed columns; None: where a cell is a word, a gap or a date.
         columns: Of a table, those that are read, whatever they hold; none: all.
@@ -229,10 +233,13 @@ class Loading:
 
     seed: int = 0
     size: int | None = None
+    native: bool = False
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
     schema: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     field: str | None = None
+    masks: str | None = None
+    even: bool = False
     discrete: bool = False
     mixed: bool | None = None
     columns: tuple[str, ...] = ()

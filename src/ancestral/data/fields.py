@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 import torch
 from torch import Size, Tensor
 
+from ancestral.data.canvas import OUTSIDE
 from ancestral.data.columns import Vector
 from ancestral.data.described import Described, Difference, Kind, positions
 
@@ -31,6 +32,8 @@ class Image(Described):
         width: In pixels.
         levels: Number of grey levels.
         values: Of masks, the value in files that each level stands for; empty of other images.
+        canvas: Each image is of its own size, in the top left corner of one of this height and
+            width: what is outside is 0, of masks 255.
 
     Example:
         >>> Image(channels=1, height=8, width=8, levels=17).event_shape
@@ -42,12 +45,13 @@ class Image(Described):
     width: int
     levels: int = 256
     values: tuple[int, ...] = ()
+    canvas: bool = False
 
     @classmethod
-    def of(cls, x: Tensor, *, levels: int = 256, values: tuple[int, ...] = ()) -> "Image":
-        """Return the field of images [N, C, H, W]."""
+    def of(cls, x: Tensor, *, levels: int = 256, **more: Any) -> "Image":  # noqa: ANN401
+        """Return the field of images [N, C, H, W]; ``more``: values and canvas."""
         channels, height, width = x.shape[1:]
-        return cls(channels=channels, height=height, width=width, levels=levels, values=values)
+        return cls(channels=channels, height=height, width=width, levels=levels, **more)
 
     @property
     def kind(self) -> Kind:
@@ -65,7 +69,9 @@ class Image(Described):
         Arrays, which do not say how many levels they have, count as images of 256: of fewer, as
         samples of a run may be, they are taken.
         """
-        if not isinstance(other, Image) or other.event_shape != self.event_shape:
+        if not isinstance(other, Image) or other.channels != self.channels:
+            return self._other_kind(other)
+        if other.event_shape != self.event_shape and not (self.canvas and other.canvas):
             return self._other_kind(other)
         if self.values and other.values:
             return None  # Masks, of which each value is looked up.
@@ -78,7 +84,9 @@ class Image(Described):
         if not isinstance(other, Image) or not other.values or other.values == self.values:
             return x
         places = positions(other.values, self.values, f"{source}: has the value")
-        return torch.tensor(places, dtype=x.dtype)[x.long()]
+        table = torch.full((256,), OUTSIDE, dtype=x.dtype)
+        table[: len(places)] = torch.tensor(places, dtype=x.dtype)
+        return table[x.long()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,8 +201,9 @@ class WithFields(ABC):
 
     @property
     def side(self) -> int | None:
-        """Pixels of images from left to right, else None."""
-        return self.field.width if isinstance(self.field, Image) else None
+        """Pixels of images from left to right; None of others, and where each has its own size."""
+        field = self.field
+        return field.width if isinstance(field, Image) and not field.canvas else None
 
     @property
     def vocabulary(self) -> int:

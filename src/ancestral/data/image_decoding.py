@@ -32,6 +32,7 @@ _UNREADABLE = (
     Picture.DecompressionBombError,
 )
 _TOLD = 10
+_ORIENTATION = 0x0112
 _Out = TypeVar("_Out")
 
 
@@ -111,12 +112,23 @@ def shape_of(path: Path) -> tuple[int, int]:
     return size[1], size[0]
 
 
-def decode_image(path: Path | BinaryIO, size: int) -> tuple[NDArray[np.uint8], list[str]]:
-    """Return one image, [S, S] if it has no colour, else [S, S, 3], and what was done to it."""
+def upright_shape(path: Path) -> tuple[int, int]:
+    """Return height and width of an image in a file, held as the camera was."""
+    with Picture.open(path) as image:
+        width, height = image.size
+        return (width, height) if image.getexif().get(_ORIENTATION, 1) > 4 else (height, width)
+
+
+def decode_image(path: Path | BinaryIO, size: int | None) -> tuple[NDArray[np.uint8], list[str]]:
+    """Return one image, [S, S] if it has no colour, else [S, S, 3], and what was done to it.
+
+    Without a size it keeps its own, [H, W] or [H, W, 3].
+    """
     remarks = []
     with Picture.open(path) as opened:
-        # JPEG decodes at a fraction of its size much faster; twice the target loses nothing.
-        opened.draft(opened.mode, (2 * size, 2 * size))
+        if size is not None:
+            # JPEG decodes at a fraction of its size much faster; twice the target loses nothing.
+            opened.draft(opened.mode, (2 * size, 2 * size))
         if getattr(opened, "n_frames", 1) > 1:
             remarks.append("several frames, the first is taken")
         image = ImageOps.exif_transpose(opened)
@@ -131,7 +143,7 @@ def decode_image(path: Path | BinaryIO, size: int) -> tuple[NDArray[np.uint8], l
             raise ValueError("its pixels are floating-point numbers")
         else:
             image = image.convert("L" if image.mode in {"1", "L"} else "RGB")
-        pixels = np.asarray(square(image, size))
+        pixels = np.asarray(image if size is None else square(image, size))
     if pixels.ndim == 3 and not np.ptp(pixels, axis=2).any():
         pixels = pixels[:, :, 0]
     return pixels, remarks

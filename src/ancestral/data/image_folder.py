@@ -17,16 +17,25 @@ from ancestral.data.cache import Space, decoded_once
 from ancestral.data.dataset import Examples, Loading
 from ancestral.data.fields import LABEL, Category, Field, Image, X
 from ancestral.data.files import passed_over, shown
-from ancestral.data.image_decoding import SUFFIXES, decode_image, each, shape_of, threads
+from ancestral.data.image_decoding import (
+    SUFFIXES,
+    decode_image,
+    each,
+    shape_of,
+    threads,
+    upright_shape,
+)
 from ancestral.data.image_pairs import (
     MASK,
+    SIDES,
+    Below,
     check_field,
     check_masks,
     decode_mask,
     find_fields,
     stack_masks,
 )
-from ancestral.data.images import LARGEST_KEPT, choose_size, resized_note
+from ancestral.data.images import LARGEST_KEPT, Target, choose_size, resized_note
 from ancestral.data.splitting import Contents
 from ancestral.data.tables import label_order
 from ancestral.errors import DataError
@@ -43,6 +52,9 @@ _SPLITS = {
     "test": "test",
     "testing": "test",
 }
+_PARTNERS = 10
+"""Of images without a partner, so many are named."""
+
 _Tell: TypeAlias = Callable[[], None]
 
 
@@ -68,9 +80,7 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         _refuse(folder, others)
     files, outside = _in_splits(files, folder)
     own_splits = outside is not None
-    found, alone = find_fields(
-        files, folder, lambda path: _split(path, folder) if own_splits else ""
-    )
+    found, alone = _fields(files, folder, loading, own_splits=own_splits)
     check_field(folder, loading.field, found)
     apart, *second = found
     x, files = loading.field or [*found][-1], found[apart]
@@ -78,11 +88,11 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     if second:
         notes.append(f"{len(files)} pairs, by the names of their files: {x} given the other")
     if alone:
-        notes.append(f"images without a partner passed over ({len(alone)}): {_some(alone)}")
+        names = _some(alone, _PARTNERS)
+        notes.append(f"images without a partner passed over ({len(alone)}): {names}")
     if outside:
         notes.append(f"images outside the splits passed over ({len(outside)}): {_some(outside)}")
-    depth = int(own_splits) + len(second)
-    classes, label_notes = _classes(files, folder, depth=depth)
+    classes, label_notes = _classes(files, folder, depth=int(own_splits), pairs=bool(second))
     notes += label_notes
     if others:
         notes.append(f"files that are not images passed over ({len(others)}): {_some(others)}")
@@ -145,9 +155,32 @@ def _refuse(folder: Path, others: Sequence[Path]) -> None:
     raise DataError(f"{shown(folder)}: no images in this folder ({known}){rest}")
 
 
-def _some(paths: Sequence[Path]) -> str:
-    names = ", ".join(shown(path.name) for path in paths[:3])
-    return names if len(paths) <= 3 else f"{names}, ..."
+def _fields(
+    files: Sequence[Path], folder: Path, loading: Loading, *, own_splits: bool
+) -> tuple[dict[str, list[Path]], list[Path]]:
+    """Return the files of each field, and those without a partner."""
+
+    def split_of(path: Path, above: Path) -> str:
+        return _split(path, above) if own_splits else ""
+
+    if loading.masks is None:
+        return find_fields(Below(folder, files, split_of))
+    elsewhere = Path(loading.masks)
+    images = [path for path in files if elsewhere not in path.parents]
+    masks = Below(elsewhere, _masks(elsewhere), split_of)
+    return find_fields(Below(folder, images, split_of), masks)
+
+
+def _masks(folder: Path) -> list[Path]:
+    files = _walk(folder)[0] if folder.is_dir() else []
+    if not files:
+        raise DataError(f"masks must be a folder of images, got {shown(folder)}")
+    return files
+
+
+def _some(paths: Sequence[Path], most: int = 3) -> str:
+    names = ", ".join(shown(path.name) for path in paths[:most])
+    return names if len(paths) <= most else f"{names}, ..."
 
 
 def _in_splits(files: list[Path], folder: Path) -> tuple[list[Path], list[Path] | None]:
@@ -164,9 +197,13 @@ def _split(path: Path, folder: Path) -> str:
     return _SPLITS.get(parts[0].lower(), "") if len(parts) > 1 else ""
 
 
-def _classes(files: Sequence[Path], folder: Path, *, depth: int) -> tuple[list[str], list[str]]:
+def _classes(
+    files: Sequence[Path], folder: Path, *, depth: int, pairs: bool
+) -> tuple[list[str], list[str]]:
     """Return the class of each file, or nothing, and what was decided."""
     folders = [path.relative_to(folder).parts[:-1] for path in files]
+    if pairs and {parts[depth].lower() for parts in folders if len(parts) > depth} <= SIDES:
+        depth += 1
     names = [parts[depth] if len(parts) > depth else "" for parts in folders]
     distinct = set(names)
     if len(distinct) < 2:
@@ -183,7 +220,7 @@ def _read(
     loading: Loading,
     progress: Progress | None,
 ) -> tuple[dict[str, Field], dict[str, Tensor], list[str]]:
-    """Return what each field is, all images of it, uint8 [N, C, S, S], and what was done."""
+    """Return what each field is, all images of it, uint8 [N, C, H, W], and what was done."""
     fields: dict[str, Field] = {}
     values: dict[str, Tensor] = {}
     total, done = sum(map(len, files.values())), count(1)
@@ -192,73 +229,85 @@ def _read(
         if progress is not None:
             progress(next(done), total)
 
-    side, notes = _common_size(files, folder, loading) if len(files) > 1 else (None, [])
+    together = len(files) > 1 or (loading.native and loading.size is None)
+    target, notes = _target(files, folder, loading) if together else (None, [])
     for name, paths in files.items():
         read = _read_masks if name == MASK else _read_images
-        fields[name], values[name], said = read(paths, folder, loading, side, tell)
+        fields[name], values[name], said = read(paths, folder, loading, target, tell)
         notes += [f"{name}: {line}" if len(files) > 1 else line for line in said]
     return fields, values, notes
 
 
-def _common_size(
+def _target(
     files: Mapping[str, Sequence[Path]], folder: Path, loading: Loading
-) -> tuple[int, list[str]]:
-    """Return the side that all images get, each read to its end, and what is done to them."""
+) -> tuple[Target, list[str]]:
+    """Return the shape that all images get, each read to its end, and what is done to them."""
+    native = loading.native and loading.size is None
     with threads() as pool:
         everything = [path for paths in files.values() for path in paths]
         shapes = list(each(pool, shape_of, everything, folder))
+        if native:
+            shapes = list(each(pool, upright_shape, everything, folder))
     if MASK in files:
         n = len(files[MASK])
-        check_masks(files[MASK], shapes[:n], shapes[-n:])
-    target = choose_size(shapes, loading.size)
-    return target or shapes[0][0], [] if target is None else [resized_note(shapes, target)]
+        check_masks(files[MASK], shapes[:n], shapes[-n:], upright=native)
+    if native:
+        return Target.canvas_of(shapes)
+    asked = choose_size(shapes, loading.size)
+    side = asked or shapes[0][0]
+    return Target(side, side), [] if asked is None else [resized_note(shapes, side)]
 
 
 def _read_masks(
-    paths: Sequence[Path], folder: Path, loading: Loading, side: int | None, tell: _Tell
+    paths: Sequence[Path], folder: Path, loading: Loading, target: Target | None, tell: _Tell
 ) -> tuple[Field, Tensor, list[str]]:
-    """Read masks, brought to a side; None: to their own common one."""
-    size, notes = (side, []) if side else _common_size({MASK: paths}, folder, loading)
+    """Read masks, brought to a shape; None: to their own common one."""
+    target, notes = (target, []) if target else _target({MASK: paths}, folder, loading)
     decoded, remarks = [], Counter[str]()
     with threads() as pool:
-        for mask, remark in each(pool, partial(decode_mask, size=size), paths, folder):
+        for mask, remark in each(pool, partial(decode_mask, size=target.side), paths, folder):
             decoded.append(mask)
             remarks.update(remark)
             tell()
-    field, x, note = stack_masks(decoded, folder)
+    field, x, note = stack_masks(decoded, folder, target)
     return field, x, [*notes, *_said(remarks, paths), note]
 
 
 def _read_images(
-    paths: Sequence[Path], folder: Path, loading: Loading, side: int | None, tell: _Tell
+    paths: Sequence[Path], folder: Path, loading: Loading, target: Target | None, tell: _Tell
 ) -> tuple[Field, Tensor, list[str]]:
     """Read the images of one field, as masks are; many are decoded once, into a file."""
 
     def decode(space: Space) -> tuple[NDArray[np.uint8], list[str]]:
-        size, notes = (side, []) if side else _common_size({X: paths}, folder, loading)
-        images, said = _decode_all(paths, folder, size, tell, space)
+        into, notes = (target, []) if target else _target({X: paths}, folder, loading)
+        images, said = _decode_all(paths, folder, into, tell, space)
         return images, notes + said
 
-    how = ("pairs", side) if side else ("images", loading.size)
-    most = len(paths) * 3 * (side or loading.size or LARGEST_KEPT) ** 2
-    x, said = decoded_once(paths, how, most, decode)
-    return Image.of(x), x, said
+    how = ("pairs", target.how) if target else ("images", loading.size)
+    pixels = target.height * target.width if target else (loading.size or LARGEST_KEPT) ** 2
+    x, said = decoded_once(paths, how, len(paths) * 3 * pixels, decode)
+    return Image.of(x, canvas=target is not None and target.canvas), x, said
 
 
 def _decode_all(
-    paths: Sequence[Path], folder: Path, size: int, tell: _Tell, space: Space
+    paths: Sequence[Path], folder: Path, target: Target, tell: _Tell, space: Space
 ) -> tuple[NDArray[np.uint8], list[str]]:
-    images, remarks = space((len(paths), 3, size, size), np.uint8), Counter[str]()
+    shape = (target.height, target.width)
+    images, remarks = space((len(paths), 3, *shape), np.uint8), Counter[str]()
     coloured = 0
     with threads() as pool:
-        decoding = each(pool, partial(decode_image, size=size), paths, folder)
+        decoding = each(pool, partial(decode_image, size=target.side), paths, folder)
         for index, (image, remark) in enumerate(decoding):
-            images[index] = image if image.ndim == 2 else image.transpose(2, 0, 1)
+            place = images[index]
+            if image.shape[:2] != shape:
+                place[:] = 0
+                place = place[:, : image.shape[0], : image.shape[1]]
+            place[:] = image if image.ndim == 2 else image.transpose(2, 0, 1)
             coloured += image.ndim == 3
             remarks.update(remark)
             tell()
     if not coloured:
-        images, colour = space((len(paths), 1, size, size), np.uint8), images
+        images, colour = space((len(paths), 1, *shape), np.uint8), images
         for index, image in enumerate(colour):
             images[index] = image[:1]
     return images, [*_said(remarks, paths), _colour_note(coloured, len(paths))]

@@ -1,6 +1,7 @@
 """Sizes of images: a centre crop to a square, then a resize."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,6 +12,39 @@ LARGEST_KEPT = 64
 """Square images of one size up to this many pixels a side are left as they are."""
 
 DEFAULT_SIZE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The shape that images get: squares of a side, or a canvas on which each keeps its own size.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+        canvas: Whether it is a canvas.
+    """
+
+    height: int
+    width: int
+    canvas: bool = False
+
+    @classmethod
+    def canvas_of(cls, shapes: Sequence[tuple[int, int]]) -> tuple["Target", list[str]]:
+        """Return the canvas of images of some heights and widths, and what is said of it."""
+        heights, widths = zip(*shapes, strict=True)
+        (height, width), sizes = (max(heights), max(widths)), len({*shapes})
+        said = [f"images of {sizes} sizes, up to {width}x{height}, keep them"] if sizes > 1 else []
+        return cls(height, width, canvas=True), said
+
+    @property
+    def side(self) -> int | None:
+        """To which side images are cropped and resized; None: they keep their size."""
+        return None if self.canvas else self.width
+
+    @property
+    def how(self) -> object:
+        """What decides how images are decoded."""
+        return ("canvas", self.height, self.width) if self.canvas else self.width
 
 
 def choose_size(shapes: Iterable[tuple[int, int]], asked: int | None) -> int | None:

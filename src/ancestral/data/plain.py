@@ -19,7 +19,7 @@ FIELDS: dict[str, type[Field]] = {
 def to_plain(field: Field) -> dict[str, Any]:
     """Return a field as TOML can hold it: of each column only what is not the default."""
     name = next(name for name, cls in FIELDS.items() if isinstance(field, cls))
-    values = {k: v for k, v in asdict(field).items() if k != "values" or v}
+    values = {k: v for k, v in asdict(field).items() if k not in {"values", "canvas"} or v}
     if isinstance(field, Vector):
         usual = asdict(Column(name=""))
         cells = [

@@ -70,7 +70,7 @@ class DataRecord(WithFields):
 
     def _contents(self, source: str) -> tuple[Examples, Contents]:
         """Read a source; one that has only ``x`` has lost nothing that is needed."""
-        loading = replace(self.loading, size=self.side)
+        loading = replace(self.loading, size=self.side, masks=None)
         try:
             return read(source, loading, expected=self.field)
         except DataError:

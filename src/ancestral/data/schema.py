@@ -138,7 +138,7 @@ def loading_like(loading: Loading, field: Field) -> Loading:
         {'age': {'type': 'integer', 'low': 0.0}}
     """
     if not isinstance(field, Vector) or not field.mixed:
-        return loading
+        return replace(loading, masks=None)
     said = {
         column.name: {k: v for k, v in asdict(column).items() if v and k not in {"name", "gaps"}}
         | {k: v for k, v in (("low", column.low), ("high", column.high)) if v is not None}

@@ -26,7 +26,7 @@ from ancestral.data.idx import (
 )
 from ancestral.data.image_decoding import SUFFIXES
 from ancestral.data.image_folder import Progress, load_image, load_image_folder
-from ancestral.data.image_pairs import check_field
+from ancestral.data.image_pairs import check_field, check_no_masks
 from ancestral.data.images import fit_size
 from ancestral.data.splitting import Contents, assemble
 from ancestral.data.stream import load_stream
@@ -93,6 +93,7 @@ def load(
         if column is not None and path.suffix.lower() not in TEXTS:
             raise DataError(f"{shown(path)}: has no column {column!r}: it is no table")
         check_field(path, loading.field)
+        check_no_masks(path, loading.masks)
         return load_corpus(path, loading, tokenizer=tokenizer, progress=progress)
     contents, name, where = _find(source, loading, progress)
     return assemble(contents, name=name, source=where, loading=loading)
@@ -156,6 +157,7 @@ def _find(
     path = Path(source).expanduser()
     if source in NAMES or not path.is_dir():
         check_field(source, loading.field)
+        check_no_masks(source, loading.masks)
     if source in NAMES:
         if loading.label is not None:
             raise DataError(f"{source}: has no column {loading.label!r} to be the label")
@@ -254,6 +256,7 @@ def _folder(path: Path, loading: Loading, progress: Progress | None) -> Contents
     if files is None:
         return load_image_folder(path, loading, progress)
     check_field(path, loading.field)
+    check_no_masks(path, loading.masks)
     fashion = any("fashion" in part.lower() for part in files.train.parts)
     return load_idx_folder(files, loading, FASHION_LABELS if fashion else ())
 

@@ -111,8 +111,12 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
 def _cut(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Examples]:
     generator = np.random.default_rng([loading.seed, 0])
     examples, test, validation = contents.examples, contents.test, contents.validation
-    rest = examples[torch.from_numpy(generator.permutation(len(examples)))]
     sizes = [max(1, round(fraction * len(examples))) for fraction in loading.fractions]
+    order = torch.from_numpy(generator.permutation(len(examples)))
+    if loading.even and contents.labels:
+        wanted = [size for size, own in ((sizes[1], test), (sizes[0], validation)) if own is None]
+        order = _even(order, examples[LABEL][order], wanted)
+    rest = examples[order]
     if test is None:
         test, rest = rest[: sizes[1]], rest[sizes[1] :]
     else:
@@ -120,6 +124,25 @@ def _cut(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Exam
     if validation is None:
         validation, rest = rest[: sizes[0]], rest[sizes[0] :]
     return rest, validation, test
+
+
+def _even(order: Tensor, labels: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return an order in which the first ``sizes`` rows have their share of each label, each.
+
+    Args:
+        order: Of the rows, [N].
+        labels: Of the rows in that order, [N].
+        sizes: Of the splits that are cut off one after another; the order of each is as before.
+    """
+    left, parts = torch.ones(len(order), dtype=torch.bool), list[Tensor]()
+    for size in sizes:
+        rows = left.nonzero()[:, 0]
+        rows = rows[labels[rows].argsort(stable=True)]
+        # Evenly far apart in the order of the labels: of each at most one more than its share.
+        taken = rows[(torch.arange(size) * len(rows) + len(rows) // 2) // size]
+        left[taken] = False
+        parts.append(taken.sort().values)
+    return order[torch.cat([*parts, left.nonzero()[:, 0]])]
 
 
 def row_keys(x: Tensor) -> list[bytes]:

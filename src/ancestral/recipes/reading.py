@@ -1,8 +1,10 @@
 """How data are read: what the user sets, and what models ask of the reader."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ancestral import settings
@@ -14,6 +16,7 @@ from ancestral.settings import convert, hints, nearest
 _LOADING = {
     "label": "label",
     "field": "field",
+    "masks": "masks",
     "fractions": "fractions",
     "split_seed": "seed",
     "size": "size",
@@ -60,6 +63,8 @@ def loading_of(chosen: Mapping[str, object]) -> Loading:
             schema[name] = value
         elif name in _LOADING:
             values[_LOADING[name]] = convert(name, value, kinds[_LOADING[name]])
+            if name == "masks" and values[name] is not None:  # For runs that are opened elsewhere.
+                values[name] = os.path.abspath(Path(values[name]).expanduser())
         else:
             known = [*OF_DATA, "schema"]
             raise ConfigError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ancestral import settings
 from ancestral.capabilities import CAPABILITIES, HasGraph
-from ancestral.data.dataset import Dataset, TextLoading
+from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.recorded import modelled
 from ancestral.evaluation import Evaluation, Setting, bench_of
 from ancestral.evaluation.bench import Bench
@@ -110,9 +110,11 @@ def _changed(record: Record) -> dict[str, object]:
             usual = usual.validated(record.budget.total_steps(record.data.train, per_step))
         found |= _differing(record.options, usual)
     loading = record.data.loading
-    names = {"size": "pixels", "label": "label", "field": "field", "seed": "split_seed"}
+    names = {"size": "pixels", "seed": "split_seed", **{k: k for k in ("label", "field", "masks")}}
     values = {word: getattr(loading, name) for name, word in names.items()}
     found |= {word: value for word, value in values.items() if value not in (None, 0)}
+    if loading.fractions != Loading().fractions:
+        found["fractions"] = list(loading.fractions)
     found |= _differing(loading.text, TextLoading())
     found |= {name: part.run for name, part in record.parts.items()}
     if record.tuning is not None:
