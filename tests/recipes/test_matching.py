@@ -1,5 +1,6 @@
 """Continuous flows as a user fits and draws them."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from ancestral.recipes.families.matching import (
     MeanFlowSampling,
     SolverSampling,
 )
+from ancestral.recipes.listing import list_models
 from ancestral.recipes.table import RECIPES
 
 PLANE = Shape({"x": Vector.of_numbers("ab")})
@@ -86,12 +88,26 @@ def test_students_stand_on_a_run_of_flow_matching(tmp_path: Path) -> None:
         run = ancestral.fit(name, "moons", settings=own, budget=FEW, out=tmp_path / name)
         assert isinstance(run.model().network, kind)
         assert ancestral.sample_run(run, 4).shape == (4, 2)
+    shutil.rmtree(teacher.folder)  # Who has learned needs the teacher no more.
+    assert ancestral.sample_run(run, 4).shape == (4, 2)
     other = ancestral.fit("flow-matching", "moons", settings=tiny, budget=FEW, out=tmp_path / "o")
     wrong = {**own, "teacher": str(other.folder)}
     with pytest.raises(ConfigError, match="teacher must be a run on the same data"):
         ancestral.fit(
             "rectified-flow", "digits", settings=wrong, budget=FEW, out=tmp_path / "wrong"
         )
+
+
+def test_a_student_has_labels_if_its_teacher_has(tmp_path: Path) -> None:
+    tiny = {"size": "tiny", "label": "label", "conditional": True}
+    data = tmp_path / "table.csv"
+    rows = [f"{i % 7}.5,{i % 5}.25,{'ab'[i % 2]}" for i in range(60)]
+    data.write_text("\n".join(["x,y,label", *rows]))
+    teacher = ancestral.fit("flow-matching", data, settings=tiny, budget=FEW, out=tmp_path / "t")
+    own = {"size": "tiny", "label": "label", "teacher": str(teacher.folder), "pairs": 50}
+    run = ancestral.fit("rectified-flow", data, settings=own, budget=FEW, out=tmp_path / "s")
+    assert run.record.config.conditional
+    assert ancestral.sample_run(run, 4, given={"label": "b"}).shape == (4, 2)
 
 
 def test_sampling_is_set_and_wrong_settings_are_one_line(tmp_path: Path) -> None:
@@ -127,3 +143,8 @@ def test_a_part_of_other_data_of_the_same_shape_is_refused(tmp_path: Path) -> No
     teacher = ancestral.fit("flow-matching", "ring", settings=tiny, budget=FEW, out=tmp_path / "t")
     with pytest.raises(ConfigError, match="teacher must be a run on the same data, split alike"):
         ancestral.plan("rectified-flow", "moons", settings={"teacher": str(teacher.folder)})
+
+
+def test_what_students_can_do_is_listed_without_a_teacher() -> None:
+    found = {info.name: info.capabilities for info in list_models()}
+    assert found["rectified-flow"] == found["distilled-flow"] == ("samples", "trains", "graph")

@@ -71,6 +71,15 @@ class TeacherPairs:
         return z, x, label
 
 
+def _drawn(
+    pairs: TeacherPairs | None, batch: Batch, generator: Generator | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return as many pairs as the batch has examples; ValueError without a teacher."""
+    if pairs is None:
+        raise ValueError("pairs must be of a teacher to learn from, got None")
+    return pairs.draw(len(batch.x), batch.x.device, generator)
+
+
 class RectifiedFlow(Matching):
     """Flow matching of pairs (z, x(z)) of a teacher's noise and draws in place of data: reflow.
 
@@ -82,7 +91,7 @@ class RectifiedFlow(Matching):
         network: The velocity: maps z [B, *event], time [B] and label [B] int64 or None to
             [B, *event].
         event_shape: Of x.
-        pairs: Of the teacher; the data themselves are not used.
+        pairs: Of the teacher; the data themselves are not used. None: it learns no more.
         classes: Number K of labels that the network takes, the teacher's; 0 for a model without.
         dropped: Share of the labels that training hides.
 
@@ -103,7 +112,7 @@ class RectifiedFlow(Matching):
         network: nn.Module,
         event_shape: Sequence[int],
         *,
-        pairs: TeacherPairs,
+        pairs: TeacherPairs | None = None,
         classes: int = 0,
         dropped: float = 0.1,
     ) -> None:
@@ -113,7 +122,7 @@ class RectifiedFlow(Matching):
     def _pairs(
         self, batch: Batch, generator: Generator | None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        x_0, x_1, label = self.pairs.draw(len(batch.x), batch.x.device, generator)
+        x_0, x_1, label = _drawn(self.pairs, batch, generator)
         return self._own(x_0), self._own(x_1), label
 
 
@@ -126,7 +135,7 @@ class DistilledFlow(Transport):
     Args:
         network: Maps z [B, *event], time [B], which is 0, and label [B] or None to [B, *event].
         event_shape: Of x.
-        pairs: Of the teacher; the data themselves are not used.
+        pairs: Of the teacher; the data themselves are not used. None: it learns no more.
         classes: Number K of labels that the network takes, the teacher's; 0 for a model without.
 
     Raises:
@@ -146,7 +155,7 @@ class DistilledFlow(Transport):
         network: nn.Module,
         event_shape: Sequence[int],
         *,
-        pairs: TeacherPairs,
+        pairs: TeacherPairs | None = None,
         classes: int = 0,
     ) -> None:
         super().__init__(network, event_shape, classes=classes, dropped=0.0)
@@ -162,7 +171,7 @@ class DistilledFlow(Transport):
         yield z + self._velocity(z, label)
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
-        z, x, label = self.pairs.draw(len(batch.x), batch.x.device, generator)
+        z, x, label = _drawn(self.pairs, batch, generator)
         z, x = self._own(z), self._own(x)
         error = z + self._velocity(z, self._hidden(label, generator)) - x
         each = error.square().flatten(start_dim=1).mean(dim=1)

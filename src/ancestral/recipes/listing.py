@@ -65,7 +65,7 @@ def _info(recipe: Recipe) -> ModelInfo:
     config, fields = recipe.config(), EXAMPLES[recipe.kinds[0]].fields
     shape = Shape({**dict.fromkeys(recipe.needs, fields[X]), **fields})
     instance = resolve(settings.build(recipe.config, recipe.listed), shape)
-    model = None if recipe.needed_parts else build_model(recipe, instance, shape, 0, {})
+    model = build_model(recipe, instance, shape, 0, {})
     return ModelInfo(
         name=recipe.name,
         paradigm=recipe.paradigm,

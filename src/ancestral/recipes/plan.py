@@ -17,10 +17,9 @@ from ancestral.data.recorded import modelled
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.networks.units import InDataUnits
-from ancestral.nn.guidance import check_guidance
 from ancestral.recipes.origin import Origin
 from ancestral.recipes.reading import OF_DATA, OF_TEXT, is_of_data, loading_of, reading
-from ancestral.recipes.recipe import Config, Recipe, build_model, resolve
+from ancestral.recipes.recipe import ChecksModel, Config, Recipe, build_model, resolve
 from ancestral.recipes.runs import Run, open_parts
 from ancestral.recipes.table import RECIPES, name_of, recipe_named
 from ancestral.settings import hints, nearest
@@ -189,6 +188,12 @@ def plan(
     else:
         end, limit = None, end and end.seconds
     options = end and chosen.make_options(config, found, origin, end)
+    parts = chosen.find_parts(found)
+    if recipe.follow is not None:
+        config = recipe.follow(config, **open_parts(parts, recipe.parts, device=device))
+    sampling = recipe.sampled_with(None, chosen.sampling)
+    if isinstance(sampling, ChecksModel):
+        sampling.check(config, shape)
     privacy = chosen.make_privacy(found, options, end)
     return Plan(
         recipe=recipe,
@@ -199,23 +204,13 @@ def plan(
         device=device,
         data=found,
         loading=loading,
-        sampling=_check_guidance(recipe, chosen.sampling, config, found),
-        parts=chosen.find_parts(found),
+        sampling=sampling,
+        parts=parts,
         tuning=origin and origin.tuning,
         privacy=privacy,
         weights=origin and origin.weights,
         limit=limit,
     )
-
-
-def _check_guidance(
-    recipe: Recipe, chosen: Mapping[str, Any], config: Config, data: Dataset
-) -> Config | None:
-    """Return the settings of sampling; guidance is refused where no label is given to the model."""
-    sampling = recipe.sampled_with(None, chosen)
-    labelled = bool(data.labels) and getattr(config, "conditional", True)
-    check_guidance(getattr(sampling, "guidance", 1), labelled=labelled)
-    return sampling
 
 
 def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:

@@ -41,6 +41,15 @@ class Resolves(Protocol):
         ...
 
 
+@runtime_checkable
+class ChecksModel(Protocol):
+    """Settings of sampling that some models of a recipe cannot obey."""
+
+    def check(self, config: Config, shape: Shape) -> None:
+        """Refuse a model of this config, resolved, for data of this shape, by a ConfigError."""
+        ...
+
+
 def count_labels(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model given labels
     """Fit p(label), a table, by counting the training split."""
     if model.classes:
@@ -94,6 +103,8 @@ class Recipe:
         parts: Other runs that it stands on, by the name of the setting: what the model of each
             must be able to do. Their weights are frozen and stay where they are.
         optional: Those of the parts without which it can do.
+        taught_by: Those of the parts that training alone needs: a run is opened without them.
+        follow: Completes the config from the models that it is taught by, given by name.
         units_of: A part whose units its data have, where it is there, in place of ``transform``.
 
     Example:
@@ -130,11 +141,13 @@ class Recipe:
     walk: Callable[..., Iterator[Tensor]] | None = None
     parts: Mapping[str, type] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
+    taught_by: tuple[str, ...] = ()
+    follow: Callable[..., Config] | None = None
     units_of: str = ""
 
     @property
     def needed_parts(self) -> tuple[str, ...]:
-        """The other runs without which it cannot be built."""
+        """The other runs without which it cannot be fitted."""
         return tuple(name for name in self.parts if name not in self.optional)
 
     @property

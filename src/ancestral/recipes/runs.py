@@ -113,7 +113,8 @@ class Run:
         check_format(metadata.get("format"), path)
         check_numbers(tensors, path)
         record = self.record
-        parts = open_parts(record.parts, self.recipe.parts, device=device)
+        own = {n: part for n, part in record.parts.items() if n not in self.recipe.taught_by}
+        parts = open_parts(own, self.recipe.parts, device=device)
         transform = build(record.transform)
         load_state(transform, tensors, "transform.", path)
         shape = transform.shape(Shape(record.data.fields))

@@ -24,6 +24,7 @@ from ancestral.networks.noising import LearnedSchedule, cosine_schedule, linear_
 from ancestral.networks.sampling import last_of
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
+from ancestral.nn.guidance import check_guidance
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.recipes.timed_networks import (
     IMAGE_TRAINING,
@@ -146,6 +147,10 @@ class DiffusionSampling:
 
     def __post_init__(self) -> None:
         at_least(self, steps=1, guidance=0)
+
+    def check(self, config: TimedNetworkConfig, shape: Shape) -> None:
+        """Refuse guidance of a model that is given no label."""
+        check_guidance(self.guidance, labelled=config.classes(shape) > 0)
 
     def within(self, evaluations: int) -> Self:
         """Return the settings of so many evaluations at most, by ``ddim`` where they are few."""

@@ -20,6 +20,7 @@ from ancestral.flows.rectified import Couples, DistilledFlow, RectifiedFlow, Tea
 from ancestral.networks.ode import METHODS
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
+from ancestral.nn.guidance import check_guidance
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.recipes.timed_networks import IMAGE_TRAINING, TimedNetworkConfig
 from ancestral.settings import Size, arguments, at_least, chosen, require, widths
@@ -202,6 +203,10 @@ class GuidedSampling(SolverSampling):
         SolverSampling.__post_init__(self)
         at_least(self, guidance=0)
 
+    def check(self, config: TimedNetworkConfig, shape: Shape) -> None:
+        """Refuse guidance of a model that is given no label."""
+        check_guidance(self.guidance, labelled=config.classes(shape) > 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeanFlowSampling:
@@ -254,22 +259,32 @@ def _mean_flow(config: MeanFlowConfig, shape: Shape) -> nn.Module:
     )
 
 
+def _follow(config: RectifiedFlowConfig, teacher: InDataUnits) -> RectifiedFlowConfig:
+    """Return the config of a student that has labels if its teacher has them."""
+    network: Any = teacher.network
+    return replace(config, conditional=network.labels is not None)
+
+
 def _of_pairs(
     kind: type[RectifiedFlow | DistilledFlow],
     config: RectifiedFlowConfig,
     shape: Shape,
-    teacher: InDataUnits,
+    teacher: InDataUnits | None = None,
 ) -> nn.Module:
-    """Return a model that learns from a teacher of the same data, with labels if that has them."""
-    network: Any = teacher.network
-    config = replace(config, conditional=network.labels is not None)
-    classes = config.classes(shape)
-    if (network.event_shape, network.classes) != (shape.event_shape, classes):
-        raise ConfigError(
-            f"teacher must draw events of shape {list(shape.event_shape)} and have as many labels "
-            f"as the data, got {list(network.event_shape)} and {network.classes}"
-        )
-    pairs = TeacherPairs(network, size=config.pairs)
+    """Return a model that learns from a teacher of the same data; one that has learned needs none.
+
+    Raises:
+        ConfigError: If the teacher is of other data.
+    """
+    classes, pairs = config.classes(shape), None
+    if teacher is not None:
+        network: Any = teacher.network
+        if (network.event_shape, network.classes) != (shape.event_shape, classes):
+            raise ConfigError(
+                f"teacher must draw events of shape {list(shape.event_shape)} and have as many "
+                f"labels as the data, got {list(network.event_shape)} and {network.classes}"
+            )
+        pairs = TeacherPairs(network, size=config.pairs)
     return kind(config.build(shape), shape.event_shape, pairs=pairs, classes=classes)
 
 
@@ -312,6 +327,7 @@ _TRAINING = {
     "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
 }
 _FROM_TEACHER = {**_TRAINING, "chosen_by": figures.SQUARED_ERROR, "parts": {"teacher": Couples}}
+_FROM_TEACHER |= {"taught_by": ("teacher",), "follow": _follow}
 
 RECIPES = (
     Recipe(

@@ -12,6 +12,7 @@ from ancestral.data.model_units import dequantise
 from ancestral.data.transforms import Transform
 from ancestral.evaluation import chosen as figures
 from ancestral.flows import Flow, TarFlow, draw_guided
+from ancestral.nn.guidance import check_guidance
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.settings import Size, arguments, at_least, chosen, require
 from ancestral.training.budget import Budget
@@ -78,6 +79,10 @@ class TarFlowSampling:
 
     def __post_init__(self) -> None:
         at_least(self, guidance=0)
+
+    def check(self, config: TarFlowConfig, shape: Shape) -> None:
+        """Refuse guidance of a model that is given no label."""
+        check_guidance(self.guidance, labelled=bool(shape.labels) and config.conditional)
 
 
 def _patch(sides: tuple[int, ...]) -> int:
