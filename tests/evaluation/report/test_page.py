@@ -241,6 +241,29 @@ def test_how_figures_were_measured_is_told_in_the_words_of_the_first() -> None:
     assert "Unused." not in text
 
 
+def test_many_models_stand_below_one_another() -> None:
+    """A row a model, so that none is out of sight; the floor is the first row."""
+    figures = {"mmd": Figure(0.5, 0.125, "squared MMD", "estimate", floor=0.25)}
+    figures["mmd_means"] = figures["mmd"]
+    entries = [
+        ModelEntry(name=f"m{i}", evaluation=Evaluation(figures=figures), steps=200 + i)
+        for i in range(7)
+    ]
+    text = render_report(title="t", sections=[Section(data=vectors(), entries=entries)])
+    Page(text)
+    table = text[text.index("<table") : text.index("</table>")]
+    assert '<tr class="floors"><th scope="row">floor</th><td>0.25</td>' in table
+    assert table.count("<small>± 0.12</small>") == 7
+    rows = table[table.index("<tbody>") :].split("<tr")[2:]
+    assert [f"m{i}" in row and f">{200 + i}</td>" in row for i, row in enumerate(rows)] == [
+        True
+    ] * 7
+    assert "best of its column" in text
+    few = render_report(title="t", sections=[Section(data=vectors(), entries=entries[:6])])
+    assert 'class="floors"' not in few
+    assert "best of its row" in few
+
+
 def test_the_same_input_gives_the_same_page_and_folders_are_made(tmp_path: Path) -> None:
     sections = [plane_section()]
     path = tmp_path / "new" / "deep" / "report.html"

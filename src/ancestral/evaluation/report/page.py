@@ -105,6 +105,7 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "colors": colors,
         "facts": facts_of(section.data),
         "rows": rows,
+        "means": [row.name for row in rows if row.name.endswith("_means")],
         "measured": _measured(section, rows),
         "costs": table.cost_rows(section),
         "late": [
