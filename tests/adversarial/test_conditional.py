@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from ancestral.adversarial.conditional import ConditionalGAN
+from ancestral.adversarial.rules import GameRules
 from ancestral.capabilities import Batch, HasDensity, HasGraph, Samples, Trains
 
 
@@ -16,7 +17,7 @@ def mixture(n: int, generator: torch.Generator) -> Batch:
 
 def trained(*, iterations: int) -> ConditionalGAN:
     torch.manual_seed(0)
-    gan = ConditionalGAN(1, classes=2, latent=2, hidden=(32, 32), penalty=0.1)
+    gan = ConditionalGAN(1, classes=2, latent=2, hidden=(32, 32), rules=GameRules(penalty=0.1))
     noise = torch.Generator().manual_seed(0)
     players = gan.players()
     optimizers = [torch.optim.Adam(p.module.parameters(), 0, (0.0, 0.99)) for p in players]
@@ -88,7 +89,7 @@ def test_images_keep_their_shape() -> None:
         assert player.loss(batch, None).total.isfinite()
 
 
-@pytest.mark.parametrize(("argument", "value"), [("classes", 0), ("latent", 0), ("penalty", -1.0)])
+@pytest.mark.parametrize(("argument", "value"), [("classes", 0), ("latent", 0)])
 def test_arguments_outside_their_range_are_named(argument: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"{argument} must be"):
         ConditionalGAN(2, **({"classes": 2} | {argument: value}))

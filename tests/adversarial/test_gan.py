@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from ancestral.adversarial.game import GeneratorLoss
 from ancestral.adversarial.gan import GAN
+from ancestral.adversarial.rules import GameLoss, GameRules
 from ancestral.capabilities import Batch, HasBound, HasDensity, HasGraph, Samples, Trains
 
 BOOK = (32, 64, 128)
@@ -111,7 +111,7 @@ def test_the_generator_holds_no_weight_of_the_critic() -> None:
 
 
 def test_updates_of_each_player_are_the_players_own() -> None:
-    critic, generator = GAN(2, updates=(3, 2)).players()
+    critic, generator = GAN(2, rules=GameRules(updates=(3, 2))).players()
     assert (critic.name, critic.updates) == ("critic", 3)
     assert (generator.name, generator.updates) == ("generator", 2)
     assert not critic.couples_examples
@@ -142,7 +142,7 @@ def test_a_turn_draws_only_from_the_generator_it_is_given() -> None:
 
 
 def test_one_update_of_the_critic_raises_real_and_lowers_fake() -> None:
-    gan = GAN(2, penalty=0.0)
+    gan = GAN(2, rules=GameRules(penalty=0.0))
     with torch.no_grad():  # Generated and real on opposite sides, so that no shift helps both.
         list(gan.generator.parameters())[-1].fill_(-2)
     real, fake = torch.randn(256, 2) + 2, gan.sample(256)
@@ -157,14 +157,14 @@ def test_one_update_of_the_critic_raises_real_and_lowers_fake() -> None:
 
 
 @pytest.mark.parametrize("loss", ["non-saturating", "saturating"])
-def test_it_learns_a_gaussian(loss: GeneratorLoss) -> None:
+def test_it_learns_a_gaussian(loss: GameLoss) -> None:
     mean, spread = torch.tensor([1.0, -2.0]), torch.tensor([[0.5, 0.0], [0.3, 0.2]])
 
     def draw(n: int, generator: torch.Generator) -> torch.Tensor:
         return mean + torch.randn(n, 2, generator=generator) @ spread.T
 
     torch.manual_seed(0)
-    gan = GAN(2, latent=2, hidden=(32, 32), loss=loss, penalty=0.1)
+    gan = GAN(2, latent=2, hidden=(32, 32), rules=GameRules(loss=loss, penalty=0.1))
     play(gan, draw, iterations=400)
     x = gan.sample(4_000, generator=torch.Generator().manual_seed(1))
     # A short game ends near the data, not on it. Over seeds the largest errors were 0.07; before
@@ -177,10 +177,7 @@ def test_it_learns_a_gaussian(loss: GeneratorLoss) -> None:
     ("argument", "value"),
     [
         ("latent", 0),
-        ("loss", "wasserstein"),
         ("prior", "cauchy"),
-        ("penalty", -1.0),
-        ("updates", (0, 1)),
     ],
 )
 def test_arguments_outside_their_range_are_named(argument: str, value: object) -> None:

@@ -29,3 +29,13 @@ def test_weights_have_the_variance_of_he_and_biases_stay() -> None:
     assert network[2].weight.var().item() == pytest.approx(1 / 500, rel=0.016)
     assert torch.equal(network[0].bias, biases[0])
     assert torch.equal(network[2].bias, biases[1])
+
+
+def test_convolutions_keep_the_power_of_their_input() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(64, 32, 16, 16)
+    for layer in (nn.Conv2d(32, 64, 4, 2, 1), nn.ConvTranspose2d(32, 64, 4, 2, 1)):
+        rescale(layer, gain=1.0)
+        # Away from the borders, where the padding is.
+        power = layer(x)[..., 2:-2, 2:-2].square().mean().item()
+        assert power == pytest.approx(1.0, rel=0.1)

@@ -2,7 +2,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Gumbel
 
-from ancestral.adversarial import TableGAN, critic_loss
+from ancestral.adversarial import GameRules, TableGAN, critic_loss
 from ancestral.adversarial.table_gan import CellGenerator
 from ancestral.capabilities import Batch, HasBound, HasDensity
 from ancestral.networks.cells import OneHot
@@ -51,7 +51,7 @@ def test_vectors_are_those_of_the_cells_and_pass_the_gradient_of_the_softmax() -
 
 
 def test_the_critic_reads_real_rows_as_vectors() -> None:
-    gan = TableGAN(SIZES, latent=2, hidden=(8,), penalty=0.0).double()
+    gan = TableGAN(SIZES, latent=2, hidden=(8,), rules=GameRules(penalty=0.0)).double()
     x = torch.tensor([[0, 2], [1, 1], [1, -1]])
     critic = gan.players()[0]
     loss = critic.loss(Batch(x), Generator().manual_seed(0))

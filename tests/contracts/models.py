@@ -15,7 +15,14 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import MultivariateNormal
 
-from ancestral.adversarial import GAN, ConditionalGAN, TableGAN
+from ancestral.adversarial import (
+    GAN,
+    ConditionalGAN,
+    ImageCritic,
+    ImageGAN,
+    ImageGenerator,
+    TableGAN,
+)
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE, TableVAE
 from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
 from ancestral.classic import (
@@ -559,6 +566,19 @@ CASES = [
         "cgan",
         lambda: ConditionalGAN((1, 8, 8), classes=LABELS),
         labelled_bars,
+        GAN_LIKE,
+        holds={"z": (3,), **LABEL},
+    ),
+    Case(
+        "image-gan-labels",
+        lambda: ImageGAN(
+            ImageGenerator(3, (1, 8, 8), width=8, classes=LABELS),
+            ImageCritic((1, 8, 8), width=8, classes=LABELS),
+            event_shape=(1, 8, 8),
+            latent=3,
+            classes=LABELS,
+        ),
+        labelled_bars_around_zero,
         GAN_LIKE,
         holds={"z": (3,), **LABEL},
     ),

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 
 import torch
-from torch import Generator, Size, Tensor, nn
+from torch import Size, Tensor, nn
 from torch.nn.functional import one_hot
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import GeneratorLoss
-from ancestral.adversarial.gan import AdversarialNetworks
-from ancestral.capabilities import Batch, Given
+from ancestral.adversarial.gan import AdversarialNetworks, label_node
+from ancestral.adversarial.rules import GameRules
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.nodes import Deterministic, Node, StandardNormal, Table
+from ancestral.networks.nodes import Deterministic, Node, StandardNormal
 from ancestral.nn import MLP
 
 
@@ -56,9 +55,7 @@ class ConditionalGAN(AdversarialNetworks):
         classes: Number of classes K, at least 1.
         latent: Latent dimensions L, at least 1; a few more than the data's own dimension.
         hidden: Widths of the generator's hidden layers; the critic has them in reverse.
-        loss: What the generator lowers: -log D, or log(1 - D), which saturates.
-        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
-        updates: Updates of the critic and of the generator in one iteration, each at least 1.
+        rules: Of the game; the defaults if None.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -78,9 +75,7 @@ class ConditionalGAN(AdversarialNetworks):
         classes: int,
         latent: int = 3,
         hidden: Sequence[int] = (128, 128, 128),
-        loss: GeneratorLoss = "non-saturating",
-        penalty: float = 0.05,
-        updates: tuple[int, int] = (1, 1),
+        rules: GameRules | None = None,
     ) -> None:
         if classes < 1:
             raise ValueError(f"classes must be at least 1, got {classes}")
@@ -94,45 +89,12 @@ class ConditionalGAN(AdversarialNetworks):
             shape.numel() + classes, 1, hidden=hidden[::-1], activation=lambda: nn.LeakyReLU(0.2)
         )
         critic = Critic(WithLabel(judge, classes=classes))
-        labels = Table(torch.full((classes,), 1 / classes, dtype=torch.float64))
         p = BayesianNetwork(
             [
-                Node("label", labels),
+                label_node(classes),
                 Node("z", StandardNormal((latent,)), (), (latent,)),
                 Node("x", Deterministic(generator), ("z", "label"), shape),
             ]
         )
         q = BayesianNetwork([Node("y", critic, ("x", "label"))])
-        super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
-        self.classes = classes
-
-    @property
-    def label_probabilities(self) -> Tensor:
-        """The probabilities p(label), [K]."""
-        return self.p.table("label").probabilities
-
-    def fit_labels(self, counts: Tensor) -> None:
-        """Set p(label) to the share of each class, the maximum-likelihood table.
-
-        Args:
-            counts: Examples of each class, [K], not all 0.
-
-        Raises:
-            ValueError: If counts has another shape or sums to 0.
-        """
-        self.p.table("label").fit_counts(counts)
-
-    def sample(
-        self, n: int, *, given: Given | None = None, generator: Generator | None = None
-    ) -> Tensor:
-        """Draw label and z from their priors, then x = G(z, label); return n draws, [n, *event].
-
-        A ``label``, [n] or a scalar, and ``z``, [n, L] or [L], may be given.
-        """
-        return self.p.sample(n, given=given, generator=generator)["x"]
-
-    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
-        return self.generator(self._latents(batch, generator), batch.given["label"])
-
-    def _judge(self, batch: Batch) -> Tensor:
-        return self.critic.logits(batch.x, batch.given["label"])
+        super().__init__(p, q, rules=rules)

@@ -1,6 +1,6 @@
 """The generative adversarial network: a sampler learned against a critic, without a density."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, cast
 
@@ -9,12 +9,14 @@ from torch import Generator, Size, Tensor, nn
 from torch.distributions import Uniform
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import AdversarialGame, GeneratorLoss
+from ancestral.adversarial.game import AdversarialGame
 from ancestral.adversarial.initialise import rescale
+from ancestral.adversarial.rules import GameRules
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
-from ancestral.networks.nodes import Deterministic, Node, StandardNormal
+from ancestral.networks.labels import fit_labels
+from ancestral.networks.nodes import Deterministic, Node, StandardNormal, Table
 from ancestral.networks.sampling import draw
 from ancestral.nn import MLP
 
@@ -56,11 +58,22 @@ def latent_node(prior: str, latent: int) -> Node:
     return Node("z", PRIORS[prior]((latent,)), (), (latent,))
 
 
+def label_node(classes: int) -> Node:
+    """Return the root node label of K equally probable classes."""
+    return Node("label", Table(torch.full((classes,), 1 / classes, dtype=torch.float64)))
+
+
 class AdversarialNetworks(nn.Module, ABC):
     """What the GANs here share: the two networks, the two players, and the draws.
 
-    The node ``x`` of ``p`` is a function, ``q`` has one node ``y``, the critic; the settings are
-    those of :class:`~ancestral.adversarial.game.AdversarialGame`.
+    The node ``x`` of ``p`` is a function of ``z`` and, where there is such a node, of ``label``;
+    ``q`` has one node ``y``, the critic, which sees x and the label.
+
+    Args:
+        p: The model.
+        q: The critic.
+        rules: Of the game; the defaults if None.
+        coupled: Whether a layer of the critic lets the examples of a batch see each other.
     """
 
     def __init__(
@@ -68,21 +81,20 @@ class AdversarialNetworks(nn.Module, ABC):
         p: BayesianNetwork,
         q: BayesianNetwork,
         *,
-        loss: GeneratorLoss,
-        penalty: float,
-        updates: tuple[int, int],
+        rules: GameRules | None = None,
+        coupled: bool = False,
     ) -> None:
         super().__init__()
         self.p, self.q = p, q
+        self.classes = len(self.labels.states) if self.labels else 0
         rescale(self.generator, gain=1.0)
         rescale(self.critic, gain=2.0)
         self.game = AdversarialGame(
             generate=self._generate,
             judge=self._judge,
             read=self._read,
-            loss=loss,
-            penalty=penalty,
-            updates=updates,
+            rules=rules or GameRules(),
+            coupled=coupled,
         )
 
     @property
@@ -100,9 +112,41 @@ class AdversarialNetworks(nn.Module, ABC):
         """The network of the model and the one of the critic."""
         return {"p": self.p.graph, "q": self.q.graph}
 
+    @property
+    def labels(self) -> Table | None:
+        """The law of the label; None without classes."""
+        return self.p.table("label") if "label" in self.p.nodes else None
+
+    @property
+    def label_probabilities(self) -> Tensor:
+        """The probabilities p(label), [K]; no attribute of a model without classes."""
+        if self.labels is None:
+            raise AttributeError("without classes there is no law of labels")
+        return self.labels.probabilities
+
+    def fit_labels(self, counts: Tensor) -> None:
+        """Set p(label) to the share of each class, the maximum-likelihood table.
+
+        Args:
+            counts: Examples of each class, [K], not all 0.
+
+        Raises:
+            ValueError: If there are no classes, or counts has another shape or sums to 0.
+        """
+        fit_labels(self.labels, counts)
+
     def players(self) -> Sequence[Player]:
         """Return the critic, then the generator."""
         return self.game.players(self.generator, self.critic)
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Draw the latents, and the label where there is one, then x = G(z); n draws [n, *event].
+
+        The latents ``z``, [n, L] or [L], and the ``label``, [n] or a scalar, may be given.
+        """
+        return self.p.sample(n, given=given, generator=generator)["x"]
 
     def _latents(self, batch: Batch, generator: Generator | None) -> Tensor:
         return draw(self.p.nodes["z"].distribution(()), (len(batch.x),), generator)
@@ -110,11 +154,14 @@ class AdversarialNetworks(nn.Module, ABC):
     def _read(self, x: Tensor) -> Tensor:
         return x
 
-    @abstractmethod
-    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor: ...
+    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
+        return self.generator(self._latents(batch, generator), *self._labels(batch))
 
-    @abstractmethod
-    def _judge(self, batch: Batch) -> Tensor: ...
+    def _judge(self, batch: Batch) -> Tensor:
+        return self.critic.logits(batch.x, *self._labels(batch))
+
+    def _labels(self, batch: Batch) -> tuple[Tensor, ...]:
+        return (batch.given["label"],) if self.classes else ()
 
 
 class GAN(AdversarialNetworks):
@@ -132,10 +179,8 @@ class GAN(AdversarialNetworks):
         features: Number of features, or the event shape of x; images are flattened.
         latent: Latent dimensions L, at least 1; a few more than the data's own dimension.
         hidden: Widths of the generator's hidden layers; the critic has them in reverse.
-        loss: What the generator lowers: -log D, or log(1 - D), which saturates.
         prior: Distribution of z: standard normal, or uniform on [-1, 1].
-        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
-        updates: Updates of the critic and of the generator in one iteration, each at least 1.
+        rules: Of the game; the defaults if None.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -154,10 +199,8 @@ class GAN(AdversarialNetworks):
         *,
         latent: int = 3,
         hidden: Sequence[int] = (128, 128, 128),
-        loss: GeneratorLoss = "non-saturating",
         prior: Literal["normal", "uniform"] = "normal",
-        penalty: float = 0.05,
-        updates: tuple[int, int] = (1, 1),
+        rules: GameRules | None = None,
     ) -> None:
         z = latent_node(prior, latent)
         shape = Size((features,) if isinstance(features, int) else features)
@@ -165,22 +208,7 @@ class GAN(AdversarialNetworks):
         x_given_z = Node("x", Deterministic(generator), ("z",), shape)
         p = BayesianNetwork([z, x_given_z])
         q = BayesianNetwork([Node("y", critic, ("x",))])
-        super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
-
-    def sample(
-        self, n: int, *, given: Given | None = None, generator: Generator | None = None
-    ) -> Tensor:
-        """Draw z from its prior, then x = G(z); return n draws of x, [n, *event].
-
-        The latents ``z``, [n, L] or [L], may be given.
-        """
-        return self.p.sample(n, given=given, generator=generator)["x"]
-
-    def _generate(self, batch: Batch, generator: Generator | None) -> Tensor:
-        return self.generator(self._latents(batch, generator))
-
-    def _judge(self, batch: Batch) -> Tensor:
-        return self.critic.logits(batch.x)
+        super().__init__(p, q, rules=rules)
 
 
 def _generator(latent: int, event_shape: Size, hidden: Sequence[int]) -> nn.Module:

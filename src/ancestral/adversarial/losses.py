@@ -8,6 +8,9 @@ Every loss is to be LOWERED. In the game's value both terms stand with a plus,
 ``E log D(x) + E log(1 - D(G(z)))``, and the critic raises it.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
@@ -67,3 +70,44 @@ def non_saturating_loss(fake: Tensor) -> Tensor:
         fake: Logits of generated examples, [B].
     """
     return softplus(-fake)
+
+
+def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
+    """Return ``-log sigmoid(better - worse)`` of each pair, nats, [B].
+
+    The critic lowers it with real examples as the better ones, the generator with its own. A
+    generator that leaves a mode out loses the pairs with that mode's examples, whatever it gains
+    elsewhere, so that the landscape has no minima of collapse.
+
+    Source: Jolicoeur-Martineau 2019, The relativistic discriminator, arXiv:1807.00734, eq. 7;
+    Huang et al. 2024, The GAN is dead; long live the GAN!, arXiv:2501.05441, eq. 2.
+
+    Args:
+        better: Logits of the examples that shall look more real, [B].
+        worse: Logits of the others, [B].
+    """
+    return softplus(worse - better)
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What the players lower, each for a pair of one real and one generated example, [B].
+
+    Args:
+        critic: Logits of real and of generated examples, [B] each, to the critic's loss.
+        generator: The same to the generator's.
+        paired: Whether the generator's loss depends on the real examples.
+    """
+
+    critic: Callable[[Tensor, Tensor], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    paired: bool = False
+
+
+OBJECTIVES: dict[str, Objective] = {
+    "relativistic": Objective(
+        relativistic_loss, lambda real, fake: relativistic_loss(fake, real), paired=True
+    ),
+    "non-saturating": Objective(critic_loss, lambda _, fake: non_saturating_loss(fake)),
+    "saturating": Objective(critic_loss, lambda _, fake: saturating_loss(fake)),
+}

@@ -7,8 +7,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.game import GeneratorLoss
 from ancestral.adversarial.gan import AdversarialNetworks, latent_node
+from ancestral.adversarial.rules import GameRules
 from ancestral.capabilities import Batch, Given
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.cells import OneHot
@@ -71,10 +71,8 @@ class TableGAN(AdversarialNetworks):
         sizes: Number of cells of each of the D columns.
         latent: Latent dimensions L, at least 1.
         hidden: Widths of the generator's hidden layers; the critic has them in reverse.
-        loss: What the generator lowers: -log D, or log(1 - D), which saturates.
         prior: Distribution of z: standard normal, or uniform on [-1, 1].
-        penalty: Weight of the penalty on the critic's slope at real examples, at least 0.
-        updates: Updates of the critic and of the generator in one iteration, each at least 1.
+        rules: Of the game; the defaults if None.
 
     Raises:
         ValueError: If an argument is outside its range.
@@ -91,10 +89,8 @@ class TableGAN(AdversarialNetworks):
         *,
         latent: int = 16,
         hidden: Sequence[int] = (128, 128),
-        loss: GeneratorLoss = "non-saturating",
         prior: Literal["normal", "uniform"] = "normal",
-        penalty: float = 0.05,
-        updates: tuple[int, int] = (1, 1),
+        rules: GameRules | None = None,
     ) -> None:
         cells = (sum(sizes),)
         z = latent_node(prior, latent)
@@ -104,7 +100,7 @@ class TableGAN(AdversarialNetworks):
         p = BayesianNetwork([z, Node("noise", StandardNormal(cells), (), cells), x])
         v = Node("v", Deterministic(OneHot(sizes)), ("x",), cells)
         q = BayesianNetwork([v, Node("y", Critic(critic), ("v",))])
-        super().__init__(p, q, loss=loss, penalty=penalty, updates=updates)
+        super().__init__(p, q, rules=rules)
 
     @torch.no_grad()
     def sample(
@@ -123,6 +119,3 @@ class TableGAN(AdversarialNetworks):
         z = self._latents(batch, generator)
         noise = draw(self.p.nodes["noise"].distribution(()), (len(batch.x),), generator)
         return cast(CellGenerator, self.generator).vectors(z, noise)
-
-    def _judge(self, batch: Batch) -> Tensor:
-        return self.critic.logits(batch.x)

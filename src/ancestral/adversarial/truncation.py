@@ -4,15 +4,13 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Normal
 
-from ancestral.adversarial.conditional import ConditionalGAN
-from ancestral.adversarial.gan import GAN
-from ancestral.adversarial.table_gan import TableGAN
+from ancestral.adversarial.gan import AdversarialNetworks
 from ancestral.capabilities import Given
 from ancestral.errors import ConfigError
 
 
 def sample_truncated(
-    model: GAN | ConditionalGAN | TableGAN,
+    model: AdversarialNetworks,
     n: int,
     truncation: float | None,
     *,

@@ -8,16 +8,14 @@ from typing import Literal, Self
 from torch import nn
 
 from ancestral.adversarial import GAN, ConditionalGAN, TableGAN
-from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
 from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import cells, flat
 from ancestral.data.transforms import Transform
-from ancestral.errors import ConfigError
-from ancestral.evaluation import chosen as figures
+from ancestral.recipes.adversarial_games import CHOSEN_AND_DRAWN, GAME, GameConfig, check_game
 from ancestral.recipes.recipe import Recipe, count_labels
-from ancestral.settings import Size, arguments, at_least, chosen, require, widths
+from ancestral.settings import Size, arguments, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -43,47 +41,33 @@ _DEFAULTS: dict[Kind, tuple[dict[Size, tuple[int, ...]], tuple[int, int]]] = {
 }
 """Widths, and the least and the most latent dimensions, by kind of data."""
 
-_PENALTIES: dict[Kind, float] = {"vectors": 0.02, "images": 0.5, "mixed": 1.0}
-
 _OPTIONS = Options(
     batch_size=128, betas=(0.5, 0.99), ema_decay=0.999, weight_decay=0.0, validate_every=200
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConditionalGANConfig:
+class ConditionalGANConfig(GameConfig):
     """A generative adversarial network of fully connected layers.
 
     Args:
-        size: Width of the layers: tiny, small or medium.
         latent: Latent dimensions, at least 1; None: 4 for few columns, 32 for images.
         hidden: Widths of the generator's layers, the critic's in reverse; None: by ``size``.
-        loss: What the generator lowers.
-        penalty: Weight of the penalty on the critic's slope at real examples, at least 0; None:
-            0.02, or 0.5 for the many pixels of images and 1 for the many cells of mixed tables.
-        updates: Updates of the critic and of the generator in one step.
     """
 
-    size: Size = "small"
-    latent: int = chosen()
     hidden: tuple[int, ...] = chosen()
-    loss: Literal["non-saturating", "saturating"] = "non-saturating"
-    penalty: float = chosen()
-    updates: tuple[int, int] = (1, 1)
 
     def __post_init__(self) -> None:
-        at_least(self, latent=1, penalty=0)
+        GameConfig.__post_init__(self)
         require(self, "hidden", widths(self.hidden), "one or more numbers of at least 1")
-        require(self, "updates", min(self.updates) >= 1, "two numbers of at least 1")
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the latent dimensions and the widths."""
         hidden, (least, most) = _DEFAULTS[shape.kind]
         return replace(
-            self,
+            super(ConditionalGANConfig, self).resolved(shape),
             latent=self.latent or max(least, min(most, shape.features)),
             hidden=self.hidden or hidden[self.size],
-            penalty=_PENALTIES[shape.kind] if self.penalty is None else self.penalty,
         )
 
 
@@ -98,41 +82,20 @@ class GANConfig(ConditionalGANConfig):
     prior: Literal["normal", "uniform"] = "normal"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GANSampling:
-    """How a GAN is sampled; see :mod:`ancestral.adversarial.truncation`.
-
-    Args:
-        truncation: Normal latents are drawn within so many standard deviations, above 0: fewer
-            modes, each nearer to its middle; None: all of them.
-    """
-
-    truncation: float | None = chosen("off")
-
-    def __post_init__(self) -> None:
-        require(self, "truncation", self.truncation is None or self.truncation > 0, "above 0")
-
-
-def _check_data(_config: ConditionalGANConfig, data: Dataset, *, labelled: bool = False) -> None:
-    """Refuse a validation split too small for the distance that chooses the weights."""
-    name = "cgan" if labelled else "gan"
-    if len(data.validation) < 2:
-        raise ConfigError(
-            f"{name} is chosen by a distance to the validation split, which must have at least 2 "
-            f"examples, got {len(data.validation)}: give more data, or leave {name} out"
-        )
-    if labelled and not data.labels:
-        raise ConfigError(
-            f"cgan is given the label of each example, {data.name} has none: take gan"
-        )
-
-
 def _gan(config: GANConfig, shape: Shape) -> nn.Module:
-    return GAN(shape.features, **arguments(config, "size"))
+    own = arguments(config, "size", *GAME)
+    return GAN(shape.features, **own, rules=config.rules())
 
 
 def _table_gan(config: GANConfig, shape: Shape) -> nn.Module:
-    return TableGAN([len(states) for states in shape.states], **arguments(config, "size"))
+    own = arguments(config, "size", *GAME)
+    return TableGAN([len(states) for states in shape.states], **own, rules=config.rules())
+
+
+def _cgan(config: ConditionalGANConfig, shape: Shape) -> nn.Module:
+    own = arguments(config, "size", *GAME)
+    classes = max(1, len(shape.labels))
+    return ConditionalGAN(shape.features, classes=classes, **own, rules=config.rules())
 
 
 _BUILD: dict[Kind, Callable[[GANConfig, Shape], nn.Module]] = {
@@ -156,11 +119,7 @@ _TRAINING = {
         "images": Budget(steps=5_000),
         "mixed": Budget(steps=5_000),
     },
-    "chosen_by": figures.SLICED_WASSERSTEIN,
-    "sampling": GANSampling,
-    "draw": lambda model, n, sampling, given=None, generator=None: sample_truncated(
-        model, n, sampling.truncation, given=given, generator=generator
-    ),
+    **CHOSEN_AND_DRAWN,
 }
 
 RECIPES = (
@@ -172,7 +131,7 @@ RECIPES = (
         build=lambda config, shape: _BUILD[shape.kind](config, shape),
         kinds=("vectors", "images", "mixed"),
         transform=lambda data: _UNITS.get(data.kind, flat)(data),
-        check=_check_data,
+        check=partial(check_game, name="gan"),
         **_TRAINING,
     ),
     Recipe(
@@ -180,11 +139,9 @@ RECIPES = (
         paradigm="adversarial",
         summary="generative adversarial network given the class label; no density",
         config=ConditionalGANConfig,
-        build=lambda config, shape: ConditionalGAN(
-            shape.features, classes=max(1, len(shape.labels)), **arguments(config, "size")
-        ),
+        build=_cgan,
         count=count_labels,
-        check=partial(_check_data, labelled=True),
+        check=partial(check_game, name="cgan", labelled=True),
         **_TRAINING,
     ),
 )

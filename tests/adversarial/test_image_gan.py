@@ -1,0 +1,86 @@
+import pytest
+import torch
+
+from ancestral.adversarial import GameRules, ImageCritic, ImageGAN, ImageGenerator
+from ancestral.adversarial.image_networks import Norm, image_widths
+from ancestral.capabilities import Batch
+from ancestral.errors import ConfigError
+from ancestral.training import Options
+from ancestral.training.game import Game
+
+
+def image_gan(
+    side: int = 8, channels: int = 1, *, norm: Norm = "none", classes: int = 2
+) -> ImageGAN:
+    shape = (channels, side, side)
+    torch.manual_seed(0)
+    return ImageGAN(
+        ImageGenerator(3, shape, width=4, classes=classes, norm=norm),
+        ImageCritic(shape, width=4, classes=classes, norm=norm),
+        event_shape=shape,
+        latent=3,
+        classes=classes,
+        rules=GameRules(loss="relativistic", regulariser="r1-r2"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("side", "widths"),
+    [(8, (4,)), (28, (4, 8)), (64, (4, 8, 16, 32)), (256, (4, 8, 16, 32, 32, 32))],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_of_many_sides_pass(side: int, widths: tuple[int, ...], channels: int) -> None:
+    gan = image_gan(side, channels)
+    assert image_widths(side, 4) == widths
+    x = gan.sample(2)
+    assert x.shape == (2, channels, side, side)
+    assert x.abs().max() <= 1
+    assert gan.critic.logits(x, torch.tensor([0, 1])).shape == (2,)
+
+
+@pytest.mark.parametrize("side", [7, 9, 36, 300])
+def test_other_sides_are_refused_in_one_line(side: int) -> None:
+    with pytest.raises(ValueError, match=f"images must have a side .* got {side}"):
+        image_widths(side, 4)
+
+
+def test_images_that_are_not_square_are_refused() -> None:
+    with pytest.raises(ValueError, match="square, got 8 x 16"):
+        ImageGenerator(3, (1, 8, 16), width=4)
+
+
+@pytest.mark.parametrize("norm", ["none", "batch", "group"])
+def test_every_parameter_gets_a_gradient(norm: Norm) -> None:
+    gan = image_gan(16, norm=norm)
+    batch = Batch(torch.rand(16, 1, 16, 16), {"label": torch.arange(16) % 2})
+    for player in gan.players():
+        parameters = list(player.module.parameters())
+        loss = player.loss(batch, torch.Generator().manual_seed(0)).total
+        for gradient in torch.autograd.grad(loss, parameters):
+            assert gradient.isfinite().all()
+            assert gradient.any() or norm != "none"
+
+
+def test_the_critic_projects_on_its_label() -> None:
+    critic = ImageCritic((1, 8, 8), width=4, classes=3)
+    x = torch.rand(2, 1, 8, 8)
+    zero, two = torch.tensor([0, 0]), torch.tensor([2, 2])
+    assert torch.equal(critic(x, zero), critic(x, two))  # It begins without an opinion.
+    assert critic.projection is not None
+    torch.nn.init.normal_(critic.projection.weight)
+    more = critic.features(x) @ (critic.projection.weight[2] - critic.projection.weight[0])
+    torch.testing.assert_close(critic(x, two) - critic(x, zero), more[:, None])
+
+
+def test_batch_norm_couples_examples_so_micro_batches_are_refused() -> None:
+    with pytest.raises(ConfigError, match="couples the examples"):
+        Game(image_gan(norm="batch").players(), Options(accumulate=2), seed=0)
+    Game(image_gan(norm="group").players(), Options(accumulate=2), seed=0)
+
+
+def test_a_network_of_classes_asks_for_the_label() -> None:
+    gan = image_gan()
+    with pytest.raises(ValueError, match="a label of 2 classes is needed"):
+        gan.generator(torch.zeros(1, 3))
+    with pytest.raises(ValueError, match="a label of 2 classes is needed"):
+        gan.critic.logits(torch.zeros(1, 1, 8, 8))
