@@ -132,3 +132,33 @@ def test_images_of_other_grey_levels_are_refused(
     kde = fitted("kde-digits")
     assert cli("sample", kde, "-n", 20, "--out", own).status == 0
     assert len(cli("score", kde, own, "--json").json["rows"]) == 20
+
+
+def test_a_grid_has_its_corners(cli: Callable, fitted: Fitted) -> None:
+    run = fitted("vae-table")
+    walk = cli("interpolate", run, 0, 3, "--steps", 3, "--json").json["samples"]
+    answer = cli("grid", run, 0, 1, 2, 3, "--steps", 3, "--json").json
+    assert answer["corners"] == ["0", "1", "2", "3"]
+    found = np.array(answer["samples"]).reshape(3, 3, 2)
+    np.testing.assert_allclose(found[[0, 2], [0, 2]], np.array(walk)[[0, 2]], rtol=1e-4)
+    assert "steps" in cli("grid", run, 0, 1, 2, 3, "--steps", 1).line
+
+
+def test_an_attribute_has_a_strength(cli: Callable, tmp_path: Path) -> None:
+    rows = [
+        f"{i * 0.37 % 7:.3f},{i * 0.23 % 5 + 10 * (i % 2):.3f},{'ab'[i % 2]}" for i in range(200)
+    ]
+    table = tmp_path / "t.csv"
+    table.write_text("\n".join(["x,y,kind", *rows]) + "\n")
+    words = ["--set", "label=kind", "size=tiny", "--steps", 300, "--threads", 1]
+    run = tmp_path / "run"
+    assert cli("fit", "vae", table, *words, "--out", run).status == 0
+    ask = ["shift", run, 0, "--strengths", "-1,0,1", "--json", "--toward"]
+    less, same, more = cli(*ask, "label=b").json["samples"]
+    assert less[1] < same[1] < more[1]
+    back = cli(*ask, "label=b", "--away", "label=a").json["samples"]
+    np.testing.assert_allclose(back, [less, same, more], atol=2e-3)  # Steps are 0.001.
+    way = cli("interpolate", run, 0, 1, "--steps", 2, "--json").json["samples"]
+    np.testing.assert_allclose(same, way[0], atol=2e-3)
+    assert "label must be one of a, b" in cli(*ask, "label=c").line
+    assert "separated by commas" in cli(*ask[:3], "--toward", "label=a", "--strengths", "x").line

@@ -20,6 +20,7 @@ from ancestral.capabilities.language import (
 from ancestral.capabilities.models import (
     Classifies,
     Completes,
+    Decodes,
     Encodes,
     Fits,
     Given,
@@ -41,6 +42,7 @@ __all__ = [
     "Changes",
     "Classifies",
     "Completes",
+    "Decodes",
     "Encodes",
     "Fits",
     "Given",
@@ -70,6 +72,7 @@ CAPABILITIES: dict[str, type] = {
     "bound": HasBound,
     "tightens": Tightens,
     "encodes": Encodes,
+    "decodes": Decodes,
     "classifies": Classifies,
     "completes": Completes,
     "fits": Fits,

@@ -92,6 +92,19 @@ class Encodes(Protocol, metaclass=Checked):
 
 
 @runtime_checkable
+class Decodes(Protocol, metaclass=Checked):
+    """Makes an example of latents, which have a law of their own."""
+
+    def draw_latents(self, n: int, *, generator: Generator | None = None) -> Tensor:
+        """Return n draws of p(z), [n, *latent]."""
+        ...
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """Return the example that z makes, or the mean of p(x | z, given), [B, *event]."""
+        ...
+
+
+@runtime_checkable
 class Classifies(Protocol, metaclass=Checked):
     """Gives p(label | x): models it directly, or has it from a joint density by Bayes' rule."""
 

@@ -56,6 +56,18 @@ _COMMANDS = (
         "runs/digits 0 7 --steps 10 --out path.png",
     ),
     (
+        "grid",
+        "latent:grid",
+        "Show what lies between four held-out examples in the latents of a run.",
+        "runs/digits 0 7 12 30 --out grid.png",
+    ),
+    (
+        "shift",
+        "latent:shift",
+        "Give an example more or less of an attribute.",
+        "runs/digits 0 --toward label=3 --out threes.png",
+    ),
+    (
         "encode",
         "latent:encode",
         "Write the latents of data, mean and standard deviation, to a table.",

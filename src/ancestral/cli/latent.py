@@ -1,6 +1,9 @@
-"""``ancestral interpolate`` and ``ancestral encode``: the latents of a run."""
+"""``ancestral interpolate``, ``grid``, ``shift`` and ``encode``: the latents of a run."""
 
 from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag
 from ancestral.cli.written import deliver
@@ -49,6 +52,110 @@ def interpolate(
     return 0
 
 
+def grid(  # noqa: PLR0913 - a door: everything that can be asked for
+    run: Path,
+    a: str,
+    b: str,
+    c: str,
+    d: str,
+    /,
+    *,
+    steps: int = 8,
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Show what lies between four examples in the latents, A and B above, C and D below.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    a
+        Top left: a row of the held-out test split, from 0, or a file with one example.
+    b
+        Top right, likewise.
+    c
+        Bottom left.
+    d
+        Bottom right.
+    steps
+        Of each side.
+    """
+    from ancestral.data.answers import examples_answer
+    from ancestral.recipes import Run
+    from ancestral.recipes.paths import grid_run
+
+    common.apply()
+    to.check()
+    opened = Run.open(run)
+    field, place = opened.record.data.field, opened.folder / "grid.png"
+    to.check_samples(field)
+    x = grid_run(opened, (a, b, c, d), steps=steps, device=common.device_or_default)
+    facts = {"run": str(run), "corners": [a, b, c, d], "steps": steps}
+    answer = examples_answer(x, field, facts, beside=place)
+    deliver(answer, {}, out=to.out, json=common.json)
+    return 0
+
+
+def shift(
+    run: Path,
+    a: str,
+    /,
+    *,
+    toward: str,
+    away: str | None = None,
+    strengths: Annotated[str, Parameter(allow_leading_hyphen=True)] = "-1,-0.5,0,0.5,1,1.5,2",
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Give an example more or less of an attribute, along a direction of the latents.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    a
+        The example: a row of the held-out test split, from 0, or a file with one.
+    toward
+        Examples with the attribute: label=VALUE, or a file or folder of them.
+    away
+        Examples without it; all others if not given.
+    strengths
+        How far: 0 is the example as the model makes it, 1 the way between both means.
+    """
+    from ancestral.data.answers import walk_answer
+    from ancestral.recipes import Run
+    from ancestral.recipes.paths import shift_run
+
+    common.apply()
+    to.check()
+    opened = Run.open(run)
+    field, place = opened.record.data.field, opened.folder / "shift.png"
+    to.check_samples(field)
+    how = {"away": away, "strengths": _numbers(strengths), "device": common.device_or_default}
+    found = shift_run(opened, a, toward, **how)
+    facts = {"run": str(run), "example": a, "toward": toward, "away": away}
+    facts |= {"strengths": how["strengths"]}
+    deliver(
+        walk_answer(found.x, found.ends, field, facts, beside=place),
+        {},
+        out=to.out,
+        json=common.json,
+    )
+    return 0
+
+
+def _numbers(text: str) -> list[float]:
+    from ancestral.errors import ConfigError
+
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"--strengths must be numbers separated by commas, got {text!r}"
+        ) from None
+
+
 def encode(
     run: Path,
     data: str,
@@ -58,6 +165,8 @@ def encode(
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
     """Write mean and standard deviation of q(z | x) for each example, in the file's order.
+
+    Of a model without an encoder, such as a GAN, the latents that nearly make the example.
 
     Parameters
     ----------
@@ -76,9 +185,10 @@ def encode(
     to.check()
     to.check_samples(Vector.of_numbers(()))
     latents = encode_run(run, data, device=common.device_or_default)
+    parts = {"z": latents.mean} | ({} if latents.std is None else {"std": latents.std})
     size = latents.mean.shape[1]
-    columns = [f"z{i}" for i in range(1, size + 1)] + [f"std{i}" for i in range(1, size + 1)]
-    table = torch.cat((latents.mean, latents.std), dim=1)
+    columns = [f"{name}{i}" for name in parts for i in range(1, size + 1)]
+    table = torch.cat([*parts.values()], dim=1)
     facts = {"run": str(run), "data": data, "n": len(table), "latent": size}
     field = Vector.of_numbers(columns)
     deliver(

@@ -197,9 +197,11 @@ def image_grid(
 def write_walk(x: Tensor, ends: Tensor, path: Path, *, field: Image) -> Path:
     """Write a walk of images as samples are written; a ``.png`` is one row, its ends beside it.
 
+    Of one end, it stands to the left.
+
     Args:
         x: The way, [steps, C, H, W].
-        ends: The images between which it leads, [2, C, H, W].
+        ends: The images between which it leads, or the one from which, [1 or 2, C, H, W].
         path: Where to.
         field: What they are.
 
@@ -213,9 +215,10 @@ def write_walk(x: Tensor, ends: Tensor, path: Path, *, field: Image) -> Path:
     parts = [
         image_grid(part, field.levels, columns=len(part), scale=scale)
         for part in (ends[:1], x, ends[1:])
+        if len(part)
     ]
     space = parts[0].width // 4
-    width = sum(part.width for part in parts) + 2 * space
+    width = sum(part.width for part in parts) + (len(parts) - 1) * space
     strip, left = Picture.new(parts[1].mode, (width, parts[1].height), "white"), 0
     for part in parts:
         strip.paste(part, (left, 0))

@@ -1,11 +1,12 @@
-"""Latents of examples, and paths between them: functions over any ``encode`` and ``decode``."""
+"""Latents of examples, paths between them and directions: over any ``encode`` or ``decode``."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.distributions import Distribution
+from torch import Generator, Tensor
 
+from ancestral.capabilities import Encodes, Given
 from ancestral.data.dataset import Examples
 from ancestral.networks.units import InDataUnits
 
@@ -14,22 +15,33 @@ _CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latents:
-    """The posterior of each example.
+    """The latents of each example.
 
     Args:
-        mean: Of q(z | x), [N, L].
-        std: Of q(z | x), [N, L].
+        mean: Of q(z | x), [N, L]; of a model without an encoder the latents that nearly make x.
+        std: Of q(z | x), [N, L]; None without an encoder.
     """
 
     mean: Tensor
-    std: Tensor
+    std: Tensor | None = None
 
 
 @torch.no_grad()
 def encode(model: InDataUnits, examples: Examples, *, device: str = "cpu") -> Latents:
-    """Return the latents of examples, under what the model takes as given of them."""
+    """Return the latents of examples, under what the model takes as given of them.
+
+    Of a model that has no encoder they are found by :func:`~ancestral.networks.inversion.invert`.
+    """
     starts = range(0, len(examples), _CHUNK)
-    parts = [_posterior(model, examples[at : at + _CHUNK], device) for at in starts]
+    chunks = [examples[at : at + _CHUNK] for at in starts]
+    if not model.can(Encodes):
+        noise = Generator(device).manual_seed(0)  # The same latents each time.
+        found = [
+            model.invert(part.x.to(device), given=_given(model, part, device), generator=noise)
+            for part in chunks
+        ]
+        return Latents(mean=torch.cat(found).cpu())
+    parts = [model.encode(part.x.to(device), given=_given(model, part, device)) for part in chunks]
     return Latents(
         mean=torch.cat([q.mean.cpu() for q in parts]),
         std=torch.cat([q.stddev.cpu() for q in parts]),
@@ -50,19 +62,75 @@ def walk(
 
     What is given on the way is that of the nearer end. See :func:`interpolate` and :func:`slerp`.
     """
-    first, last = (_posterior(model, end, device).mean[0] for end in (a, b))
+    first, last = (encode(model, end, device=device).mean[0] for end in (a, b))
     way = (slerp if spherical else interpolate)(first, last, steps)
     half = (steps + 1) // 2
     given = {
         name: torch.cat([value] * half + [b.given[name]] * (steps - half)).to(device)
         for name, value in (model.taken(a.given) or {}).items()
     }
-    return model.decode(way, given=given or None).cpu()
+    return model.decode(way.to(device), given=given or None).cpu()
 
 
-def _posterior(model: InDataUnits, examples: Examples, device: str) -> Distribution:
-    given = {name: value.to(device) for name, value in examples.given.items()}
-    return model.encode(examples.x.to(device), given=model.taken(given))
+@torch.no_grad()
+def grid(model: InDataUnits, corners: Examples, steps: int, *, device: str = "cpu") -> Tensor:
+    """Return what lies between four examples, row by row, [steps * steps, *event].
+
+    The latents are mixed linearly, down from the first two corners to the last two; what is given
+    is that of the nearest corner.
+
+    Args:
+        model: Encodes or decodes.
+        corners: Top left, top right, bottom left, bottom right.
+        steps: Of each side, at least 2.
+        device: Where the model is.
+    """
+    z = encode(model, corners, device=device).mean
+    left, right = interpolate(z[0], z[2], steps), interpolate(z[1], z[3], steps)
+    way = torch.cat([interpolate(a, b, steps) for a, b in zip(left, right, strict=True)])
+    late = torch.arange(steps) >= (steps + 1) // 2
+    nearest = (2 * late[:, None] + late[None, :].long()).flatten()
+    given = {name: value[nearest].to(device) for name, value in corners.given.items()}
+    return model.decode(way.to(device), given=model.taken(given)).cpu()
+
+
+@torch.no_grad()
+def shifted(
+    model: InDataUnits,
+    example: Examples,
+    direction: Tensor,
+    strengths: Sequence[float],
+    *,
+    device: str = "cpu",
+) -> Tensor:
+    """Return an example moved along a direction of the latents, [len(strengths), *event].
+
+    With :func:`difference` the direction of an attribute: 0 is the reconstruction, 1 goes as far
+    as the mean with it is from the mean without.
+
+    Source: Larsen et al. 2016, Autoencoding beyond pixels, arXiv:1512.09300, sec. 4.2.
+
+    Args:
+        model: Encodes or decodes.
+        example: One example.
+        direction: [*latent].
+        strengths: How far, in units of the direction.
+        device: Where the model is.
+    """
+    z = encode(model, example, device=device).mean
+    far = torch.tensor(strengths, dtype=z.dtype).reshape(-1, *[1] * direction.ndim)
+    given = {name: value.expand(len(far)) for name, value in example.given.items()}
+    moved = (z + far * direction).to(device)
+    return model.decode(moved, given=_given(model, Examples(moved, given), device)).cpu()
+
+
+def difference(model: InDataUnits, with_: Examples, without: Examples, **how: str) -> Tensor:
+    """Return the mean latents of some examples less those of others, [*latent]."""
+    return encode(model, with_, **how).mean.mean(0) - encode(model, without, **how).mean.mean(0)
+
+
+def _given(model: InDataUnits, examples: Examples, device: str) -> Given | None:
+    return model.taken({name: value.to(device) for name, value in examples.given.items()})
 
 
 def interpolate(a: Tensor, b: Tensor, steps: int) -> Tensor:

@@ -13,6 +13,7 @@ from torch.distributions import Categorical, Distribution
 from ancestral.capabilities import (
     Classifies,
     Completes,
+    Decodes,
     Encodes,
     Given,
     HasBound,
@@ -26,6 +27,7 @@ from ancestral.capabilities import (
 from ancestral.data.cells import UNKNOWN, Cells
 from ancestral.data.transforms import Transform
 from ancestral.errors import CapabilityError
+from ancestral.networks.inversion import invert
 from ancestral.networks.sampling import last_of
 
 T = TypeVar("T")
@@ -250,9 +252,20 @@ class InDataUnits:
         model = self._need(Encodes, "encode")
         return model.encode(self._model_units(x, None)[0], given=given)
 
+    def invert(
+        self, x: Rows, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        """Return latents that nearly make x, of a model without an encoder, [B, *latent].
+
+        See :func:`ancestral.networks.inversion.invert`.
+        """
+        model = self._need(Decodes, "decode")
+        return invert(model, self._model_units(x, None)[0], given=given, generator=generator)
+
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the mean of p(x | z) in user units, [B, *event]; in cells always the same draw."""
-        y = self._need(Encodes, "decode").decode(z, given=given)
+        able = Decodes if self.can(Decodes) else Encodes
+        y = self._need(able, "decode").decode(z, given=given)
         return self.transform.inverse(y, Generator(y.device).manual_seed(0))
 
     def _model_units(self, x: Rows, generator: Generator | None) -> tuple[Tensor, Tensor]:
