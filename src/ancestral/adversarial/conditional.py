@@ -7,7 +7,7 @@ from torch import Size, Tensor, nn
 from torch.nn.functional import one_hot
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.gan import AdversarialNetworks, label_node
+from ancestral.adversarial.gan import DecodingNetworks, label_node
 from ancestral.adversarial.rules import GameRules
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Deterministic, Node, StandardNormal
@@ -42,7 +42,7 @@ class WithLabel(nn.Module):
         return output if self.event_shape is None else output.unflatten(1, self.event_shape)
 
 
-class ConditionalGAN(AdversarialNetworks):
+class ConditionalGAN(DecodingNetworks):
     """A GAN of fully connected layers whose generator and critic also see the class label.
 
     ``p = {label, z, x | z, label}`` with z independent of the label and x a function of both;

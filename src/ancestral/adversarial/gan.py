@@ -164,7 +164,26 @@ class AdversarialNetworks(nn.Module, ABC):
         return (batch.given["label"],) if self.classes else ()
 
 
-class GAN(AdversarialNetworks):
+class DecodingNetworks(AdversarialNetworks):
+    """Adversarial networks whose x is a function of z, and of the label, alone."""
+
+    def draw_latents(self, n: int, *, generator: Generator | None = None) -> Tensor:
+        """Return n draws of p(z), [n, L]."""
+        return draw(self.p.nodes["z"].distribution(()), (n,), generator)
+
+    def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
+        """Return x = G(z), [B, *event], given z [B, L] and the ``label``, [B], where there is one.
+
+        Raises:
+            ValueError: If something else is given, or the label is not.
+        """
+        names = {"label"} if self.classes else set()
+        if set(given or {}) != names:
+            raise ValueError(f"given must be {sorted(names)}, got {sorted(given or {})}")
+        return self.generator(z, *(given or {}).values())
+
+
+class GAN(DecodingNetworks):
     """A generative adversarial network of fully connected layers.
 
     Two Bayesian networks. ``p = {z, x | z}``: latents z are drawn from a simple prior and x is a

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from torch import Size, nn
 
 from ancestral.adversarial.critic import Critic
-from ancestral.adversarial.gan import AdversarialNetworks, label_node, latent_node
+from ancestral.adversarial.gan import DecodingNetworks, label_node, latent_node
 from ancestral.adversarial.rules import GameRules
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Deterministic, Node
 
 
-class ImageGAN(AdversarialNetworks):
+class ImageGAN(DecodingNetworks):
     """A generative adversarial network of images, given the class label where there are classes.
 
     ``p = {label, z, x | z, label}`` and ``q = {y | x, label}``, without the label where there are

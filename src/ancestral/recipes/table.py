@@ -56,7 +56,7 @@ RECIPES: dict[str, Recipe] = {
 
 DEFAULTS: dict[Kind, tuple[str, ...]] = {
     "vectors": ("kde", "gmm", "nsf", "vae", "gan", "flow-matching", "diffusion", "ebm"),
-    "images": ("kde", "gmm", "image-vae", "gan", "flow-matching", "diffusion"),
+    "images": ("kde", "gmm", "image-vae", "dcgan", "flow-matching", "diffusion"),
     "tables": ("bayes-net",),
     "mixed": ("independent", "latent-class", "bayes-net", "vae", "tabular-ar"),
     "text": ("bigram", "kneser-ney", "gru", "gpt", "masked-diffusion"),
