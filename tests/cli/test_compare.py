@@ -165,10 +165,10 @@ def test_a_run_of_other_data_is_not_compared(cli: Callable, table: Path, tmp_pat
 def test_a_run_is_compared_as_it_is_asked_to_be_sampled(
     cli: Callable, table: Path, tmp_path: Path
 ) -> None:
-    run = tmp_path / "mine"
+    run = tmp_path / "my-run"
     cli("fit", "gan", table, "--steps", 3, "--threads", 1, "--set", "size=tiny", "--out", run)
     words = ["compare", table, "--models", run, "--json", "--out"]
     wide = cli(*words, tmp_path / "wide").json["models"][0]
-    near = cli(*words, tmp_path / "near", "--set", "mine.truncation=0.1").json["models"][0]
+    near = cli(*words, tmp_path / "near", "--set", "my-run.truncation=0.1").json["models"][0]
     assert near["figures"]["recall"]["value"] < wide["figures"]["recall"]["value"]
-    assert "--set mine.truncation=0.1" in (tmp_path / "near" / "report.html").read_text()
+    assert "--set my-run.truncation=0.1" in (tmp_path / "near" / "report.html").read_text()

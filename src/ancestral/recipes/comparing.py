@@ -310,8 +310,8 @@ def _sort(
         if not dot:
             common[name] = value
             continue
-        if model in runs:
-            own.setdefault(model, {})[key] = value
+        if run := next((one for one in runs if one.replace("-", "_") == model), None):
+            own.setdefault(run, {})[key] = value
             continue
         model = model.replace("_", "-")
         recipe = recipe_named(model)
