@@ -171,4 +171,4 @@ def test_a_run_is_compared_as_it_is_asked_to_be_sampled(
     wide = cli(*words, tmp_path / "wide").json["models"][0]
     near = cli(*words, tmp_path / "near", "--set", "my-run.truncation=0.1").json["models"][0]
     assert near["figures"]["recall"]["value"] < wide["figures"]["recall"]["value"]
-    assert "--set my-run.truncation=0.1" in (tmp_path / "near" / "report.html").read_text()
+    assert "--set my_run.truncation=0.1" in (tmp_path / "near" / "report.html").read_text()
