@@ -18,6 +18,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) ->
     for name, model, more in (
         ("run", "masked-diffusion", [*tiny, "--set", "tokenizer=word"]),
         ("pieces", "masked-diffusion", [*tiny, "--set", "pieces=300"]),
+        ("bert", "bert", [*tiny, "--set", "tokenizer=word"]),
         ("kneser-ney", "kneser-ney", []),
     ):
         words = ["fit", model, str(folder / "verses.txt"), "--set", "window=32", *more]
@@ -25,7 +26,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, write_verses: Callable) ->
     return folder
 
 
-@pytest.mark.parametrize("run", ["run", "pieces"])
+@pytest.mark.parametrize("run", ["run", "pieces", "bert"])
 @pytest.mark.parametrize("sampler", ["ancestral", "confidence"])
 def test_blanks_are_filled_and_the_rest_stays(
     cli: Callable, trained: Path, run: str, sampler: str
@@ -99,7 +100,7 @@ def test_what_cannot_be_is_said_in_one_line(
 
 def test_models_that_read_from_left_to_right_fill_no_blanks(cli: Callable, trained: Path) -> None:
     found = cli("sample", trained / "kneser-ney", "--infill", "un ___").line
-    assert "--infill is of masked-diffusion: kneser-ney writes from left to right" in found
+    assert "--infill is of masked-diffusion and bert: kneser-ney writes from left to right" in found
     assert (
         "kneser-ney has nothing to set" in cli("sample", trained / "kneser-ney", "--steps", 2).line
     )

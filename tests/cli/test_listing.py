@@ -13,15 +13,17 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         if RECIPES[name].needed_parts:  # None can be built without the run that it stands on.
             assert not can
             continue
-        assert ("samples" in can) == (name != "classifier")
-        assert ("classifies" in can) == (name in {"classifier", "naive-bayes"})
+        assert ("samples" in can) == (name not in {"classifier", "vit"})
+        assert ("classifies" in can) == (name in {"classifier", "vit", "naive-bayes"})
         assert "graph" in can
         tables = {"bayes-net", "independent", "latent-class", "tabular-ar"}
         flows = {"realnvp", "maf", "nsf", "glow", "tarflow", "cnf", "flow-matching", "score"}
         exact = {"kde", "gmm", "hmm", "naive-bayes", *flows, *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
-        assert ("bound" in can) == (name in {"vae", "image-vae", "diffusion", "masked-diffusion"})
+        assert ("bound" in can) == (
+            name in {"vae", "image-vae", "diffusion", "masked-diffusion", "bert"}
+        )
     assert found["vae"]["settings"]["decoder_std"] == "learned"
     shown = cli("models").out
     assert all(name in shown for name in found)

@@ -84,7 +84,7 @@ from ancestral.flows import (
 )
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
 from ancestral.networks.cell_scores import CellScores
-from ancestral.nn import TimedMLP
+from ancestral.nn import TimedMLP, ViT
 from ancestral.nn.transformer import GPTShape
 from ancestral.tabular import LatentClass, TabularAutoregressive
 
@@ -352,6 +352,13 @@ CASES = [
         "mlp-images", lambda: Classifier((1, 8, 8), 2), labelled_bars, "classifies trains graph", 60
     ),
     Case(
+        "vit",
+        lambda: Classifier((1, 8, 8), 2, network=ViT((1, 8, 8), 2, width=16, layers=1, heads=2)),
+        labelled_bars_around_zero,
+        "classifies trains graph",
+        60,
+    ),
+    Case(
         "bayes-net",
         lambda: DiscreteNetwork(STATES, edges=[(0, 1), (1, 2)], names=["x", "y", "z"]),
         states,
@@ -586,6 +593,19 @@ CASES = [
         "masked-diffusion",
         lambda: MaskedDiffusion(
             7, shape=GPTShape(window=4, width=16, layers=1, heads=2), block=2, dropout=0.0
+        ),
+        texts,
+        "samples bound infills trains graph",
+        weight=4,
+    ),
+    Case(
+        "bert",
+        lambda: MaskedDiffusion(
+            7,
+            shape=GPTShape(window=4, width=16, layers=1, heads=2),
+            block=4,
+            dropout=0.0,
+            rate=0.5,
         ),
         texts,
         "samples bound infills trains graph",

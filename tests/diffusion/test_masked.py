@@ -238,6 +238,59 @@ def test_every_parameter_learns_but_sizes_where_there_are_holes(holes: float) ->
     assert every - learns == ({"sizes.weight", "sizes.bias"} if holes else set())
 
 
+@torch.no_grad()
+def test_of_one_block_one_copy_is_what_two_were() -> None:
+    model = tiny(block=6)
+    x = torch.tensor([[BOS, 0, 1, 1, 0, 0, EOS], [BOS, 0, EOS, BOS, 1, 0, 1]])
+    passes = []
+    for window in (6, 7):  # A block below the window has a clean copy beside the masked one.
+        model.window = window
+        passes.append(model._pass(x, 1, 0.0, Generator().manual_seed(1)))
+    one, two = passes
+    assert one.masked.equal(two.masked)
+    assert one.noisy.shape == two.noisy.shape
+    torch.testing.assert_close(one.noisy[one.masked], two.noisy[two.masked])
+    begins = x == BOS
+    torch.testing.assert_close(one.clean[begins], two.clean[begins])
+
+
+@torch.no_grad()
+def test_a_fixed_rate_learns_that_share_of_each_text_and_nothing_else() -> None:
+    # PN-13: the loss is of masked tokens only; each sees those after it, too.
+    model = tiny(block=6)
+    model.rate = 0.3
+    x = torch.tensor([[BOS, 0, 1, 1, 0, 0, EOS], [BOS, 0, EOS, BOS, 1, 0, 1]])
+    found = model._pass(x, 1, 0.0, Generator().manual_seed(3), model.rate)
+    assert [int(row.sum()) for row in found.masked] == [2, 2]  # Of 6, and of 2 and 3.
+    log_p = model.head(found.noisy).log_softmax(-1).gather(2, x[..., None])[..., 0]
+    each = {(0, 1): 6 / 2, (1, 1): 2 / 1, (1, 4): 3 / 1}
+    weights = torch.zeros(x.shape, dtype=torch.float64)
+    for (row, first), weight in each.items():
+        weights[row, first : first + 6] = weight
+    want = -(log_p * weights)[found.masked].sum() + model._size_costs(x, 1, found).sum()
+    loss = model.players()[0].loss(Batch(x), Generator().manual_seed(3))
+    assert float(loss.total) == pytest.approx(float(want))
+    other, last = x.clone(), int((~found.masked[0]).nonzero()[-1])
+    other[0, last] = (other[0, last] + 1) % 2
+    changed = model._pass(other, 1, 0.0, Generator().manual_seed(3), model.rate)
+    assert changed.masked.equal(found.masked)
+    assert last > int(found.masked[0].nonzero()[0])
+    assert bool((changed.noisy[0] != found.noisy[0])[found.masked[0]].any())
+
+
+def test_a_fifth_of_what_is_learned_is_not_masked() -> None:
+    model, x = MaskedDiffusion(50, shape=SHAPE, rate=0.5), torch.full((200, 100), 7)
+    masked = torch.arange(100).expand(200, -1) % 2 == 0
+    z = model._disturbed(x.masked_fill(masked, model.mask), x, masked, Generator().manual_seed(0))
+    n = int(masked.sum())
+    kept, other = (z == 7)[masked].sum() / n, ((z != 7) & (z != model.mask))[masked].sum() / n
+    # A tenth each; of the replaced, one in 46 is the same token. Five standard errors.
+    assert float(kept) == pytest.approx(0.1 + 0.1 / 46, abs=0.015)
+    assert float(other) == pytest.approx(0.1 * 45 / 46, abs=0.015)
+    assert bool((z == 7)[~masked].all())
+    assert int(z[z != model.mask].max()) < model.special.bos
+
+
 def test_a_hole_is_made_given_what_follows_it() -> None:
     model = tiny(block=2)
     x = torch.tensor([[BOS, 0, 1, 1, 0, 0, EOS]])
@@ -269,6 +322,7 @@ def test_the_loss_is_minus_the_bound_where_there_are_no_holes() -> None:
         ({"block": 7}, "block must lie between 1 and 6, got 7"),
         ({"dropout": 1.0}, "dropout"),
         ({"holes": 1.5}, "holes"),
+        ({"rate": 0.0}, r"rate must lie in \(0, 1\], got 0.0"),
     ],
 )
 def test_wrong_arguments_are_refused(change: dict[str, float], match: str) -> None:

@@ -1,16 +1,21 @@
 """The recipe ``classifier`` from a table with a column of labels to labels of new rows."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from ancestral.data import load
+from ancestral.data.fields import Image, Shape
 from ancestral.errors import CapabilityError, ConfigError, DataError
 from ancestral.evaluation import Setting
 from ancestral.recipes import Run, evaluate_run, fit, plan, sample_run
 from ancestral.recipes.comparing import contest
+from ancestral.recipes.families.classifiers import ViTConfig
 from ancestral.recipes.scoring import score_labels, score_rows
 from ancestral.training import Budget
 
@@ -132,3 +137,35 @@ def test_a_generative_model_of_labels_is_judged_by_them_too(tmp_path: Path) -> N
     assert figures["log_prob"].kind == "bound"
     scores = score_labels(run, "digits")
     assert len(scores.label) == 1797
+
+
+def test_a_transformer_of_images_is_told_its_sizes_and_learns_digits(tmp_path: Path) -> None:
+    shape = Shape(load("digits").fields)
+    config = ViTConfig().resolved(shape)
+    assert (config.patch, config.width, config.layers, config.heads) == (2, 64, 4, 4)
+    wide = replace(
+        shape, fields={**shape.fields, "x": Image(channels=1, height=28, width=28, levels=256)}
+    )
+    assert ViTConfig(heads=3).resolved(wide).width == 48
+    settings = {"size": "tiny", "patch": 4, "dropout": 0.0}
+    run = fit("vit", "digits", settings=settings, budget=Budget(steps=60), out=tmp_path / "run")
+    figures = evaluate_run(run, setting=SMALL).evaluation.figures
+    assert figures["accuracy"].value > 0.5
+    assert figures["label_log_prob"].value == pytest.approx(
+        run.record.result.best.value, abs=0.3
+    )  # Test and validation.
+    assert figures["label_log_prob"].kind == "exact"
+    assert len(score_labels(run, "digits").label) == 1797
+
+
+def test_a_transformer_of_images_refuses_what_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="vit"):
+        plan("vit", "moons")
+    with pytest.raises(ConfigError, match="width must be a multiple of heads = 4, got 6"):
+        plan("vit", "digits", settings={"width": 6})
+    (tmp_path / "photos").mkdir()
+    for number in range(12):
+        pixels = np.full((8, 8), 20 * number, dtype=np.uint8)
+        PIL.Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    with pytest.raises(ConfigError, match="vit needs at least 2 labels, photos has 0: give a fol"):
+        plan("vit", tmp_path / "photos")

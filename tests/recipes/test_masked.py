@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from ancestral.data.fields import Shape, Tokens
+from ancestral.diffusion import MaskedDiffusion
 from ancestral.errors import ConfigError
 from ancestral.recipes import Run, plan, resume, start
-from ancestral.recipes.families.masked import MaskedConfig, UnmaskingConfig
+from ancestral.recipes.families.masked import BertConfig, MaskedConfig, UnmaskingConfig
 from ancestral.training import Budget
 
 TEXT = Shape({"x": Tokens(vocabulary=50, window=16)})
@@ -36,6 +37,21 @@ def test_what_does_not_fit_is_refused(settings: dict[str, float], line: str) -> 
         MaskedConfig(**settings).resolved(TEXT)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ConfigError, match="steps must be at least 1, got 0"):
         UnmaskingConfig(steps=0)
+
+
+def test_bert_learns_one_share_of_a_whole_text_and_is_judged_by_it(
+    verses_txt: Path, tmp_path: Path
+) -> None:
+    made = plan("bert", str(verses_txt), settings={**TINY, "rate": 0.3}, budget=Budget(steps=30))
+    run = start(made, tmp_path / "run")
+    first, *_, last = (report.metrics["model/loss"] for report in run)
+    assert last < 0.8 * first
+    model = Run.open(tmp_path / "run").model().network
+    assert isinstance(model, MaskedDiffusion)
+    assert (model.block, model.rate) == (model.window, 0.3)
+    assert run.run.record.result.best.kind == "loss"
+    with pytest.raises(ConfigError, match="rate must be above 0 and at most 1, got 0"):
+        BertConfig(rate=0.0)
 
 
 @pytest.mark.bits

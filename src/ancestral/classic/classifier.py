@@ -1,4 +1,4 @@
-"""A classifier by a neural network: the network x -> label whose logits an MLP computes."""
+"""A classifier by a neural network: the network x -> label whose logits it computes."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,10 +12,11 @@ from ancestral.classic.arguments import states_of
 from ancestral.networks.arguments import check_whole
 from ancestral.networks.dag import DAG
 from ancestral.nn.mlp import MLP
+from ancestral.nn.vit import ViT
 
 
 class Classifier(nn.Module):
-    """The conditional ``p(label | x) = Categorical(logits = MLP(x))``.
+    """The conditional ``p(label | x) = Categorical(logits = f(x))``, f an MLP or any network.
 
     It is trained on the logits; a softmax is taken once, to show probabilities. The book's
     listing ends the network in a softmax and trains it with a cross-entropy that takes another:
@@ -24,9 +25,10 @@ class Classifier(nn.Module):
     Source: Goodfellow, Bengio & Courville 2016, Deep Learning, sec. 6.2.2.
 
     Args:
-        event_shape: Shape of x: (D,), or (channels, height, width); it is flattened.
-        classes: Number of labels, at least 2.
-        hidden: Widths of the hidden layers; empty for logits linear in x.
+        event_shape: Shape of x: (D,), or (channels, height, width).
+        classes: Number of labels K, at least 2.
+        hidden: Widths of the hidden layers of an MLP of x, flattened; empty for logits linear in x.
+        network: What maps x [B, *event] to logits [B, K], in place of the MLP.
 
     Raises:
         ValueError: If there are fewer than 2 classes, or a width is below 1.
@@ -40,7 +42,12 @@ class Classifier(nn.Module):
     """
 
     def __init__(
-        self, event_shape: Sequence[int], classes: int, *, hidden: Sequence[int] = (64,)
+        self,
+        event_shape: Sequence[int],
+        classes: int,
+        *,
+        hidden: Sequence[int] = (64,),
+        network: nn.Module | None = None,
     ) -> None:
         super().__init__()
         check_whole("classes", classes, least=2)
@@ -49,7 +56,8 @@ class Classifier(nn.Module):
         for width in hidden:
             check_whole("hidden", width)
         self.event_shape, self.classes = tuple(event_shape), classes
-        self.network = MLP(math.prod(self.event_shape), classes, hidden=hidden)
+        self.network = network or MLP(math.prod(self.event_shape), classes, hidden=hidden)
+        self._flat = network is None
 
     @property
     def graph(self) -> Mapping[str, DAG]:
@@ -65,7 +73,8 @@ class Classifier(nn.Module):
         if x.shape[1:] != self.event_shape:
             wanted = ", ".join(map(str, ("B", *self.event_shape)))
             raise ValueError(f"x must have shape [{wanted}], got {list(x.shape)}")
-        x = x.to(next(self.parameters()).dtype).flatten(start_dim=1)
+        x = x.to(next(self.parameters()).dtype)
+        x = x.flatten(start_dim=1) if self._flat else x
         return Categorical(logits=self.network(x), validate_args=False)
 
     def posterior(self, x: Tensor) -> Categorical:
@@ -80,7 +89,8 @@ class Classifier(nn.Module):
 
     def players(self) -> Sequence[Player]:
         """Return one player that lowers -log p(label | x)."""
-        return (Player(name="classifier", module=self, loss=self.loss),)
+        hidden = self.network.hidden() if isinstance(self.network, ViT) else ()
+        return (Player(name="classifier", module=self, loss=self.loss, hidden=hidden),)
 
     def loss(self, batch: Batch, generator: Generator | None = None) -> Loss:
         """Return the sum of -log p(label | x), nats, over the batch; ``given`` has the labels.

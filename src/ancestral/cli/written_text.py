@@ -22,7 +22,7 @@ class TextOptions:
         What the text begins with.
     infill
         A text with blanks ___ or ___[20], the number being its tokens, to be filled by
-        masked-diffusion; what is given stays as it is.
+        masked-diffusion or bert; what is given stays as it is.
     blank
         Tokens of a blank without a number; 8 if not given.
     max_tokens

@@ -57,9 +57,15 @@ class MaskedDiffusion(nn.Module):
     holes: in each document a run of blocks is made last, given what follows it, so that the network
     can fill blanks.
 
+    With a ``rate`` it learns as BERT does: c is always that share of the block's tokens, so that
+    with b = T most of a text is seen, on both sides. In training a tenth of the c tokens are not
+    masked but replaced by others, and a tenth are left. The bound stays one, but a loose one: other
+    counts are not learned.
+
     Source: Sahoo et al. 2024, arXiv:2406.07524 (masked diffusion; no times in the network);
     Arriola et al. 2025, arXiv:2503.09573 (blocks; eq. 8 and sec. 3.2); the integral over time as in
-    Ou et al. 2024, arXiv:2406.03736, sec. 4.
+    Ou et al. 2024, arXiv:2406.03736, sec. 4; a fixed rate: Devlin et al. 2019, BERT,
+    arXiv:1810.04805, sec. 3.1.
 
     Args:
         vocabulary: Number V of tokens; the last four are the special ones.
@@ -68,6 +74,7 @@ class MaskedDiffusion(nn.Module):
         block: Tokens b of a block, from 1 to T.
         holes: Share of the batches with holes in training, in [0, 1].
         dropout: In training, in [0, 1).
+        rate: Share of a block's tokens that are learned at a time, in (0, 1]; None: all alike.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -88,6 +95,7 @@ class MaskedDiffusion(nn.Module):
         block: int = 4,
         holes: float = 0.1,
         dropout: float = 0.1,
+        rate: float | None = None,
     ) -> None:
         super().__init__()
         shape, parts = shape or GPTShape(), parts or GPTParts()
@@ -99,9 +107,11 @@ class MaskedDiffusion(nn.Module):
             raise ValueError(f"block must lie between 1 and {shape.window}, got {block}")
         if not (0 <= dropout < 1 and 0 <= holes <= 1):
             raise ValueError(f"dropout and holes must be shares, got {dropout} and {holes}")
+        if rate is not None and not 0 < rate <= 1:
+            raise ValueError(f"rate must lie in (0, 1], got {rate}")
         self.vocabulary, self.window, self.block = vocabulary, shape.window, block
         self.shape, self.special, self.mask = shape, SpecialTokens.of(vocabulary), vocabulary
-        self.hole_rate = holes
+        self.hole_rate, self.rate = holes, rate
         self.tokens = nn.Embedding(vocabulary + 1, shape.width)
         self.beside = nn.Linear(2 * shape.width, shape.width, bias=False)
         self.dropout = nn.Dropout(dropout)
@@ -257,7 +267,8 @@ class MaskedDiffusion(nn.Module):
 
     def _loss(self, batch: Batch, generator: Generator | None) -> Loss:
         x = self._checked(batch.x)
-        found = self._pass(x, 1, self.hole_rate if self.training else 0.0, generator)
+        hole_rate = self.hole_rate if self.training else 0.0
+        found = self._pass(x, 1, hole_rate, generator, self.rate)
         masked, shares = found.masked, found.weight.to(found.noisy.dtype)
         total = linear_cross_entropy(
             found.noisy[masked], self._matrix, x[masked], shares=shares[masked]
@@ -299,29 +310,50 @@ class MaskedDiffusion(nn.Module):
         costs = logits.logsumexp(1) - logits.masked_fill(other, -torch.inf).logsumexp(1)
         return costs.new_zeros(x.shape).index_put((row, place), costs)
 
-    def _pass(self, x: Tensor, known: int, hole_rate: float, generator: Generator | None) -> _Pass:
+    def _pass(
+        self,
+        x: Tensor,
+        known: int,
+        hole_rate: float,
+        generator: Generator | None,
+        rate: float | None = None,
+    ) -> _Pass:
         """Return features of the clean tokens, and of the masked ones, [B, S, D] each."""
         blocks = TokenBlocks.of(x, block=self.block, special=self.special)
         places = torch.arange(x.shape[1], device=x.device)
         holes = torch.zeros_like(x, dtype=torch.bool)
         if hole_rate:
             holes = blocks.holes(hole_rate, generator)
-        masked, weight = blocks.masked((blocks.number > 0) & (places >= known), generator)
+        free = (blocks.number > 0) & (places >= known)
+        masked, weight = blocks.masked(free, generator, rate=rate)
         z, rank = x.masked_fill(masked, self.mask), blocks.number + holes * x.shape[1]
-        copies = [
+        if rate is not None and self.training:
+            z = self._disturbed(z, x, masked, generator)
+        # Of one block the clean tokens are seen by none: the first is as clean in the masked copy.
+        copies = (x, z) if self.block < self.window or hole_rate else (z,)
+        inputs = [
             self._input(own, *(blocks.beside(x, own, rank, by, self.mask) for by in (1, -1)))
-            for own in (x, z)
+            for own in copies
         ]
-        both, seen = self.dropout(torch.cat(copies, dim=1)), blocks.seen(rank)
-        rotation = self._rotation((places - blocks.start).repeat(1, 2))
+        both, seen = self.dropout(torch.cat(inputs, dim=1)), blocks.seen(rank, copies=len(copies))
+        rotation = self._rotation((places - blocks.start).repeat(1, len(copies)))
         sight = Sight(tiles=Tiling.cover(seen, both.dtype), rotation=rotation)
         *firsts, last = self.blocks
         for block in firsts:
             both = block(both, sight)
         clean = self.norm(both[:, : x.shape[1]])
         # Nobody looks at what the last block makes of the clean copy.
-        sight = Sight(tiles=Tiling.cover(seen[:, x.shape[1] :], both.dtype), rotation=rotation)
+        sight = Sight(tiles=Tiling.cover(seen[:, -x.shape[1] :], both.dtype), rotation=rotation)
         return _Pass(blocks, holes, masked, weight, clean, self.norm(last(both, sight)))
+
+    def _disturbed(
+        self, z: Tensor, x: Tensor, masked: Tensor, generator: Generator | None
+    ) -> Tensor:
+        """Return z with a tenth of what is masked replaced by any tokens, a tenth as in x."""
+        chance = torch.rand(z.shape, generator=generator, device=z.device)
+        others = torch.randint(self.special.bos, z.shape, generator=generator, device=z.device)
+        z = torch.where(masked & (chance < 0.1), others, z)
+        return torch.where(masked & (chance >= 0.9), x, z)
 
     def _input(self, tokens: Tensor, left: Tensor, right: Tensor) -> Tensor:
         beside = self.tokens(torch.stack((left, right), dim=-1)).flatten(-2)

@@ -62,7 +62,9 @@ class TokenBlocks:
         last = first + (high * (count - first + 1)).long().clamp(max=count - first)
         return (self.number >= first) & (self.number <= last)
 
-    def masked(self, free: Tensor, generator: Generator | None) -> tuple[Tensor, Tensor]:
+    def masked(
+        self, free: Tensor, generator: Generator | None, *, rate: float | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Draw which tokens are masked, bool [B, S], and the weight of each, float64 [B, S].
 
         Of the r free tokens of a block c are masked, any c of them alike, c uniform on 1, ..., r,
@@ -73,6 +75,7 @@ class TokenBlocks:
         Args:
             free: Tokens that may be masked, bool [B, S].
             generator: Of the draws.
+            rate: Share of the free tokens that c is, rounded up, in (0, 1]; None: as above.
         """
         device, shape = self.first.device, self.first.shape
         at = torch.arange(shape[1], device=device).expand(shape)
@@ -85,6 +88,8 @@ class TokenBlocks:
         share[heads] = (strata + spread) / max(n, 1)
         share = share.gather(1, self.first)
         count = torch.minimum((share * size).long() + 1, size)
+        if rate is not None:
+            count = (rate * size).ceil().long()
         # In a random order, what is not free behind all that is.
         keys = torch.rand(shape, generator=generator, device=device, dtype=torch.float64) / 2
         place = (self.first + keys + ~free / 2).argsort(1).argsort(1) - self.first
@@ -95,7 +100,7 @@ class TokenBlocks:
         before = nn.functional.pad(marked.long().cumsum(1), (1, 0))
         return before.gather(1, self.first + self.size) - before.gather(1, self.first)
 
-    def seen(self, rank: Tensor) -> Tensor:
+    def seen(self, rank: Tensor, *, copies: int = 2) -> Tensor:
         """Return what the clean and the masked copies see of both, bool [B, 2 S, 2 S].
 
         A clean token sees the clean ones of its document up to its own block; a masked copy sees
@@ -103,10 +108,13 @@ class TokenBlocks:
 
         Args:
             rank: Which blocks of a document are made before which, int64 [B, S].
+            copies: 1 where there is one copy, in which blocks see those before: [B, S, S].
         """
         same = self.start[:, :, None] == self.start[:, None]
         before = same & (rank[:, None] < rank[:, :, None])
         own = same & (rank[:, None] == rank[:, :, None])
+        if copies == 1:
+            return before | own
         clean = torch.cat((before | own, torch.zeros_like(own)), dim=2)
         return torch.cat((clean, torch.cat((before, own), dim=2)), dim=1)
 

@@ -79,11 +79,11 @@ class Judge:
         """Return the source of the noise of one measurement."""
         return Generator(self.device).manual_seed(self.seed)
 
-    def parts(self, most: int = _EXAMPLES) -> Iterator[Examples]:
+    def parts(self, most: int = _EXAMPLES, chunk: int = _CHUNK) -> Iterator[Examples]:
         """Return the examples that are scored, on the device, a chunk at a time."""
         examples = self.data.validation[:most]
-        for start in range(0, len(examples), _CHUNK):
-            part = examples[start : start + _CHUNK]
+        for start in range(0, len(examples), chunk):
+            part = examples[start : start + chunk]
             yield Examples(part.x.to(self.device), placed(part.given, self.device) or {})
 
     def mean(self, score: Score, kind: Kind, unit: str = "nats") -> Measure:
@@ -166,11 +166,14 @@ def _loss(judge: Judge, unit: str = "nats") -> Measure:
     if not isinstance(model.network, Trains):
         raise ValueError(f"{type(model.network).__name__} has no loss: it is not trained")
     (player,) = model.network.players()
-    most = _LOSS_IMAGES if judge.data.kind == "images" else _EXAMPLES
+    most, chunk = (_LOSS_IMAGES if judge.data.kind == "images" else _EXAMPLES), _CHUNK
+    if judge.data.kind == "text":
+        window = judge.data.validation.x.shape[1]
+        most, chunk = max(2, _TOKENS // window), max(1, _TOKENS_AT_ONCE // window)
 
     def measure() -> dict[str, Figure]:
         noise, total, weight = judge.noise(), 0.0, 0.0
-        for part in judge.parts(most):
+        for part in judge.parts(most, chunk):
             batch = Batch(model.transform(part.x, noise), model.taken(part.given) or {})
             loss = player.loss(batch, noise)
             total, weight = total + loss.total.item(), weight + loss.weight

@@ -38,6 +38,7 @@ from ancestral.nn.rotary import rotary_tables, rotate
 from ancestral.nn.time_embedding import TimeEmbedding
 from ancestral.nn.timed_mlp import TimedMLP
 from ancestral.nn.unet import TimedUNet, UNet
+from ancestral.nn.vit import ViT
 from ancestral.nn.winograd import WinogradConv2d
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "TimedUNet",
     "UNet",
     "Upsampling",
+    "ViT",
     "WinogradConv2d",
     "adapters",
     "add_adapters",

@@ -61,7 +61,8 @@ def draw_texts(run: Run, asked: Asked) -> Answer:
     for name in ("infill", "blank"):
         if name in asked.writing:
             raise CapabilityError(
-                f"--{name} is of masked-diffusion: {run.record.model} writes from left to right"
+                f"--{name} is of masked-diffusion and bert: {run.record.model} writes from left "
+                "to right"
             )
     seed = seed_of(asked.seed, "sample") >> 1
     what = Writing.of(asked.writing, n=1 if asked.n is None else asked.n, seed=seed)
