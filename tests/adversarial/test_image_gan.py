@@ -1,7 +1,13 @@
 import pytest
 import torch
 
-from ancestral.adversarial import GameRules, ImageCritic, ImageGAN, ImageGenerator
+from ancestral.adversarial import (
+    GameRules,
+    ImageCritic,
+    ImageGAN,
+    ImageGenerator,
+    MinibatchDeviation,
+)
 from ancestral.adversarial.image_networks import Norm, image_widths
 from ancestral.capabilities import Batch
 from ancestral.errors import ConfigError
@@ -10,7 +16,12 @@ from ancestral.training.game import Game
 
 
 def image_gan(
-    side: int = 8, channels: int = 1, *, norm: Norm = "none", classes: int = 2
+    side: int = 8,
+    channels: int = 1,
+    *,
+    norm: Norm = "none",
+    classes: int = 2,
+    rules: GameRules | None = None,
 ) -> ImageGAN:
     shape = (channels, side, side)
     torch.manual_seed(0)
@@ -20,7 +31,7 @@ def image_gan(
         event_shape=shape,
         latent=3,
         classes=classes,
-        rules=GameRules(loss="relativistic", regulariser="r1-r2"),
+        rules=rules or GameRules(loss="relativistic", regulariser="r1-r2"),
     )
 
 
@@ -84,3 +95,34 @@ def test_a_network_of_classes_asks_for_the_label() -> None:
         gan.generator(torch.zeros(1, 3))
     with pytest.raises(ValueError, match="a label of 2 classes is needed"):
         gan.critic.logits(torch.zeros(1, 1, 8, 8))
+
+
+def test_the_deviation_of_a_batch_is_one_number_that_a_collapse_brings_to_nothing() -> None:
+    layer, x = MinibatchDeviation(), torch.randn(6, 2, 3, 3, dtype=torch.float64)
+    y = layer(x)
+    assert torch.equal(y[:, :2], x)
+    torch.testing.assert_close(
+        y[:, 2], x.std(0, correction=0).mean().expand(6, 3, 3), rtol=1e-6, atol=0
+    )
+    assert layer(x[:1].expand(6, -1, -1, -1))[:, 2].max() < 1e-3
+    shape = (1, 8, 8)
+    gan = ImageGAN(
+        ImageGenerator(3, shape, width=4),
+        ImageCritic(shape, width=4, compare=True),
+        event_shape=shape,
+        latent=3,
+    )
+    assert all(player.couples_examples for player in gan.players())
+
+
+def test_spectral_norms_of_the_critic_are_one() -> None:
+    gan = image_gan(16, rules=GameRules(spectral=True))
+    gan.critic.train()
+    batch = Batch(torch.rand(4, 1, 16, 16), {"label": torch.tensor([0, 1, 1, 0])})
+    for _ in range(50):
+        gan.players()[0].loss(batch, None)
+    gan.critic.eval()
+    for layer in gan.critic.modules():
+        if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d | torch.nn.Embedding):
+            largest = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2).item()
+            assert largest == pytest.approx(1, abs=1e-3)

@@ -57,8 +57,8 @@ MISTAKES = {
     "wrong option type": (["fit", "vae", "moons", "--steps", "many"], ["--steps", "many"]),
     "out of range": (["fit", "vae", "moons", "--set", "latent=0"], ["latent", "at least 1", "0"]),
     "not a choice": (
-        ["fit", "gan", "moons", "--set", "loss=hinge"],
-        ["loss", "non-saturating", "'hinge'"],
+        ["fit", "gan", "moons", "--set", "loss=hinged"],
+        ["loss", "non-saturating", "'hinged'"],
     ),
     "not a size": (["fit", "vae", "digits", "--set", "size=huge"], ["size", "tiny", "pixels"]),
     "pixels of a table": (["fit", "vae", "moons", "--set", "size=64"], ["size", "images"]),

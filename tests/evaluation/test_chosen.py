@@ -45,6 +45,30 @@ def test_missing_cells_of_drawn_rows_are_judged_as_they_are_not_as_a_divergence(
     assert 0 < judge()["sliced_wasserstein"] < 5
 
 
+def test_a_generator_that_is_forced_to_collapse_is_said_to_have() -> None:
+    judge = judged(chosen.SAMPLES, "gan", "ring", size="tiny")
+    last = [layer for layer in judge.model.network.generator.modules() if hasattr(layer, "bias")][
+        -1
+    ]
+    real = judge.model.transform(judge.data.train.x[:1]).float()[0]
+    with torch.no_grad():  # One of the eight modes alone, a little spread.
+        last.weight.mul_(0.01)
+        last.bias.copy_(real)
+    figures = judge()
+    assert figures["precision"] > 0.5
+    assert max(figures["coverage"], figures["recall"]) < 0.2
+    (said,) = judge.said
+    assert said.startswith("mode collapse: samples reach few held-out examples, coverage ")
+
+
+def test_real_data_in_the_place_of_samples_have_all_modes() -> None:
+    judge = judged(chosen.SAMPLES, "empirical", "ring")
+    judge.model.network.fit(judge.data.train.x.double())
+    figures = judge()
+    assert min(figures[name] for name in ("precision", "coverage", "recall")) > 0.9
+    assert judge.said == []
+
+
 def test_samples_that_are_not_finite_are_no_figure() -> None:
     judge = judged(chosen.SLICED_WASSERSTEIN, "gan", "digits", size="tiny")
     with torch.no_grad():

@@ -200,6 +200,19 @@ def test_the_clock_is_repeated_by_steps(tmp_path: Path, moons: object) -> None:
     assert fitting.run.record.result.steps == len(shares)
 
 
+def test_a_fit_whose_samples_have_collapsed_says_so(tmp_path: Path, moons: object) -> None:
+    never = {"learning_rate": 1e-12, "ema_decay": 0}
+    fitting = start(
+        plan("gan", moons, settings=TINY | never, budget=Budget(steps=1)), tmp_path / "r"
+    )
+    with torch.no_grad():
+        for parameter in fitting.model.network.generator.parameters():
+            parameter.mul_(0.01)
+    for _ in fitting:
+        pass
+    assert [line.split(":")[0] for line in fitting.said] == ["mode collapse"]
+
+
 @pytest.mark.parametrize("model", ["kde", "gmm", "naive-bayes", "bayes-net"])
 def test_an_estimator_that_fails_leaves_nothing(
     model: str, tmp_path: Path, moons: Dataset, states_csv: Path

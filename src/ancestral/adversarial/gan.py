@@ -12,6 +12,7 @@ from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.game import AdversarialGame
 from ancestral.adversarial.initialise import rescale
 from ancestral.adversarial.rules import GameRules
+from ancestral.adversarial.spectral import normalise_spectrum
 from ancestral.capabilities import Batch, Given, Player
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -89,11 +90,14 @@ class AdversarialNetworks(nn.Module, ABC):
         self.classes = len(self.labels.states) if self.labels else 0
         rescale(self.generator, gain=1.0)
         rescale(self.critic, gain=2.0)
+        rules = rules or GameRules()
+        if rules.spectral:
+            normalise_spectrum(self.critic)
         self.game = AdversarialGame(
             generate=self._generate,
             judge=self._judge,
             read=self._read,
-            rules=rules or GameRules(),
+            rules=rules,
             coupled=coupled,
         )
 

@@ -6,9 +6,13 @@ from torch import Size, nn
 
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.gan import DecodingNetworks, label_node, latent_node
+from ancestral.adversarial.image_networks import MinibatchDeviation
 from ancestral.adversarial.rules import GameRules
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Deterministic, Node
+
+_COUPLING = (nn.BatchNorm2d, MinibatchDeviation)
+"""Layers through which the examples of a batch see each other."""
 
 
 class ImageGAN(DecodingNetworks):
@@ -55,5 +59,5 @@ class ImageGAN(DecodingNetworks):
         p = BayesianNetwork([*nodes, latent_node("normal", latent), x])
         q = BayesianNetwork([Node("y", Critic(critic), ("x", *given))])
         layers = [*generator.modules(), *critic.modules()]
-        coupled = any(isinstance(layer, nn.BatchNorm2d) for layer in layers)
+        coupled = any(isinstance(layer, _COUPLING) for layer in layers)
         super().__init__(p, q, rules=rules, coupled=coupled)

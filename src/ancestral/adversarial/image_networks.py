@@ -117,6 +117,7 @@ class ImageCritic(nn.Module):
         width: Channels after the first halving.
         classes: Number of classes K; 0 for none.
         norm: After each layer but the first and the last.
+        compare: Let the last layer see how much the examples of a batch differ.
 
     Raises:
         ValueError: If the images have a side that cannot be halved so.
@@ -128,7 +129,13 @@ class ImageCritic(nn.Module):
     """
 
     def __init__(
-        self, event_shape: Sequence[int], *, width: int, classes: int = 0, norm: Norm = "none"
+        self,
+        event_shape: Sequence[int],
+        *,
+        width: int,
+        classes: int = 0,
+        norm: Norm = "none",
+        compare: bool = False,
     ) -> None:
         super().__init__()
         channels, size = square(event_shape)
@@ -136,8 +143,9 @@ class ImageCritic(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, 2, 1), _LEAKY()]
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 4, 2, 1), *_norm(norm, after), _LEAKY()]
+        layers += [MinibatchDeviation()] if compare else []
         self.features = nn.Sequential(*layers, nn.Flatten())
-        count = widths[-1] * (size >> len(widths)) ** 2
+        count = (widths[-1] + compare) * (size >> len(widths)) ** 2
         self.linear = nn.Linear(count, 1)
         self.projection = zeroed(nn.Embedding(classes, count)) if classes else None
 
@@ -152,6 +160,29 @@ class ImageCritic(nn.Module):
             return logit
         of_label = self.projection(known(label, self.projection.num_embeddings))
         return logit + (features * of_label).sum(dim=1, keepdim=True)
+
+
+class MinibatchDeviation(nn.Module):
+    """One more channel: how much the examples of a batch differ, the same number everywhere.
+
+    The mean over channels and places of the standard deviation over the batch. A generator whose
+    examples are too much alike is seen by it.
+
+    Source: Karras et al. 2018, Progressive Growing of GANs, arXiv:1710.10196, sec. 3.
+
+    Example:
+        >>> MinibatchDeviation()(torch.zeros(5, 8, 4, 4)).shape
+        torch.Size([5, 9, 4, 4])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map x [B, C, H, W] to [B, C + 1, H, W]."""
+        deviation = (x.var(dim=0, correction=0) + _SMALLEST).sqrt().mean()
+        return torch.cat((x, deviation.expand(len(x), 1, *x.shape[2:])), dim=1)
+
+
+_SMALLEST = 1e-8
+"""Added to a variance: the slope of a root at 0 is infinite."""
 
 
 def known(label: Tensor | None, classes: int) -> Tensor:

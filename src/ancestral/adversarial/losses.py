@@ -1,18 +1,16 @@
 """The losses of the adversarial game, on logits.
 
 The critic's logit f(x) = log D(x) - log(1 - D(x)) says how real x looks: D(x) = sigmoid(f(x)) is
-the probability of y = 1, real. The sigmoid is left out of the network, so that every loss here
+the probability of y = 1, real. (Of the least-squares, hinge and Wasserstein games it is a number
+without such a meaning.) The sigmoid is left out of the network, so that every loss here
 stays finite and exact where log(D) and log(1 - D) of a rounded probability are not.
 
 Every loss is to be LOWERED. In the game's value both terms stand with a plus,
 ``E log D(x) + E log(1 - D(G(z)))``, and the critic raises it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+from torch.nn.functional import logsigmoid, relu, softplus
 
 
 def game_value(real: Tensor, fake: Tensor) -> Tensor:
@@ -89,25 +87,81 @@ def relativistic_loss(better: Tensor, worse: Tensor) -> Tensor:
     return softplus(worse - better)
 
 
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """What the players lower, each for a pair of one real and one generated example, [B].
+def least_squares_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Return ``1/2 (f(x) - 1)^2 + 1/2 f(G(z))^2`` of each pair, [B].
+
+    The best critic is p_data / (p_data + p_model), as the cross-entropy's D; pairs that it tells
+    apart too well cost it, too, so that its output stays bounded.
+
+    Source: Mao et al. 2017, Least Squares GANs, arXiv:1611.04076, eq. 9.
 
     Args:
-        critic: Logits of real and of generated examples, [B] each, to the critic's loss.
-        generator: The same to the generator's.
-        paired: Whether the generator's loss depends on the real examples.
+        real: Outputs for real examples, [B].
+        fake: Outputs for generated examples, [B].
     """
-
-    critic: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor, Tensor], Tensor]
-    paired: bool = False
+    return 0.5 * ((real - 1).square() + fake.square())
 
 
-OBJECTIVES: dict[str, Objective] = {
-    "relativistic": Objective(
-        relativistic_loss, lambda real, fake: relativistic_loss(fake, real), paired=True
-    ),
-    "non-saturating": Objective(critic_loss, lambda _, fake: non_saturating_loss(fake)),
-    "saturating": Objective(critic_loss, lambda _, fake: saturating_loss(fake)),
-}
+def least_squares_loss(fake: Tensor) -> Tensor:
+    """Return the generator's ``1/2 (f(G(z)) - 1)^2``, [B]; Mao et al. 2017, eq. 9.
+
+    Args:
+        fake: Outputs for generated examples, [B].
+    """
+    return 0.5 * (fake - 1).square()
+
+
+def hinge_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Return ``max(0, 1 - f(x)) + max(0, 1 + f(G(z)))`` of each pair, [B].
+
+    Pairs beyond the margin, f(x) above 1 and f(G(z)) below -1, move the critic no more.
+
+    Source: Lim & Ye 2017, Geometric GAN, arXiv:1705.02894, eq. 8; Zhang et al. 2019, SAGAN,
+    arXiv:1805.08318, eq. 4.
+
+    Args:
+        real: Outputs for real examples, [B].
+        fake: Outputs for generated examples, [B].
+    """
+    return relu(1 - real) + relu(1 + fake)
+
+
+def wasserstein_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Return ``f(G(z)) - f(x)`` of each pair, [B].
+
+    Over critics of slope at most 1 its mean is, at its lowest, minus the Wasserstein-1 distance,
+    so the critic must be held back: by clipped weights or by a penalty on its slope.
+
+    Source: Arjovsky, Chintala & Bottou 2017, Wasserstein GAN, arXiv:1701.07875, eq. 2 and 3.
+
+    Args:
+        real: Outputs for real examples, [B].
+        fake: Outputs for generated examples, [B].
+    """
+    return fake - real
+
+
+def wasserstein_loss(fake: Tensor) -> Tensor:
+    """Return the generator's ``-f(G(z))``, [B], of the Wasserstein and of the hinge game.
+
+    Args:
+        fake: Outputs for generated examples, [B].
+    """
+    return -fake
+
+
+def smoothed_critic_loss(real: Tensor, fake: Tensor, *, smoothing: float) -> Tensor:
+    """Return :func:`critic_loss` where real examples are real with probability 1 - s, nats, [B].
+
+    One-sided: generated examples keep their label, for else the best critic would hold the
+    generator to its own mistakes.
+
+    Source: Salimans et al. 2016, Improved Techniques for Training GANs, arXiv:1606.03498,
+    sec. 3.4.
+
+    Args:
+        real: Logits of real examples, [B].
+        fake: Logits of generated examples, [B].
+        smoothing: The probability s, in [0, 1).
+    """
+    return critic_loss(real, fake) + 0.5 * smoothing * real

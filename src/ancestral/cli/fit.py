@@ -211,6 +211,8 @@ def _drive(fitting: "Fitting", common: Common) -> int:
         _say_unused(fitting)
     if fitting.stopped != "interrupted":
         report_fit(fitting)
+        for line in fitting.said:
+            console.tell(line)
         return _answer(fitting.run, common)
     _answer(fitting.run, common)
     console.say(how_to_resume(fitting.run))

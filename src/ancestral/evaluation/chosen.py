@@ -21,11 +21,16 @@ from ancestral.evaluation.drawing import placed, strange
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.measures.estimate import ratio_of
+from ancestral.evaluation.measures.precision_recall import precision_recall
 from ancestral.evaluation.measures.sliced_wasserstein import Projected
+from ancestral.evaluation.verdict import said_of_variety
 from ancestral.networks.units import InDataUnits
 
 _EXAMPLES, _CHUNK, _SAMPLES, _PROJECTIONS = 4_000, 1_000, 4_000, 64
 """Examples scored, of which so many in one call; samples of a distance; its lines."""
+
+_NEIGHBOURS, _FEWEST = 1_000, 50
+"""Examples and samples whose neighbours are looked up, and the fewest that say something."""
 
 _LOSS_IMAGES = 1_000
 """Images of which a loss is measured. It only chooses the step, by the same noise each time, and in
@@ -54,6 +59,7 @@ class Judge:
     Attributes:
         figure: The last one measured.
         tolerance: Figures that differ by less cannot be told apart.
+        said: What is to be said of the last samples, a sentence each.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Judge:
         self.seed, self.device = seed, device
         self.figure: Figure | None = None
         self.tolerance = 0.0
+        self.said: list[str] = []
         self._measure = choice.prepare(self)
 
     @torch.no_grad()
@@ -72,7 +79,7 @@ class Judge:
             figures = self._measure()
         except DivergenceError:
             return {self.choice.name: math.nan}
-        self.figure = figures[self.choice.name]
+        self.figure, self.said = figures[self.choice.name], said_of_variety(figures)
         return {name: figure.value for name, figure in figures.items()}
 
     def noise(self) -> Generator:
@@ -182,8 +189,8 @@ def _loss(judge: Judge, unit: str = "nats") -> Measure:
     return measure
 
 
-def _sliced_wasserstein(judge: Judge) -> Measure:
-    """Measure samples against real examples.
+def _sliced_wasserstein(judge: Judge, *, variety: bool = False) -> Measure:
+    """Measure samples against real examples; with ``variety`` also their precision and coverage.
 
     Near the floor of real data against real data the distance says no more, while samples still get
     finer, and the first dip would win by chance: the tolerance is the standard error of the floor.
@@ -197,15 +204,26 @@ def _sliced_wasserstein(judge: Judge) -> Measure:
     real = Projected(space(held_out.x), projections=_PROJECTIONS)
     floor = real.distance(space(data.train.x[: len(held_out)]))
     judge.tolerance = floor.se
+    few = space(held_out.x[:_NEIGHBOURS])
+    variety = variety and len(few) >= _FEWEST
+    floors = precision_recall(few, space(data.train.x[: len(few)])) if variety else {}
 
     def measure() -> dict[str, Figure]:
         given = placed(model.required(held_out.given), judge.device)
         drawn = model.sample(len(held_out), given=given, generator=judge.noise()).cpu()
         if bool(strange(drawn, bench.whole).any()):
             raise DivergenceError("samples are not finite")
-        found = real.distance(space(drawn))
+        points = space(drawn)
+        found = real.distance(points)
         figure = Figure(found.value, found.se, space.unit, "estimate", floor=floor.value)
-        return {"sliced_wasserstein": figure}
+        if not variety:
+            return {"sliced_wasserstein": figure}
+        more = precision_recall(few, points[: len(few)])
+        shares = {
+            name: Figure(more[name].value, more[name].se, "share", "estimate", floors[name].value)
+            for name in ("precision", "recall", "coverage")
+        }
+        return {"sliced_wasserstein": figure, **shares}
 
     return measure
 
@@ -274,4 +292,7 @@ ELBO = Criterion("elbo", True, _elbo, HasBound, LOSS)
 LOG_PROB = Criterion("log_prob", True, _log_prob)
 LABEL_LOG_PROB = Criterion("label_log_prob", True, _label_log_prob)
 SLICED_WASSERSTEIN = Criterion("sliced_wasserstein", False, _sliced_wasserstein)
+SAMPLES = Criterion("sliced_wasserstein", False, partial(_sliced_wasserstein, variety=True))
+"""The same of a model that may leave modes out: their loss is measured, too, and said."""
+
 BITS_PER_CHAR = Criterion("bits_per_char", False, _bits_per_char)

@@ -49,6 +49,37 @@ def is_far(figure: Figure, definition: Definition) -> bool:
     return gap is not None and gap > max(2 * (figure.se or 0.0), FAR * _tolerance(figure))
 
 
+def said_of_variety(figures: Mapping[str, Figure | None]) -> list[str]:
+    """Return a sentence where samples have collapsed onto few modes, else none.
+
+    They have if both reach less than half of what real data do: the held-out examples near which
+    there is a sample (coverage), and those that are as near to samples as these to each other
+    (recall). Where samples do not look real, either, it takes less than a tenth, for then they
+    may be everywhere but at the data.
+
+    Example:
+        >>> share = lambda value, floor: Figure(value, 0.01, "share", "estimate", floor=floor)
+        >>> found = {"precision": share(0.9, 0.95), "recall": share(0.1, 0.94)}
+        >>> said_of_variety({**found, "coverage": share(0.12, 0.97)})
+        ['mode collapse: samples reach few held-out examples, coverage 12% (floor 97%), recall 10% \
+(floor 94%)']
+    """
+    found = [figures.get(name) for name in ("coverage", "recall", "precision")]
+    shares = [figure.value / figure.floor for figure in found if figure and figure.floor]
+    if len(shares) < len(found) or max(shares[:2]) >= (_MODES if shares[2] >= _MODES else _NOTHING):
+        return []
+    said = [
+        f"{name} {_text(figure, figure.value)} (floor {_text(figure, figure.floor or 0.0)})"
+        for name in ("coverage", "recall")
+        if (figure := figures.get(name)) is not None
+    ]
+    return [f"mode collapse: samples reach few held-out examples, {', '.join(said)}"]
+
+
+_MODES, _NOTHING = 0.5, 0.1
+"""Shares of the floors below which variety is lost, and below which hardly any is left."""
+
+
 def said_of(figures: Mapping[str, Figure | None]) -> list[str]:
     """Return what is to be said of figures that are far from their floors, a sentence each kind.
 
@@ -67,7 +98,8 @@ def said_of(figures: Mapping[str, Figure | None]) -> list[str]:
             blind.append(f"{name} {value}: always saying the commonest label gives {floor}")
         else:
             far.append(f"{name} {_text(figure, figure.value)} (floor {floor})")
-    return [f"far from the floor: {', '.join(far)}"] * bool(far) + blind
+    said = [f"far from the floor: {', '.join(far)}"] * bool(far) + blind
+    return [*said_of_variety(figures), *said]
 
 
 def _gap(figure: Figure, definition: Definition) -> float | None:

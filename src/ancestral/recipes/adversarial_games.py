@@ -1,11 +1,13 @@
 """The rules of an adversarial game by settings: what all families of adversarial models share."""
 
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from torch import Tensor
 
+from ancestral.adversarial.augmentation import Augmentation
 from ancestral.adversarial.gan import AdversarialNetworks
+from ancestral.adversarial.objectives import OBJECTIVES
 from ancestral.adversarial.rules import GameLoss, GameRules, Regulariser
 from ancestral.adversarial.truncation import sample_truncated
 from ancestral.data.dataset import Dataset
@@ -13,12 +15,17 @@ from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
-from ancestral.settings import Size, at_least, chosen, require
+from ancestral.settings import Size, at_least, chosen, require, shares
 
-GAME = ("loss", "regulariser", "penalty", "updates")
+GAME = ("loss", "regulariser", "penalty", "smoothing", "spectral", "augment", "updates")
 """The settings of the game, fields of ``GameConfig`` and of ``GameRules``."""
 
+UNCLIPPED = 100.0
+"""A norm that gradients reach where a game breaks down; with one, it is reported at every step."""
+
 _PENALTIES: dict[Kind, float] = {"vectors": 0.02, "images": 0.5, "mixed": 1.0}
+_REGULARISERS: dict[GameLoss, Regulariser] = {"wasserstein": "gradient", "relativistic": "r1-r2"}
+_WEIGHTS: dict[Regulariser, float] = {"gradient": 10.0, "clip": 0.01}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,28 +36,50 @@ class GameConfig:
         size: Width of the layers: tiny, small or medium.
         latent: Latent dimensions, at least 1; None: by the data.
         loss: What the players lower.
-        regulariser: What holds the critic back: a penalty on its slope at real examples, or at
-            those that are generated too.
-        penalty: Weight of the regulariser, at least 0; None: 0.02, or 0.5 for the many pixels of
-            images and 1 for the many cells of mixed tables.
-        updates: Updates of the critic and of the generator in one step.
+        regulariser: What holds the critic back: a penalty on its slope at real examples (``r1``),
+            at generated ones too, or of WGAN-GP (``gradient``), or a bound of its weights; None:
+            ``gradient`` of the loss ``wasserstein``, ``r1-r2`` of ``relativistic``, else ``r1``.
+        penalty: Weight of the regulariser, at least 0; None: 10 of ``gradient`` and a bound of 0.01
+            of ``clip``, else 0.02, or 0.5 for the many pixels of images and 1 for the many cells
+            of mixed tables.
+        smoothing: Share by which labels of real examples are below 1 for the critic, in [0, 1).
+        spectral: Divide each matrix of the critic by its largest singular value.
+        augment: What is done to images before the critic sees them, for small data.
+        updates: Updates of the critic and of the generator in one step; None: 5,1 of the loss
+            ``wasserstein``, else 1,1.
     """
 
     size: Size = "small"
     latent: int = chosen()
     loss: GameLoss = "non-saturating"
-    regulariser: Regulariser = "r1"
+    regulariser: Literal["r1", "r1-r2", "gradient", "clip"] = chosen()
     penalty: float = chosen()
-    updates: tuple[int, int] = (1, 1)
+    smoothing: float = 0.0
+    spectral: bool = False
+    augment: Augmentation = "none"
+    updates: tuple[int, int] = chosen()
 
     def __post_init__(self) -> None:
         at_least(self, latent=1, penalty=0)
-        require(self, "updates", min(self.updates) >= 1, "two numbers of at least 1")
+        shares(self, "smoothing")
+        whole = self.updates is None or min(self.updates) >= 1
+        require(self, "updates", whole, "two numbers of at least 1")
+        labels = OBJECTIVES[self.loss].smoothed is not None
+        require(self, "smoothing", labels or not self.smoothing, f"0 with loss={self.loss}")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the weight of the regulariser."""
-        penalty = _PENALTIES[shape.kind] if self.penalty is None else self.penalty
-        return replace(self, penalty=penalty)
+        """Return the config with the regulariser, its weight, and the updates."""
+        plain = self.augment == "none" or shape.kind == "images"
+        require(self, "augment", plain, f"none: {shape.kind} are no images")
+        by_kind = _PENALTIES[shape.kind]
+        regulariser = self.regulariser or _REGULARISERS.get(self.loss, "r1")
+        usual = _WEIGHTS.get(regulariser, by_kind)
+        return replace(
+            self,
+            regulariser=regulariser,
+            penalty=usual if self.penalty is None else self.penalty,
+            updates=self.updates or ((5, 1) if self.loss == "wasserstein" else (1, 1)),
+        )
 
     def rules(self) -> GameRules:
         """Return the rules, of a resolved config."""
@@ -95,7 +124,7 @@ def _draw(
 
 
 CHOSEN_AND_DRAWN: dict[str, Any] = {
-    "chosen_by": figures.SLICED_WASSERSTEIN,
+    "chosen_by": figures.SAMPLES,
     "sampling": GANSampling,
     "draw": _draw,
 }

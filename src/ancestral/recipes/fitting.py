@@ -61,6 +61,9 @@ class Fitting:
         game: The players; None for an estimator.
         position: Where to go on from.
         made: Folders that the fit has made, the run's own first; none if it is resumed.
+
+    Attributes:
+        said: What is to be said of the samples of the weights that are kept, a sentence each.
     """
 
     plan: Plan
@@ -71,6 +74,7 @@ class Fitting:
     position: Position = field(default_factory=Position)
     made: tuple[Path, ...] = ()
     interrupts: Interrupts = field(default_factory=Interrupts)
+    said: list[str] = field(default_factory=list)
     _fed: Fed | None = None
     _stop: bool = False
 
@@ -174,6 +178,8 @@ class Fitting:
             for report in _reports(self.plan, fed, game, judge, at.progress):
                 with self.interrupts.held():
                     keeper.keep(report, judge and judge.figure)
+                if judge is not None and report.best and report.validation:
+                    self.said = judge.said
                 try:
                     yield report
                 except GeneratorExit:  # The caller turned away: as good as Ctrl-C.

@@ -175,6 +175,8 @@ class Record:
             options.setdefault("hidden_weight_decay", options["weight_decay"])
         if found["model"] == "gpt":
             config.setdefault("parts", "book")
+        if found["model"] in ("gan", "cgan", "dcgan"):
+            config.setdefault("regulariser", "r1")
         return cls(
             **{name: found[name] for name in _AS_THEY_ARE},
             data=DataRecord.from_plain(found["data"]),

@@ -13,7 +13,13 @@ from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import cells, flat
 from ancestral.data.transforms import Transform
-from ancestral.recipes.adversarial_games import CHOSEN_AND_DRAWN, GAME, GameConfig, check_game
+from ancestral.recipes.adversarial_games import (
+    CHOSEN_AND_DRAWN,
+    GAME,
+    UNCLIPPED,
+    GameConfig,
+    check_game,
+)
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.settings import Size, arguments, chosen, require, widths
 from ancestral.training.budget import Budget
@@ -42,7 +48,12 @@ _DEFAULTS: dict[Kind, tuple[dict[Size, tuple[int, ...]], tuple[int, int]]] = {
 """Widths, and the least and the most latent dimensions, by kind of data."""
 
 _OPTIONS = Options(
-    batch_size=128, betas=(0.5, 0.99), ema_decay=0.999, weight_decay=0.0, validate_every=200
+    batch_size=128,
+    betas=(0.5, 0.99),
+    ema_decay=0.999,
+    weight_decay=0.0,
+    max_grad_norm=UNCLIPPED,
+    validate_every=200,
 )
 
 

@@ -8,12 +8,12 @@ from torch import nn
 
 from ancestral.adversarial import ImageCritic, ImageGAN, ImageGenerator
 from ancestral.adversarial.image_networks import Norm, image_widths, square
-from ancestral.adversarial.rules import GameLoss, Regulariser
+from ancestral.adversarial.rules import GameLoss
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import symmetric
 from ancestral.errors import ConfigError
-from ancestral.recipes.adversarial_games import CHOSEN_AND_DRAWN, GameConfig, check_game
+from ancestral.recipes.adversarial_games import CHOSEN_AND_DRAWN, UNCLIPPED, GameConfig, check_game
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.settings import Size, at_least, chosen, require
 from ancestral.training.budget import Budget
@@ -31,13 +31,14 @@ class DCGANConfig(GameConfig):
         width: Channels at the finest resolution, doubled at each halving up to 8 times; None: by
             ``size``.
         norm: Between the layers; ``batch`` is the book's, and couples the examples of a batch.
+        compare: Let the critic see how much the examples of a batch differ, which couples them.
         conditional: Give the class label; None: where the data have labels.
     """
 
     loss: GameLoss = "relativistic"
-    regulariser: Regulariser = "r1-r2"
     width: int = chosen()
     norm: Norm = "none"
+    compare: bool = False
     conditional: bool = chosen()
 
     def __post_init__(self) -> None:
@@ -61,7 +62,7 @@ def _dcgan(config: DCGANConfig, shape: Shape) -> nn.Module:
     event, own = tuple(shape.event_shape), {"width": config.width, "norm": config.norm}
     return ImageGAN(
         ImageGenerator(config.latent, event, classes=classes, **own),
-        ImageCritic(event, classes=classes, **own),
+        ImageCritic(event, classes=classes, compare=config.compare, **own),
         event_shape=event,
         latent=config.latent,
         classes=classes,
@@ -95,6 +96,7 @@ RECIPES = (
                 learning_rate=2e-3,
                 betas=(0.5, 0.99),
                 weight_decay=0.0,
+                max_grad_norm=UNCLIPPED,
                 ema_decay=0.999,
                 validate_every=200,
                 channels_last=True,
