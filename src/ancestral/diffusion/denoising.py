@@ -122,16 +122,17 @@ class Denoising(nn.Module, ABC):
         refuse_unknown(given, "this model", ("label",) if self.classes else ())
         check_guidance(guidance, labelled=bool(self.classes))
         label = labels.some_label(self.labels, given, n, generator)
-        levels, like = self.levels(steps), next(self.denoiser.parameters())
         denoise = self.denoise(label, guidance=guidance)
-        states = walk_levels(
-            sampler,
-            denoise if impose is None else imposed(denoise, impose),
-            levels,
-            (n, *self.event_shape),
-            like=like,
-            generator=generator,
-        )
+        denoise = denoise if impose is None else imposed(denoise, impose)
+        yield from self.walk_by(denoise, n, steps=steps, sampler=sampler, generator=generator)
+
+    def walk_by(
+        self, denoise: Denoise, n: int, *, steps: int, sampler: str, generator: Generator | None
+    ) -> Iterator[Tensor]:
+        """Yield the states of n draws by a denoiser made of this model's own; as :meth:`walk`."""
+        levels, like = self.levels(steps), next(self.denoiser.parameters())
+        shape = (n, *self.event_shape)
+        states = walk_levels(sampler, denoise, levels, shape, like=like, generator=generator)
         for level, state in zip(levels, states, strict=True):
             yield state / math.sqrt(1 + level**2)
 

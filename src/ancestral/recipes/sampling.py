@@ -19,6 +19,7 @@ from ancestral.errors import CapabilityError, ConfigError
 from ancestral.networks.labels import draw_labels
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.completing import draw_rows, table_of
+from ancestral.recipes.guiding import open_to_draw
 from ancestral.recipes.runs import Run
 from ancestral.settings import nearest, parse_pairs
 from ancestral.training.order import seed_of
@@ -126,12 +127,11 @@ def _drawn(run: Run, asked: Asked) -> Examples:
     n, means, device = asked.n, asked.means, asked.device
     if n is not None and n < 1:
         raise ConfigError(f"n must be at least 1, got {n}")
-    model = run.model(device=device, sampling=asked.settings)
+    model, how = open_to_draw(run, asked.settings, device=device)
     if not model.can(Samples):
         raise CapabilityError(f"{run.record.model} does not sample: it gives p(label | x) alone")
     if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
-    how = run.recipe.sampled_with(run.record.sampling, asked.settings)
     balance = getattr(how, "balance", None)
     if run.record.data.kind == "mixed" and (asked.given or balance is not None):
         given = _pairs(asked.given, run.record.data.columns)
