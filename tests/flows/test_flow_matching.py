@@ -89,6 +89,18 @@ def test_the_exact_velocity_gives_the_density_and_the_draws_of_the_data(path: st
     torch.testing.assert_close(end, MEAN + STD * z, atol=1e-4, rtol=0)
 
 
+@torch.no_grad()
+def test_a_density_does_not_depend_on_the_rest_of_the_batch() -> None:
+    torch.manual_seed(0)
+    model = FlowMatching(TimedMLP(2, hidden=(32,), frequencies=8), (2,)).double()
+    torch.nn.init.normal_(model.network.output.weight, std=0.3)
+    x = torch.randn(5, 2, dtype=torch.float64)
+    alone = torch.cat([model.log_prob(row) for row in x.split(1)])
+    # Far rows want shorter steps, if steps are shared.
+    among = model.log_prob(torch.cat((x, 100 * x)))[:5]
+    torch.testing.assert_close(among, alone, atol=1e-9, rtol=0)
+
+
 def test_a_trained_velocity_is_near_the_exact_one() -> None:
     torch.manual_seed(0)
     model = FlowMatching(TimedMLP(1, hidden=(32, 32)), (1,))

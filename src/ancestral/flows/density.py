@@ -1,6 +1,6 @@
 """The density of draws that a velocity has carried from noise: exact, or by an estimated trace."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -18,6 +18,10 @@ from ancestral.networks.ode import (
 BACK = (1.0, 0.0)
 """From data to noise."""
 
+SLOWLY_BACK = tuple(1 - (step / 24) ** 1.5 for step in range(25))
+"""Times of 24 steps from data to noise, shortest at the data: there a velocity that was learned
+along paths of noise changes as fast as what is left of the noise."""
+
 
 def ode_log_prob(
     network: Callable[[Tensor, Tensor, Tensor | None], Tensor],
@@ -26,7 +30,8 @@ def ode_log_prob(
     labels: Table | None,
     label: Tensor | None,
     *,
-    tolerance: float = 1e-6,
+    times: Sequence[float] = BACK,
+    method: str = "adaptive",
 ) -> Tensor:
     """Return log p(x | label), or ``log sum_k p(k) p(x | k)`` where none is given, nats, [B].
 
@@ -36,16 +41,18 @@ def ode_log_prob(
         base: Of the noise at time 0, event shape [*event].
         labels: p(label); None without classes.
         label: Labels, [B]; None for all of them, or without classes.
-        tolerance: Of the adaptive solver.
+        times: From data to noise; more than the ends of a method of fixed steps.
+        method: One of :data:`~ancestral.networks.ode.SOLVERS`; by the adaptive one, with a
+            tolerance of 1e-6, an example's density depends on the others that share its steps.
     """
 
     def of(label: Tensor | None) -> Tensor:
         z, log_det = integrate_with_log_det(
             lambda x, t: network(x, t, label),
             x,
-            BACK,
+            times,
             divergence=exact_divergence,
-            tolerance=tolerance,
+            method=method,
         )
         return base.log_prob(z) + log_det
 

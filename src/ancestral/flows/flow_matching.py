@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Batch, Given, Loss, Player
-from ancestral.flows.density import estimate_ode_log_prob, ode_log_prob
+from ancestral.flows.density import SLOWLY_BACK, estimate_ode_log_prob, ode_log_prob
 from ancestral.flows.optimal_coupling import optimal_coupling
 from ancestral.flows.targets import TARGETS, Target, check_target
 from ancestral.flows.transport import Transport
@@ -140,7 +140,7 @@ class Matching(Transport, ABC):
 class FlowMatching(Matching):
     """Flow matching of vectors, with the density that the velocity carries.
 
-    ``log_prob`` is exact but for the tolerance of the solver: the divergence is not estimated. It
+    ``log_prob`` is exact but for the error of the solver: the divergence is not estimated. It
     is the density of draws by an exact solver without guidance, from which draws in few steps
     differ.
 
@@ -172,11 +172,13 @@ class FlowMatching(Matching):
     def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
         """Return log p(x | label), or log p(x) with the labels summed out, nats, [B].
 
-        Exact within the solver's tolerance of 1e-6 a step. It costs a few hundred evaluations for
-        each coordinate, and as many times as there are labels to sum out.
+        Exact but for the solver: 24 steps of order 5, shortest at the data, by which the density of
+        no example depends on the others. It costs 145 evaluations for each coordinate, and as many
+        times as there are labels to sum out.
         """
-        label = self._label(given, len(x))
-        return ode_log_prob(self.network, self._own(x), self.base(), self.labels, label)
+        label, x = self._label(given, len(x)), self._own(x)
+        how = {"times": SLOWLY_BACK, "method": "dopri5"}
+        return ode_log_prob(self.network, x, self.base(), self.labels, label, **how)
 
 
 class ImageFlowMatching(Matching):
