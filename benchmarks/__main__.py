@@ -32,6 +32,7 @@ COMPARISONS = (
     "imputation",
     "flows",
     "unet",
+    "segmentation",
 )
 
 

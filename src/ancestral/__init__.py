@@ -67,6 +67,7 @@ if TYPE_CHECKING:
         resume,
         sample,
         sample_run,
+        segment_images,
         start,
     )
     from ancestral.training import Budget, Options
@@ -131,6 +132,7 @@ __all__ = [
     "resume",
     "sample",
     "sample_run",
+    "segment_images",
     "start",
     "student_network",
     "write_network",
@@ -172,6 +174,8 @@ _HOME = {
         "resume",
         "sample",
         "sample_run",
+        "segment_images",
+        "segment_images",
         "start",
     ),
     "training": ("Budget", "Options"),

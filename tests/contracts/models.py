@@ -24,7 +24,7 @@ from ancestral.adversarial import (
     TableGAN,
 )
 from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE, TableVAE
-from ancestral.capabilities import CAPABILITIES, Batch, Fits, Player, Trains
+from ancestral.capabilities import CAPABILITIES, Batch, Fits, Given, Loss, Player, Trains
 from ancestral.classic import (
     HMM,
     KDE,
@@ -86,6 +86,7 @@ from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table,
 from ancestral.networks.cell_scores import CellScores
 from ancestral.nn import TimedMLP, ViT
 from ancestral.nn.transformer import GPTShape
+from ancestral.segmentation import Segmenter
 from ancestral.tabular import LatentClass, TabularAutoregressive
 
 EXAMPLES = 512
@@ -255,6 +256,29 @@ def teacher_pairs() -> TeacherPairs:
     network = TimedMLP(2, hidden=(8,))
     nn.init.constant_(network.output.weight, 1.0)
     return TeacherPairs(FlowMatching(network, (2,)), size=100)
+
+
+class OfOneImage(Segmenter):
+    """The masks of one image of three pixels, as rows: it is given to the model each time."""
+
+    needs = ()
+
+    def __init__(self) -> None:
+        super().__init__(nn.Conv2d(1, 3, 3, padding=1), channels=1, classes=3)
+        self.seen = {"image": torch.tensor([[[0.0, 90.0, 255.0]]])}
+
+    def log_prob(self, x: Tensor, *, given: Given | None = None) -> Tensor:
+        masks = x.unflatten(1, (1, 1, 3))
+        return super().log_prob(masks, given={**self.seen, **(given or {})})
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        both = {**self.seen, **(given or {})}
+        return super().sample(n, given=both, generator=generator).flatten(1)
+
+    def loss(self, batch: Batch, generator: Generator | None = None) -> Loss:
+        return super().loss(Batch(batch.x.unflatten(1, (1, 1, 3)), self.seen), generator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -668,6 +692,14 @@ CASES = [
         bars,
         ENERGY,
         60,
+    ),
+    Case(
+        "segment",
+        OfOneImage,
+        lambda n, seed: Batch(sequences(n, seed).x[:, :3]),
+        "samples density trains graph",
+        states=(3, 3, 3),
+        weight=3,
     ),
     Case("rbm", lambda: RBM(STATES, hidden=20), states, ENERGY, states=STATES),
     Case(

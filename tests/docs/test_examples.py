@@ -81,6 +81,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "my_photos" / label).mkdir(parents=True)
         for number, pixels in enumerate(rng.integers(0, 255, (60, 48, 48, 3), dtype=np.uint8)):
             Image.fromarray(pixels).save(f"my_photos/{label}/{number:03}.png")
+    for name in ("images", "masks"):
+        (tmp_path / "my_cells" / name).mkdir(parents=True)
+        for number, pixels in enumerate(rng.integers(0, 2, (20, 24, 32), dtype=np.uint8) * 255):
+            Image.fromarray(pixels).save(f"my_cells/{name}/{number:03}.png")
     return tmp_path
 
 
@@ -115,6 +119,7 @@ def test_models_and_settings_exist(
         pairs = parse_pairs(_values(words, "--set"))
         if words[0] == "fit" and "--resume" not in words:
             own = own_data.get(RECIPES[words[1]].kinds[0])
+            own = desk / words[2] if RECIPES[words[1]].needs else own
             data = str(own) if own else load(_stand_in(words[2], words[1]))
             if not own:  # How the page's own data are read.
                 loading_of({name: pairs.pop(name) for name in OF_DATA & pairs.keys()})

@@ -14,7 +14,7 @@ from torch import Generator, Tensor
 
 from ancestral.capabilities import Batch, HasBound, HasDensity, Trains
 from ancestral.data.dataset import Dataset, Examples
-from ancestral.data.fields import LABEL
+from ancestral.data.fields import LABEL, Image
 from ancestral.data.text import Documents, Spelling, Tokenizer
 from ancestral.errors import DivergenceError
 from ancestral.evaluation.drawing import placed, strange
@@ -23,6 +23,7 @@ from ancestral.evaluation.kinds import bench_of
 from ancestral.evaluation.measures.estimate import ratio_of
 from ancestral.evaluation.measures.precision_recall import precision_recall
 from ancestral.evaluation.measures.sliced_wasserstein import Projected
+from ancestral.evaluation.segmented import Overlaps, masks_of
 from ancestral.evaluation.verdict import said_of_variety
 from ancestral.networks.units import InDataUnits
 
@@ -35,6 +36,9 @@ _NEIGHBOURS, _FEWEST = 1_000, 50
 _LOSS_IMAGES = 1_000
 """Images of which a loss is measured. It only chooses the step, by the same noise each time, and in
 a short training more of them would take more time than the steps do."""
+
+_IMAGES = 64
+"""Images whose masks are found."""
 
 _TOKENS, _TOKENS_AT_ONCE = 65_536, 4_096
 """Tokens of the validation split that are scored, and those in one call of the model."""
@@ -228,6 +232,25 @@ def _sliced_wasserstein(judge: Judge, *, variety: bool = False) -> Measure:
     return measure
 
 
+def _iou(judge: Judge) -> Measure:
+    """Measure how much the masks that are found overlap the true ones; the log-density beside it.
+
+    Some of the examples must do: each is an image of any size.
+    """
+    model, examples = judge.model, judge.data.validation[:_IMAGES]
+    field = judge.data.field
+    classes = len(field.values) if isinstance(field, Image) else 0
+
+    def measure() -> dict[str, Figure]:
+        found = masks_of(model, examples, seed=judge.seed)
+        iou = Overlaps.of(found, examples.x, classes=classes).figures(())["iou"]
+        if iou is None:
+            raise DivergenceError("there are too few images to compare")
+        return {"iou": iou}
+
+    return measure
+
+
 def _bits_per_char(judge: Judge) -> Measure:
     """Measure the code length of windows, of which every improvement counts; the loss beside it.
 
@@ -290,6 +313,9 @@ ELBO = Criterion("elbo", True, _elbo, HasBound, LOSS)
 """Of a likelihood that is none there is no bound: what is lowered is all there is."""
 
 LOG_PROB = Criterion("log_prob", True, _log_prob)
+IOU = Criterion("iou", True, _iou)
+"""Of masks given their images: intersection over union, the mean over classes and images."""
+
 LABEL_LOG_PROB = Criterion("label_log_prob", True, _label_log_prob)
 SLICED_WASSERSTEIN = Criterion("sliced_wasserstein", False, _sliced_wasserstein)
 SAMPLES = Criterion("sliced_wasserstein", False, partial(_sliced_wasserstein, variety=True))

@@ -65,6 +65,25 @@ DEFINITIONS: dict[str, Definition] = {
         "it is right, over bins of equally many examples. Its floor is that of labels drawn with "
         "the probabilities that the model says; p is of the hypothesis that it is calibrated.",
     ),
+    "iou": Definition(
+        "intersection over union",
+        "higher",
+        "Of masks: pixels of a class in both the mask found and the true one, over those in one of "
+        "them; mean over the classes of an image, then over images.",
+    ),
+    "dice": Definition(
+        "Dice coefficient",
+        "higher",
+        "Twice the pixels of a class in both masks, over the sum of those in each; means as of the "
+        "intersection over union.",
+    ),
+    "pixel_accuracy": Definition(
+        "pixels that are right",
+        "higher",
+        "Share of the pixels of an image whose class is found, mean over images. Its floor is the "
+        "share of the class that is commonest in training.",
+        for_nothing=True,
+    ),
     "sliced_wasserstein": Definition(
         "sliced Wasserstein",
         "lower",
@@ -202,6 +221,9 @@ DEFINITIONS: dict[str, Definition] = {
     ),
 }
 
+OF_CLASSES = ("iou", "dice")
+"""Figures that each class of pixels has by itself: ``iou_NAME``."""
+
 KINDS: dict[str, str] = {
     "exact": "computed exactly by the model; its only error is that of the finite test set",
     "bound": "the true value is at least as good as this",
@@ -216,4 +238,8 @@ def definition_of(name: str) -> Definition:
     if base is not None and name.endswith("_means"):
         text = f"Of means of p(x | z) instead of draws. {base.text}"
         return Definition(f"{base.title} of means", base.better, text, base.for_nothing)
+    base, _, one = name.partition("_")
+    if base in OF_CLASSES and one:
+        text = "Of one class, mean over the images in which one of the masks has it."
+        return Definition(f"{DEFINITIONS[base].title}: {one}", "higher", text)
     return DEFINITIONS.get(name, Definition(name.replace("_", " "), "none", ""))

@@ -110,6 +110,11 @@ def _rows(data: Dataset, x: Tensor, label: Tensor | None, what: str) -> tuple[St
     return tuple(strips)
 
 
-def _strip(data: Dataset, label: str, images: Tensor, alt: str) -> Strip:
-    uri = pictures.data_uri(pictures.image_strip(images, data.levels))
+def strip(label: str, images: Tensor, levels: int, alt: str) -> Strip:
+    """Return a row of images, uint8 [N, C, H, W], as a picture."""
+    uri = pictures.data_uri(pictures.image_strip(images, levels))
     return Strip(label, uri, alt, len(images))
+
+
+def _strip(data: Dataset, label: str, images: Tensor, alt: str) -> Strip:
+    return strip(label, images, data.levels, alt)

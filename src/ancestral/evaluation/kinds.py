@@ -2,8 +2,10 @@
 
 from ancestral.data.dataset import Dataset
 from ancestral.data.described import Kind
+from ancestral.data.fields import Image
 from ancestral.evaluation.bench import Bench
 from ancestral.evaluation.images import Images
+from ancestral.evaluation.masks import Masks
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.tables.evaluate import Tables
 from ancestral.evaluation.text.evaluate import Texts
@@ -28,4 +30,5 @@ def bench_of(data: Dataset, setting: Setting | None = None) -> Bench:
     """
     if data.kind not in BENCHES:
         raise ValueError(f"{data.name}: models of {data.kind} are not measured")
-    return BENCHES[data.kind](data, setting or Setting())
+    masks = isinstance(data.field, Image) and data.field.values
+    return (Masks if masks else BENCHES[data.kind])(data, setting or Setting())

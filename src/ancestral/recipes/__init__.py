@@ -13,6 +13,7 @@ from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import sample_run
+from ancestral.recipes.segmenting import segment_images
 from ancestral.recipes.table import DEFAULTS, RECIPES, recipe_named, register
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "resume",
     "sample",
     "sample_run",
+    "segment_images",
     "start",
 ]

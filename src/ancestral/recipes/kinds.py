@@ -16,6 +16,7 @@ from ancestral.recipes.generating import draw_texts
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_examples
 from ancestral.recipes.scoring import score_labels, score_rows, score_text
+from ancestral.recipes.segmenting import draw_masks, makes_masks
 
 
 def other_text(run: Run, source: str) -> Dataset:
@@ -63,9 +64,13 @@ class Ways:
     draw: Callable[[Run, Asked], Answer] = draw_examples
 
 
+def _drawn_images(run: Run) -> Callable[[Run, Asked], Answer]:
+    return draw_masks if makes_masks(run) else draw_images
+
+
 WAYS: dict[type[Field], Ways] = {
     Vector: Ways(),
-    Image: Ways(draw=draw_images),
+    Image: Ways(draw=lambda run, asked: _drawn_images(run)(run, asked)),
     Category: Ways(score=score_labels),
     Tokens: Ways(other=other_text, score=score_text, draw=draw_texts),
 }

@@ -35,6 +35,12 @@ _OF_ONE_KIND: dict[str, tuple[type[Field], str]] = {
 }
 """Fields of ``Loading`` that mean something for one kind of data, and what is said to others."""
 
+_WITH_FIELD = {
+    "image": ": give a folder with images/ and masks/, or --set masks=FOLDER",
+    "a": ": give a folder with a/ and b/",
+}
+"""What data have such a field."""
+
 TUNING = ("start", "lora", "lora_alpha")
 """Settings of fine-tuning, fields of ``Tuning``."""
 
@@ -98,11 +104,12 @@ class Plan:
     def unused(self, model: InDataUnits | None) -> tuple[str, ...]:
         """Return the names of the fields of the data that a model of them does not take.
 
-        A label that is the same for all counts as taken: samples have it. None of no model.
+        A label that is the same for all counts as taken: samples have it, and so does one by which
+        the data were split. None of no model.
         """
         if model is None or self.recipe.conditional:
             return ()
-        one = {LABEL} if len(self.data.labels) == 1 else set()
+        one = {LABEL} if len(self.data.labels) == 1 or self.loading.even else set()
         return tuple(name for name in self.data.fields if name not in {X, *model.nodes, *one})
 
     def build(self, transform: Transform, config: Config | None = None) -> nn.Module:
@@ -224,7 +231,10 @@ def _check_data(recipe: Recipe, data: Dataset, loading: Loading) -> None:
         if not isinstance(data.field, kind) and getattr(loading, name) != getattr(_USUAL, name):
             raise ConfigError(said.format(kind=data.kind, name=data.name))
     if missing := [name for name in recipe.needs if name not in data.fields]:
-        raise ConfigError(f"{recipe.name} needs the field {missing[0]!r}, {data.name} has none")
+        raise ConfigError(
+            f"{recipe.name} needs the field {missing[0]!r}, {data.name} has none"
+            f"{_WITH_FIELD.get(missing[0], '')}"
+        )
 
 
 def _ways_out(data: Dataset) -> str:

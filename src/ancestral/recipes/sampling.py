@@ -229,7 +229,8 @@ def _label(run: Run, name: str, mine: Category, value: object) -> Tensor:
 
 def _images(run: Run, name: str, mine: Image, value: object) -> Tensor:
     """Return the images of a file or a folder as the run has that field."""
-    loading = replace(run.record.data.loading, size=mine.width, field=None, label=None)
+    size = None if mine.canvas else mine.width
+    loading = replace(run.record.data.loading, size=size, field=None, label=None, masks=None)
     source, who = str(value), f"{run.folder} takes as {name}"
     examples, contents = read(source, loading, expected=mine)
     x = as_field(mine, contents.field, examples.x, who=who, source=source)

@@ -23,6 +23,7 @@ from ancestral.recipes.families import (
     language,
     masked,
     matching,
+    segmentation,
     sequences,
     tabular,
     tarflow,
@@ -45,6 +46,7 @@ FAMILIES = (
     language,
     diffusion,
     masked,
+    segmentation,
     tabular,
 )
 """The modules of ``families/``, in the order in which their models are listed."""
