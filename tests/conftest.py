@@ -6,8 +6,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -56,6 +58,19 @@ def states_csv(tmp_path: Path) -> Path:
     path = tmp_path / "states.csv"
     path.write_text("\n".join(["rain,seen,level", *rows]) + "\n")
     return path
+
+
+@pytest.fixture(scope="session")
+def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 20 images of noise, and of masks of where they are bright."""
+    folder, random = tmp_path_factory.mktemp("data") / "cells", np.random.default_rng(0)
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for number, pixels in enumerate(random.integers(0, 256, (20, 12, 16), dtype=np.uint8)):
+        Image.fromarray(pixels).save(folder / "images" / f"{number}.png")
+        mask = np.where(pixels > 127, 255, 0).astype(np.uint8)
+        Image.fromarray(mask).save(folder / "masks" / f"{number}.png")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ PAIRS = [
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_every_recipe_is_what_it_says(
-    name: str, kind: str, states_csv: Path, verses_txt: Path, groups_csv: Path
+    name: str, kind: str, states_csv: Path, verses_txt: Path, groups_csv: Path, cells: Path
 ) -> None:
     recipe = RECIPES[name]
     labelled = name in {"classifier", "cgan"} and kind == "vectors"
@@ -44,7 +44,7 @@ def test_every_recipe_is_what_it_says(
     )
     own = {
         "vectors": str(groups_csv) if labelled else "moons",
-        "images": "digits",
+        "images": str(cells) if recipe.needs else "digits",
         "text": str(verses_txt),
     }
     if name == "hmm" and kind == "tables":  # Its columns are steps, with the same states.
@@ -61,7 +61,8 @@ def test_every_recipe_is_what_it_says(
     assert (made.options is not None) == (made.budget is not None) == recipe.trains
     if recipe.chosen_by is chosen.BITS_PER_CHAR:  # Exact, or a bound.
         assert isinstance(model, HasDensity) != isinstance(model, HasBound)
-    elif recipe.chosen_by not in (chosen.LOSS, chosen.SQUARED_ERROR):  # There it comes by the way.
+    # There it comes by the way.
+    elif recipe.chosen_by not in (chosen.LOSS, chosen.SQUARED_ERROR, chosen.IOU):
         assert (recipe.chosen_by is chosen.LOG_PROB) == isinstance(model, HasDensity)
         assert (recipe.chosen_by is chosen.ELBO) == isinstance(model, HasBound)
     # Model units and back are the user's own, at the data's own shape and type.
@@ -75,7 +76,9 @@ def test_every_recipe_is_what_it_says(
     if (
         recipe.trains and kind != "text" and not recipe.conditional
     ):  # Texts are as long as they are.
-        assert InDataUnits(model, transform).sample(3).shape == (3, *data.event_shape)
+        units = InDataUnits(model, transform)
+        given = units.required(data.train[:3].given)
+        assert units.sample(3, given=given).shape == (3, *data.event_shape)
 
 
 @pytest.mark.parametrize(("setting", "value"), [("decoder_std", 0.1), ("frequencies", 3)])
