@@ -15,7 +15,7 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         assert "graph" in can
         tables = {"bayes-net", "independent", "latent-class", "tabular-ar"}
         flows = {"realnvp", "maf", "nsf", "glow", "tarflow", "cnf", "flow-matching", "score"}
-        exact = {"kde", "gmm", "hmm", "naive-bayes", *flows, *tables, *texts}
+        exact = {"kde", "gmm", "hmm", "naive-bayes", "segment", *flows, *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
         assert ("bound" in can) == (
