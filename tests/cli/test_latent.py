@@ -162,3 +162,13 @@ def test_an_attribute_has_a_strength(cli: Callable, tmp_path: Path) -> None:
     np.testing.assert_allclose(same, way[0], atol=2e-3)
     assert "label must be one of a, b" in cli(*ask, "label=c").line
     assert "separated by commas" in cli(*ask[:3], "--toward", "label=a", "--strengths", "x").line
+
+
+def test_latents_of_a_gan_are_sought(cli: Callable, fitted: Fitted, table: Path) -> None:
+    run = fitted("gan-table")
+    answer = cli("encode", run, table, "--json").json
+    size = answer["latent"]
+    assert answer["columns"] == [f"z{i}" for i in range(1, size + 1)]
+    assert answer["latents"] == cli("encode", run, table, "--json").json["latents"]
+    way = cli("interpolate", run, 0, 1, "--steps", 3, "--json").json["samples"]
+    assert np.shape(way) == (3, 2)

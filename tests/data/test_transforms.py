@@ -138,6 +138,9 @@ def test_levels_round_trip_on_any_interval(levels: int, low: float, high: float)
     torch.testing.assert_close(y[0, [0, -1]], torch.tensor([low, high]), rtol=1e-5, atol=1e-5)
     assert log_det.item() == 0
     assert transform.exact
+    exact = x.float()  # Levels that are float32 already stay as they are.
+    assert torch.equal(transform(exact), y)
+    assert torch.equal(exact, x.float())
 
 
 def test_standardised_columns_have_mean_0_and_deviation_1() -> None:

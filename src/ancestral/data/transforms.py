@@ -126,7 +126,7 @@ class Levels(Transform):
         """Return the levels on [low, high] and zeros."""
         del generator  # Nothing is drawn.
         step = (self.high - self.low) / (self.levels - 1)
-        y = x.float().mul_(step).add_(self.low)
+        y = x.to(torch.float32, copy=True).mul_(step).add_(self.low)
         return y, torch.zeros(len(x), dtype=torch.float64, device=x.device)
 
     def inverse(self, y: Tensor, generator: Generator | None = None) -> Tensor:
