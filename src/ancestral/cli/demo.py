@@ -16,7 +16,7 @@ def demo(
     folder: Folder = Folder(),  # noqa: B008 - frozen
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Compare four paradigms on two data sets; the last line is the path of the report."""
+    """Compare models of every paradigm on two data sets; the last line is the path of the report."""
     from ancestral.data.files import free_name
     from ancestral.evaluation.report import write_report
     from ancestral.recipes.comparing import check_folder, contest
