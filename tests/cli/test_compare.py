@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ancestral.cli import demo as demo_module
-from ancestral.recipes import Run
+from ancestral.recipes import DEFAULTS, Run
 
 
 def test_json_has_the_promised_shape(cli: Callable, table: Path, tmp_path: Path) -> None:
@@ -123,6 +123,8 @@ def test_the_demo_ends_with_the_path_alone(
     cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: Path
 ) -> None:
     monkeypatch.setattr(demo_module, "DATA", (str(table), "digits"))
+    for kind, names in (("vectors", ("kde", "gan")), ("images", ("kde", "image-vae"))):
+        monkeypatch.setitem(DEFAULTS, kind, names)
     outcome = cli("demo", "--steps", 2, "--out", tmp_path / "demo", "--threads", 1)
     assert outcome.status == 0
     assert outcome.out.splitlines()[-1] == str(tmp_path / "demo" / "report.html")

@@ -16,14 +16,14 @@ def demo(
     folder: Folder = Folder(),  # noqa: B008 - frozen
     common: Common = Common(),  # noqa: B008 - frozen
 ) -> int:
-    """Compare models of every paradigm on two data sets; the last line is the path of the report."""
+    """Compare all paradigms on two data sets; the last line is the path of the report."""
     from ancestral.data.files import free_name
     from ancestral.evaluation.report import write_report
     from ancestral.recipes.comparing import check_folder, contest
 
     common.apply()
     begun, out = time.monotonic(), folder.out or free_name(Path("runs/demo"))
-    end = ending.read() or "25s"
+    end = ending.read() or "15s"
     for name in DATA:
         check_folder(out / Path(name).stem, overwrite=folder.overwrite)
     found = []
