@@ -591,13 +591,19 @@ CASES = [
         "samples bound trains graph",
         holds={"z9": (1,)},
     ),
-    Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, GAN_LIKE, holds=Z),
-    Case("table-gan", lambda: TableGAN(STATES, latent=2, hidden=(32,)), states, GAN_LIKE, holds=Z),
+    Case("gan", lambda: GAN(2, latent=2, hidden=(32,)), ring, GAN_LIKE + " decodes", holds=Z),
+    Case(
+        "table-gan",
+        lambda: TableGAN(STATES, latent=2, hidden=(32,)),
+        states,
+        GAN_LIKE,
+        holds=Z,
+    ),
     Case(
         "cgan",
         lambda: ConditionalGAN((1, 8, 8), classes=LABELS),
         labelled_bars,
-        GAN_LIKE,
+        GAN_LIKE + " decodes",
         holds={"z": (3,), **LABEL},
     ),
     Case(
@@ -610,7 +616,7 @@ CASES = [
             classes=LABELS,
         ),
         labelled_bars_around_zero,
-        GAN_LIKE,
+        GAN_LIKE + " decodes",
         holds={"z": (3,), **LABEL},
     ),
     Case(
