@@ -103,26 +103,33 @@ def contest(
     folder = Path(out) if out is not None else free_name(Path("runs") / f"compare-{loaded.name}")
     source = data if isinstance(data, str) else loaded.source
     listed = [str(one.folder) if isinstance(one, Run) else one.recipe.name for one in entrants]
-    words = ["ancestral", "compare", source, "--models", ",".join(listed)]
-    words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
-    words += ["--steps", str(end.steps)] if end.steps else []
-    words += ["--budget", budget_text(end)] if end.seconds else []
-    words += ["--seed", str(seed)]
-    for key, value in (settings or {}).items():
-        words += ["--set", f"{key}={value}"]
     found = Comparison(
         entrants=entrants,
         data=loaded,
         seed=seed,
         end=end,
         folder=folder,
-        repeat=shlex.join(words),
+        repeat=_command(source, listed, end, seed, settings or {}),
         device=device,
         sampling=sampling,
         setting=setting,
     )
     bench_of(loaded, setting)  # A target that is not there is said before anything is fitted.
     return found
+
+
+def _command(
+    source: str, models: Sequence[str], end: Budget, seed: int, settings: Mapping[str, object]
+) -> str:
+    """Return the command that repeats a comparison."""
+    words = ["ancestral", "compare", source, "--models", ",".join(models)]
+    words += ["--epochs", f"{end.epochs:g}"] if end.epochs else []
+    words += ["--steps", str(end.steps)] if end.steps else []
+    words += ["--budget", budget_text(end)] if end.seconds else []
+    words += ["--seed", str(seed)]
+    for key, value in settings.items():
+        words += ["--set", f"{key}={value}"]
+    return shlex.join(words)
 
 
 def hold(
