@@ -8,6 +8,7 @@ from ancestral.evaluation.measures.memorisation import memorisation
 from ancestral.evaluation.measures.mmd import squared_mmd
 from ancestral.evaluation.measures.off_manifold import off_manifold
 from ancestral.evaluation.measures.precision_recall import precision_recall
+from ancestral.evaluation.measures.probe import linear_probe, linear_probes
 from ancestral.evaluation.measures.sliced_wasserstein import sliced_wasserstein
 
 __all__ = [
@@ -15,6 +16,8 @@ __all__ = [
     "calibration_error",
     "classifier_accuracy",
     "frechet",
+    "linear_probe",
+    "linear_probes",
     "memorisation",
     "off_manifold",
     "precision_recall",
