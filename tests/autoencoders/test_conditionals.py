@@ -6,6 +6,7 @@ from torch import nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence
 
 from ancestral.autoencoders.conditionals import (
+    BernoulliDecoder,
     DiagonalNormal,
     GaussianDecoder,
     GaussianEncoder,
@@ -124,3 +125,37 @@ def test_kl_between_two_of_them_is_torchs(batch: int, features: int, shared: boo
         torchs.append(Independent(Normal(loc, log_scale.exp().expand_as(loc)), 1))
     expected = kl_divergence(*torchs)
     torch.testing.assert_close(kl_divergence(*ours), expected, rtol=1e-12, atol=1e-12)
+
+
+class Fixed(nn.Module):
+    """A network whose output is a constant."""
+
+    def __init__(self, output: torch.Tensor) -> None:
+        super().__init__()
+        self.output = output
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.output.expand(len(z), *self.output.shape)
+
+
+def test_the_bernoulli_is_minus_the_cross_entropy_and_finite_when_saturated() -> None:
+    logits = torch.tensor([[[-200.0, -3.0], [3.0, 200.0]]])
+    x = torch.tensor([[[[1.0, 0.2], [0.9, 0.0]]]])
+    p = BernoulliDecoder(Fixed(logits), event_dims=3, grey=True)(torch.zeros(1, 1))
+    cross_entropy = nn.functional.binary_cross_entropy_with_logits(
+        logits[None].double(), x.double(), reduction="sum"
+    )
+    assert p.log_prob(x).item() == pytest.approx(-cross_entropy.item(), rel=1e-5)
+    torch.testing.assert_close(p.mean[0], logits.sigmoid())
+
+
+@pytest.mark.parametrize(
+    ("grey", "value", "words"),
+    [(False, 0.5, "of 0 and 1, got 0.5"), (True, 1.5, "from 0 to 1, got 1.5")],
+)
+def test_the_bernoulli_refuses_what_it_has_no_probability_of(
+    grey: bool, value: float, words: str
+) -> None:
+    p = BernoulliDecoder(Fixed(torch.zeros(2)), event_dims=1, grey=grey)(torch.zeros(1, 1))
+    with pytest.raises(ValueError, match=f"a Bernoulli decoder takes values {words}"):
+        p.log_prob(torch.tensor([[0.0, value]]))

@@ -4,7 +4,6 @@ from torch import nn
 
 from ancestral.autoencoders.image_networks import (
     Architecture,
-    BernoulliDecoder,
     DiscretisedLogisticDecoder,
 )
 
@@ -39,17 +38,6 @@ def test_the_books_sizes() -> None:
         for network in (sizes.encoder_network(), sizes.decoder_network(1))
     ]
     assert counts == [287_136, 165_569]
-
-
-def test_the_bernoulli_is_minus_the_cross_entropy_and_finite_when_saturated() -> None:
-    logits = torch.tensor([[[-200.0, -3.0], [3.0, 200.0]]])
-    x = torch.tensor([[[[1.0, 0.2], [0.9, 0.0]]]])
-    p = BernoulliDecoder(Fixed(logits))(torch.zeros(1, 1))
-    cross_entropy = nn.functional.binary_cross_entropy_with_logits(
-        logits[None].double(), x.double(), reduction="sum"
-    )
-    assert p.log_prob(x).item() == pytest.approx(-cross_entropy.item(), rel=1e-5)
-    torch.testing.assert_close(p.mean[0], logits.sigmoid())
 
 
 def test_no_output_of_the_network_breaks_the_logistic() -> None:

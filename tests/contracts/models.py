@@ -23,7 +23,19 @@ from ancestral.adversarial import (
     ImageGenerator,
     TableGAN,
 )
-from ancestral.autoencoders import VAE, CrossEntropyImageVAE, ImageVAE, TableVAE
+from ancestral.autoencoders import (
+    VAE,
+    BinaryVAE,
+    CrossEntropyImageVAE,
+    GaussianMixturePrior,
+    HierarchicalVAE,
+    ImageVAE,
+    ImportanceWeightedBound,
+    TableVAE,
+    WeighedBound,
+)
+from ancestral.autoencoders.objectives import Objective
+from ancestral.autoencoders.variational import Variational
 from ancestral.capabilities import CAPABILITIES, Batch, Fits, Given, Loss, Player, Trains
 from ancestral.classic import (
     HMM,
@@ -71,6 +83,7 @@ from ancestral.flows import (
     DistilledFlow,
     Elementwise,
     Flow,
+    FlowConditional,
     FlowMatching,
     ImageFlowMatching,
     MeanFlow,
@@ -221,6 +234,12 @@ def linear_gaussian_density(model: nn.Module, x: Tensor) -> Tensor:
     noise = model.decoder(corners[:1]).variance[0].double().diag()
     exact = MultivariateNormal(mean.double(), slope @ slope.T + noise)
     return exact.log_prob(x.double())
+
+
+def raising(model: Variational, objective: Objective) -> nn.Module:
+    """Return the model with another objective."""
+    model.objective = objective
+    return model
 
 
 def flow(
@@ -461,7 +480,7 @@ CASES = [
     Case("vae", lambda: VAE(2, latent=2, hidden=(32,), decoder_std=0.3), ring, DEEP, 300, holds=Z),
     Case(
         "vae-mixture",
-        lambda: VAE(2, latent=2, hidden=(32,), components=5),
+        lambda: VAE(2, latent=2, hidden=(32,), prior=GaussianMixturePrior(2, components=5)),
         ring,
         DEEP,
         300,
@@ -475,6 +494,61 @@ CASES = [
         300,
         linear_gaussian_density,
         holds=Z,
+    ),
+    Case(
+        "vae-labels",
+        lambda: VAE(2, latent=2, hidden=(32,), classes=LABELS),
+        labelled_blobs,
+        DEEP,
+        300,
+        holds={**Z, **LABEL},
+    ),
+    Case(
+        "vae-flow",
+        lambda: VAE(
+            2,
+            latent=2,
+            hidden=(32,),
+            prior=FlowConditional(Autoregressive([0, 1], Affine(), hidden=(16,)), (2,)),
+        ),
+        ring,
+        DEEP,
+        300,
+        holds=Z,
+    ),
+    Case(
+        "binary-vae",
+        lambda: BinaryVAE(3, latent=2, hidden=(32,)),
+        lambda n, seed: Batch(bits(n, seed).x.float()),
+        DEEP,
+        300,
+        holds=Z,
+    ),
+    Case(
+        "beta-vae",
+        lambda: raising(VAE(3, latent=2, hidden=()), WeighedBound(beta=2.0, warmup=0.5)),
+        plane,
+        DEEP,
+        300,
+        linear_gaussian_density,
+        holds=Z,
+    ),
+    Case(
+        "iwae",
+        lambda: raising(VAE(3, latent=2, hidden=()), ImportanceWeightedBound(5)),
+        plane,
+        DEEP,
+        300,
+        linear_gaussian_density,
+        holds=Z,
+    ),
+    Case(
+        "hierarchical-vae",
+        lambda: HierarchicalVAE(2, latents=(3, 2), hidden=(32,)),
+        ring,
+        DEEP,
+        300,
+        holds={"z2": (2,)},
     ),
     Case(
         "table-vae",

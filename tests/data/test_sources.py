@@ -1,5 +1,7 @@
+import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -190,3 +192,26 @@ def test_a_readme_beside_idx_files_does_not_make_them_text(tmp_path: Path) -> No
         kind = "idx3" if "images" in name else "idx1"
         (tmp_path / f"{name}-{kind}-ubyte").write_bytes(b"")
     assert not sources._is_text(tmp_path)
+
+
+def test_black_and_white_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANCESTRAL_DATA", str(tmp_path))
+    folder, rng = tmp_path / "mnist", np.random.default_rng(0)
+    folder.mkdir()
+    for part, n in (("train", 60), ("t10k", 20)):
+        images = rng.choice(np.array([0, 51, 255], dtype=np.uint8), (n, 28, 28))
+        header = struct.pack(">BBBB3I", 0, 0, 8, 3, n, 28, 28)
+        (folder / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
+    grey, once, again = load("mnist"), load("mnist-binary"), load("mnist-binary")
+    assert once.levels == 2
+    assert once.kind == "images"
+    for part in ("train", "validation", "test"):
+        before, bits = getattr(grey, part).x, getattr(once, part).x
+        assert torch.equal(bits, getattr(again, part).x)
+        assert bits.dtype == torch.uint8
+        assert bits[before == 0].sum() == 0
+        assert (bits[before == 255] == 1).all()
+        share = bits[before == 51].double().mean().item()
+        # Of n pixels a share of one fifth has the standard error 0.4 / sqrt(n).
+        assert share == pytest.approx(0.2, abs=5 * 0.4 / int((before == 51).sum()) ** 0.5)
+    assert any("seed 0" in note for note in once.notes)

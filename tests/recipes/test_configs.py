@@ -4,7 +4,13 @@ from ancestral.data.columns import Vector
 from ancestral.data.fields import Image, Shape, labelled
 from ancestral.errors import ConfigError
 from ancestral.recipes.families.adversarial import GANConfig
-from ancestral.recipes.families.autoencoders import ImageVAEConfig, VAEConfig
+from ancestral.recipes.families.autoencoders import (
+    BetaVAEConfig,
+    HierarchicalVAEConfig,
+    ImageVAEConfig,
+    IWAEConfig,
+    VAEConfig,
+)
 from ancestral.recipes.families.density import GMMConfig, KDEConfig, NaiveBayesConfig
 from ancestral.recipes.families.discrete import BayesNetConfig
 from ancestral.recipes.families.language import GPTConfig
@@ -68,6 +74,9 @@ def test_the_parts_of_a_gpt_come_with_its_size() -> None:
         (lambda: GMMConfig(least_variance=2.0), "least_variance must be above 0 and at most 1"),
         (lambda: VAEConfig(hidden=()), "hidden must be one or more numbers of at least 1"),
         (lambda: VAEConfig(decoder_std=-1.0), "decoder_std must be above 0, got -1.0"),
+        (lambda: BetaVAEConfig(beta=-1.0), "beta must be at least 0, got -1.0"),
+        (lambda: HierarchicalVAEConfig(warmup=2.0), "warmup must be in [0, 1], got 2.0"),
+        (lambda: IWAEConfig(draws=0), "draws must be at least 1, got 0"),
         (lambda: ImageVAEConfig(width=0), "width must be at least 1, got 0"),
         (lambda: BayesNetConfig(structure="k2"), "structure must be hill-climb, chow-liu or a"),
         (lambda: BayesNetConfig(edges=(0, 1, 2)), "edges must be pairs of a parent and its child"),

@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-import torch
-from torch import Size, Tensor, nn
-from torch.nn.functional import one_hot
+from torch import Size, nn
 
 from ancestral.adversarial.critic import Critic
 from ancestral.adversarial.gan import DecodingNetworks, label_node
@@ -12,34 +10,7 @@ from ancestral.adversarial.rules import GameRules
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.nodes import Deterministic, Node, StandardNormal
 from ancestral.nn import MLP
-
-
-class WithLabel(nn.Module):
-    """A network that reads a value and a label: the label is appended as a one-hot vector.
-
-    Args:
-        network: Maps [B, F + K] to [B, O].
-        classes: Number of classes K.
-        event_shape: Shape of one output; the default is the network's own.
-
-    Example:
-        >>> layer = WithLabel(nn.Linear(2 + 10, 3), classes=10)
-        >>> layer(torch.zeros(5, 2), torch.arange(5)).shape
-        torch.Size([5, 3])
-    """
-
-    def __init__(
-        self, network: nn.Module, *, classes: int, event_shape: Sequence[int] | None = None
-    ) -> None:
-        super().__init__()
-        self.network, self.classes, self.event_shape = network, classes, event_shape
-
-    def forward(self, value: Tensor, label: Tensor) -> Tensor:
-        """Map value [B, *event] and label [B] to [B, *event_shape]."""
-        value = value.flatten(start_dim=1)
-        hot = one_hot(label.long(), self.classes).to(value.dtype)
-        output = self.network(torch.cat((value, hot), dim=1))
-        return output if self.event_shape is None else output.unflatten(1, self.event_shape)
+from ancestral.nn.with_label import WithLabel
 
 
 class ConditionalGAN(DecodingNetworks):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent, Normal, kl_divergence, register_kl
 from torch.types import _size
 
-from ancestral.autoencoders.likelihoods import Categoricals
+from ancestral.autoencoders.likelihoods import Bits, Categoricals
 from ancestral.networks.nodes import StandardNormalDistribution
 
 _HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
@@ -143,10 +143,36 @@ class GaussianDecoder(nn.Module):
         else:
             self.register_buffer("log_std", torch.full((features,), math.log(std)))
 
-    def forward(self, z: Tensor) -> DiagonalNormal:
-        """Return p(x | z), batch shape [*B], event shape [D]."""
-        mean = full_precision(self.network(z))
+    def forward(self, *parents: Tensor) -> DiagonalNormal:
+        """Return p(x | parents), batch shape [*B], event shape [D]."""
+        mean = full_precision(self.network(*parents))
         return DiagonalNormal(mean, self.log_std)
+
+
+class BernoulliDecoder(nn.Module):
+    """p(x | parents): a Bernoulli each, for what is 0 or 1, logits from a network.
+
+    With ``grey`` it takes numbers in [0, 1], too: its ``log_prob`` then is a cross-entropy, not a
+    density.
+
+    Args:
+        network: Maps the parents' values to logits [*B, *event].
+        event_dims: Dimensions of an event.
+        grey: Whether numbers between 0 and 1 are taken.
+
+    Example:
+        >>> BernoulliDecoder(nn.Linear(3, 2), event_dims=1)(torch.zeros(5, 3)).event_shape
+        torch.Size([2])
+    """
+
+    def __init__(self, network: nn.Module, *, event_dims: int, grey: bool = False) -> None:
+        super().__init__()
+        self.network, self.event_dims, self.grey = network, event_dims, grey
+
+    def forward(self, *parents: Tensor) -> Independent:
+        """Return p(x | parents), batch shape [*B], event shape [*event]."""
+        logits = full_precision(self.network(*parents))
+        return Independent(Bits(logits, grey=self.grey), self.event_dims, validate_args=False)
 
 
 class CategoricalDecoder(nn.Module):

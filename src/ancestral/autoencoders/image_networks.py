@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Independent
+from torch.distributions import Independent
 
 from ancestral.autoencoders.conditionals import full_precision
 from ancestral.autoencoders.likelihoods import DiscretisedLogistic
@@ -37,25 +37,6 @@ class DiscretisedLogisticDecoder(nn.Module):
         log_scale = _SMALLEST_LOG_SCALE + nn.functional.softplus(raw)
         pixels = DiscretisedLogistic(0.5 + centre, log_scale, levels=self.levels)
         return Independent(pixels, 3, validate_args=False)
-
-
-class BernoulliDecoder(nn.Module):
-    """p(x | z, label): black or white pixels, logits from a network.
-
-    On grey pixels in [0, 1] its ``log_prob`` is a cross-entropy, not a density.
-
-    Args:
-        network: Maps the parents' values to logits [*B, C, S, S].
-    """
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *parents: Tensor) -> Independent:
-        """Return p(x | parents), batch shape [*B], event shape [C, S, S]."""
-        logits = full_precision(self.network(*parents))
-        return Independent(Bernoulli(logits=logits, validate_args=False), 3, validate_args=False)
 
 
 @dataclass(frozen=True, slots=True)

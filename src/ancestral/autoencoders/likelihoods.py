@@ -1,10 +1,10 @@
-"""What is recorded in steps: grey levels by a discretised logistic, rows of cells by a softmax."""
+"""What is recorded in steps: bits, grey levels by a discretised logistic, cells by a softmax."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Generator, Tensor
-from torch.distributions import Categorical, Distribution, constraints
+from torch.distributions import Bernoulli, Categorical, Distribution, constraints
 from torch.nn import functional
 from torch.types import _size
 
@@ -13,6 +13,37 @@ from ancestral.networks.cells import offsets
 from ancestral.networks.sampling import draw
 
 _EMPTY = torch.Size()
+
+
+class Bits(Bernoulli):
+    """A Bernoulli that refuses, in one line, what is neither 0 nor 1.
+
+    Args:
+        logits: Of a 1, [*B].
+        grey: Numbers between 0 and 1 are taken, too; ``log_prob`` then is a cross-entropy.
+
+    Example:
+        >>> Bits(torch.zeros(3)).log_prob(torch.tensor([0.0, 1.0, 0.5]))
+        Traceback (most recent call last):
+        ValueError: a Bernoulli decoder takes values of 0 and 1, got 0.5
+    """
+
+    def __init__(self, logits: Tensor, *, grey: bool = False) -> None:
+        super().__init__(logits=logits, validate_args=False)
+        self.grey = grey
+
+    def expand(self, batch_shape: _size, _instance: Distribution | None = None) -> "Bits":
+        """Return the same distribution with a wider batch shape."""
+        return Bits(self.logits.expand(batch_shape), grey=self.grey)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of ``value``, nats, [*sample, *B]."""
+        good = (value >= 0) & (value <= 1) if self.grey else (value == 0) | (value == 1)
+        if not bool(good.all()):
+            words = "from 0 to 1" if self.grey else "of 0 and 1"
+            some = float(value[~good].flatten()[0])
+            raise ValueError(f"a Bernoulli decoder takes values {words}, got {some:g}")
+        return super().log_prob(value)
 
 
 class DiscretisedLogistic(Distribution):

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from ancestral.autoencoders.conditionals import CategoricalDecoder
-from ancestral.autoencoders.vae import Autoencoder, refuse_given
+from ancestral.autoencoders.likelihoods import Categoricals
+from ancestral.autoencoders.vae import reader, row_nodes
+from ancestral.autoencoders.variational import WithBound
 from ancestral.capabilities import Given
 from ancestral.networks.cells import OneHot
-from ancestral.nn.mlp import MLP
 
 
-class TableVAE(Autoencoder):
+class TableVAE(WithBound):
     """A variational autoencoder of rows of cells: ``p = {z, x | z}`` and ``q = {z | x}``.
 
     The columns are independent given z, each a categorical of its cells, so that the bound is one
@@ -25,10 +26,10 @@ class TableVAE(Autoencoder):
         sizes: Number of cells of each of the D columns.
         latent: Dimension L of z, at least 1.
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
-        components: Gaussians of a learned mixture prior; 0 for the prior Normal(0, I).
+        prior: The conditional p(z), called with nothing; Normal(0, I) if None.
 
     Raises:
-        ValueError: If a width is not positive, or components is negative.
+        ValueError: If a width is not positive.
 
     Example:
         >>> import torch
@@ -43,16 +44,18 @@ class TableVAE(Autoencoder):
         *,
         latent: int = 16,
         hidden: Sequence[int] = (256, 256),
-        components: int = 0,
+        prior: nn.Module | None = None,
     ) -> None:
         cells = sum(sizes)
-        encoder = nn.Sequential(OneHot(sizes), MLP(cells, 2 * latent, hidden=hidden))
-        decoder = CategoricalDecoder(MLP(latent, cells, hidden=tuple(hidden)[::-1]), sizes)
-        super().__init__(
-            encoder, decoder, features=len(sizes), latent=latent, components=components
+        encoder = reader(cells, 2 * latent, hidden, before=OneHot(sizes))
+        decoder = CategoricalDecoder(reader(latent, cells, tuple(hidden)[::-1]), sizes)
+        nodes = row_nodes(
+            encoder, decoder, features=len(sizes), latent=latent, classes=0, prior=prior
         )
+        super().__init__(*nodes)
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the most probable cell of each column under p(x | z), int64 [B, D], z [B, L]."""
-        refuse_given(given)
-        return self.decoder(z).mode
+        decoded = self._decoded(z, given)
+        assert isinstance(decoded, Categoricals)
+        return decoded.mode

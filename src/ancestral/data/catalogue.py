@@ -52,16 +52,24 @@ def fashion_mnist_folders() -> list[Path]:
     return [FASHION_MNIST, data_root() / "fashion-mnist", data_root() / "FashionMNIST"]
 
 
+MNIST_BINARY = "mnist-binary"
+
 FOLDERS: dict[str, Callable[[], list[Path]]] = {
     "mnist": mnist_folders,
     "fashion-mnist": fashion_mnist_folders,
+    MNIST_BINARY: mnist_folders,
 }
 
+_MNIST = (
+    "put the four IDX files of MNIST into the folder mnist/ and point the variable "
+    "ANCESTRAL_DATA at the folder that holds it"
+)
+
 HOW: dict[str, str] = {
-    "mnist": "put the four IDX files of MNIST into the folder mnist/ and point the variable "
-    "ANCESTRAL_DATA at the folder that holds it",
+    "mnist": _MNIST,
     "fashion-mnist": "apt-get install dataset-fashion-mnist, or put its four IDX files into the "
     "folder fashion-mnist/ and point the variable ANCESTRAL_DATA at the folder that holds it",
+    MNIST_BINARY: _MNIST,
 }
 
 _TOYS = {
@@ -72,7 +80,7 @@ _TOYS = {
     "pinwheel": "five bent arms",
 }
 
-NAMES: tuple[str, ...] = (*_TOYS, "digits", "fashion-mnist", "mnist")
+NAMES: tuple[str, ...] = (*_TOYS, "digits", "fashion-mnist", "mnist", MNIST_BINARY)
 """Every name that ``load`` knows."""
 
 
@@ -100,6 +108,7 @@ def describe() -> list[SourceInfo]:
         digits,
         _idx("fashion-mnist", "photographs of clothes, 10 labels"),
         _idx("mnist", "handwritten digits, 10 labels"),
+        _idx(MNIST_BINARY, "the same in black and white, each pixel drawn once"),
     ]
 
 

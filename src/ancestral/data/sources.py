@@ -4,6 +4,7 @@ import difflib
 import os
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from ancestral.data import toys
 from ancestral.data.arrays import load_npy, load_npz
-from ancestral.data.catalogue import FOLDERS, HOW, NAMES
+from ancestral.data.catalogue import FOLDERS, HOW, MNIST_BINARY, NAMES
 from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset, Examples, Loading
 from ancestral.data.discrete import load_states
@@ -178,6 +179,8 @@ def _named(name: str, loading: Loading) -> Contents:
         return _toy(name)
     if name == "digits":
         return _digits(loading)
+    if name == MNIST_BINARY:
+        return _black_and_white(_named("mnist", loading))
     for folder in FOLDERS[name]():
         if folder.is_dir() and (files := find_idx(folder)):
             names = FASHION_LABELS if name == "fashion-mnist" else ()
@@ -209,6 +212,27 @@ def _digits(loading: Loading) -> Contents:
         fields=labelled(Image.of(x, levels=17), tuple("0123456789")),
         examples=Examples(x, {LABEL: label}),
         notes=notes,
+    )
+
+
+def _black_and_white(contents: Contents) -> Contents:
+    """Draw each pixel once from Bernoulli(level / 255): seed 0, the training images, then the test.
+
+    Source: Salakhutdinov & Murray 2008, On the quantitative analysis of deep belief networks. Their
+    own draw is another; thresholded images are not comparable.
+    """
+    noise = torch.Generator().manual_seed(0)
+
+    def drawn(part: Examples) -> Examples:
+        bits = [torch.rand(some.shape, generator=noise) < some / 255 for some in part.x.split(4096)]
+        return Examples(torch.cat(bits).to(torch.uint8), part.given)
+
+    examples = drawn(contents.examples)
+    test = None if contents.test is None else drawn(contents.test)
+    fields = {**contents.fields, X: Image.of(examples.x, levels=2)}
+    note = "pixels drawn once from Bernoulli(level / 255), seed 0"
+    return replace(
+        contents, fields=fields, examples=examples, test=test, notes=(*contents.notes, note)
     )
 
 

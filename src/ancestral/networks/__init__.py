@@ -19,7 +19,13 @@ from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.chain import Chain, Homogeneous
 from ancestral.networks.chain_elbo import chain_elbo, chain_terms
 from ancestral.networks.dag import DAG
-from ancestral.networks.elbo import elbo, estimate_log_prob
+from ancestral.networks.elbo import (
+    Pieces,
+    elbo,
+    elbo_pieces,
+    estimate_log_prob,
+    weighted_bound,
+)
 from ancestral.networks.exact import (
     Cost,
     Explanation,
@@ -71,6 +77,7 @@ __all__ = [
     "LinearGaussian",
     "Node",
     "NoiseLevel",
+    "Pieces",
     "Posterior",
     "RowPosteriors",
     "StandardNormal",
@@ -81,6 +88,7 @@ __all__ = [
     "cosine_schedule",
     "draw",
     "elbo",
+    "elbo_pieces",
     "estimate_log_prob",
     "expected_counts",
     "fit_linear_gaussian",
@@ -101,5 +109,6 @@ __all__ = [
     "straight",
     "student_network",
     "variance_preserving",
+    "weighted_bound",
     "write_network",
 ]

@@ -1,15 +1,16 @@
-"""The evidence lower bound and its importance-weighted sister, for any pair of networks.
+"""The evidence lower bound, its pieces, and its importance-weighted sister, for any two networks.
 
 ``p`` is the generative network over observed and latent nodes, ``q`` the network that guesses the
 latents from what is observed. Written once: a VAE, a hierarchical VAE and a mixture use the same
-two functions.
+functions.
 
 Inside, a value is [*lead, B, *event]; ``lead`` holds one axis for each latent that is summed over
 and, last, the axis of the draws if there is more than one, so that plain broadcasting aligns them.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
@@ -66,6 +67,80 @@ def elbo(
     return posterior.average(posterior.log_ratio())
 
 
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """What an ELBO is made of, nats, [B] each: ``reconstruction - sum of kl``.
+
+    Args:
+        reconstruction: E_q of the log-probability of all that is observed.
+        kl: Of each latent, E_q of its log-ratio ``log q - log p``, by name. In the mean over q it
+            is a KL, but what is drawn may be negative.
+    """
+
+    reconstruction: Tensor
+    kl: Mapping[str, Tensor]
+
+    @property
+    def total(self) -> Tensor:
+        """The ELBO, [B]."""
+        return _less(self.reconstruction, self.kl.values())
+
+
+def elbo_pieces(
+    p: BayesianNetwork,
+    q: BayesianNetwork,
+    values: Mapping[str, Tensor],
+    *,
+    draws: int = 1,
+    generator: Generator | None = None,
+) -> Pieces:
+    """Return the pieces of :func:`elbo`, of the same draws; arguments as there.
+
+    Example:
+        >>> from ancestral.networks import LinearGaussian
+        >>> p = BayesianNetwork([Node("z", LinearGaussian()),
+        ...                      Node("x", LinearGaussian([1.0]), parents=("z",))])
+        >>> q = BayesianNetwork([Node("z", LinearGaussian([0.5], scale=0.5**0.5), parents=("x",))])
+        >>> elbo_pieces(p, q, {"x": torch.zeros(1)}).kl["z"]
+        tensor([0.0966], grad_fn=<SubBackward0>)
+    """
+    values = _checked(p, q, values, draws)
+    posterior = _Posterior(p, q, values, draws if draws > 1 else 0, generator)
+    observed, kl = posterior.terms()
+    return Pieces(posterior.average(observed), {name: posterior.average(kl[name]) for name in kl})
+
+
+def weighted_bound(
+    p: BayesianNetwork,
+    q: BayesianNetwork,
+    values: Mapping[str, Tensor],
+    *,
+    draws: int,
+    generator: Generator | None = None,
+) -> Tensor:
+    """Return ``log (1/K) sum_k p(x, z_k) / q(z_k | x)``, nats, [B], with its gradients.
+
+    As :func:`estimate_log_prob`, for training: the gradients flow through the draws.
+
+    Source: Burda, Grosse & Salakhutdinov 2016, arXiv:1509.00519, eq. 8 and 13.
+
+    Args:
+        p: The generative network.
+        q: The inference network, whose latents all have reparametrised draws.
+        values: The observed nodes, [B, *event] each.
+        draws: Number of importance draws K, at least 1.
+        generator: Source of the draws; torch's global one if None.
+
+    Raises:
+        ValueError: As :func:`elbo`, or if a latent has no reparametrised draw.
+    """
+    values = _checked(p, q, values, draws)
+    posterior = _Posterior(p, q, values, draws, generator, sampled=True, through=True)
+    if posterior.scores:
+        raise ValueError("an importance-weighted bound needs latents with reparametrised draws")
+    return posterior.log_ratio().logsumexp(0) - math.log(draws)
+
+
 @torch.no_grad()
 def estimate_log_prob(
     p: BayesianNetwork,
@@ -109,14 +184,16 @@ class _Posterior:
         generator: Generator | None,
         *,
         sampled: bool = False,
+        through: bool = False,
     ) -> None:
         self.p, self.draws, self.generator, self.sampled = p, draws, generator, sampled
+        self.through = through or not sampled  # Gradients flow through the draws.
         self.values = dict(values)
         self.batch = len(next(iter(values.values()))) if values else 1
         self.lead = dict.fromkeys(values, 0)  # Number of leading axes of each value.
         self.summed = 0  # Number of latents that are summed over.
         self.log_weights: Tensor | None = None  # log q of their states, [*summed, (draws), B].
-        self.log_q: list[Tensor] = []  # Of each latent whose log-ratio is used.
+        self.log_q: dict[str, Tensor] = {}  # Of each latent whose log-ratio is used.
         self.scores: list[Tensor] = []  # log q of each latent without a reparametrised draw.
         self.closed: dict[str, Distribution] = {}  # q of each latent with a KL in closed form.
         for node in q.nodes.values():
@@ -139,15 +216,15 @@ class _Posterior:
         value = draw(
             distribution,
             generator=self.generator,
-            reparametrised=distribution.has_rsample and not self.sampled,
+            reparametrised=distribution.has_rsample and self.through,
         )
         self.values[node.name], self.lead[node.name] = value, lead
-        if not distribution.has_rsample and not self.sampled:
+        if not distribution.has_rsample and self.through:
             self.scores.append(distribution.log_prob(value))
         if closed and _has_closed_kl(distribution):
             self.closed[node.name] = distribution
         else:
-            self.log_q.append(distribution.log_prob(value))
+            self.log_q[node.name] = distribution.log_prob(value)
 
     def _is_summed(self, distribution: Distribution) -> bool:
         small = isinstance(distribution, Bernoulli) or (
@@ -164,7 +241,7 @@ class _Posterior:
         self.summed += 1
         self.values[name], self.lead[name] = states, states.ndim - 1
         self.log_weights = log_q if self.log_weights is None else self.log_weights + log_q
-        self.log_q.append(log_q)
+        self.log_q[name] = log_q
 
     def _parents(self, node: Node) -> tuple[list[Tensor], int]:
         """Return the values of the node's parents with equal leading axes, and how many."""
@@ -180,9 +257,10 @@ class _Posterior:
             for name in node.parents
         ], lead
 
-    def log_ratio(self) -> Tensor:
-        """Return log p(x, z) - log q(z | x) with closed-form KLs put in, [*lead, B]."""
-        terms, minus = [], list(self.log_q)
+    def terms(self) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return log p of what is observed, and each latent's log q - log p or its KL."""
+        observed: Tensor | None = None
+        kl: dict[str, Tensor] = {}
         for name, node in self.p.nodes.items():
             parents, lead = self._parents(node)
             if node.deterministic:
@@ -190,15 +268,22 @@ class _Posterior:
                 continue
             factor = node.distribution(parents)
             if name in self.closed:
-                minus.append(_kl(self.closed[name], factor, self.values[name]))
+                kl[name] = _kl(self.closed[name], factor, self.values[name])
+                continue
+            term = factor.log_prob(self.values[name])
+            if name in self.log_q:
+                kl[name] = self.log_q[name] - term
             else:
-                terms.append(factor.log_prob(self.values[name]))
-        ratio = terms[0] if terms else -minus.pop(0)
-        for term in terms[1:]:
-            ratio = ratio + term
-        for term in minus:
-            ratio = ratio - term
-        return ratio
+                observed = term if observed is None else observed + term
+        if observed is None:
+            some = next(iter(kl.values()))
+            observed = torch.zeros(self.batch, dtype=some.dtype, device=some.device)
+        return observed, kl
+
+    def log_ratio(self) -> Tensor:
+        """Return log p(x, z) - log q(z | x) with closed-form KLs put in, [*lead, B]."""
+        observed, kl = self.terms()
+        return _less(observed, kl.values())
 
     def average(self, ratio: Tensor) -> Tensor:
         """Sum over states and average over draws, [B], with score-function gradients."""
@@ -211,6 +296,12 @@ class _Posterior:
                 dim=tuple(range(self.summed))
             )
         return ratio.mean(0) if ratio.ndim > 1 else ratio
+
+
+def _less(total: Tensor, parts: Iterable[Tensor]) -> Tensor:
+    for part in parts:
+        total = total - part
+    return total
 
 
 def _has_closed_kl(distribution: Distribution) -> bool:

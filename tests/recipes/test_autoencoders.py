@@ -1,0 +1,83 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ancestral import Budget, fit
+from ancestral.autoencoders import BinaryVAE
+from ancestral.data import Dataset, load
+from ancestral.data.dataset import Examples
+from ancestral.data.fields import Image, X
+from ancestral.errors import ConfigError
+from ancestral.recipes import plan
+
+
+def black_and_white() -> Dataset:
+    """Digits above half of their levels."""
+    data = load("digits")
+
+    def bits(part: Examples) -> Examples:
+        return Examples((part.x > 8).to(torch.uint8), part.given)
+
+    field = Image.of(data.train.x, levels=2)
+    return replace(
+        data,
+        fields={**data.fields, X: field},
+        train=bits(data.train),
+        validation=bits(data.validation),
+        test=bits(data.test),
+    )
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model.safetensors")
+
+
+def test_beta_1_gives_the_weights_of_the_vae_bit_for_bit(tmp_path: Path) -> None:
+    how = {"size": "tiny", "validate_every": 10}
+    for name, more in (("vae", {}), ("beta-vae", {"beta": 1.0})):
+        fit(name, "moons", settings=how | more, budget=Budget(steps=30), out=tmp_path / name)
+    plain, weighed = weights(tmp_path / "vae"), weights(tmp_path / "beta-vae")
+    assert plain.keys() == weighed.keys()
+    assert all(torch.equal(plain[name], weighed[name]) for name in plain)
+
+
+def test_the_pieces_of_the_bound_are_written(tmp_path: Path) -> None:
+    run = fit(
+        "hierarchical-vae",
+        "moons",
+        settings={"size": "tiny"},
+        budget=Budget(steps=3),
+        out=tmp_path / "run",
+    )
+    row = run.metrics()[-1]["metrics"]
+    assert {"vae/reconstruction", "vae/kl_z", "vae/kl_z2"} <= row.keys()
+
+
+@pytest.mark.parametrize("name", ["vae", "iwae", "beta-vae"])
+def test_a_label_conditions_and_a_flow_is_a_prior(name: str, tmp_path: Path) -> None:
+    settings = {"size": "tiny", "conditional": True, "prior": "flow", "latent": 3}
+    run = fit(name, "digits", settings=settings, budget=Budget(steps=3), out=tmp_path / "run")
+    drawn = run.model().sample(5, given={"label": torch.tensor(3)})
+    assert drawn.shape == (5, 1, 8, 8)
+
+
+def test_black_and_white_gets_a_bernoulli_and_its_samples_are_bits(tmp_path: Path) -> None:
+    data = black_and_white()
+    run = fit("vae", data, settings={"size": "tiny"}, budget=Budget(steps=3), out=tmp_path / "run")
+    assert isinstance(run.model().network, BinaryVAE)
+    assert set(run.model().sample(20).unique().tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"decoder_std": 0.1}, "decoder_std must be left out of images in black and white"),
+        ({"frequencies": 2}, "frequencies must be left out of images in black and white"),
+    ],
+)
+def test_settings_of_numbers_are_refused_of_bits(settings: dict, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        plan("vae", black_and_white(), settings=settings)
