@@ -69,6 +69,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory, table: Path) -> Callable[[s
     extra = ["--set", "size=tiny", "--steps", "5", "--threads", "1"]
     commands = {
         "vae-table": ["vae", table, *extra],
+        "ae-table": ["ae", table, *extra],
         "gan-table": ["gan", table, *extra],
         "diffusion-table": ["diffusion", table, *extra],
         "diffusion-digits": ["diffusion", "digits", *extra],

@@ -172,3 +172,21 @@ def test_latents_of_a_gan_are_sought(cli: Callable, fitted: Fitted, table: Path)
     assert answer["latents"] == cli("encode", run, table, "--json").json["latents"]
     way = cli("interpolate", run, 0, 1, "--steps", 3, "--json").json["samples"]
     assert np.shape(way) == (3, 2)
+
+
+def test_examples_are_made_again_of_their_latents(
+    cli: Callable, fitted: Fitted, table: Path, tmp_path: Path
+) -> None:
+    run = fitted("ae-table")
+    answer = cli("reconstruct", run, table, "--json").json
+    assert answer["columns"] == ["height", "weight"]
+    assert np.shape(answer["samples"]) == (240, 2)
+    way = cli("interpolate", run, 0, 1, "--steps", 2, "--json").json["samples"]
+    row = tmp_path / "one.csv"
+    first = Run.open(run).data().test.x[0].tolist()
+    row.write_text("height,weight\n" + ",".join(map(str, first)) + "\n")
+    one = cli("reconstruct", run, row, "--json").json["samples"]
+    np.testing.assert_allclose(one, way[:1], rtol=1e-5)
+    out = tmp_path / "digits.png"
+    assert cli("reconstruct", fitted("image-vae-digits"), "digits", "--out", out).status == 0
+    assert "kde has no latents" in cli("reconstruct", fitted("kde-table"), table).line

@@ -24,15 +24,22 @@ from ancestral.adversarial import (
     TableGAN,
 )
 from ancestral.autoencoders import (
+    AE,
     VAE,
     BinaryVAE,
+    Contraction,
     CrossEntropyImageVAE,
     GaussianMixturePrior,
     HierarchicalVAE,
     ImageVAE,
     ImportanceWeightedBound,
+    KeepLargest,
+    SaltAndPepper,
+    Sparsity,
     TableVAE,
     WeighedBound,
+    dense_networks,
+    image_networks,
 )
 from ancestral.autoencoders.objectives import Objective
 from ancestral.autoencoders.variational import Variational
@@ -212,6 +219,13 @@ def bars(n: int, seed: int) -> Batch:
     return Batch(labelled_bars(n, seed).x)
 
 
+def sparse_autoencoder() -> AE:
+    """Of the plane, with codes of eight numbers of which three are kept."""
+    encoder, decoder = dense_networks((3,), 8, hidden=(32,))
+    hard = nn.Sequential(encoder, KeepLargest(3))
+    return AE(hard, decoder, event_shape=(3,), latent=8, penalty=Sparsity(weight=1e-3))
+
+
 def plain_autoencoder() -> VAE:
     """Of one number, which is its own latent but for a little noise."""
     vae = VAE(1, latent=1, hidden=(), decoder_std=0.1).requires_grad_(False)
@@ -346,6 +360,7 @@ DEEP = "samples means bound tightens encodes trains graph"
 LOSS_ONLY = "samples means encodes trains graph"
 BOUND_ONLY = "samples bound tightens encodes trains graph"
 GAN_LIKE = "samples trains graph"
+CODER = "samples encodes trains graph"
 FLOW = "samples density trains graph"
 EXACT_FLOW = "samples density encodes trains graph"
 ENERGY = "samples trains graph"
@@ -476,6 +491,46 @@ CASES = [
         f"{CLASSIC} bound",
         exact=lambda model, x: model.log_prob(x.double()),
         holds={"z10": (2,)},
+    ),
+    Case(
+        "ae",
+        lambda: AE(*dense_networks((2,), 1, hidden=(32,)), event_shape=(2,), latent=1),
+        ring,
+        CODER,
+        300,
+        holds=Z_1,
+    ),
+    Case(
+        "ae-tied",
+        lambda: AE(*dense_networks((3,), 2, hidden=(8,), tied=True), event_shape=(3,), latent=2),
+        plane,
+        CODER,
+        holds=Z,
+    ),
+    Case("sparse-ae", sparse_autoencoder, plane, CODER, holds={"z": (8,)}),
+    Case(
+        "contractive-ae",
+        lambda: AE(
+            *dense_networks((3,), 2, hidden=(32,)),
+            event_shape=(3,),
+            latent=2,
+            penalty=Contraction(weight=0.01, probes=1),
+        ),
+        plane,
+        CODER,
+        holds=Z,
+    ),
+    Case(
+        "denoising-ae",
+        lambda: AE(
+            *image_networks((1, 8, 8), 4, width=4),
+            event_shape=(1, 8, 8),
+            latent=4,
+            corruption=SaltAndPepper(least=0.1, most=0.3),
+        ),
+        bars,
+        CODER,
+        holds={"z": (4,)},
     ),
     Case("vae", lambda: VAE(2, latent=2, hidden=(32,), decoder_std=0.3), ring, DEEP, 300, holds=Z),
     Case(

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.distributions import Normal
 
-from ancestral.flows import ElementwiseAffine, PointMass, Transformed
+from ancestral.flows import ElementwiseAffine, Transformed
 from ancestral.networks import StandardNormal
 from ancestral.networks.sampling import draw
 
@@ -35,10 +35,3 @@ def test_draws_have_the_shapes_of_torch_and_follow_the_generator() -> None:
     assert first.shape == (5, 4, 2)
     assert torch.equal(first, second)
     assert law.rsample().requires_grad
-
-
-def test_a_point_mass_is_its_point() -> None:
-    law = PointMass(torch.randn(5, 2), event_dims=1)
-    assert law.batch_shape == (5,)
-    assert torch.equal(law.sample((3,)), law.mean.expand(3, 5, 2))
-    assert not law.variance.any()

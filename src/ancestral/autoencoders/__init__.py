@@ -1,5 +1,6 @@
 """Autoencoders: models that learn an encoder beside their decoder."""
 
+from ancestral.autoencoders.autoencoder import AE
 from ancestral.autoencoders.conditionals import (
     BernoulliDecoder,
     CategoricalDecoder,
@@ -7,30 +8,48 @@ from ancestral.autoencoders.conditionals import (
     GaussianDecoder,
     GaussianEncoder,
 )
+from ancestral.autoencoders.corruption import GaussianNoise, Masking, SaltAndPepper
 from ancestral.autoencoders.hierarchical import HierarchicalVAE
 from ancestral.autoencoders.image_vae import CrossEntropyImageVAE, ImageVAE
 from ancestral.autoencoders.likelihoods import Bits, Categoricals, DiscretisedLogistic
+from ancestral.autoencoders.networks import dense_networks, image_networks
 from ancestral.autoencoders.objectives import ImportanceWeightedBound, WeighedBound
+from ancestral.autoencoders.penalties import (
+    Contraction,
+    KeepLargest,
+    Sparsity,
+    squared_jacobian_norm,
+)
 from ancestral.autoencoders.priors import GaussianMixturePrior
 from ancestral.autoencoders.table_vae import TableVAE
 from ancestral.autoencoders.vae import VAE, BinaryVAE
 
 __all__ = [
+    "AE",
     "VAE",
     "BernoulliDecoder",
     "BinaryVAE",
     "Bits",
     "CategoricalDecoder",
     "Categoricals",
+    "Contraction",
     "CrossEntropyImageVAE",
     "DiagonalNormal",
     "DiscretisedLogistic",
     "GaussianDecoder",
     "GaussianEncoder",
     "GaussianMixturePrior",
+    "GaussianNoise",
     "HierarchicalVAE",
     "ImageVAE",
     "ImportanceWeightedBound",
+    "KeepLargest",
+    "Masking",
+    "SaltAndPepper",
+    "Sparsity",
     "TableVAE",
     "WeighedBound",
+    "dense_networks",
+    "image_networks",
+    "squared_jacobian_norm",
 ]

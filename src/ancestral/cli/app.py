@@ -74,6 +74,12 @@ _COMMANDS = (
         "runs/first my_table.csv --out latents.csv",
     ),
     (
+        "reconstruct",
+        "latent:reconstruct",
+        "Write each example as a run makes it of its latents: cleaned, by a denoising-ae.",
+        "runs/clean noisy/ --out cleaned",
+    ),
+    (
         "impute",
         "completing:impute",
         "Fill the gaps of a table by a run, several draws of each.",

@@ -1,4 +1,4 @@
-"""``ancestral interpolate``, ``grid``, ``shift`` and ``encode``: the latents of a run."""
+"""``interpolate``, ``grid``, ``shift``, ``encode`` and ``reconstruct``: the latents of a run."""
 
 from pathlib import Path
 from typing import Annotated
@@ -197,4 +197,37 @@ def encode(
         out=to.out,
         json=common.json,
     )
+    return 0
+
+
+def reconstruct(
+    run: Path,
+    data: str,
+    /,
+    *,
+    to: Destination = Destination(),  # noqa: B008 - frozen
+    common: Common = Common(),  # noqa: B008 - frozen
+) -> int:
+    """Write each example as the run makes it of its latents; a denoising-ae cleans it.
+
+    Parameters
+    ----------
+    run
+        A run folder.
+    data
+        A name, a file or a folder.
+    """
+    from ancestral.data.answers import examples_answer
+    from ancestral.recipes import Run
+    from ancestral.recipes.paths import reconstruct_run
+
+    common.apply()
+    to.check()
+    opened = Run.open(run)
+    field, place = opened.record.data.field, opened.folder / "reconstructions.png"
+    to.check_samples(field)
+    x = reconstruct_run(opened, data, device=common.device_or_default)
+    facts = {"run": str(run), "data": data, "n": len(x)}
+    answer = examples_answer(x, field, facts, beside=place)
+    deliver(answer, {}, out=to.out, json=common.json)
     return 0

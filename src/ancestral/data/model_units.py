@@ -143,6 +143,21 @@ def noiseless(data: Dataset) -> Transform:
     return _NOISELESS[data.kind](data)
 
 
+def copied(data: Dataset) -> Transform:
+    """Return the transform for models that give x back: nothing is added to it.
+
+    Columns are standardised, and on the way back rounded as they were recorded; images have their
+    grey levels on [0, 1].
+    """
+    if isinstance(data.field, Image):
+        return grey(data)
+    affine, recorded = standardise(data.train), _recorded(data)
+    if recorded is None:
+        return affine
+    written = Recorded(0 * recorded.step, recorded.decimals, recorded.low, recorded.high)
+    return Compose([written, affine])
+
+
 def cells(data: Dataset, *, most: int = 100) -> Cells:
     """Return the transform for models of mixed tables: a cell a column, about ``most`` of each.
 

@@ -15,7 +15,7 @@ from ancestral.flows.rectified import DistilledFlow, RectifiedFlow, TeacherPairs
 from ancestral.flows.residual import Residual
 from ancestral.flows.spline import RationalQuadratic
 from ancestral.flows.tarflow import PatchFlow, TarFlow, draw_guided
-from ancestral.flows.transformed import PointMass, Transformed
+from ancestral.flows.transformed import Transformed
 
 __all__ = [
     "CNF",
@@ -36,7 +36,6 @@ __all__ = [
     "MeanFlow",
     "PatchFlow",
     "Planar",
-    "PointMass",
     "RationalQuadratic",
     "RectifiedFlow",
     "Residual",

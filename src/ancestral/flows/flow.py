@@ -9,7 +9,7 @@ from torch.nn.functional import one_hot
 
 from ancestral.capabilities import Batch, Given, Loss, Player
 from ancestral.flows.bijection import Bijection
-from ancestral.flows.transformed import PointMass, Transformed
+from ancestral.flows.transformed import Transformed
 from ancestral.networks.arguments import held_rows
 from ancestral.networks.bayesian_network import BayesianNetwork
 from ancestral.networks.dag import DAG
@@ -21,6 +21,7 @@ from ancestral.networks.labels import (
     uniform_labels,
 )
 from ancestral.networks.nodes import Node, StandardNormal, Table
+from ancestral.networks.point_mass import PointMass
 
 
 class FlowConditional(nn.Module):

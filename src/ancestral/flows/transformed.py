@@ -1,9 +1,8 @@
-"""Distributions that a flow makes: noise carried to data, and a single point."""
+"""The distribution that a flow makes: noise carried to data."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import torch
 from torch import Generator, Size, Tensor
 from torch.distributions import Distribution
 
@@ -72,37 +71,3 @@ class Transformed(Distribution):
             context = context.expand(*lead, -1).reshape(lead.numel(), -1)
         found, log_det = way(value.reshape(-1, *self.event_shape), context)
         return found.reshape(value.shape), log_det.reshape(lead)
-
-
-class PointMass(Distribution):
-    """All probability in one point: the latents of a model whose encoder adds nothing.
-
-    Args:
-        point: [*batch, *event].
-        event_dims: Dimensions of an event.
-
-    Example:
-        >>> PointMass(torch.zeros(5, 2), event_dims=1).mean.shape
-        torch.Size([5, 2])
-    """
-
-    arg_constraints = {}  # noqa: RUF012 # pyright: ignore - torch's own
-    has_rsample = True
-
-    def __init__(self, point: Tensor, *, event_dims: int) -> None:
-        self.point, at = point, point.ndim - event_dims
-        super().__init__(point.shape[:at], point.shape[at:], validate_args=False)
-
-    @property
-    def mean(self) -> Tensor:
-        """The point."""
-        return self.point
-
-    @property
-    def variance(self) -> Tensor:
-        """Zero."""
-        return torch.zeros_like(self.point)
-
-    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
-        """Return the point, [*sample_shape, *batch, *event]."""
-        return self.point.expand(*sample_shape, *self.point.shape)

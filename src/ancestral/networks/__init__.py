@@ -54,6 +54,7 @@ from ancestral.networks.noising import (
     cosine_schedule,
     linear_schedule,
 )
+from ancestral.networks.point_mass import PointMass
 from ancestral.networks.sampling import draw
 from ancestral.networks.student import student_network
 
@@ -78,6 +79,7 @@ __all__ = [
     "Node",
     "NoiseLevel",
     "Pieces",
+    "PointMass",
     "Posterior",
     "RowPosteriors",
     "StandardNormal",

@@ -49,6 +49,17 @@ def encode(model: InDataUnits, examples: Examples, *, device: str = "cpu") -> La
 
 
 @torch.no_grad()
+def reconstruct(model: InDataUnits, examples: Examples, *, device: str = "cpu") -> Tensor:
+    """Return what the model makes of the latents of each example, [N, *event] in user units."""
+    found = []
+    for at in range(0, len(examples), _CHUNK):
+        part = examples[at : at + _CHUNK]
+        z = encode(model, part, device=device).mean.to(device)
+        found.append(model.decode(z, given=_given(model, part, device)).cpu())
+    return torch.cat(found)
+
+
+@torch.no_grad()
 def walk(
     model: InDataUnits,
     a: Examples,

@@ -13,7 +13,15 @@ from ancestral.capabilities import Decodes, Encodes
 from ancestral.data.dataset import Examples
 from ancestral.data.fields import LABEL, Category, X
 from ancestral.errors import CapabilityError, ConfigError, DataError, RunError
-from ancestral.networks.latent import Latents, difference, encode, grid, shifted, walk
+from ancestral.networks.latent import (
+    Latents,
+    difference,
+    encode,
+    grid,
+    reconstruct,
+    shifted,
+    walk,
+)
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.listing import list_models
 from ancestral.recipes.runs import Run
@@ -36,6 +44,16 @@ def encode_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Late
     run = Run.open(run)
     model = _with_latents(run, device)
     return encode(model, _conditioned(run, model, data), device=device)
+
+
+def reconstruct_run(run: Run | str | Path, data: str, *, device: str = "cpu") -> Tensor:
+    """Return each example of DATA as the run makes it of its latents, [N, *event] in user units.
+
+    A denoising autoencoder cleans them. Arguments and errors as of :func:`encode_run`.
+    """
+    run = Run.open(run)
+    model = _with_latents(run, device)
+    return reconstruct(model, _conditioned(run, model, data), device=device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

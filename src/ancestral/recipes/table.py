@@ -13,6 +13,7 @@ from ancestral.errors import ConfigError
 from ancestral.recipes.families import (
     adversarial,
     autoencoders,
+    classical_autoencoders,
     classifiers,
     density,
     diffusion,
@@ -36,6 +37,7 @@ FAMILIES = (
     discrete,
     sequences,
     classifiers,
+    classical_autoencoders,
     autoencoders,
     adversarial,
     image_gans,
