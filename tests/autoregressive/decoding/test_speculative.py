@@ -124,13 +124,13 @@ RULED = Decoding(temperature=0.9, top_k=5, top_p=0.95, repetition_penalty=1.3)
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_draws_are_those_of_the_target() -> None:
+def test_thirty_thousand_draws_are_those_of_the_target() -> None:
     decoding = Decoding(temperature=0.9, top_k=None, top_p=0.95, repetition_penalty=1)
     decoding = decoding.but(forbidden=(EOS, PAD))
     law = decoding.apply(TableModel(0).table, []).softmax(-1)
     counts = torch.zeros(V, V, dtype=torch.float64)
     target, draft = TableModel(0).eval(), TableModel(1).eval()
-    for seed in range(200):
+    for seed in range(60):
         (row,) = collect(
             speculate(
                 target, [BOS], decoding, draft, max_tokens=500, ahead=3,
@@ -139,12 +139,12 @@ def test_a_hundred_thousand_draws_are_those_of_the_target() -> None:
         )  # fmt: skip
         for pair in pairwise([BOS, *row.tokens]):
             counts[pair] += 1
-    assert counts.sum() == 100_000
+    assert counts.sum() == 30_000
     assert (counts[law == 0] == 0).all()
     # A chain of which each step is drawn from the row of its last token: a chi-square a row.
     chance = counts.sum(1, keepdim=True) * law
     some = chance >= 8
-    assert chance[some].sum() > 99_900
+    assert chance[some].sum() > 29_900
     statistic = float(((counts - chance)[some].square() / chance[some]).sum())
     freedom = int(some.sum()) - int(some.any(1).sum())
     assert freedom >= 10
