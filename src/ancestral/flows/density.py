@@ -13,12 +13,13 @@ from ancestral.networks.ode import (
     exact_divergence,
     hutchinson_divergence,
     integrate_with_log_det,
+    shortening,
 )
 
 BACK = (1.0, 0.0)
 """From data to noise."""
 
-SLOWLY_BACK = tuple(1 - (step / 24) ** 1.5 for step in range(25))
+SLOWLY_BACK = tuple(reversed(shortening(24, 1.5)))
 """Times of 24 steps from data to noise, shortest at the data: there a velocity that was learned
 along paths of noise changes as fast as what is left of the noise."""
 

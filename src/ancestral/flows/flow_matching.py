@@ -13,7 +13,7 @@ from ancestral.flows.optimal_coupling import optimal_coupling
 from ancestral.flows.targets import TARGETS, Target, check_target
 from ancestral.flows.transport import Transport
 from ancestral.networks.gaussian_path import NoiseLevel, straight, variance_preserving
-from ancestral.networks.ode import even, walk
+from ancestral.networks.ode import shortening, walk
 from ancestral.networks.sampling import even_uniform
 from ancestral.nn.guidance import check_guidance, guided
 
@@ -57,6 +57,9 @@ def flow_matching_loss(
 class Matching(Transport, ABC):
     """What flow matching of vectors and of images share; the arguments are theirs."""
 
+    _power = 1.0
+    """By which the steps of a walk get shorter; see :func:`~ancestral.networks.ode.shortening`."""
+
     def __init__(
         self,
         network: nn.Module,
@@ -95,7 +98,8 @@ class Matching(Transport, ABC):
             n: Number of draws.
             given: ``label`` and ``z``.
             generator: Source of the noise and the labels; torch's global one if None.
-            steps: Steps of equal length, at least 1; of the adaptive solver, states that it shows.
+            steps: At least 1, of equal length, of images shorter towards the data; of the adaptive
+                solver, states that it shows.
             sampler: One of :data:`~ancestral.networks.ode.SOLVERS`.
             guidance: Scale of classifier-free guidance: 0 is without, 1 with the label, above 1
                 further away from what is likely without.
@@ -105,7 +109,7 @@ class Matching(Transport, ABC):
             ValueError: If steps or sampler are out of their range.
         """
         check_guidance(guidance, labelled=bool(self.classes))
-        times = even(steps)
+        times = shortening(steps, self._power)
         z, label = self._begin(n, given, generator)
 
         def velocity(x: Tensor, t: Tensor) -> Tensor:
@@ -211,6 +215,9 @@ class ImageFlowMatching(Matching):
         >>> model.sample(3, given={"label": torch.tensor(7)}).shape
         torch.Size([3, 1, 8, 8])
     """
+
+    _power = 2.0
+    """With equal steps the last leaves noise that the eye does not see and a classifier does."""
 
     def estimate_log_density(
         self,

@@ -99,6 +99,23 @@ def even(steps: int, start: float = 0.0, end: float = 1.0) -> tuple[float, ...]:
     return tuple(start + (end - start) * number / steps for number in range(steps + 1))
 
 
+def shortening(steps: int, power: float) -> tuple[float, ...]:
+    """Return the times of steps from 0 to 1, each shorter than the one before: 1 - (1 - s)^power.
+
+    Args:
+        steps: Their number, at least 1.
+        power: 1 of equal steps, above 1 of shorter ones at the data.
+
+    Raises:
+        ValueError: If there is no step.
+
+    Example:
+        >>> shortening(4, 2.0)
+        (0.0, 0.4375, 0.75, 0.9375, 1.0)
+    """
+    return tuple(1 - (1 - s) ** power for s in even(steps))
+
+
 def integrate(
     velocity: Velocity,
     x: Tensor,
