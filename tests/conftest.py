@@ -74,6 +74,17 @@ def cells(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def negatives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of 20 images of noise, ``a``, and of their negatives, ``b``."""
+    folder, random = tmp_path_factory.mktemp("data") / "negatives", np.random.default_rng(0)
+    for number, pixels in enumerate(random.integers(0, 256, (20, 12, 16), dtype=np.uint8)):
+        for name, shown in (("a", pixels), ("b", 255 - pixels)):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(shown).save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def write_verses() -> Callable[[Path, str, str], None]:
     """Return what writes ``verses.txt`` into a folder: 60 lines of six words, two of them given."""
 

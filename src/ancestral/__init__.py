@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         sample_run,
         segment_images,
         start,
+        translate_images,
     )
     from ancestral.training import Budget, Options
 
@@ -135,6 +136,7 @@ __all__ = [
     "segment_images",
     "start",
     "student_network",
+    "translate_images",
     "write_network",
 ]
 
@@ -175,8 +177,8 @@ _HOME = {
         "sample",
         "sample_run",
         "segment_images",
-        "segment_images",
         "start",
+        "translate_images",
     ),
     "training": ("Budget", "Options"),
 }

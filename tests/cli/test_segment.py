@@ -45,7 +45,7 @@ def test_masks_are_written_under_the_names_of_the_images(
 
 
 def test_an_image_must_be_given(cli: Callable, run: Path) -> None:
-    assert "finds the masks of images: --given image=FILE or FOLDER" in cli("sample", run).line
+    assert "is given images: --given image=FILE or FOLDER" in cli("sample", run).line
     found = cli("sample", run, "--given", "image=/nowhere.png")
     assert "/nowhere.png: no image, and no folder of images" in found.line
 

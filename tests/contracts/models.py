@@ -7,8 +7,8 @@ answer with the line.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 
 import pytest
 import torch
@@ -18,10 +18,14 @@ from torch.distributions import MultivariateNormal
 from ancestral.adversarial import (
     GAN,
     ConditionalGAN,
+    CycleGAN,
     ImageCritic,
     ImageGAN,
     ImageGenerator,
+    PatchCritic,
+    Pix2Pix,
     TableGAN,
+    View,
 )
 from ancestral.autoencoders import (
     AE,
@@ -43,7 +47,16 @@ from ancestral.autoencoders import (
 )
 from ancestral.autoencoders.objectives import Objective
 from ancestral.autoencoders.variational import Variational
-from ancestral.capabilities import CAPABILITIES, Batch, Fits, Given, Loss, Player, Trains
+from ancestral.capabilities import (
+    CAPABILITIES,
+    Batch,
+    Fits,
+    Given,
+    Loss,
+    LossFunction,
+    Player,
+    Trains,
+)
 from ancestral.classic import (
     HMM,
     KDE,
@@ -104,7 +117,7 @@ from ancestral.flows import (
 )
 from ancestral.networks import AnnealedGaussianChain, Chain, Homogeneous, Table, cosine_schedule
 from ancestral.networks.cell_scores import CellScores
-from ancestral.nn import TimedMLP, ViT
+from ancestral.nn import PlainUNet, TimedMLP, Translator, ViT
 from ancestral.nn.transformer import GPTShape
 from ancestral.segmentation import Segmenter
 from ancestral.tabular import LatentClass, TabularAutoregressive
@@ -312,6 +325,43 @@ class OfOneImage(Segmenter):
 
     def loss(self, batch: Batch, generator: Generator | None = None) -> Loss:
         return super().loss(Batch(batch.x.unflatten(1, (1, 1, 3)), self.seen), generator)
+
+
+class MadeOfNoise(nn.Module):
+    """What a model makes of images of 8x8 pixels of noise: the image has a law here."""
+
+    def __init__(self, model: Pix2Pix | CycleGAN) -> None:
+        super().__init__()
+        self.model, self.graph = model, model.graph
+
+    def sample(
+        self, n: int, *, given: Given | None = None, generator: Generator | None = None
+    ) -> Tensor:
+        if n < 1:
+            raise ValueError(f"n must be at least 1, got {n}")
+        both = {"image": self._noise(n, generator), **(given or {})}
+        return self.model.sample(n, given=both, generator=generator)
+
+    def players(self) -> list[Player]:
+        return [replace(one, loss=partial(self._loss, one.loss)) for one in self.model.players()]
+
+    def _loss(self, loss: LossFunction, batch: Batch, generator: Generator | None = None) -> Loss:
+        return loss(Batch(batch.x, {"image": self._noise(len(batch.x), generator)}), generator)
+
+    def _noise(self, n: int, generator: Generator | None) -> Tensor:
+        return torch.randint(256, (n, 1, 8, 8), generator=generator)
+
+
+def pix2pix() -> nn.Module:
+    network = PlainUNet(1, outputs=1, widths=(4, 8), norm="group")
+    critic, view = PatchCritic(2, width=4, halvings=1), View(channels=(1, 1))
+    return MadeOfNoise(Pix2Pix(network, critic, view=view))
+
+
+def cyclegan() -> nn.Module:
+    there, back = (Translator(1, outputs=1, widths=(4, 8), blocks=1) for _ in range(2))
+    critics = PatchCritic(1, width=4, halvings=1), PatchCritic(1, width=4, halvings=1)
+    return MadeOfNoise(CycleGAN(there, back, critics, view=View(channels=(1, 1))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -748,6 +798,8 @@ CASES = [
         GAN_LIKE + " decodes",
         holds={"z": (3,), **LABEL},
     ),
+    Case("pix2pix", pix2pix, lambda n, seed: Batch(2 * bars(n, seed).x - 1), GAN_LIKE, 60),
+    Case("cyclegan", cyclegan, lambda n, seed: Batch(2 * bars(n, seed).x - 1), GAN_LIKE, 60),
     Case(
         "masked-diffusion",
         lambda: MaskedDiffusion(

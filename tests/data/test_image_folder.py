@@ -130,7 +130,7 @@ def test_a_class_called_train_is_no_split(tmp_path: Path) -> None:
 def test_unpaired_images_are_named_and_not_taken_for_classes(tmp_path: Path) -> None:
     for number, name in enumerate(("trainA", "trainB", "testA", "testB")):
         fill(tmp_path / name, seed=number)
-    with pytest.raises(DataError, match="trainA and trainB are the layout of unpaired images"):
+    with pytest.raises(DataError, match="trainA and trainB are a layout of unpaired images"):
         read(tmp_path)
     assert size(read(tmp_path / "trainA")) == 12
 

@@ -100,10 +100,57 @@ def test_two_folders_of_pictures_are_pairs(tmp_path: Path) -> None:
         save(np.stack([grey, 255 - grey, grey], axis=2), tmp_path / "B" / f"{seed}.png")
     data = load(str(tmp_path))
     assert data.event_shape == (3, 8, 8)
-    assert data.fields["a"] == Grey(channels=1, height=8, width=8)
-    assert torch.equal(data.train.x[:, 1], 255 - data.train["a"][:, 0])
+    assert data.fields["image"] == Grey(channels=1, height=8, width=8)
+    assert torch.equal(data.train.x[:, 1], 255 - data.train["image"][:, 0])
     other = load(str(tmp_path), Loading(field="a"))
-    assert list(other.fields) == ["x", "b"]
+    assert list(other.fields) == ["x", "image"]
+    assert torch.equal(other.train.x[:, 0], 255 - other.train["image"][:, 1])
+
+
+def test_unpaired_images_are_split_each_by_itself(tmp_path: Path) -> None:
+    for seed in range(30):
+        save(scene(seed)[0], tmp_path / "a" / f"{seed}.png")
+    for seed in range(100, 112):
+        save(scene(seed)[0], tmp_path / "b" / f"{seed % 5}-{seed}.png")
+    save(scene(100)[0], tmp_path / "b" / "copy.png")
+    data = load(str(tmp_path), Loading(unpaired=True, fractions=(0.2, 0.2)))
+    assert list(data.fields) == ["x", "image"]
+    for name, count in (("image", 30), ("x", 12)):
+        seen = [{image.numpy().tobytes() for image in part[name]} for part in parts(data)]
+        assert len(set.union(*seen)) == sum(map(len, seen)) == count
+    assert [len(part) for part in parts(data)] == [18, 6, 6]
+    assert "30 images and 13 that they are to become, unpaired" in " ".join(data.notes)
+    (tmp_path / "b").rename(tmp_path / "c")
+    with pytest.raises(DataError, match="unpaired images must be in two folders, a and b"):
+        load(str(tmp_path), Loading(unpaired=True))
+
+
+def test_unpaired_images_have_splits_of_their_own(tmp_path: Path) -> None:
+    for split, n in (("train", 12), ("test", 5)):
+        for seed in range(n):
+            save(scene(seed + n)[0], tmp_path / split / "a" / f"{seed}.png")
+        for seed in range(n + 3):
+            save(scene(seed + 50 * n)[0], tmp_path / split / "b" / f"x{seed}.png")
+    data = load(str(tmp_path), Loading(unpaired=True))
+    assert data.official_split
+    assert len(data.test) == 8
+    images = {image.numpy().tobytes() for image in data.test["image"]}
+    assert images == {scene(seed + 5)[0].tobytes() for seed in range(5)}
+    for path in (tmp_path / "test" / "b").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="a split has no x: unpaired images need both in each"):
+        load(str(tmp_path), Loading(unpaired=True))
+
+
+def test_images_of_one_size_keep_it(tmp_path: Path) -> None:
+    for seed in range(12):
+        for side in "ab":
+            save(scene(seed, (70, 12))[0], tmp_path / side / f"{seed}.png")
+    data = load(str(tmp_path), Loading(alike=True))
+    assert data.field == Grey(channels=1, height=70, width=12, canvas=True)
+    assert load(str(tmp_path), Loading(alike=True, size=6)).event_shape == (1, 6, 6)
+    save(scene(3, (9, 9))[0], tmp_path / "a" / "3.png")
+    assert load(str(tmp_path), Loading(alike=True)).event_shape == (1, 32, 32)
 
 
 def test_pairs_are_measured_together_and_resized_aloud_once(

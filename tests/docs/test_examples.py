@@ -81,10 +81,10 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "my_photos" / label).mkdir(parents=True)
         for number, pixels in enumerate(rng.integers(0, 255, (60, 48, 48, 3), dtype=np.uint8)):
             Image.fromarray(pixels).save(f"my_photos/{label}/{number:03}.png")
-    for name in ("images", "masks"):
-        (tmp_path / "my_cells" / name).mkdir(parents=True)
+    for folder, name in (("cells", "images"), ("cells", "masks"), ("pairs", "a"), ("pairs", "b")):
+        (tmp_path / f"my_{folder}" / name).mkdir(parents=True)
         for number, pixels in enumerate(rng.integers(0, 2, (20, 24, 32), dtype=np.uint8) * 255):
-            Image.fromarray(pixels).save(f"my_cells/{name}/{number:03}.png")
+            Image.fromarray(pixels).save(f"my_{folder}/{name}/{number:03}.png")
     return tmp_path
 
 

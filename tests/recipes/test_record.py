@@ -38,11 +38,11 @@ def record_of(name: str, data: str = "digits", **settings: object) -> Record:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_toml_and_back(
-    name: str, states_csv: Path, verses_txt: Path, cells: Path, tmp_path: Path
+    name: str, states_csv: Path, verses_txt: Path, cells: Path, negatives: Path, tmp_path: Path
 ) -> None:
     own = {"images": "digits", "vectors": "moons", "text": str(verses_txt)}
     kinds = RECIPES[name].kinds
-    own |= {"images": str(cells)} if RECIPES[name].needs else {}
+    own |= {"images": str(cells if name == "segment" else negatives)} if RECIPES[name].needs else {}
     data = next((own[kind] for kind in own if kind in kinds), str(states_csv))
     settings: dict[str, object] = {"pixels": 12} if data == "digits" else {}
     for part in RECIPES[name].needed_parts:

@@ -32,7 +32,13 @@ PAIRS = [
 
 @pytest.mark.parametrize(("name", "kind"), PAIRS)
 def test_every_recipe_is_what_it_says(
-    name: str, kind: str, states_csv: Path, verses_txt: Path, groups_csv: Path, cells: Path
+    name: str,
+    kind: str,
+    states_csv: Path,
+    verses_txt: Path,
+    groups_csv: Path,
+    cells: Path,
+    negatives: Path,
 ) -> None:
     recipe = RECIPES[name]
     labelled = name in {"classifier", "cgan"} and kind == "vectors"
@@ -44,7 +50,7 @@ def test_every_recipe_is_what_it_says(
     )
     own = {
         "vectors": str(groups_csv) if labelled else "moons",
-        "images": str(cells) if recipe.needs else "digits",
+        "images": str(cells if name == "segment" else negatives) if recipe.needs else "digits",
         "text": str(verses_txt),
     }
     if name == "hmm" and kind == "tables":  # Its columns are steps, with the same states.
@@ -62,7 +68,7 @@ def test_every_recipe_is_what_it_says(
     if recipe.chosen_by is chosen.BITS_PER_CHAR:  # Exact, or a bound.
         assert isinstance(model, HasDensity) != isinstance(model, HasBound)
     # There it comes by the way.
-    elif recipe.chosen_by not in (chosen.LOSS, chosen.SQUARED_ERROR, chosen.IOU):
+    elif recipe.chosen_by not in (chosen.LOSS, chosen.SQUARED_ERROR, chosen.IOU, chosen.DIFFERENCE):
         assert (recipe.chosen_by is chosen.LOG_PROB) == isinstance(model, HasDensity)
         assert (recipe.chosen_by is chosen.ELBO) == isinstance(model, HasBound)
     # Model units and back are the user's own, at the data's own shape and type.

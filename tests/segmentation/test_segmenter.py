@@ -8,9 +8,10 @@ from torch import Generator, Tensor, nn
 
 from ancestral.capabilities import Batch, HasDensity, HasGraph, NeedsGiven, Samples, Trains
 from ancestral.data.canvas import OUTSIDE, on_canvas
+from ancestral.data.crops import Crops
 from ancestral.errors import CapabilityError
 from ancestral.nn import PlainUNet
-from ancestral.segmentation import Crops, Segmenter
+from ancestral.segmentation import Segmenter
 
 
 def segmenter(classes: int = 3, **how: object) -> Segmenter:
@@ -151,7 +152,7 @@ def test_batch_norm_couples_the_images_of_a_batch() -> None:
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [
-        (None, ValueError, "given must have the image of each mask"),
+        (None, ValueError, "given must have .image., got none"),
         ({"nonsense": torch.zeros(())}, CapabilityError, "nonsense"),
         ({"image": torch.zeros(5, 2, 4, 5)}, ValueError, r"'image' must have shape .*got \[5, 2"),
         ({"image": torch.zeros(3, 4, 5)}, ValueError, r"'image' must have shape \[2, 4, 5\]"),

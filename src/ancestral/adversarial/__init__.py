@@ -3,6 +3,7 @@
 from ancestral.adversarial.augmentation import Augmentation, augment
 from ancestral.adversarial.conditional import ConditionalGAN
 from ancestral.adversarial.critic import Critic
+from ancestral.adversarial.cyclegan import CycleGAN, Direction
 from ancestral.adversarial.divergences import DIVERGENCES, DivergenceGame
 from ancestral.adversarial.five_rules import Rule, dcgan_rules
 from ancestral.adversarial.game import AdversarialGame
@@ -24,10 +25,13 @@ from ancestral.adversarial.losses import (
     wasserstein_loss,
 )
 from ancestral.adversarial.objectives import OBJECTIVES, Objective
+from ancestral.adversarial.patch_critic import PatchCritic
 from ancestral.adversarial.penalties import unit_slope_penalty, zero_centred_penalty
+from ancestral.adversarial.pix2pix import Pix2Pix
 from ancestral.adversarial.rules import GameRules
 from ancestral.adversarial.spectral import normalise_spectrum
 from ancestral.adversarial.table_gan import TableGAN
+from ancestral.adversarial.view import View
 
 __all__ = [
     "DIVERGENCES",
@@ -37,6 +41,8 @@ __all__ = [
     "Augmentation",
     "ConditionalGAN",
     "Critic",
+    "CycleGAN",
+    "Direction",
     "DivergenceGame",
     "GameRules",
     "ImageCritic",
@@ -44,9 +50,12 @@ __all__ = [
     "ImageGenerator",
     "MinibatchDeviation",
     "Objective",
+    "PatchCritic",
+    "Pix2Pix",
     "Rule",
     "TableGAN",
     "UniformPrior",
+    "View",
     "augment",
     "critic_loss",
     "dcgan_rules",

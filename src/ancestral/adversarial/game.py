@@ -25,9 +25,12 @@ class AdversarialGame:
         generate: Draws one generated example for each example of a batch, given what that batch
             gives (a label), with the generator of the noise; [B, *event].
         judge: Logits [B] of examples [B, *event], given a batch's own values; example by example.
+            A critic of patches has one for each, [B, *patches], of which the mean loss counts.
         read: What the critic reads of real examples; those that are generated come so.
         rules: What is lowered, what holds the critic back, and who moves how often.
         coupled: Whether a layer of the critic lets the examples of a batch see each other.
+        beside: What the generator lowers beside the game's loss, [B], of a batch and of what it has
+            made of it.
     """
 
     generate: Callable[[Batch, Generator | None], Tensor]
@@ -35,6 +38,7 @@ class AdversarialGame:
     read: Callable[[Tensor], Tensor] = lambda x: x
     rules: GameRules = field(default_factory=GameRules)
     coupled: bool = False
+    beside: Callable[[Batch, Tensor], Tensor] | None = None
 
     def critic_turn(self, batch: Batch, generator: Generator | None) -> Loss:
         """Return the critic's loss on a batch of real examples and as many generated ones.
@@ -45,7 +49,7 @@ class AdversarialGame:
             fakes = self._seen(self.generate(batch, generator), generator)
         batch = Batch(self._seen(self.read(batch.x), generator), batch.given)
         real, fake = self._judge_both(batch, fakes)
-        loss = self.rules.objective.critic(real, fake).sum()
+        loss = _each(self.rules.objective.critic(real, fake)).sum()
         if self.rules.penalty and self.rules.regulariser != "clip":
             loss = loss + self.rules.penalty * self._slopes(batch, fakes, generator)
         real, fake = real.detach(), fake.detach()
@@ -61,7 +65,10 @@ class AdversarialGame:
         if objective.paired:
             with torch.no_grad():
                 real = self.judge(Batch(self._seen(self.read(batch.x), generator), batch.given))
-        return Loss(objective.generator(real, fake).sum(), len(batch.x))
+        loss = _each(objective.generator(real, fake))
+        if self.beside is not None:
+            loss = loss + self.beside(batch, fakes)
+        return Loss(loss.sum(), len(batch.x))
 
     def players(self, generator: nn.Module, critic: nn.Module) -> tuple[Player, Player]:
         """Return the critic and the generator, in the order of their turns."""
@@ -94,13 +101,18 @@ class AdversarialGame:
         given = {name: value[:count] for name, value in batch.given.items()}
 
         def judge(x: Tensor) -> Tensor:
-            return self.judge(Batch(x, given))
+            return _each(self.judge(Batch(x, given)))
 
         if whole:
             return unit_slope_penalty(judge, batch.x, fakes, generator).sum()
         where = [batch.x] if self.rules.regulariser == "r1" else [batch.x, fakes]
         at = [zero_centred_penalty(judge, x[:count]).mean() for x in where]
         return torch.stack(at).sum() * len(batch.x)
+
+
+def _each(values: Tensor) -> Tensor:
+    """Return the mean of each example, [B]."""
+    return values if values.ndim == 1 else values.flatten(start_dim=1).mean(dim=1)
 
 
 @torch.no_grad()

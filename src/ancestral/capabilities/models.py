@@ -160,6 +160,15 @@ class HasGraph(Protocol, metaclass=Checked):
 
 
 @runtime_checkable
+class Restores(Protocol, metaclass=Checked):
+    """Makes x of an image, and has a way back from x to the image."""
+
+    def restore(self, x: Tensor) -> Tensor:
+        """Return the images that x [B, *event] are taken to be made from, in their own units."""
+        ...
+
+
+@runtime_checkable
 class TakesStates(Protocol):
     """Can be given states of nodes that are no fields of the data: columns, components."""
 

@@ -209,6 +209,9 @@ class Loading:
         label: Column of a table that is the label; None for no label.
         native: Images: where no size is asked for, each keeps its own, on a canvas as large as the
             largest.
+        alike: Images: where no size is asked for and all have the same, they keep it, on a canvas.
+        unpaired: Images of the folders ``a`` and ``b`` belong together in no way: each side is
+            split by itself, and the shorter one begins again.
         field: Of pairs of images, the field that is modelled, ``x``; None for ``mask`` of images
             and masks, ``b`` of the folders ``a`` and ``b``.
         masks: A folder of the masks of a folder of images, where they do not lie beside each other.
@@ -234,6 +237,8 @@ class Loading:
     seed: int = 0
     size: int | None = None
     native: bool = False
+    alike: bool = False
+    unpaired: bool = False
     fractions: tuple[float, float] = (0.1, 0.1)
     label: str | None = None
     schema: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

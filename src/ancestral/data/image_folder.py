@@ -26,6 +26,7 @@ from ancestral.data.image_decoding import (
     upright_shape,
 )
 from ancestral.data.image_pairs import (
+    IMAGE,
     MASK,
     SIDES,
     Below,
@@ -36,7 +37,7 @@ from ancestral.data.image_pairs import (
     stack_masks,
 )
 from ancestral.data.images import LARGEST_KEPT, Target, choose_size, resized_note
-from ancestral.data.splitting import Contents
+from ancestral.data.splitting import Contents, side_by_side
 from ancestral.data.tables import label_order
 from ancestral.errors import DataError
 
@@ -85,24 +86,42 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
     apart, *second = found
     x, files = loading.field or [*found][-1], found[apart]
     fields, values, notes = _read(found, folder, loading, progress)
-    if second:
+    if second and not loading.unpaired:
         notes.append(f"{len(files)} pairs, by the names of their files: {x} given the other")
     if alone:
         names = _some(alone, _PARTNERS)
         notes.append(f"images without a partner passed over ({len(alone)}): {names}")
     if outside:
         notes.append(f"images outside the splits passed over ({len(outside)}): {_some(outside)}")
-    classes, label_notes = _classes(files, folder, depth=int(own_splits), pairs=bool(second))
-    notes += label_notes
     if others:
         notes.append(f"files that are not images passed over ({len(others)}): {_some(others)}")
+    fields = {_name(name, x): field for name, field in fields.items()}
+    values = {_name(name, x): value for name, value in values.items()}
+    fields = {X: fields.pop(X), **fields}
+    if loading.unpaired:
+        found = {_name(name, x): paths for name, paths in found.items() if own_splits}
+        splits = {name: [_split(path, folder) for path in found[name]] for name in found}
+        return _unpaired(fields, values, splits, notes)
+    classes, label_notes = _classes(files, folder, depth=int(own_splits), pairs=bool(second))
+    notes += label_notes
     labels = tuple(sorted(set(classes), key=label_order))
     if labels:
         values[LABEL] = torch.tensor([labels.index(name) for name in classes])
         fields[LABEL] = Category(states=labels)
-    fields, everything = {X: fields.pop(x), **fields}, Examples(values.pop(x), values)
-    apart = X if apart == x else apart
-    if not own_splits:
+    return _contents(fields, values, _name(apart, x), files if own_splits else [], folder, notes)
+
+
+def _contents(
+    fields: dict[str, Field],
+    values: dict[str, Tensor],
+    apart: str,
+    files: Sequence[Path],
+    folder: Path,
+    notes: list[str],
+) -> Contents:
+    """Return the examples, in the splits in whose subfolders the files are; none: in one piece."""
+    everything = Examples(values.pop(X), values)
+    if not files:
         return Contents(fields=fields, examples=everything, apart=apart, notes=tuple(notes))
     splits = [_split(path, folder) for path in files]
     own = {
@@ -117,6 +136,42 @@ def load_image_folder(folder: Path, loading: Loading, progress: Progress | None 
         test=own.get("test"),
         validation=own.get("validation"),
         apart=apart,
+        notes=tuple(notes),
+    )
+
+
+def _name(field: str, x: str) -> str:
+    """Return what a field is called where ``x`` is modelled: the other one of two is an image."""
+    return X if field == x else IMAGE if field in ("a", "b") else field
+
+
+def _unpaired(
+    fields: dict[str, Field],
+    values: dict[str, Tensor],
+    splits: Mapping[str, Sequence[str]],
+    notes: list[str],
+) -> Contents:
+    """Return two kinds of images, x and another one, that belong together in no way."""
+    counts = f"{len(values[IMAGE])} images and {len(values[X])} that they are to become"
+    notes = [*notes, f"{counts}, unpaired: each kind is split by itself"]
+    if not splits:
+        examples, loose = Examples(values[X]), {IMAGE: values[IMAGE]}
+        return Contents(fields=fields, examples=examples, loose=loose, notes=tuple(notes))
+
+    def part(split: str) -> Examples | None:
+        own = {
+            name: values[name][torch.tensor([one == split for one in splits[name]])]
+            for name in values
+        }
+        return side_by_side(own) if any(map(len, own.values())) else None
+
+    train = part("train")
+    return Contents(
+        fields=fields,
+        examples=train or Examples(values[X][:0]),
+        test=part("test"),
+        validation=part("validation"),
+        apart=IMAGE,
         notes=tuple(notes),
     )
 
@@ -164,7 +219,7 @@ def _fields(
         return _split(path, above) if own_splits else ""
 
     if loading.masks is None:
-        return find_fields(Below(folder, files, split_of))
+        return find_fields(Below(folder, files, split_of), unpaired=loading.unpaired)
     elsewhere = Path(loading.masks)
     images = [path for path in files if elsewhere not in path.parents]
     masks = Below(elsewhere, _masks(elsewhere), split_of)
@@ -252,6 +307,8 @@ def _target(
         n = len(files[MASK])
         check_masks(files[MASK], shapes[:n], shapes[-n:], upright=native)
     if native:
+        return Target.canvas_of(shapes)
+    if loading.alike and loading.size is None and len(set(shapes)) == 1:
         return Target.canvas_of(shapes)
     asked = choose_size(shapes, loading.size)
     side = asked or shapes[0][0]

@@ -1,6 +1,6 @@
 """Folders of pairs of images, told by the names of two subfolders: what belongs together."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -33,7 +33,7 @@ _Key: TypeAlias = tuple[str, ...]
 
 _Levels: TypeAlias = tuple[NDArray[np.integer], NDArray[np.int32]]
 
-MASK = "mask"
+MASK, IMAGE = "mask", "image"
 _MOST_LEVELS = 256
 COLOUR = 1 << 24
 """Added to the number of a colour, so that it is not taken for a shade of grey."""
@@ -90,7 +90,7 @@ class Below:
 
 
 def find_fields(
-    images: Below, masks: Below | None = None
+    images: Below, masks: Below | None = None, *, unpaired: bool = False
 ) -> tuple[dict[str, list[Path]], list[Path]]:
     """Return the files of each field, pairs in the same order, and those without a partner.
 
@@ -102,27 +102,24 @@ def find_fields(
     Args:
         images: The folder in which the subfolders are.
         masks: Another one that holds the masks; the first then holds images alone.
+        unpaired: All files of ``a`` and all of ``b`` are wanted, whatever their names.
 
     Raises:
-        DataError: If no image has a mask, two files of a subfolder have the same name, or the
-            layout is that of unpaired images, ``trainA`` and ``trainB``.
+        DataError: If no image has a mask, there are no folders ``a`` and ``b`` of unpaired ones,
+            two files of a subfolder have the same name, or they are ``trainA`` and ``trainB``.
     """
     files, folder = images.files, images.folder
     if {"traina", "trainb"} <= {path.relative_to(folder).parts[0].lower() for path in files}:
         raise DataError(
-            f"{shown(folder)}: trainA and trainB are the layout of unpaired images, which no model "
-            "takes; name one of its subfolders to have that alone"
+            f"{shown(folder)}: trainA and trainB are a layout of unpaired images; rename them "
+            "train/a, train/b, test/a and test/b, or name one of them to have that alone"
         )
-    found: dict[str, dict[tuple[str, ...], Path]] = {}
-    twice: list[tuple[str, Path]] = []
+    if unpaired:
+        return _sides(images), []
     placed = images.named()
     if masks is not None:
         placed = chain(images.all_as("images"), masks.all_as("masks"))
-    for top, key, path in placed:
-        names = found.setdefault(top, {})
-        if key in names:
-            twice.append((top, path))
-        names[key] = path
+    found, twice = _placed(placed)
     layout = _LAYOUTS.get(tuple(sorted(found)), ())
     sides = [found[name] for name in sorted(found)]
     both = [key for key in sides[0] if key in sides[-1]]
@@ -140,6 +137,30 @@ def find_fields(
     common, pairs = set(both), zip(layout, sides, strict=True)
     alone = [path for paths in sides for key, path in paths.items() if key not in common]
     return {name: [paths[key] for key in both] for name, paths in pairs}, alone
+
+
+def _placed(
+    files: Iterable[tuple[str, _Key, Path]],
+) -> tuple[dict[str, dict[_Key, Path]], list[tuple[str, Path]]]:
+    """Return files by their subfolder and name, and those whose name was there before."""
+    found: dict[str, dict[_Key, Path]] = {}
+    twice: list[tuple[str, Path]] = []
+    for top, key, path in files:
+        names = found.setdefault(top, {})
+        if key in names:
+            twice.append((top, path))
+        names[key] = path
+    return found, twice
+
+
+def _sides(images: Below) -> dict[str, list[Path]]:
+    """Return all files of the subfolders ``a`` and ``b``; DataError if there are others."""
+    found: dict[str, list[Path]] = {}
+    for top, _, path in images.named():
+        found.setdefault(top, []).append(path)
+    if sorted(found) != ["a", "b"]:
+        raise DataError(f"{shown(images.folder)}: unpaired images must be in two folders, a and b")
+    return {name: found[name] for name in sorted(found)}
 
 
 def check_masks(

@@ -1,4 +1,4 @@
-"""Images from files one by one, each at its own size, and masks back into files of their names."""
+"""Images from files one by one, and what was made of them back into files of their names."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,8 +17,10 @@ from ancestral.data.image_pairs import COLOUR, value_names
 from ancestral.data.writing import csv_lines
 from ancestral.errors import ConfigError, DataError, RunError
 
-SHARES = "classes.csv"
-"""Beside the masks: the share of each class in each of them."""
+SHARES, SIZES = "classes.csv", "images.csv"
+"""Beside masks: the share of each class in each of them; beside other images: their sizes."""
+
+_WHAT = {SHARES: "masks", SIZES: "images"}
 
 
 def image_files(source: Path) -> list[tuple[Path, Path]]:
@@ -97,30 +99,55 @@ def write_masks(
         ConfigError: If the ending is another one, or of one file and there are more.
         RunError: If the path cannot be written, or is a folder of something else.
     """
-    check_masks_path(path, len(names))
-    if path.suffix:
-        ((_, mask),) = masks
+
+    def told(mask: Tensor) -> list[str]:
+        counts = mask.flatten().bincount(minlength=len(field.values))
+        return [f"{v / mask.numel():.6g}" for v in counts.tolist()]
+
+    each = ((name, mask_picture(mask, field.values), told(mask)) for name, mask in masks)
+    return _write(each, names, path, SHARES, value_names(field.values))
+
+
+def write_images(images: Iterable[tuple[Path, Tensor]], names: Sequence[Path], path: Path) -> Path:
+    """Write images, uint8 [C, H, W], under the names of those that they were made of.
+
+    Beside them in a folder is a table of their sizes, ``images.csv``. Arguments and errors are
+    those of :func:`write_masks`.
+    """
+
+    def picture(x: Tensor) -> Picture.Image:
+        return Picture.fromarray((x[0] if len(x) == 1 else x.permute(1, 2, 0)).numpy())
+
+    each = ((name, picture(x), [str(x.shape[2]), str(x.shape[1])]) for name, x in images)
+    return _write(each, names, path, SIZES, ("width", "height"))
+
+
+def _write(
+    made: Iterable[tuple[Path, Picture.Image, Sequence[str]]],
+    names: Sequence[Path],
+    path: Path,
+    table: str,
+    columns: Sequence[str],
+) -> Path:
+    """Write pictures whole or not at all, one or a folder with a table of what is told of each."""
+    what, suffix, n = _WHAT[table], path.suffix.lower(), len(names)
+    if suffix not in ("", ".png") or (suffix and n > 1):
+        raise ConfigError(f"{n} {what} are written to a folder, one to a png, got {shown(path)!r}")
+    if not suffix and path.exists() and not (path / table).is_file():
+        raise RunError(f"cannot write the folder {shown(path)}: it holds other files than {what}")
+    if suffix:
+        ((_, picture, _),) = made
         with atomic(path) as draft:
-            mask_picture(mask, field.values).save(draft, format="PNG")
+            picture.save(draft, format="PNG")
         return path
     often = Counter(name.with_suffix("") for name in names)
-    rows: list[list[object]] = [["image", *value_names(field.values)]]
+    rows: list[list[object]] = [["image", *columns]]
     with atomic_folder(path) as draft:
-        for name, mask in masks:
+        for name, picture, told in made:
             twice = often[name.with_suffix("")] > 1
             to = draft / (name.parent / (name.name if twice else name.stem))
             to.parent.mkdir(parents=True, exist_ok=True)
-            mask_picture(mask, field.values).save(to.with_name(to.name + ".png"))
-            counts = mask.flatten().bincount(minlength=len(field.values))
-            rows.append([str(name), *(f"{v / mask.numel():.6g}" for v in counts.tolist())])
-        (draft / SHARES).write_text("".join(csv_lines(rows)), encoding="utf-8")
+            picture.save(to.with_name(to.name + ".png"))
+            rows.append([str(name), *told])
+        (draft / table).write_text("".join(csv_lines(rows)), encoding="utf-8")
     return path
-
-
-def check_masks_path(path: Path, n: int) -> None:
-    """Refuse a place to which n masks are not written; raises as :func:`write_masks`."""
-    suffix = path.suffix.lower()
-    if suffix not in ("", ".png") or (suffix and n > 1):
-        raise ConfigError(f"{n} masks are written to a folder, one to a png, got {shown(path)!r}")
-    if not suffix and path.exists() and not (path / SHARES).is_file():
-        raise RunError(f"cannot write the folder {shown(path)}: it holds other files than masks")

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -39,6 +39,8 @@ class Contents(WithFields):
     Args:
         fields: What ``x`` and the given fields are.
         examples: What is to be split: all of it, or all but the source's own splits.
+        loose: Values of fields that belong to no example: each is split by itself, and laid beside
+            those of x, the shorter one again and again.
         test: The source's own test split, if it has one.
         validation: The source's own validation split, if it has one.
         apart: The field of which equal examples are kept in one split.
@@ -48,6 +50,7 @@ class Contents(WithFields):
 
     fields: Mapping[str, Field]
     examples: Examples
+    loose: Mapping[str, Tensor] = field(default_factory=dict)
     test: Examples | None = None
     validation: Examples | None = None
     apart: str = X
@@ -73,10 +76,9 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
     Raises:
         DataError: If there are fewer than 10 rows, no row of a split is left, or all are equal.
     """
-    if len(contents.examples) < MINIMUM_ROWS:
-        raise DataError(
-            f"{source}: needs at least {MINIMUM_ROWS} rows, got {len(contents.examples)}"
-        )
+    rows = min(map(len, (contents.examples, *contents.loose.values())))
+    if rows < MINIMUM_ROWS:
+        raise DataError(f"{source}: needs at least {MINIMUM_ROWS} rows, got {rows}")
     official = contents.test is not None
     splits = _cut(contents, loading)
     # The split that wins a duplicate comes first.
@@ -109,6 +111,38 @@ def assemble(contents: Contents, *, name: str, source: str, loading: Loading) ->
 
 
 def _cut(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Examples]:
+    if not contents.loose:
+        return _cut_rows(contents, loading)
+    cut: dict[str, list[Tensor]] = {}
+    for name, values in {X: contents.examples.x, **contents.loose}.items():
+        own = replace(contents, examples=Examples(values), loose={})
+        parts = [part.x for part in _cut_rows(own, loading)]
+        masks = _unseen([row_keys(part) for part in parts])
+        cut[name] = [part[mask] for part, mask in zip(parts, masks, strict=True)]
+    train, validation, test = (
+        side_by_side({name: parts[i] for name, parts in cut.items()}) for i in range(3)
+    )
+    return train, validation, test
+
+
+def side_by_side(values: Mapping[str, Tensor]) -> Examples:
+    """Return examples of fields of different lengths, the shorter ones again and again.
+
+    Raises:
+        DataError: If a field has no values.
+
+    Example:
+        >>> side_by_side({"x": torch.arange(3), "image": torch.arange(2)}).given["image"]
+        tensor([0, 1, 0])
+    """
+    if missing := [name for name, value in values.items() if not len(value)]:
+        raise DataError(f"a split has no {missing[0]}: unpaired images need both in each")
+    rows = torch.arange(max(map(len, values.values())))
+    given = {name: value[rows % len(value)] for name, value in values.items()}
+    return Examples(given.pop(X), given)
+
+
+def _cut_rows(contents: Contents, loading: Loading) -> tuple[Examples, Examples, Examples]:
     generator = np.random.default_rng([loading.seed, 0])
     examples, test, validation = contents.examples, contents.test, contents.validation
     sizes = [max(1, round(fraction * len(examples))) for fraction in loading.fractions]

@@ -20,7 +20,8 @@ from ancestral.errors import DivergenceError
 from ancestral.evaluation.drawing import placed, strange
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.kinds import bench_of
-from ancestral.evaluation.measures.estimate import ratio_of
+from ancestral.evaluation.measures.difference import differences
+from ancestral.evaluation.measures.estimate import mean_of, ratio_of
 from ancestral.evaluation.measures.precision_recall import precision_recall
 from ancestral.evaluation.measures.sliced_wasserstein import Projected
 from ancestral.evaluation.segmented import Overlaps, masks_of
@@ -251,6 +252,23 @@ def _iou(judge: Judge) -> Measure:
     return measure
 
 
+def _difference(judge: Judge) -> Measure:
+    """Measure how far what is made of images is from what belongs to them."""
+    model, examples = judge.model, judge.data.validation[:_LOSS_IMAGES]
+
+    def measure() -> dict[str, Figure]:
+        found = []
+        for part in judge.parts(len(examples), _IMAGES):
+            given = model.required(part.given)
+            made = model.sample(len(part.x), given=given, generator=judge.noise())
+            found.append(differences(made, part.x, judge.data.levels).cpu())
+        each = torch.cat(found)
+        _finite(each.mean().item())
+        return {"difference": Figure.of(mean_of(each), "grey levels of 1", "exact")}
+
+    return measure
+
+
 def _bits_per_char(judge: Judge) -> Measure:
     """Measure the code length of windows, of which every improvement counts; the loss beside it.
 
@@ -313,6 +331,9 @@ ELBO = Criterion("elbo", True, _elbo, HasBound, LOSS)
 """Of a likelihood that is none there is no bound: what is lowered is all there is."""
 
 LOG_PROB = Criterion("log_prob", True, _log_prob)
+DIFFERENCE = Criterion("difference", False, _difference)
+"""Of images made from images: the mean absolute difference to those that belong to them."""
+
 IOU = Criterion("iou", True, _iou)
 """Of masks given their images: intersection over union, the mean over classes and images."""
 

@@ -84,6 +84,20 @@ DEFINITIONS: dict[str, Definition] = {
         "share of the class that is commonest in training.",
         for_nothing=True,
     ),
+    "difference": Definition(
+        "difference to the truth",
+        "lower",
+        "Mean absolute difference of what is made of an image to what belongs to it, in grey "
+        "levels from 0 to 1. Its floor is the least that a copy of the image, or one grey level "
+        "for all, has.",
+        for_nothing=True,
+    ),
+    "there_and_back": Definition(
+        "difference there and back",
+        "lower",
+        "Mean absolute difference of an image to what is made of what is made of it, in grey "
+        "levels from 0 to 1.",
+    ),
     "sliced_wasserstein": Definition(
         "sliced Wasserstein",
         "lower",

@@ -9,6 +9,7 @@ from ancestral.evaluation.masks import Masks
 from ancestral.evaluation.setting import Setting
 from ancestral.evaluation.tables.evaluate import Tables
 from ancestral.evaluation.text.evaluate import Texts
+from ancestral.evaluation.translations import IMAGE, Translations
 from ancestral.evaluation.vectors import Vectors
 
 BENCHES: dict[Kind, type[Bench]] = {
@@ -30,5 +31,9 @@ def bench_of(data: Dataset, setting: Setting | None = None) -> Bench:
     """
     if data.kind not in BENCHES:
         raise ValueError(f"{data.name}: models of {data.kind} are not measured")
-    masks = isinstance(data.field, Image) and data.field.values
-    return (Masks if masks else BENCHES[data.kind])(data, setting or Setting())
+    bench, setting = BENCHES[data.kind], setting or Setting()
+    if isinstance(data.field, Image) and data.field.values:
+        bench = Masks
+    elif isinstance(data.fields.get(IMAGE), Image):
+        bench = Translations
+    return bench(data, setting)

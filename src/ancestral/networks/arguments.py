@@ -133,3 +133,36 @@ def refuse_unknown(given: Given | None, model: str, nodes: Sequence[str] = ()) -
         if name not in nodes:
             takes = f"only {', '.join(nodes)} can be given" if nodes else "it is unconditional"
             raise CapabilityError(f"{model} cannot be conditioned on {name!r}: {takes}")
+
+
+IMAGE = "image"
+
+
+def given_image(
+    given: Given | None, n: int, *, channels: int, who: str, size: Sequence[int] | None = None
+) -> Tensor:
+    """Return the image that each of n examples is made from, [n, C, H, W].
+
+    Args:
+        given: ``image``, [n, C, H, W], or [C, H, W] for all.
+        n: How many.
+        channels: Channels C.
+        who: The model, for messages.
+        size: Height and width that it must have; None: any.
+
+    Raises:
+        ValueError: If it is missing, or of another shape.
+        CapabilityError: If something else is given.
+    """
+    refuse_unknown(given, who, (IMAGE,))
+    if not given:
+        raise ValueError(f"{who} makes an example of an image: given must have 'image', got none")
+    image = given[IMAGE]
+    if image.ndim == 3:
+        image = image.expand(n, *image.shape)
+    wanted = (n, channels, *(size or image.shape[2:]))
+    if image.shape != wanted:
+        raise ValueError(
+            f"given 'image' must have shape {[*wanted[1:]]} or {[*wanted]}, got {[*image.shape]}"
+        )
+    return image

@@ -37,6 +37,7 @@ from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
 from ancestral.nn.time_embedding import TimeEmbedding
 from ancestral.nn.timed_mlp import TimedMLP
+from ancestral.nn.translator import Translator
 from ancestral.nn.unet import TimedUNet, UNet
 from ancestral.nn.vit import ViT
 from ancestral.nn.winograd import WinogradConv2d
@@ -63,6 +64,7 @@ __all__ = [
     "TimeEmbedding",
     "TimedMLP",
     "TimedUNet",
+    "Translator",
     "UNet",
     "Upsampling",
     "ViT",

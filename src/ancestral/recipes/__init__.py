@@ -7,13 +7,13 @@ from ancestral.recipes.evaluating import Evaluated, evaluate_run
 from ancestral.recipes.exporting import EXPORTS, ExportFormat, export_run
 from ancestral.recipes.fitting import Fitting, fit, resume, start
 from ancestral.recipes.frames import impute, sample
+from ancestral.recipes.from_images import segment_images, translate_images
 from ancestral.recipes.networks import open_network
 from ancestral.recipes.paths import encode_run, interpolate_run
 from ancestral.recipes.plan import Plan, plan
 from ancestral.recipes.recipe import Recipe
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import sample_run
-from ancestral.recipes.segmenting import segment_images
 from ancestral.recipes.table import DEFAULTS, RECIPES, recipe_named, register
 
 __all__ = [
@@ -45,4 +45,5 @@ __all__ = [
     "sample_run",
     "segment_images",
     "start",
+    "translate_images",
 ]

@@ -18,7 +18,7 @@ from ancestral.evaluation import chosen as figures
 from ancestral.settings import Size, at_least, chosen, require, shares
 
 GAME = ("loss", "regulariser", "penalty", "smoothing", "spectral", "augment", "updates")
-"""The settings of the game, fields of ``GameConfig`` and of ``GameRules``."""
+"""The settings of the game, fields of ``RulesConfig`` and of ``GameRules``."""
 
 UNCLIPPED = 100.0
 """A norm that gradients reach where a game breaks down; with one, it is reported at every step."""
@@ -29,12 +29,11 @@ _WEIGHTS: dict[Regulariser, float] = {"gradient": 10.0, "clip": 0.01}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GameConfig:
-    """An adversarial game.
+class RulesConfig:
+    """The rules of an adversarial game.
 
     Args:
         size: Width of the layers: tiny, small or medium.
-        latent: Latent dimensions, at least 1; None: by the data.
         loss: What the players lower.
         regulariser: What holds the critic back: a penalty on its slope at real examples (``r1``),
             at generated ones too, or of WGAN-GP (``gradient``), or a bound of its weights; None:
@@ -50,7 +49,6 @@ class GameConfig:
     """
 
     size: Size = "small"
-    latent: int = chosen()
     loss: GameLoss = "non-saturating"
     regulariser: Literal["r1", "r1-r2", "gradient", "clip"] = chosen()
     penalty: float = chosen()
@@ -60,7 +58,7 @@ class GameConfig:
     updates: tuple[int, int] = chosen()
 
     def __post_init__(self) -> None:
-        at_least(self, latent=1, penalty=0)
+        at_least(self, penalty=0)
         shares(self, "smoothing")
         whole = self.updates is None or min(self.updates) >= 1
         require(self, "updates", whole, "two numbers of at least 1")
@@ -84,6 +82,21 @@ class GameConfig:
     def rules(self) -> GameRules:
         """Return the rules, of a resolved config."""
         return GameRules(**{name: getattr(self, name) for name in GAME})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GameConfig(RulesConfig):
+    """An adversarial game whose generator makes examples of latents.
+
+    Args:
+        latent: Latent dimensions, at least 1; None: by the data.
+    """
+
+    latent: int = chosen()
+
+    def __post_init__(self) -> None:
+        RulesConfig.__post_init__(self)
+        at_least(self, latent=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,11 @@ from ancestral.data.text import held_out_text
 from ancestral.errors import DataError, RunError
 from ancestral.evaluation.surprise import LabelScores, RowScores, TokenScores
 from ancestral.recipes.editing import draw_images
+from ancestral.recipes.from_images import draw_from_images, takes_images
 from ancestral.recipes.generating import draw_texts
 from ancestral.recipes.runs import Run
 from ancestral.recipes.sampling import Asked, draw_examples
 from ancestral.recipes.scoring import score_labels, score_rows, score_text
-from ancestral.recipes.segmenting import draw_masks, makes_masks
 
 
 def other_text(run: Run, source: str) -> Dataset:
@@ -65,7 +65,7 @@ class Ways:
 
 
 def _drawn_images(run: Run) -> Callable[[Run, Asked], Answer]:
-    return draw_masks if makes_masks(run) else draw_images
+    return draw_from_images if takes_images(run) else draw_images
 
 
 WAYS: dict[type[Field], Ways] = {

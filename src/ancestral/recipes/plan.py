@@ -36,8 +36,7 @@ _OF_ONE_KIND: dict[str, tuple[type[Field], str]] = {
 """Fields of ``Loading`` that mean something for one kind of data, and what is said to others."""
 
 _WITH_FIELD = {
-    "image": ": give a folder with images/ and masks/, or --set masks=FOLDER",
-    "a": ": give a folder with a/ and b/",
+    "image": ": give a folder with images/ and masks/ (or --set masks=FOLDER), or with a/ and b/",
 }
 """What data have such a field."""
 

@@ -28,6 +28,7 @@ from ancestral.recipes.families import (
     sequences,
     tabular,
     tarflow,
+    translation,
 )
 from ancestral.recipes.recipe import Recipe
 from ancestral.settings import nearest
@@ -41,6 +42,7 @@ FAMILIES = (
     autoencoders,
     adversarial,
     image_gans,
+    translation,
     flows,
     tarflow,
     matching,

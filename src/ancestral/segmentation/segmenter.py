@@ -9,18 +9,16 @@ from torch.distributions import Categorical, Independent
 from torch.nn import functional
 
 from ancestral.capabilities import Batch, Given, Loss, Player
-from ancestral.data.canvas import OUTSIDE, by_extent
-from ancestral.networks.arguments import check_whole, refuse_unknown
+from ancestral.data.canvas import OUTSIDE, by_extent, extent
+from ancestral.data.crops import Crops
+from ancestral.networks.arguments import IMAGE, check_whole, given_image
 from ancestral.networks.dag import DAG
 from ancestral.networks.sampling import draw
-from ancestral.segmentation.crops import Crops
 from ancestral.segmentation.losses import cross_entropy, dice, focal
 from ancestral.segmentation.tiles import tiled
 
 PixelLoss: TypeAlias = Literal["cross-entropy", "dice", "focal", "cross-entropy+dice"]
 """What is lowered: see :mod:`ancestral.segmentation.losses`."""
-
-IMAGE = "image"
 
 _PIXELS = 1 << 20
 """Pixels of images that are scored together."""
@@ -201,26 +199,15 @@ class Segmenter(nn.Module):
         """Return the loss of a batch of masks ``x`` whose images are given."""
         mask, image = batch.x, self._image(batch.given, len(batch.x), tuple(batch.x.shape[-2:]))
         if self.crops is not None:
-            image, mask = self.crops(image, mask, generator)
+            sizes = [extent(own) for own in mask]
+            image, mask = self.crops(((image, 0), (mask, OUTSIDE)), sizes, generator)
         logits = self.network((image.to(self.mean.dtype) - self.mean) / self.std)
         logits = logits.to(self.mean.dtype)  # Not in half precision.
         return _LOSSES[self.lowered](logits, mask[:, 0], self.class_weights)
 
     def _image(self, given: Given | None, n: int, size: tuple[int, ...] | None = None) -> Tensor:
         """Return the image of each of n masks, [n, C, H, W]."""
-        refuse_unknown(given, "segment", (IMAGE,))
-        if not given:
-            raise ValueError("given must have the image of each mask, got none")
-        image = given[IMAGE]
-        if image.ndim == 3:
-            image = image.expand(n, *image.shape)
-        wanted = (n, len(self.mean), *(size or image.shape[2:]))
-        if image.shape != wanted:
-            raise ValueError(
-                f"given 'image' must have shape {[*wanted[1:]]} or {[*wanted]}, "
-                f"got {[*image.shape]}"
-            )
-        return image
+        return given_image(given, n, channels=len(self.mean), who="segment", size=size)
 
 
 def _both(logits: Tensor, mask: Tensor, weights: Tensor) -> Loss:

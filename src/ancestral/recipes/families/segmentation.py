@@ -6,6 +6,7 @@ from typing import Literal, Self
 import torch
 from torch import nn
 
+from ancestral.data.crops import Crops
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Image, Shape
 from ancestral.data.image_pairs import value_names
@@ -14,7 +15,7 @@ from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.nn import PlainUNet
 from ancestral.recipes.recipe import Recipe
-from ancestral.segmentation import Crops, PixelLoss, Segmenter
+from ancestral.segmentation import PixelLoss, Segmenter
 from ancestral.settings import Size, arguments, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
