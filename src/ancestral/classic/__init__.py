@@ -1,5 +1,6 @@
 """Classic models: the data themselves, kernels, mixtures, naive Bayes, chains, tables, lines."""
 
+from ancestral.classic.attack import fast_gradient_sign
 from ancestral.classic.chains.emissions import CategoricalEmissions
 from ancestral.classic.chains.gaussian_emissions import DiagonalGaussianEmissions, GaussianEmissions
 from ancestral.classic.chains.hmm import HMM
@@ -11,6 +12,7 @@ from ancestral.classic.classifier import Classifier
 from ancestral.classic.discrete_network import DiscreteNetwork
 from ancestral.classic.empirical import Empirical
 from ancestral.classic.families import Bernoullis, Categoricals, DiagonalGaussians, Multinomials
+from ancestral.classic.few_labels import fit_few_labels
 from ancestral.classic.gmm import GaussianMixture
 from ancestral.classic.kde import KDE
 from ancestral.classic.linear import LinearRegression
@@ -45,6 +47,8 @@ __all__ = [
     "WittenBell",
     "best_components",
     "best_mixture",
+    "fast_gradient_sign",
+    "fit_few_labels",
     "most_frequent_tags",
     "share_equal",
 ]
