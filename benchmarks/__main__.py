@@ -33,6 +33,8 @@ COMPARISONS = (
     "flows",
     "unet",
     "segmentation",
+    "autoencoder_epoch",
+    "anomalies",
 )
 
 

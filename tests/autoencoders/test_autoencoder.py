@@ -91,7 +91,7 @@ def test_a_linear_autoencoder_finds_the_principal_axes(tied: bool) -> None:
 
 def test_draws_decode_draws_of_the_gaussian_of_the_codes() -> None:
     law, z = CodeLaw(3), torch.randn(400, 3) @ torch.randn(3, 3) + 2
-    for part in z.split(100):  # The first hundred batches count alike.
+    for part in z.split(100):  # The first batches count alike.
         law.follow(part)
     torch.testing.assert_close(law.mean, z.mean(0))
     torch.testing.assert_close(law.covariance, torch.cov(z.T, correction=0))

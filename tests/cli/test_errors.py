@@ -148,7 +148,7 @@ def test_models_without_latents_name_those_that_have_them(cli: Callable, fitted:
     run = fitted("kde-table")
     for words in (["interpolate", run, 0, 1], ["encode", run, "moons"]):
         line = cli(*words).line
-        assert "kde has no latents; models that have: vae, image-vae" in line
+        assert "kde has no latents; models that have: ae, sparse-ae" in line
         assert "gan" in line  # Which has no encoder: they are sought.
 
 

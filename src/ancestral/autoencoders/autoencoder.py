@@ -21,13 +21,14 @@ Penalty: TypeAlias = Callable[[Tensor, Tensor, Generator | None], Tensor]
 Corruption: TypeAlias = Callable[[Tensor, Generator | None], Tensor]
 """(examples [B, *event], noise) -> what the encoder is shown of them while it is trained."""
 
-_SLOWEST = 0.01
+_FIRST, _RARELY = 20, 10
+"""So many batches count alike; after them only each tenth one is looked at, for it takes time."""
 
 
 class CodeLaw(nn.Module):
     """The root node z as a Gaussian with the mean and covariance of the codes in training.
 
-    They are running means over the last hundred batches or so, buffers and no parameters: the
+    They are running means over the last two hundred batches or so, buffers and no parameters: the
     autoencoder is trained as if there were no such law.
 
     Args:
@@ -61,7 +62,10 @@ class CodeLaw(nn.Module):
     def follow(self, z: Tensor) -> None:
         """Move the mean and the covariance towards those of a batch of codes [B, L]."""
         self.batches += 1
-        share = max(1 / int(self.batches), _SLOWEST)
+        taken = int(self.batches)
+        if taken > _FIRST and taken % _RARELY:
+            return
+        share = 1 / min(taken, _FIRST)
         z = z.to(self.mean.dtype)
         centre = z.mean(dim=0)
         step, spread = centre - self.mean, z - centre

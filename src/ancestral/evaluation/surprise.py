@@ -1,7 +1,8 @@
 """How surprised a model is by each row, image, label or token: minus log p, in nats."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -22,34 +23,40 @@ _CHUNK = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowScores:
-    """Surprise of rows or images.
+    """Scores of rows or images, greater the stranger.
 
     Args:
-        surprise: Minus log p(x) of each, in nats, float64 [N].
-        kind: Exact, or a bound: the true surprise is then at most this.
+        scores: By name, float64 [N]: ``surprise``, minus log p(x) in nats, and what else the model
+            can say, see :mod:`ancestral.evaluation.anomalies`.
+        kind: Of the surprise: exact, or a bound: the true surprise is then at most this; a loss
+            where there is none.
         cells: Of a mixed table minus log p of each cell given the others of its row, [N, D].
         names: Its columns.
+        alarm: Which are above the threshold, bool [N]; None where none was asked for.
+        facts: What was found of all of them together.
     """
 
-    surprise: Tensor
+    scores: Mapping[str, Tensor]
     kind: Kind
     cells: Tensor | None = None
     names: tuple[str, ...] = ()
+    alarm: Tensor | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.surprise)
+        return len(next(iter(self.scores.values())))
 
     def columns(self) -> dict[str, list[object]]:
         """Return the table of the scores."""
-        found = {"row": [*range(len(self))], "surprise": self.surprise.tolist()}
-        if self.cells is None:
-            return found
-        most, at = self.cells.max(dim=1)
-        return {
-            **found,
-            "cell": [self.names[i] for i in at.tolist()],
-            "its_surprise": most.tolist(),
-        }
+        found: dict[str, list[object]] = {"row": [*range(len(self))]}
+        found |= {name: score.tolist() for name, score in self.scores.items()}
+        if self.cells is not None:
+            most, at = self.cells.max(dim=1)
+            found["cell"] = [self.names[i] for i in at.tolist()]
+            found["its_surprise"] = most.tolist()
+        if self.alarm is not None:
+            found["alarm"] = self.alarm.tolist()
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +135,7 @@ def row_surprise(model: InDataUnits, examples: Examples, *, seed: int = 0) -> Ro
             cells.append(-model.cell_log_probs(part.x.to(device)).cpu())
     exact = model.can(HasDensity) and model.exact
     return RowScores(
-        surprise=torch.cat(parts),
+        scores={"surprise": torch.cat(parts)},
         kind="exact" if exact else "bound",
         cells=torch.cat(cells) if cells else None,
         names=model.table.field.names if cells else (),

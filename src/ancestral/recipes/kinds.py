@@ -1,6 +1,6 @@
 """What runs on each kind of field are asked: one table, by the field that their model models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Category, Field, Image, Tokens
 from ancestral.data.text import held_out_text
-from ancestral.errors import DataError, RunError
+from ancestral.errors import ConfigError, DataError, RunError
 from ancestral.evaluation.surprise import LabelScores, RowScores, TokenScores
 from ancestral.recipes.editing import draw_images
 from ancestral.recipes.from_images import draw_from_images, takes_images
@@ -81,12 +81,32 @@ def ways_of(run: Run) -> Ways:
     return WAYS[type(run.modelled)]
 
 
-def score_run(run: Run, data: str, *, seed: int = 0, device: str = "cpu") -> Answer:
-    """Return the surprise of a run at each row, image or token of DATA.
+def score_run(
+    run: Run,
+    data: str,
+    *,
+    alarm: float | None = None,
+    abnormal: Sequence[str] = (),
+    seed: int = 0,
+    device: str = "cpu",
+) -> Answer:
+    """Return how strange each row, image or token of DATA is to a run.
+
+    ``alarm`` and ``abnormal`` are as of :func:`~ancestral.recipes.scoring.score_rows`.
 
     Raises:
-        CapabilityError: If the model has none.
+        CapabilityError: If the model can say nothing of it.
+        ConfigError: If an alarm is asked for of labels or tokens.
         RunError: If the data do not fit the run.
     """
-    found = ways_of(run).score(run, data, seed=seed, device=device)
-    return table_answer(found.columns(), {"kind": found.kind, "n": len(found)})
+    score, how = ways_of(run).score, {}
+    if alarm is not None or abnormal:
+        if score is not score_rows:
+            raise ConfigError(
+                f"alarm and abnormal are of rows and images; {run.record.model} in {run.folder} "
+                "scores labels or tokens"
+            )
+        how = {"alarm": alarm, "abnormal": abnormal}
+    found = score(run, data, seed=seed, device=device, **how)
+    facts = found.facts if isinstance(found, RowScores) else {}
+    return table_answer(found.columns(), {"kind": found.kind, "n": len(found), **facts})

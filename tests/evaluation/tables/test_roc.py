@@ -2,9 +2,10 @@ import math
 
 import pytest
 import torch
+from sklearn.metrics import average_precision_score
 from torch import Generator
 
-from ancestral.evaluation.tables.roc import area
+from ancestral.evaluation.tables.roc import area, average_precision
 
 
 def test_equal_and_separate_scores() -> None:
@@ -38,3 +39,14 @@ def test_the_standard_error_is_the_spread_over_fresh_draws(shift: float) -> None
     ]
     spread = torch.tensor([one.value for one in found]).std().item()
     assert 0.8 < sum(one.se for one in found) / len(found) / spread < 1.25
+
+
+def test_the_mean_precision_is_that_of_scikit_learn() -> None:
+    generator = Generator().manual_seed(0)
+    high = torch.randint(5, 20, (40,), generator=generator).double()  # Ties among them all.
+    low = torch.randint(0, 15, (100,), generator=generator).double()
+    truth = torch.cat((torch.ones(40), torch.zeros(100)))
+    wanted = average_precision_score(truth, torch.cat((high, low)))
+    assert average_precision(high, low) == pytest.approx(wanted, abs=1e-12)
+    with pytest.raises(ValueError, match="none NaN, got 0 and 100"):
+        average_precision(high[:0], low)

@@ -225,5 +225,6 @@ class Tables(Points):
 
     def _membership(self, model: InDataUnits, members: Examples, others: Examples) -> Figure:
         seed = self.setting.seed
-        known, new = (-row_surprise(model, x, seed=seed).surprise for x in (members, others))
+        both = (row_surprise(model, x, seed=seed) for x in (members, others))
+        known, new = (-found.scores["surprise"] for found in both)
         return Figure.of(membership(known, new), "probability", floor=0.5)

@@ -1,4 +1,4 @@
-"""The area under the ROC curve, with its standard error."""
+"""The areas under the ROC curve and under that of precision and recall."""
 
 import math
 
@@ -38,3 +38,26 @@ def area(high: Tensor, low: Tensor) -> Estimate:
     last = torch.tensor([1 / (min(n, m) + 2)], dtype=torch.float64)
     parts = [(each - value) / math.sqrt(len(each) * (len(each) - 1)) for each in (above, below)]
     return Estimate.by(value, torch.cat((*parts, last)))
+
+
+def average_precision(high: Tensor, low: Tensor) -> float:
+    """Return the mean precision at the scores of ``high`` [N], ``low`` [M] being the others.
+
+    The precision at a threshold is the share of ``high`` among what lies at or above it. Scores
+    that tell nothing have a mean of about ``N / (N + M)``.
+
+    Raises:
+        ValueError: If a set is empty, or a score is NaN.
+
+    Example:
+        >>> average_precision(torch.tensor([3.0, 1.0]), torch.tensor([0.0, 2.0]))
+        0.8333...
+    """
+    if min(len(high), len(low)) < 1 or bool(torch.cat((high, low)).isnan().any()):
+        raise ValueError(
+            f"need a score of each kind, none NaN, got {len(high)} and {len(low)} scores"
+        )
+    hits, misses = (part.double().sort().values for part in (high, low))
+    found = len(hits) - torch.searchsorted(hits, hits)
+    wrong = len(misses) - torch.searchsorted(misses, hits)
+    return float((found.double() / (found + wrong)).mean())
