@@ -10,15 +10,15 @@ SIZES, ORDERED = (2, 4, 3, 1), (False, True, True, True)
 ALL = torch.tensor(list(itertools.product(*map(range, SIZES))))
 
 
-def test_rows_come_back_from_their_vectors_and_from_what_is_near() -> None:
+def test_rows_come_back_from_their_parts_and_from_what_is_near() -> None:
     scores = CellScores(SIZES, ordered=ORDERED)
-    vectors = scores(ALL)
-    assert vectors.shape == (24, scores.features)
-    assert torch.equal(scores.cells(vectors), ALL)
-    assert torch.equal(scores.cells(vectors + 0.1 * torch.sin(torch.arange(24.0))[:, None]), ALL)
     numbers, others = scores.split(ALL)
     assert numbers.shape == others.shape == (24, 2)  # A single cell is no number.
     assert torch.equal(scores.join(numbers, others), ALL)
+    near = scores.score(numbers) + 0.1 * torch.sin(torch.arange(24.0))[:, None]
+    assert torch.equal(scores.nearest(near), numbers)
+    at = scores.at(numbers, others)
+    assert at.unique().tolist() == [*range(scores.features)]
 
 
 def test_scores_are_standardised_normal_quantiles_of_the_counts() -> None:
@@ -29,27 +29,23 @@ def test_scores_are_standardised_normal_quantiles_of_the_counts() -> None:
     middle = torch.tensor([0.25, 0.625, 0.875], dtype=torch.float64)
     raw = Normal(torch.zeros((), dtype=torch.float64), 1.0).icdf(middle)
     centred = raw - share @ raw
-    torch.testing.assert_close(
-        scores.scores[0], centred / (share @ centred.square()).sqrt(), atol=1e-6, rtol=0
-    )
-    low, high = scores.ends(torch.tensor([[0], [1], [2]]))
-    assert torch.equal(low[1:], high[:-1])
-    assert bool((low < scores.scores.T).all() & (high > scores.scores.T).all())
+    wanted = centred / (share @ centred.square()).sqrt()
+    torch.testing.assert_close(scores.scores, wanted, atol=1e-6, rtol=0)
+    torch.testing.assert_close(scores.law(torch.zeros(3)), share)
+    mean, variance = scores.moments(scores.law(torch.zeros(1, 3)))
+    torch.testing.assert_close(mean, torch.zeros_like(mean), atol=1e-6, rtol=0)
+    torch.testing.assert_close(variance, torch.ones_like(mean))
+    torch.testing.assert_close(scores.entropies, -(share * share.log()).sum()[None])
 
 
-def test_the_expected_score_is_the_sum_over_the_masses_of_the_cells() -> None:
-    scores = CellScores([4, 3], ordered=[True, True]).double()
-    mean, std = torch.tensor([[0.3, -0.2]], dtype=torch.float64), torch.tensor([[0.4]])
-    total = torch.zeros(2, dtype=torch.float64)
-    for cell in range(4):
-        at = torch.tensor([[cell, min(cell, 2)]])
-        low, high = scores.ends(at)
-        mass = Normal(mean, std).cdf(high) - Normal(mean, std).cdf(low)
-        mass[0, 1] *= cell < 3
-        total += (mass * scores.score(at))[0]
-    torch.testing.assert_close(scores.expected(mean, std)[0], total)
-    near = scores.expected(scores(ALL[:1, :2]) + 0.01, torch.full((1, 1), 1e-3))
-    torch.testing.assert_close(near, scores(ALL[:1, :2]).double())
+@torch.no_grad()
+def test_draws_have_the_shares() -> None:
+    scores, n = CellScores(SIZES, ordered=ORDERED), 20_000
+    scores.fit(ALL[:7])
+    drawn = scores.draw(n, torch.Generator().manual_seed(0))
+    p = scores.log_shares.exp()[:4]
+    shares = drawn[:, 1].bincount(minlength=4) / n
+    assert bool(((shares - p).abs() < 5 * (p * (1 - p) / n).sqrt()).all())
 
 
 def test_bad_arguments_are_refused() -> None:

@@ -1,24 +1,22 @@
-"""Rows of cells as real numbers and categories: what noise of two kinds is added to."""
+"""Rows of cells, some of them in order, as what noise of two kinds is added to."""
 
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from ancestral.data.cells import UNKNOWN
 from ancestral.networks.cells import check_cells, offsets
-from ancestral.networks.even_noise import EvenNoise
-
-_FAR = 1e3
-"""A score beyond all others, where a column has fewer cells than another."""
+from ancestral.networks.even_noise import EvenNoise, draw_each
 
 
 class CellScores(nn.Module):
-    """Columns of cells in order as normal scores, the other columns as vectors of a single 1.
+    """Columns of cells, some in order: these have normal scores, and each cell its share.
 
     The score of a cell is the standard normal quantile of the middle of its share, the scores of a
-    column then standardised; the first law of the shares is even, :meth:`fit` counts it.
+    column then standardised; the first law of the shares is even, :meth:`fit` counts it. All cells
+    of a row stand in one list, those of the columns in order first.
 
     Source: van der Waerden 1952, normal scores; numbers beside categories: Kotelnikov et al. 2023,
     TabDDPM, arXiv:2209.15421, sec. 3.
@@ -32,18 +30,19 @@ class CellScores(nn.Module):
 
     Example:
         >>> scores = CellScores([2, 3], ordered=[False, True])
-        >>> scores(torch.tensor([[1, 0], [0, 1]])).round(decimals=2)
-        tensor([[-1.2200,  0.0000,  1.0000],
-                [ 0.0000,  1.0000,  0.0000]])
-        >>> scores.cells(torch.tensor([[0.9, 0.3, 0.7]]))
-        tensor([[1, 2]])
+        >>> scores.scores.round(decimals=2)
+        tensor([-1.2200,  0.0000,  1.2200])
+        >>> scores.law(torch.zeros(5)).round(decimals=2)
+        tensor([0.3300, 0.3300, 0.3300, 0.5000, 0.5000], dtype=torch.float64)
     """
 
     scores: Tensor
+    log_shares: Tensor
     _numbers: Tensor
     _others: Tensor
+    _begins: Tensor
+    _of: Tensor
     first: Tensor
-    _top: Tensor
 
     def __init__(self, sizes: Sequence[int], *, ordered: Sequence[bool] | None = None) -> None:
         super().__init__()
@@ -58,38 +57,40 @@ class CellScores(nn.Module):
         others = [at for at in range(len(sizes)) if at not in numbers]
         self.lengths = tuple(sizes[at] for at in numbers)
         self.groups = tuple(sizes[at] for at in others)
-        self.register_buffer("_numbers", torch.tensor(numbers, dtype=torch.int64), persistent=False)
-        self.register_buffer("_others", torch.tensor(others, dtype=torch.int64), persistent=False)
-        self.register_buffer("first", offsets(self.groups)[: len(others)], persistent=False)
-        top = torch.tensor(self.lengths, dtype=torch.int64) - 1
-        self.register_buffer("_top", top, persistent=False)
         self.noise = EvenNoise(self.groups)
-        even = [_normal_scores(torch.ones(size)) for size in self.lengths]
-        self.register_buffer("scores", _padded(even))
+        for name, value in {
+            "_numbers": torch.tensor(numbers, dtype=torch.int64),
+            "_others": torch.tensor(others, dtype=torch.int64),
+            "_begins": offsets(self.lengths)[: len(numbers)],
+            "_of": torch.arange(len(numbers)).repeat_interleave(torch.tensor(self.lengths).long()),
+            "first": offsets(self.groups)[: len(others)],
+        }.items():
+            self.register_buffer(name, value, persistent=False)
+        self.register_buffer("scores", torch.zeros(sum(self.lengths)))
+        self.register_buffer("log_shares", torch.zeros(sum(sizes), dtype=torch.float64))
+        self.fit(torch.zeros(0, len(sizes), dtype=torch.int64))
 
     @property
     def features(self) -> int:
-        """Numbers of a row as a vector."""
-        return len(self.lengths) + sum(self.groups)
+        """Number of cells of all columns."""
+        return sum(self.sizes)
 
     @torch.no_grad()
     def fit(self, x: Tensor) -> None:
-        """Set the scores from the cells of a training split, int64 [N, D]; -1 is left out.
+        """Set scores and shares from the cells of a training split, int64 [N, D]; -1 is left out.
 
         Raises:
             ValueError: If x holds no cells of these columns.
         """
         check_cells(x, self.sizes)
-        found = []
-        for column, size in zip(x[:, self._numbers].T, self.lengths, strict=True):
-            known = column[column != UNKNOWN]
-            found.append(_normal_scores(known.bincount(minlength=size) + 1.0))
-        self.scores.copy_(_padded(found))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return rows of cells x [B, D] as vectors [B, features]: scores first, then categories."""
-        numbers, others = self.split(x)
-        return torch.cat((self.score(numbers), self.one_hot(others)), dim=1)
+        columns = torch.cat((x[:, self._numbers], x[:, self._others]), dim=1).T
+        shares = [
+            _share(column, size)
+            for column, size in zip(columns, self.lengths + self.groups, strict=True)
+        ]
+        self.log_shares.copy_(torch.cat(shares).log())
+        scores = [_normal_scores(share) for share in shares[: len(self.lengths)]]
+        self.scores.copy_(torch.cat((self.scores[:0].double(), *scores)))
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the columns in order, [*B, N], and the others, [*B, M]."""
@@ -100,17 +101,14 @@ class CellScores(nn.Module):
         order = torch.cat((self._numbers, self._others)).argsort()
         return torch.cat((numbers, others), dim=-1)[..., order]
 
+    def at(self, numbers: Tensor, others: Tensor) -> Tensor:
+        """Return where the cells of a row stand in the list, int64 [*B, N + M]."""
+        others = others.long() + sum(self.lengths) + self.first
+        return torch.cat((self._in_order(numbers), others), dim=-1)
+
     def score(self, numbers: Tensor) -> Tensor:
         """Return the scores of cells in order, [*B, N]."""
-        return self.scores[self._cells_of(numbers)]
-
-    def ends(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Return between which scores cells in order lie, [*B, N] each.
-
-        A border is halfway between two cells; the first and the last cell reach far out.
-        """
-        at, (begins, ends) = self._cells_of(numbers), self._borders()
-        return begins[at], ends[at]
+        return self.scores[self._in_order(numbers)]
 
     def one_hot(self, others: Tensor) -> Tensor:
         """Return the other cells as vectors of a single 1 each, [*B, sum of their sizes]."""
@@ -120,56 +118,71 @@ class CellScores(nn.Module):
         return torch.cat((empty, *each), dim=-1)
 
     def nearest(self, scores: Tensor) -> Tensor:
-        """Return the cells in order in which scores lie, int64 [*B, N]."""
-        if not self.lengths:
-            return scores.long()
-        inner = self._borders()[1][:, :-1].contiguous().to(scores)
-        flat = scores.reshape(-1, len(self.lengths)).T.contiguous()
-        found = torch.searchsorted(inner, flat).T.minimum(self._top)
-        return found.reshape(scores.shape)
+        """Return the cells in order that are next to scores, int64 [*B, N]."""
+        each = zip(scores.unbind(-1), self.scores.split(self.lengths), strict=True)
+        found = [torch.bucketize(at.contiguous(), _middles(own).to(at)) for at, own in each]
+        return torch.stack(found, dim=-1) if found else scores.long()
 
-    def expected(self, mean: Tensor, std: Tensor) -> Tensor:
-        """Return the mean of the cells' scores where scores are Normal, [B, N]: cells are points.
+    def evidence(self, z: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+        """Return log-densities of scores with noise given each cell, [B, cells in order].
+
+        Up to what is the same of all cells of a column.
 
         Args:
-            mean: Of the scores, [B, N].
-            std: Standard deviation, above 0, [B, 1].
+            z: ``alpha score + sigma epsilon``, [B, N].
+            alpha: Factor, [B].
+            sigma: Deviation of the noise, above 0, [B].
         """
-        if not self.lengths:
-            return mean
-        rises = torch.special.ndtr((mean[..., None] - self._borders()[1][:, :-1]) / std[..., None])
-        return self.scores[:, 0] + (self.scores.diff(dim=1) * rises).sum(-1)
+        away = (z[:, self._of] - alpha[:, None] * self.scores) / sigma[:, None]
+        return -away.square() / 2
 
-    def cells(self, vectors: Tensor) -> Tensor:
-        """Return the rows of cells next to vectors [B, features], int64 [B, D]."""
-        numbers, others = vectors.split((len(self.lengths), sum(self.groups)), dim=1)
-        empty = others.new_zeros((len(others), 0), dtype=torch.int64)
-        each = [part.argmax(dim=1, keepdim=True) for part in others.split(self.groups, dim=1)]
-        return self.join(self.nearest(numbers), torch.cat((empty, *each), dim=1))
+    def law(self, logits: Tensor) -> Tensor:
+        """Return the law of each column, in proportion to ``share * exp(logits)``, [*B, cells]."""
+        parts = (logits + self.log_shares).split(self.lengths + self.groups, dim=-1)
+        return torch.cat([part.softmax(-1) for part in parts], dim=-1)
 
-    def _cells_of(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where in a table [N, most] values of the columns in order stand."""
-        columns = torch.arange(len(self.lengths), device=numbers.device)
-        return columns, numbers.long().clamp_min(0).minimum(self._top)
+    @property
+    def entropies(self) -> Tensor:
+        """Entropies of the columns by their shares, nats, float64 [D]."""
+        parts = self.log_shares.split(self.lengths + self.groups)
+        each = torch.stack([-(part.exp() * part).sum() for part in parts])
+        return self.join(each[: len(self.lengths)], each[len(self.lengths) :])
 
-    def _borders(self) -> tuple[Tensor, Tensor]:
-        """Return where each cell of a column in order begins and ends, [N, most] each."""
-        middle = (self.scores[:, 1:] + self.scores[:, :-1]) / 2
-        far = middle.new_full((len(middle), 1), _FAR)
-        places = torch.arange(middle.shape[1], device=middle.device)
-        middle = middle.masked_fill(places >= self._top[:, None], _FAR)
-        return torch.cat((-far, middle), dim=1), torch.cat((middle, far), dim=1)
+    def draw(self, n: int, generator: Generator | None) -> Tensor:
+        """Draw rows of cells by the shares alone, int64 [n, D]."""
+        shares = self.log_shares.exp().expand(n, -1)
+        drawn = draw_each(shares, self.lengths + self.groups, generator)
+        return self.join(drawn[:, : len(self.lengths)], drawn[:, len(self.lengths) :])
+
+    def parts(self, cells: Tensor) -> tuple[Tensor, Tensor]:
+        """Return of numbers of all cells [*B, features] those in order, and the others."""
+        return cells[..., : len(self.scores)], cells[..., len(self.scores) :]
+
+    def moments(self, law: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means and variances of the scores under a law of cells in order, [B, N] each."""
+        empty = law.new_zeros(len(law), len(self.lengths))
+        mean = empty.index_add(1, self._of, law * self.scores)
+        away = (self.scores - mean[:, self._of]).square()
+        return mean, empty.index_add(1, self._of, law * away)
+
+    def _in_order(self, numbers: Tensor) -> Tensor:
+        """Return where cells in order stand; what is no cell of its column counts as its ends."""
+        top = torch.tensor(self.lengths, device=numbers.device).long() - 1
+        return numbers.long().clamp_min(0).minimum(top) + self._begins
 
 
-def _normal_scores(counts: Tensor) -> Tensor:
-    """Return the standardised normal scores of cells of these counts, above 0, [K]."""
-    share = counts.double() / counts.sum()
+def _share(column: Tensor, size: int) -> Tensor:
+    """Return the share of each cell among those that are known, one row more of each, [size]."""
+    counts = column[column != UNKNOWN].bincount(minlength=size) + 1.0
+    return counts.double() / counts.sum()
+
+
+def _normal_scores(share: Tensor) -> Tensor:
+    """Return the standardised normal scores of cells of these shares, above 0, [K]."""
     scores = torch.special.ndtri(share.cumsum(0) - share / 2)
     scores = scores - share @ scores
     return scores / (share @ scores.square()).sqrt()
 
 
-def _padded(columns: Sequence[Tensor]) -> Tensor:
-    most = max((len(column) for column in columns), default=0)
-    rows = [functional.pad(column, (0, most - len(column)), value=_FAR) for column in columns]
-    return torch.stack(rows).to(torch.get_default_dtype()) if rows else torch.zeros(0, most)
+def _middles(scores: Tensor) -> Tensor:
+    return (scores[1:] + scores[:-1]) / 2

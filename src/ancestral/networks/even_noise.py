@@ -38,19 +38,19 @@ class EvenNoise(nn.Module):
         """
         return kept * x + (1 - kept) * self.share
 
-    def back(self, z: Tensor, prior: Tensor, before: Tensor, now: Tensor) -> Tensor:
+    def back(self, z: Tensor, law: Tensor, before: Tensor, now: Tensor) -> Tensor:
         """Return the law of an earlier state given z, averaged over x, [*B, C].
 
-        With ``x ~ prior`` it is ``sum_x p(x | z) q(z_before | z, x)``: the exact reverse where the
-        prior is exact, the posterior of q where it is a point, and p(x | z) where ``before`` is 1.
+        It is ``sum_x p(x | z) q(z_before | z, x)``: the exact reverse where the law is exact, the
+        posterior of q where it is a point.
 
         Args:
             z: The state now, [*B, C].
-            prior: Of x, without what z tells of it, in proportion, [*B, C].
+            law: Of x given z, [*B, C].
             before: Share that is kept at the earlier state, above ``now``, [*B, 1].
-            now: Share that is kept now, [*B, 1].
+            now: Share that is kept now, below 1, [*B, 1].
         """
-        weight = prior / self.sums(prior * self(z, now))
+        weight = law / self(z, now)
         return self(z, now / before) * (
             before * weight + (1 - before) * self.share * self.sums(weight)
         )
@@ -64,7 +64,15 @@ class EvenNoise(nn.Module):
 
     def draw(self, probabilities: Tensor, generator: Generator | None) -> Tensor:
         """Draw a state of each category, int64 [*B, M], of probabilities [*B, C]."""
-        # The earliest of exponential arrivals at these rates.
-        waits = torch.empty_like(probabilities).exponential_(generator=generator) / probabilities
-        parts = [part.argmin(-1, keepdim=True) for part in waits.split(self.sizes, dim=-1)]
-        return torch.cat((torch.zeros_like(probabilities[..., :0], dtype=torch.int64), *parts), -1)
+        return draw_each(probabilities, self.sizes, generator)
+
+
+def draw_each(p: Tensor, sizes: Sequence[int], generator: Generator | None) -> Tensor:
+    """Draw a state of each of M categories of these sizes, int64 [*B, M], of probabilities [*B, C].
+
+    They may be in proportion.
+    """
+    # The earliest of exponential arrivals at these rates.
+    waits = torch.empty_like(p).exponential_(generator=generator) / p
+    parts = [part.argmin(-1, keepdim=True) for part in waits.split(list(sizes), dim=-1)]
+    return torch.cat((torch.zeros_like(p[..., :0], dtype=torch.int64), *parts), -1)

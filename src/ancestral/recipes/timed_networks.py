@@ -55,7 +55,7 @@ batches of 128 at twice the rate 0.2597."""
 
 TABLE_TRAINING = Options(
     batch_size=500,
-    learning_rate=2e-3,
+    learning_rate=5e-3,
     ema_decay=0.999,
     weight_decay=0.0,
     validate_every=200,

@@ -57,24 +57,24 @@ class DiffusionConfig(TimedNetworkConfig):
     """A denoising diffusion model.
 
     Args:
-        chain: Steps T of the chain, at least 2, of ``linear`` 21.
+        chain: Steps T of the chain, at least 2, of ``linear`` 21; None: 1,000, of mixed tables
+            4,000, whose bound gains by them.
         schedule: How the chain adds noise: ``cosine``, ``linear``, or ``learned`` with the bound.
-        prediction: What the network predicts.
+        prediction: What the network predicts; of mixed tables laws of cells in its place.
         weighting: Of the levels in the loss, by whose squared error it is; ``bound`` lowers -elbo,
-            and is the only one by which a schedule is learned; None: ``v``, ``bound`` there
-            and of mixed tables, where it weighs numbers against categories.
-        emphasis: Levels at which the loss is taken: ``log-normal``, or those of the ``schedule``;
-            None: the latter of mixed tables.
+            and is the only one by which a schedule is learned; of mixed tables ``cross-entropy``
+            or ``bound``; None: ``v``, ``bound`` there, ``cross-entropy`` of mixed tables.
+        emphasis: Levels at which the loss is taken: ``log-normal``, or those of the ``schedule``.
         dropped: Share of the labels that training hides, for guidance, in [0, 1).
         ordered: Of mixed tables, whether the cells of each column are in order and get Gaussian
             noise; None: those of numbers without gaps.
     """
 
-    chain: int = 1000
+    chain: int = chosen()
     schedule: Literal["cosine", "linear", "learned"] = "cosine"
     prediction: Literal["v", "epsilon", "x"] = "v"
-    weighting: Literal["v", "epsilon", "x", "min-snr", "bound"] = chosen()
-    emphasis: Literal["log-normal", "schedule"] = chosen()
+    weighting: Literal["v", "epsilon", "x", "min-snr", "bound", "cross-entropy"] = chosen()
+    emphasis: Literal["log-normal", "schedule"] = "log-normal"
     dropped: float = 0.1
     ordered: tuple[bool, ...] | None = chosen("by column")
 
@@ -86,13 +86,23 @@ class DiffusionConfig(TimedNetworkConfig):
         require(self, "weighting", learns, "bound where the schedule is learned")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the network and the columns in order."""
-        mixed, learned = shape.kind == "mixed", self.schedule == "learned"
+        """Return the config with the network and the columns in order.
+
+        Raises:
+            ConfigError: If a loss or a prediction is of other data.
+        """
+        mixed = shape.kind == "mixed"
+        usual = "cross-entropy" if mixed else "v"
+        weighting = self.weighting or ("bound" if self.schedule == "learned" else usual)
+        fits = (weighting in ("bound", "cross-entropy")) if mixed else weighting != "cross-entropy"
+        rule = "cross-entropy or bound of mixed tables, and cross-entropy of them alone"
+        require(self, "weighting", fits, rule)
+        require(self, "prediction", not mixed or self.prediction == "v", "left out of mixed tables")
         return replace(
             super(DiffusionConfig, self).resolved(shape),
+            chain=self.chain or (4000 if mixed else 1000),
             ordered=ordered_columns(shape) if self.ordered is None else self.ordered,
-            emphasis=self.emphasis or ("schedule" if mixed else "log-normal"),
-            weighting=self.weighting or ("bound" if mixed or learned else "v"),
+            weighting=weighting,
         )
 
 
@@ -199,19 +209,22 @@ def _diffusion(
         _denoiser(config, shape),
         shape.event_shape,
         schedule=_SCHEDULES[config.schedule](config.chain, lowest),
-        weighting=config.weighting,
+        weighting=_weighting(config),
         emphasis=config.emphasis,
         grey_levels=grey,
         dropped=config.dropped,
     )
 
 
+def _weighting(config: DiffusionConfig) -> Any:  # noqa: ANN401 - of these data: resolving checked it
+    return config.weighting
+
+
 def _table_diffusion(config: DiffusionConfig, shape: Shape) -> TableDiffusion:
     return TableDiffusion(
         *table_network(config, shape, config.ordered),
         schedule=_SCHEDULES[config.schedule](config.chain, 0.0),
-        prediction=config.prediction,
-        weighting=config.weighting,
+        weighting=_weighting(config),
         emphasis=config.emphasis,
     )
 
@@ -244,7 +257,7 @@ def _latent_diffusion(
         denoiser,
         (latent,),
         schedule=_SCHEDULES[config.schedule](config.chain, 0.0),
-        weighting=config.weighting,
+        weighting=_weighting(config),
         emphasis=config.emphasis,
         dropped=config.dropped,
     )
