@@ -18,7 +18,7 @@ def test_models_by_what_they_can(cli: Callable) -> None:
         exact = {"kde", "gmm", "hmm", "naive-bayes", "segment", *flows, *tables, *texts}
         assert ("language" in can) == (name in texts)
         assert ("density" in can) == (name in exact)
-        vaes = {"vae", "beta-vae", "iwae", "hierarchical-vae", "image-vae"}
+        vaes = {"vae", "beta-vae", "iwae", "hierarchical-vae", "image-vae", "vq-vae"}
         bound = {*vaes, "diffusion", "masked-diffusion", "bert"}
         assert ("bound" in can) == (name in bound)
     assert found["vae"]["settings"]["decoder_std"] == "learned"

@@ -29,7 +29,9 @@ from ancestral.adversarial import (
 )
 from ancestral.autoencoders import (
     AE,
+    FSQ,
     VAE,
+    VQVAE,
     BinaryVAE,
     Contraction,
     CrossEntropyImageVAE,
@@ -47,6 +49,7 @@ from ancestral.autoencoders import (
 )
 from ancestral.autoencoders.objectives import Objective
 from ancestral.autoencoders.variational import Variational
+from ancestral.autoregressive import GPT
 from ancestral.capabilities import (
     CAPABILITIES,
     Batch,
@@ -378,6 +381,7 @@ class Case:
         states: Numbers of states of the columns of a discrete model.
         holds: What ``sample`` can hold fixed: the event shape of each node, by name.
         weight: Of an example in the loss: of a text the number of its tokens.
+        drawn: Whether its bound is of draws.
     """
 
     name: str
@@ -389,6 +393,7 @@ class Case:
     states: tuple[int, ...] = ()
     holds: Mapping[str, tuple[int, ...]] = field(default_factory=dict, hash=False)
     weight: int = 1
+    drawn: bool = True
 
     @property
     def held_out(self) -> Batch:
@@ -678,6 +683,25 @@ CASES = [
         bars,
         LOSS_ONLY,
         holds={"z": (4,)},
+    ),
+    Case(
+        "vq-vae",
+        lambda: VQVAE(
+            FSQ((5, 5)),
+            GPT(
+                25 + LABELS + 4,
+                shape=GPTShape(window=4, width=16, layers=1, heads=2),
+                dropout=0.0,
+            ),
+            size=8,
+            classes=LABELS,
+            levels=17,
+            width=8,
+        ),
+        labelled_bars,
+        "samples means bound encodes trains graph",
+        holds=LABEL,
+        drawn=False,
     ),
     Case(
         "diffusion",

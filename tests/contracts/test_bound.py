@@ -57,13 +57,13 @@ def test_a_seed_decides_the_bound(case: Case) -> None:
         for seed in (3, 3, 4)
     ]
     assert torch.equal(values[0], values[1])
-    assert not torch.equal(values[0], values[2])
+    assert torch.equal(values[0], values[2]) != case.drawn
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_more_draws_do_not_move_the_elbo(case: Case) -> None:
     mean, error = difference(elbos(case, 1), elbos(case, 6))
-    assert abs(mean) < 5 * error
+    assert abs(mean) <= 5 * error
 
 
 def test_the_elbo_lies_below_an_exact_density(case: Case) -> None:

@@ -1,6 +1,7 @@
 """Autoencoders: models that learn an encoder beside their decoder."""
 
 from ancestral.autoencoders.autoencoder import AE
+from ancestral.autoencoders.code_prior import CodePrior
 from ancestral.autoencoders.conditionals import (
     BernoulliDecoder,
     CategoricalDecoder,
@@ -21,21 +22,27 @@ from ancestral.autoencoders.penalties import (
     squared_jacobian_norm,
 )
 from ancestral.autoencoders.priors import GaussianMixturePrior
+from ancestral.autoencoders.quantisers import FSQ, EMAQuantiser
 from ancestral.autoencoders.table_vae import TableVAE
 from ancestral.autoencoders.vae import VAE, BinaryVAE
+from ancestral.autoencoders.vq_vae import VQVAE
 
 __all__ = [
     "AE",
+    "FSQ",
     "VAE",
+    "VQVAE",
     "BernoulliDecoder",
     "BinaryVAE",
     "Bits",
     "CategoricalDecoder",
     "Categoricals",
+    "CodePrior",
     "Contraction",
     "CrossEntropyImageVAE",
     "DiagonalNormal",
     "DiscretisedLogistic",
+    "EMAQuantiser",
     "GaussianDecoder",
     "GaussianEncoder",
     "GaussianMixturePrior",

@@ -1,6 +1,7 @@
-"""The law that has all its probability in one point."""
+"""A distribution that is a single point."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -9,6 +10,8 @@ from torch.distributions import Distribution
 
 class PointMass(Distribution):
     """All probability in one point: the latents of a model whose encoder adds nothing.
+
+    Its ``log_prob`` is that of states: 0 at the point, and -inf anywhere else.
 
     Args:
         point: [*batch, *event].
@@ -39,3 +42,14 @@ class PointMass(Distribution):
     def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
         """Return the point, [*sample_shape, *batch, *event]."""
         return self.point.expand(*sample_shape, *self.point.shape)
+
+    def expand(self, batch_shape: Sequence[int], _instance: Distribution | None = None) -> Self:
+        """Return the same for more rows."""
+        shape = (*batch_shape, *self.event_shape)
+        return type(self)(self.point.expand(shape), event_dims=len(self.event_shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return 0 where a value is the point, else -inf, nats, [*sample, *batch]."""
+        same = value == self.point
+        same = same.flatten(same.ndim - len(self.event_shape)).all(-1) if self.event_shape else same
+        return torch.zeros(same.shape, device=same.device).masked_fill(~same, -torch.inf)
