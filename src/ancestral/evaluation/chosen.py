@@ -20,6 +20,7 @@ from ancestral.errors import DivergenceError
 from ancestral.evaluation.drawing import placed, strange
 from ancestral.evaluation.figures import Figure, Kind, given_words
 from ancestral.evaluation.kinds import bench_of
+from ancestral.evaluation.measures.active_units import active_units, said_of_latents
 from ancestral.evaluation.measures.difference import differences
 from ancestral.evaluation.measures.estimate import mean_of, ratio_of
 from ancestral.evaluation.measures.precision_recall import precision_recall
@@ -37,6 +38,9 @@ _NEIGHBOURS, _FEWEST = 1_000, 50
 _LOSS_IMAGES = 1_000
 """Images of which a loss is measured. It only chooses the step, by the same noise each time, and in
 a short training more of them would take more time than the steps do."""
+
+_ENCODED = 1_000
+"""Examples whose posteriors tell which latents are in use."""
 
 _IMAGES = 64
 """Images whose masks are found."""
@@ -84,7 +88,10 @@ class Judge:
             figures = self._measure()
         except DivergenceError:
             return {self.choice.name: math.nan}
-        self.figure, self.said = figures[self.choice.name], said_of_variety(figures)
+        active = active_units(self.model, self.data.validation[:_ENCODED], device=self.device)
+        figures = {**figures, **({} if active is None else {"active_units": active})}
+        self.figure = figures[self.choice.name]
+        self.said = [*said_of_variety(figures), *said_of_latents(active)]
         return {name: figure.value for name, figure in figures.items()}
 
     def noise(self) -> Generator:

@@ -45,6 +45,12 @@ DEFINITIONS: dict[str, Definition] = {
         "number of pixels and channels. From a lower bound on the likelihood it is "
         "an upper bound on the code length.",
     ),
+    "active_units": Definition(
+        "latents in use",
+        "none",
+        "Share of the latents whose posterior mean varies over held-out examples by more than a "
+        "hundredth of their variance. Below a tenth the posterior has collapsed onto the prior.",
+    ),
     "label_log_prob": Definition(
         "log-likelihood of labels",
         "higher",

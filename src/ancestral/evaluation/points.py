@@ -11,10 +11,11 @@ from ancestral.capabilities import Given, Samples, SamplesMeans
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.bench import Bench, Progress
-from ancestral.evaluation.drawing import draw, nearest_training
+from ancestral.evaluation.drawing import device_of, draw, nearest_training
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.labels import evaluate_labels
 from ancestral.evaluation.likelihood import bits_per_dim, definitions, likelihoods
+from ancestral.evaluation.measures.active_units import active_units
 from ancestral.evaluation.quality import Stage, stages
 from ancestral.evaluation.result import Evaluation
 from ancestral.evaluation.setting import LEAST, WIDE, Setting, Sizes
@@ -113,7 +114,13 @@ class Points(Bench):
         figures = likelihoods(model, data, sizes, setting, attempts)
         best = figures["log_prob"] or figures["elbo"]
         figures["bits_per_dim"] = bits_per_dim(best, data) if best and self.coding else None
+        examples = data.test[self.orders[2]]
+        figures["active_units"] = attempts(
+            "active_units",
+            lambda: active_units(model, examples, device=str(device_of(model))),
+        )
         texts = definitions(model, sizes, setting.draws)
+        texts |= {"active_units": f"{len(examples):,} test examples."}
         texts |= {"bits_per_dim": self.coding} if self.coding else {}
         labelled = evaluate_labels(model, data, attempts, seed=setting.seed)
         figures |= labelled.figures

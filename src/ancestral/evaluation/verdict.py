@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ancestral.evaluation.definitions import Definition, definition_of
 from ancestral.evaluation.figures import Figure
+from ancestral.evaluation.measures.active_units import said_of_latents
 
 TOLERANCES: dict[str, float] = {
     "share": 0.1,
@@ -99,7 +100,8 @@ def said_of(figures: Mapping[str, Figure | None]) -> list[str]:
         else:
             far.append(f"{name} {_text(figure, figure.value)} (floor {floor})")
     said = [f"far from the floor: {', '.join(far)}"] * bool(far) + blind
-    return [*said_of_variety(figures), *said]
+    collapsed = said_of_latents(figures.get("active_units"))
+    return [*said_of_variety(figures), *collapsed, *said]
 
 
 def _gap(figure: Figure, definition: Definition) -> float | None:
