@@ -11,6 +11,7 @@ from ancestral.adversarial import (
 from ancestral.adversarial.image_networks import Norm, image_widths
 from ancestral.capabilities import Batch
 from ancestral.errors import ConfigError
+from ancestral.nn import PixelAttention
 from ancestral.training import Options
 from ancestral.training.game import Game
 
@@ -126,3 +127,29 @@ def test_spectral_norms_of_the_critic_are_one() -> None:
         if isinstance(layer, torch.nn.Linear | torch.nn.Conv2d | torch.nn.Embedding):
             largest = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2).item()
             assert largest == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("network", ["generator", "critic"])
+def test_at_gate_0_attention_leaves_the_convolutional_twin(network: str) -> None:
+    shape, side = (1, 16, 16), 8
+    make = {
+        "generator": lambda attention: ImageGenerator(3, shape, width=8, attention=attention),
+        "critic": lambda attention: ImageCritic(shape, width=8, attention=attention),
+    }[network]
+    attends, plain = make(side), make(0)
+    (layer,) = [part for part in attends.modules() if isinstance(part, PixelAttention)]
+    mine = {id(value) for value in layer.parameters()}
+    others = [value for value in attends.parameters() if id(value) not in mine]
+    with torch.no_grad():
+        for parameter, value in zip(plain.parameters(), others, strict=True):
+            parameter.copy_(value)
+    x = torch.randn(2, 3) if network == "generator" else torch.randn(2, *shape)
+    assert torch.equal(attends(x), plain(x))
+    with torch.no_grad():
+        layer.gate.fill_(1.0)
+    assert not torch.equal(attends(x), plain(x))
+
+
+def test_attention_is_at_a_map_inside() -> None:
+    with pytest.raises(ValueError, match=r"attention must be 0 or the side of .*, 4, 8, got 16"):
+        ImageCritic((1, 16, 16), width=4, attention=16)

@@ -45,3 +45,9 @@ def test_unit_slope_is_taken_between_real_and_generated_examples() -> None:
     assert ((x >= 0) & (x <= 1)).all()
     assert abs(x.mean().item() - 0.5) < 5 * 12**-0.5 / 1_000**0.5
     torch.testing.assert_close(penalty, (x[:, 0] - 1).square())
+
+
+def test_unit_slope_takes_images_that_come_in_half_precision() -> None:
+    real, fake = torch.randn(2, 5, 2)
+    penalty = unit_slope_penalty(lambda x: x @ torch.tensor([3.0, -4.0]), real, fake.bfloat16())
+    torch.testing.assert_close(penalty, torch.full((5,), 16.0))

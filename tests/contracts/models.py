@@ -19,11 +19,13 @@ from ancestral.adversarial import (
     GAN,
     ConditionalGAN,
     CycleGAN,
+    GrowingGAN,
     ImageCritic,
     ImageGAN,
     ImageGenerator,
     PatchCritic,
     Pix2Pix,
+    StyleGAN,
     TableGAN,
     View,
 )
@@ -365,6 +367,13 @@ def cyclegan() -> nn.Module:
     there, back = (Translator(1, outputs=1, widths=(4, 8), blocks=1) for _ in range(2))
     critics = PatchCritic(1, width=4, halvings=1), PatchCritic(1, width=4, halvings=1)
     return MadeOfNoise(CycleGAN(there, back, critics, view=View(channels=(1, 1))))
+
+
+def growing_gan() -> GrowingGAN:
+    """Its second level is being faded in, so that all layers are at work."""
+    model = GrowingGAN((1, 8, 8), latent=3, width=4, classes=LABELS)
+    model.at(0.25)
+    return model
 
 
 @dataclass(frozen=True, slots=True)
@@ -824,6 +833,20 @@ CASES = [
     ),
     Case("pix2pix", pix2pix, lambda n, seed: Batch(2 * bars(n, seed).x - 1), GAN_LIKE, 60),
     Case("cyclegan", cyclegan, lambda n, seed: Batch(2 * bars(n, seed).x - 1), GAN_LIKE, 60),
+    Case(
+        "growing-gan-labels",
+        growing_gan,
+        labelled_bars_around_zero,
+        GAN_LIKE + " decodes",
+        holds={"z": (3,), **LABEL},
+    ),
+    Case(
+        "style-gan-labels",
+        lambda: StyleGAN((1, 8, 8), latent=3, width=4, classes=LABELS),
+        labelled_bars_around_zero,
+        GAN_LIKE + " decodes",
+        holds={"z": (3,), "noise": (144,), **LABEL},
+    ),
     Case(
         "masked-diffusion",
         lambda: MaskedDiffusion(

@@ -179,12 +179,15 @@ class DecodingNetworks(AdversarialNetworks):
         """Return x = G(z), [B, *event], given z [B, L] and the ``label``, [B], where there is one.
 
         Raises:
-            ValueError: If something else is given, or the label is not.
+            ValueError: If something else is given, or the label is not, or z has another width.
         """
+        wanted = self.p.nodes["z"].event_shape
+        if z.shape[1:] != wanted:
+            raise ValueError(f"z must have shape [B, {wanted[0]}], got {list(z.shape)}")
         names = {"label"} if self.classes else set()
         if set(given or {}) != names:
             raise ValueError(f"given must be {sorted(names)}, got {sorted(given or {})}")
-        return self.generator(z, *(given or {}).values())
+        return self.generator(z, **(given or {}))
 
 
 class GAN(DecodingNetworks):

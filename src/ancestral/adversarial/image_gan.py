@@ -9,7 +9,7 @@ from ancestral.adversarial.gan import DecodingNetworks, label_node, latent_node
 from ancestral.adversarial.image_networks import MinibatchDeviation
 from ancestral.adversarial.rules import GameRules
 from ancestral.networks.bayesian_network import BayesianNetwork
-from ancestral.networks.nodes import Deterministic, Node
+from ancestral.networks.nodes import Deterministic, Node, StandardNormal
 
 _COUPLING = (nn.BatchNorm2d, MinibatchDeviation)
 """Layers through which the examples of a batch see each other."""
@@ -53,11 +53,36 @@ class ImageGAN(DecodingNetworks):
         classes: int = 0,
         rules: GameRules | None = None,
     ) -> None:
-        given = ("label",) if classes else ()
-        nodes = [label_node(classes)] if classes else []
-        x = Node("x", Deterministic(generator), ("z", *given), Size(event_shape))
-        p = BayesianNetwork([*nodes, latent_node("normal", latent), x])
-        q = BayesianNetwork([Node("y", Critic(critic), ("x", *given))])
+        networks = image_game(generator, critic, event_shape, latent=latent, classes=classes)
         layers = [*generator.modules(), *critic.modules()]
         coupled = any(isinstance(layer, _COUPLING) for layer in layers)
-        super().__init__(p, q, rules=rules, coupled=coupled)
+        super().__init__(*networks, rules=rules, coupled=coupled)
+
+
+def image_game(
+    generator: nn.Module,
+    critic: nn.Module,
+    event_shape: Sequence[int],
+    *,
+    latent: int,
+    classes: int,
+    noise: int = 0,
+) -> tuple[BayesianNetwork, BayesianNetwork]:
+    """Return p and q of a game on images.
+
+    Args:
+        generator: Maps z, the noise if there is any, and the label if there are classes, to x.
+        critic: Maps images, and label, to logits [B, 1].
+        event_shape: Shape [C, S, S] of an image.
+        latent: Latent dimensions, at least 1.
+        classes: Number of classes K; 0 for none.
+        noise: Numbers of noise beside the latents.
+    """
+    given = ("label",) if classes else ()
+    roots = [label_node(classes)] if classes else []
+    roots += [latent_node("normal", latent)]
+    roots += [Node("noise", StandardNormal((noise,)), (), (noise,))] if noise else []
+    parents = ("z", *(("noise",) if noise else ()), *given)
+    x = Node("x", Deterministic(generator), parents, Size(event_shape))
+    q = BayesianNetwork([Node("y", Critic(critic), ("x", *given))])
+    return BayesianNetwork([*roots, x]), q

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from ancestral.nn.narrow_transpose import NarrowConvTranspose2d
+from ancestral.nn.pixel_attention import PixelAttention
 from ancestral.nn.pyramid import halvings
 from ancestral.nn.zeroed import zeroed
 
@@ -42,6 +43,16 @@ def image_widths(size: int, width: int) -> tuple[int, ...]:
     return tuple(width * min(2**i, _WIDEST) for i in range(count))
 
 
+def inner_sides(size: int) -> tuple[int, ...]:
+    """Return the sides of the maps inside, from the smallest to half of the image's.
+
+    Example:
+        >>> inner_sides(28), inner_sides(64)
+        ((7, 14), (4, 8, 16, 32))
+    """
+    return tuple(size >> i for i in range(halvings(size), 0, -1))
+
+
 def square(event_shape: Sequence[int]) -> tuple[int, int]:
     """Return channels and side of images [C, S, S]; ValueError if they are not square."""
     channels, height, width = event_shape
@@ -63,9 +74,10 @@ class ImageGenerator(nn.Module):
         width: Channels at the finest resolution inside.
         classes: Number of classes K; 0 for none.
         norm: After each layer but the last.
+        attention: Side of the inner map whose places see each other; 0 for none.
 
     Raises:
-        ValueError: If the images have a side that cannot be doubled to.
+        ValueError: If the images have a side that cannot be doubled to, or there is no such map.
 
     Example:
         >>> network = ImageGenerator(16, (3, 32, 32), width=8, classes=10)
@@ -81,16 +93,19 @@ class ImageGenerator(nn.Module):
         width: int,
         classes: int = 0,
         norm: Norm = "none",
+        attention: int = 0,
     ) -> None:
         super().__init__()
         channels, size = square(event_shape)
-        widths = image_widths(size, width)[::-1]
-        self.classes, base = classes, size >> len(widths)
+        widths, sides = image_widths(size, width)[::-1], inner_sides(size)
+        attends = _attends(attention, sides)
+        self.classes, base = classes, sides[0]
         self.linear = nn.Linear(latent + classes, widths[0] * base**2)
         layers: list[nn.Module] = [nn.Unflatten(1, (widths[0], base, base))]
-        layers += [*_norm(norm, widths[0]), _RELU()]
-        for before, after in pairwise(widths):
+        layers += [*_norm(norm, widths[0]), _RELU(), *attends(base, widths[0])]
+        for (before, after), side in zip(pairwise(widths), sides[1:], strict=True):
             layers += [nn.ConvTranspose2d(before, after, 4, 2, 1), *_norm(norm, after), _RELU()]
+            layers += attends(side, after)
         last = NarrowConvTranspose2d(widths[-1], channels, kernel_size=4, padding=1)
         self.layers = nn.Sequential(*layers, last, nn.Tanh())
 
@@ -118,9 +133,10 @@ class ImageCritic(nn.Module):
         classes: Number of classes K; 0 for none.
         norm: After each layer but the first and the last.
         compare: Let the last layer see how much the examples of a batch differ.
+        attention: Side of the inner map whose places see each other; 0 for none.
 
     Raises:
-        ValueError: If the images have a side that cannot be halved so.
+        ValueError: If the images have a side that cannot be halved so, or there is no such map.
 
     Example:
         >>> critic = ImageCritic((1, 28, 28), width=8, classes=10)
@@ -136,13 +152,17 @@ class ImageCritic(nn.Module):
         classes: int = 0,
         norm: Norm = "none",
         compare: bool = False,
+        attention: int = 0,
     ) -> None:
         super().__init__()
         channels, size = square(event_shape)
-        widths = image_widths(size, width)
+        widths, sides = image_widths(size, width), inner_sides(size)[::-1]
+        attends = _attends(attention, sides)
         layers: list[nn.Module] = [nn.Conv2d(channels, widths[0], 4, 2, 1), _LEAKY()]
-        for before, after in pairwise(widths):
+        layers += attends(sides[0], widths[0])
+        for (before, after), side in zip(pairwise(widths), sides[1:], strict=True):
             layers += [nn.Conv2d(before, after, 4, 2, 1), *_norm(norm, after), _LEAKY()]
+            layers += attends(side, after)
         layers += [MinibatchDeviation()] if compare else []
         self.features = nn.Sequential(*layers, nn.Flatten())
         count = (widths[-1] + compare) * (size >> len(widths)) ** 2
@@ -205,3 +225,13 @@ _NORMS: dict[Norm, Callable[[int], list[nn.Module]]] = {
 
 def _norm(norm: Norm, channels: int) -> list[nn.Module]:
     return _NORMS[norm](channels)
+
+
+def _attends(attention: int, sides: Sequence[int]) -> Callable[[int, int], list[nn.Module]]:
+    """Return what gives the attention, if there is one, at a map of a side and of channels."""
+    if attention and attention not in sides:
+        rule = ", ".join(map(str, sorted(sides)))
+        raise ValueError(
+            f"attention must be 0 or the side of a map inside, {rule}, got {attention}"
+        )
+    return lambda side, channels: [PixelAttention(channels)] if side == attention else []

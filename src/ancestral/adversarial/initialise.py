@@ -29,13 +29,13 @@ def rescale(network: nn.Module, *, gain: float) -> None:
     with torch.no_grad():
         for layer in layers:
             here = 1.0 if layer is layers[-1] else gain
-            layer.weight.normal_(std=(here / _inputs(layer)) ** 0.5)
+            layer.weight.normal_(std=(here / fan_in(layer)) ** 0.5)
 
 
 _LAYERS = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
 
-def _inputs(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
+def fan_in(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d) -> float:
     """Return how many inputs one output is a sum of, away from the borders."""
     if isinstance(layer, nn.ConvTranspose2d):
         return layer.weight[:, 0].numel() / math.prod(layer.stride)

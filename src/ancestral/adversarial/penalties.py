@@ -46,7 +46,7 @@ def unit_slope_penalty(
     """
     shape = (len(real), *[1] * (real.ndim - 1))
     share = torch.rand(shape, generator=generator, device=real.device, dtype=real.dtype)
-    slope = _slope(logits, torch.lerp(real, fake, share))
+    slope = _slope(logits, torch.lerp(real, fake.to(real.dtype), share))  # Mixed precision: bf16.
     return (slope.flatten(start_dim=1).norm(dim=1) - 1).square()
 
 

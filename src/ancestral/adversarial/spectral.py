@@ -11,7 +11,7 @@ def normalise_spectrum(network: nn.Module) -> None:
 
     Of linear layers, convolutions and embeddings. The value is followed by one step of power
     iteration at each call in training mode. An embedding of zeros has no such value, and begins
-    at normal numbers instead.
+    at small normal numbers instead.
 
     Source: Miyato et al. 2018, Spectral Normalization for GANs, arXiv:1802.05957, algorithm 1.
 
@@ -20,5 +20,6 @@ def normalise_spectrum(network: nn.Module) -> None:
     """
     for layer in [module for module in network.modules() if isinstance(module, _LAYERS)]:
         if not bool(layer.weight.any()):
-            nn.init.normal_(layer.weight)
+            # Of the size of a layer's weights, so that it learns as fast as they do.
+            nn.init.normal_(layer.weight, std=layer.weight.shape[1] ** -0.5)
         spectral_norm(layer, dim=1 if isinstance(layer, nn.ConvTranspose2d) else 0)

@@ -32,6 +32,7 @@ from ancestral.nn.low_rank import (
 from ancestral.nn.mlp import MLP
 from ancestral.nn.norm import RMSNorm
 from ancestral.nn.patches import patchify, unpatchify
+from ancestral.nn.pixel_attention import PixelAttention
 from ancestral.nn.plain_unet import PlainUNet
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 from ancestral.nn.rotary import rotary_tables, rotate
@@ -57,6 +58,7 @@ __all__ = [
     "LowRankCell",
     "LowRankLinear",
     "LowRankMatrix",
+    "PixelAttention",
     "PlainUNet",
     "RMSNorm",
     "Sight",

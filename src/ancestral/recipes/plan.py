@@ -353,7 +353,15 @@ class _Chosen:
             usual = by_adamw(usual)
         if origin is not None:
             usual = origin.tuning.options(usual)
-        options = settings.build(Options, self.options, base=usual)
+        options, examples = (
+            settings.build(Options, self.options, base=usual),
+            data.training_examples,
+        )
+        if "batch_size" in self.options and options.batch_size > examples:
+            raise ConfigError(
+                f"batch_size must be at most the {examples:,} examples of the training split, got "
+                f"{options.batch_size}"
+            )
         if "validate_every" in self.options:
             return options
         per_step = options.batch_size * options.accumulate
@@ -361,9 +369,7 @@ class _Chosen:
             apart = -(-len(data.train) // per_step) * self.recipe.epochs_apart
             options = replace(options, validate_every=min(options.validate_every, max(apart, 10)))
         # What is repeated by a pace is validated where the clock had it so.
-        return options.validated(
-            None if end.pace else end.total_steps(data.training_examples, per_step)
-        )
+        return options.validated(None if end.pace else end.total_steps(examples, per_step))
 
 
 def reads_of(recipe: Recipe, settings: Mapping[str, object]) -> Mapping[str, Any]:
