@@ -171,7 +171,7 @@ def test_small_tables_are_validated_within_twenty_epochs(
     rows: int, apart: int, tmp_path: Path
 ) -> None:
     path = write(draw(rows, seed=3), tmp_path / "table.csv")
-    settings = {"batch_size": 512, "fractions": (0.1, 0.1)}
+    settings = {"batch_size": min(512, rows * 8 // 10), "fractions": (0.1, 0.1)}
     options = plan("tabular-ar", path, settings=settings, budget="1h").options
     assert options is not None
     assert options.validate_every == apart
