@@ -9,7 +9,7 @@ export TORCH_INDEX
 # One thread a process, two processes: the suite uses two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: setup demo test variants check docs bench ci clean lock help
+.PHONY: setup demo test variants check docs bench coverage ci clean lock help
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -37,8 +37,11 @@ docs: $(VENV)/.docs  ## Build the site, in English and Spanish, in docs/_build
 bench: $(VENV)/.test  ## Compare with the peers, interleaved; JSON lines
 	$(BIN)/python -m benchmarks
 
-ci: check $(VENV)/.test $(VENV)/.system  ## All checks, the tests with coverage, the site
+coverage: $(VENV)/.test $(VENV)/.system  ## The tests again, with the lines that none of them reaches
 	$(PYTEST) --cov --cov-report=term
+
+ci: check $(VENV)/.test $(VENV)/.system  ## All checks, the tests, the site
+	$(PYTEST)
 	$(MAKE) variants
 	$(MAKE) docs
 

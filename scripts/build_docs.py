@@ -46,15 +46,22 @@ def main() -> int:
     vendored = fetch_mathjax(DOCS / "_build" / "mathjax")
     if not vendored:
         print("MathJax could not be fetched: formulas will need the network", file=sys.stderr)
-    for language in ("en", "es"):
-        out = DOCS / "_build" / "html" / language
-        command = [sys.executable, "-m", "sphinx", "-W", "-q", "-E", "-b", "html", "-c", str(DOCS)]
-        command += ["-D", f"language={language}"]
-        if vendored:
-            command += ["-D", "mathjax_path=mathjax/tex-mml-chtml.js"]
-        if subprocess.run([*command, str(DOCS / language), str(out)], check=False).returncode:
-            return 1
-        if vendored:
+    folders = {language: DOCS / "_build" / "html" / language for language in ("en", "es")}
+    options = ["-D", "mathjax_path=mathjax/tex-mml-chtml.js"] if vendored else []
+    building = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "sphinx", "-W", "-q", "-E", "-b", "html"),
+                *("-c", str(DOCS), "-D", f"language={language}", *options),
+                *(str(DOCS / language), str(out)),
+            ]
+        )
+        for language, out in folders.items()
+    ]
+    if any([each.wait() for each in building]):  # All of them, so that none is left alone.
+        return 1
+    if vendored:
+        for out in folders.values():
             shutil.copytree(
                 DOCS / "_build" / "mathjax", out / "_static" / "mathjax", dirs_exist_ok=True
             )
