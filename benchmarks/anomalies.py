@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -54,9 +55,7 @@ def pyod(train: np.ndarray, test: np.ndarray) -> np.ndarray:
 def peers() -> dict[str, Peer]:
     """Return those that are installed."""
     found: dict[str, Peer] = {"isolation forest": forest, "principal axes": axes}
-    try:
-        import pyod.models.auto_encoder
-    except ImportError:
+    if find_spec("pyod") is None:
         print("PyOD is not installed: its autoencoder is left out", file=sys.stderr)
         return found
     return {**found, "PyOD's autoencoder": pyod}

@@ -12,7 +12,7 @@ def test_a_model_with_codes_has_more_scores(
     cli: Callable, fitted: Fitted, table: Path, run: str, bound: list[str]
 ) -> None:
     answer = cli("score", fitted(run), table, "--alarm", 0.1, "--json").json
-    scores = [*bound, "reconstruction", "lost_share", "latent_distance", "strangeness"]
+    scores = [*bound, "reconstruction", "latent_distance", "strangeness"]
     assert answer["columns"] == ["row", *scores, "alarm"]
     assert answer["kind"] == ("bound" if bound else "loss")
     assert answer["score"] == "strangeness"

@@ -6,7 +6,7 @@ from torch import Generator, Tensor, nn
 
 from ancestral.autoencoders import AE
 from ancestral.classic import KDE
-from ancestral.data import standardise
+from ancestral.data import standardise, unit_interval
 from ancestral.data.dataset import Examples
 from ancestral.errors import ConfigError
 from ancestral.evaluation.anomalies import Detector, detection
@@ -66,14 +66,32 @@ def test_scores_are_what_they_say() -> None:
     torch.testing.assert_close(found["reconstruction"], lost.double(), **close)
     distances = torch.cdist(z, codes).sort(dim=1).values[:, :5].mean(1) / codes.std(correction=0)
     torch.testing.assert_close(found["latent_distance"], distances.double(), **close)
-    whole = (y - model.transform(train.x).mean(0)).square().sum(1)
-    torch.testing.assert_close(found["lost_share"], (lost / whole).double(), **close)
     own = Detector.of(model, train, held_out).score(held_out).scores
     total = torch.zeros(7, dtype=torch.float64)
-    for name in ("lost_share", "latent_distance"):
-        logs = own[name].clamp_min(1e-12).log()
-        total += (found[name].log() - logs.mean()) / logs.std()
+    for name in ("reconstruction", "latent_distance"):
+        least = max(0.01 * float(own[name].mean()), 1e-12)
+        logs = (own[name] + least).log()
+        total += ((found[name] + least).log() - logs.mean()) / logs.std()
     torch.testing.assert_close(found["strangeness"], total)
+
+
+def test_of_images_it_counts_what_share_is_lost() -> None:
+    encoder, decoder = nn.Linear(4, 1, bias=False), nn.Linear(1, 4, bias=False)
+    network = AE(
+        nn.Sequential(nn.Flatten(), encoder),
+        nn.Sequential(decoder, nn.Unflatten(1, (1, 2, 2))),
+        event_shape=(1, 2, 2),
+        latent=1,
+    )
+    model = InDataUnits(network.eval(), unit_interval(256))
+    images = torch.randint(0, 256, (90, 1, 2, 2), dtype=torch.uint8)
+    train, held_out, x = (Examples(images[at : at + 30]) for at in (0, 30, 60))
+    found = Detector.of(model, train, held_out).score(x).scores
+    assert [*found] == ["reconstruction", "lost_share", "latent_distance", "strangeness"]
+    centre = model.transform(train.x).mean(0)
+    whole = (model.transform(x.x) - centre).square().flatten(1).sum(1)
+    share = found["reconstruction"] / whole.double()
+    torch.testing.assert_close(found["lost_share"], share, rtol=1e-4, atol=1e-6)
 
 
 def test_a_density_is_scored_by_its_surprise_alone() -> None:

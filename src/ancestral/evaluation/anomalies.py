@@ -24,12 +24,12 @@ SCORES = {
     "surprise": "minus log p(x), or minus its bound, nats",
     "reconstruction": "squared distance to what is made of the code, in model units; of a mixed "
     "table the number of cells that differ",
-    "lost_share": "the same as a share of the squared distance to the mean of the training "
-    "examples, or of the cells",
+    "lost_share": "of images: the same as a share of the squared distance to the mean of the "
+    "training images, for of little ink little is lost",
     "latent_distance": "mean distance of the code to the five nearest codes of training examples, "
     "in deviations of these",
-    "strangeness": "logarithms of the two latter, each in deviations over held-out examples, "
-    "summed",
+    "strangeness": "logarithms of what is lost (of images the share) and of the distance of the "
+    "code, each in deviations over held-out examples, summed",
 }
 """What each score says; greater is stranger. A model has those that it can give."""
 
@@ -37,8 +37,9 @@ _SEEN = 10_000
 """Training examples whose codes are remembered."""
 
 _NEIGHBOURS, _CHUNK, _TINY = 5, 1_000, 1e-12
-_PAIR = ("lost_share", "latent_distance")
-"""What strangeness is made of."""
+_LOST = ("reconstruction", "lost_share")
+_FLOOR = 0.01
+"""Below this share of its mean over held-out examples a score is as good as nothing."""
 
 _FLAT = 1e-4
 """Codes that vary less than this share of the widest one count as if they varied so much."""
@@ -120,15 +121,18 @@ class Detector:
         coded = _coded(self.model, examples.x)
         scores = {**found.scores, "reconstruction": coded.lost}
         if self.seen is not None:
-            scores["lost_share"] = coded.lost / coded.whole(self.seen.centre)
+            if examples.x.ndim == 4:
+                whole = (coded.units - self.seen.centre).square().sum(dim=1)
+                scores["lost_share"] = coded.lost / whole.clamp_min(_TINY)
             scores["latent_distance"] = self.seen.distance(coded.codes)
         return replace(found, scores=self._with_both(scores) if self.normal else scores)
 
     def _with_both(self, scores: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the scores with the one of reconstruction and code together."""
-        total = torch.zeros(())
-        for name in _PAIR:
-            logs, normal = (x[name].clamp_min(_TINY).log() for x in (scores, self.normal))
+        total, lost = torch.zeros(()), [name for name in _LOST if name in scores][-1]
+        for name in (lost, "latent_distance"):
+            least = max(_FLOOR * float(self.normal[name].mean()), _TINY)
+            logs, normal = ((x[name] + least).log() for x in (scores, self.normal))
             deviation = float(normal.std()) if len(normal) > 1 else 0.0
             total = total + (logs - normal.mean()) / (deviation or 1.0)
         return {**scores, "strangeness": total}
@@ -198,13 +202,6 @@ class _Coded:
     units: Tensor
     codes: Tensor
     lost: Tensor
-    cells: bool
-
-    def whole(self, centre: Tensor) -> Tensor:
-        """Return of what ``lost`` is a part, [N]."""
-        if self.cells:
-            return torch.full_like(self.lost, self.units.shape[1])
-        return (self.units - centre).square().sum(dim=1).clamp_min(_TINY)
 
 
 @torch.no_grad()
@@ -219,4 +216,4 @@ def _coded(model: InDataUnits, x: Tensor) -> _Coded:
         gaps = (back != y).double() if cells else (back - y).square()
         parts.append((y.double().flatten(1), z.flatten(1).double(), gaps.flatten(1).sum(1)))
     units, codes, lost = (torch.cat(some).cpu() for some in zip(*parts, strict=True))
-    return _Coded(units, codes, lost, cells)
+    return _Coded(units, codes, lost)

@@ -86,6 +86,26 @@ def scatter(
     return _panel(box, axes, label, "".join(shapes))
 
 
+def groups(
+    x: Tensor, group: Tensor, colors: Sequence[str], *, axes: Sequence[str], label: str
+) -> str:
+    """Draw points in the colours of their groups.
+
+    Args:
+        x: Points [N, 2].
+        group: Of each point, from 0, [N].
+        colors: CSS colour of each group.
+        axes: Names of the two coordinates.
+        label: Says what the picture shows, for readers who do not see it.
+    """
+    box = Box.around(x, margin=0.05)
+    shapes = [
+        _points(x[group == i], box, f'stroke="{color}" stroke-opacity=".75"')
+        for i, color in enumerate(colors)
+    ]
+    return _panel(box, axes, label, "".join(shapes))
+
+
 def density(picture: str, *, box: Box, axes: Sequence[str], label: str) -> str:
     """Frame a picture of a density, given as a data URI, with the axes of ``box``."""
     image = (

@@ -51,6 +51,12 @@ DEFINITIONS: dict[str, Definition] = {
         "Share of the latents whose posterior mean varies over held-out examples by more than a "
         "hundredth of their variance. Below a tenth the posterior has collapsed onto the prior.",
     ),
+    "reconstruction": Definition(
+        "reconstruction error",
+        "none",
+        "Mean squared distance of held-out examples to what the model makes of their codes, summed "
+        "over their values. A wide code gives everything back, so it ranks nothing.",
+    ),
     "label_log_prob": Definition(
         "log-likelihood of labels",
         "higher",

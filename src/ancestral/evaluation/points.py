@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from ancestral.capabilities import Given, Samples, SamplesMeans
+from ancestral.capabilities import Encodes, Given, Samples, SamplesMeans
+from ancestral.data.cells import Cells
 from ancestral.data.dataset import Dataset
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.bench import Bench, Progress
+from ancestral.evaluation.codes import codes_of
 from ancestral.evaluation.drawing import device_of, draw, nearest_training
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.labels import evaluate_labels
@@ -143,8 +145,17 @@ class Points(Bench):
                 curve = self._by_evaluations(model, given, attempts)
             texts |= {name: text for stage in self.stages for name, text in stage.texts.items()}
         texts |= labelled.definitions
+        codes = None
+        if model.can(Encodes) and not isinstance(model.transform, Cells):
+            tell("codes", 0.95)
+            codes = attempts("codes", partial(codes_of, model, data, self.space))
+        if codes is not None:
+            unit = f"squared {self.space.unit}"
+            figures["reconstruction"] = Figure.of(codes.lost, unit, "loss")
+            texts["reconstruction"] = f"{len(codes.places):,} test examples, in {unit}."
         return replace(
             shown or Evaluation(),
+            codes=codes,
             figures=figures,
             means=None if means is None else means[: self.most],
             definitions={name: texts[name] for name in figures if name in texts},

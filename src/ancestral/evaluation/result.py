@@ -9,6 +9,7 @@ from torch import Tensor
 from ancestral.evaluation.figures import Figure
 
 if TYPE_CHECKING:
+    from ancestral.evaluation.codes import Codes
     from ancestral.evaluation.text.passages import Passages
 
 
@@ -32,6 +33,7 @@ class Evaluation:
             units [S, N, *event].
         by_evaluations: Of such a model: its distance to held-out data by how often its network
             is evaluated for a draw.
+        codes: Of a model that encodes: what is shown of the codes of test examples.
     """
 
     figures: Mapping[str, Figure | None] = field(default_factory=dict)
@@ -46,6 +48,7 @@ class Evaluation:
     confusion: Tensor | None = None
     path: Tensor | None = None
     by_evaluations: tuple[tuple[int, Figure], ...] = ()
+    codes: "Codes | None" = None
 
 
 def counts_to_json(found: Evaluation) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from ancestral.evaluation.charts import Curve, line_chart, tick_text
 from ancestral.evaluation.definitions import KINDS, definition_of
 from ancestral.evaluation.dot_plot import Dot, dot_plot
 from ancestral.evaluation.kinds import bench_of
-from ancestral.evaluation.report import confusion, table, walks
+from ancestral.evaluation.report import codes, confusion, table, walks
 from ancestral.evaluation.report.curves import curves_of, losses_of, said_of_losses
 from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.networks.drawing import draw_dag
@@ -113,6 +113,8 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         ],
         "overview": _overview(section, colors),
         **bench_of(section.data).view(section, colors),
+        "codes": codes.views_of(section, colors),
+        "labels": codes.legend_of(section.data),
         "frames": walks.frames_of(section, colors),
         "by_evaluations": walks.curve_of(section, colors),
         "counts": [
