@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from ancestral.data import load
+from ancestral.data.columns import Vector
+from ancestral.data.fields import Shape
 from ancestral.energy import EBM, RBM, PersistentEBM, SmallRBM
 from ancestral.evaluation import Setting
 from ancestral.recipes import evaluate_run, fit, plan, resume, start
+from ancestral.recipes.families.energy import EBMConfig
 from ancestral.training import Budget
 from ancestral.training.checkpoint import load_tensors
 
@@ -119,3 +122,10 @@ def test_training_begins_at_the_frequencies_of_the_data() -> None:
     shares = torch.nn.functional.one_hot(x, 8).double().mean(dim=0)
     found_shares = model.visible_bias.detach().double().exp()
     torch.testing.assert_close(found_shares, shares, atol=0.01, rtol=0)
+
+
+@pytest.mark.parametrize(("columns", "frequencies"), [(8, 64), (9, 0)])
+def test_only_few_columns_get_fourier_features(columns: int, frequencies: int) -> None:
+    shape = Shape({"x": Vector.of_numbers("abcdefghi"[:columns])})
+    assert EBMConfig().resolved(shape).frequencies == frequencies
+    assert EBMConfig(frequencies=3).resolved(shape).frequencies == 3

@@ -53,7 +53,8 @@ class EBMConfig:
             contrastive.
         hidden: Widths of the layers of vectors; None: by ``size``.
         width: Channels at the finest resolution of images, at least 1; None: by ``size``.
-        frequencies: Fourier features that the energy of vectors sees, at least 0.
+        frequencies: Fourier features that the energy of vectors sees, at least 0; None: 64 of up to
+            eight columns, else 0: by them wide rows are learned by heart.
         ratio: Of noise-contrastive estimation: draws of noise for each example, at least 1.
         sigma: Of denoising score matching: the noise, above 0, in standard units.
         chains: Of contrastive divergence: chains that are kept, at least 1.
@@ -66,7 +67,7 @@ class EBMConfig:
     training: Literal["contrastive", "noise-contrastive", "denoising", "sliced", "exact"] = chosen()
     hidden: tuple[int, ...] = chosen()
     width: int = chosen()
-    frequencies: int = 64
+    frequencies: int = chosen()
     ratio: int = 2
     sigma: float = 0.1
     chains: int = 500
@@ -83,12 +84,14 @@ class EBMConfig:
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the training and the widths."""
         usual = "contrastive" if shape.kind == "images" else "noise-contrastive"
+        few = shape.kind != "images" and shape.features <= 8
         return replace(
             self,
             training=self.training or usual,
             step_size=self.step_size or (0.2 if shape.kind == "images" else 0.01),
             hidden=self.hidden or _HIDDEN[self.size],
             width=self.width or _WIDTHS[self.size],
+            frequencies=64 * few if self.frequencies is None else self.frequencies,
         )
 
 
