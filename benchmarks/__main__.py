@@ -35,6 +35,9 @@ COMPARISONS = (
     "segmentation",
     "autoencoder_epoch",
     "anomalies",
+    "ring",
+    "gan_step",
+    "cgan_step",
 )
 
 
