@@ -21,7 +21,7 @@ def fast_gradient_sign(
     The loss is -log p(label | x). No change of at most epsilon in each number raises its linear
     part more; a classifier by logits that are linear in x, of two labels, is changed the most that
     can be. Every model that gives p(label | x) by differentiable operations can be attacked, one
-    that has it from a density, too.
+    that has it from a density, too. Where it is so sure that the slope rounds to 0, nothing moves.
 
     Source: Goodfellow, Shlens & Szegedy 2015, Explaining and Harnessing Adversarial Examples,
     arXiv:1412.6572, eq. of sec. 4.
@@ -42,10 +42,10 @@ def fast_gradient_sign(
 
     Example:
         >>> from ancestral.classic import DiagonalGaussians, NaiveBayes
-        >>> x, label = torch.tensor([[0.0], [0.2], [1.8], [2.0]]), torch.tensor([0, 0, 1, 1])
+        >>> x, label = torch.tensor([[0.0], [1.5], [1.0], [2.5]]), torch.tensor([0, 0, 1, 1])
         >>> model = NaiveBayes(DiagonalGaussians(2, 1)).fit(x, given={"label": label})
         >>> [round(v, 1) for v in fast_gradient_sign(model, x, label, epsilon=0.5)[:, 0].tolist()]
-        [0.5, 0.7, 1.3, 1.5]
+        [0.5, 2.0, 0.5, 2.0]
     """
     check_number("epsilon", epsilon)
     if not x.is_floating_point():
