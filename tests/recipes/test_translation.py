@@ -135,5 +135,6 @@ def test_defaults_follow_the_loss_and_the_data(pairs: Path, colours: Path) -> No
     assert plan("pix2pix", str(pairs)).config.penalty == 0
     assert plan("pix2pix", str(pairs), settings={"loss": "wasserstein"}).config.penalty == 10
     assert plan("pix2pix", str(pairs), settings={"regulariser": "r1"}).config.penalty == 0.5
+    assert plan("gan", "moons", settings={"loss": "wasserstein"}).config.penalty == 0.1
     config = plan("cyclegan", str(colours), settings={"size": "medium"}).config
     assert (config.loss, config.crop, config.widths) == ("least-squares", 12, (64, 128, 256))
