@@ -95,6 +95,8 @@ def test_labels_are_drawn_from_their_counted_shares() -> None:
     assert (labels != 0).all()
     # Standard error sqrt(.75 * .25 / 4000) = 0.007.
     assert (labels == 1).double().mean().item() == pytest.approx(0.75, abs=0.035)
+    assert model.label_probabilities.tolist() == [0.0, 0.75, 0.25]
+    assert not hasattr(ImageVAE(size=8, latent=2, width=4), "label_probabilities")
 
 
 def brute_force(model: ImageVAE, x: Tensor) -> Tensor:

@@ -54,6 +54,13 @@ class Variational(nn.Module, ABC):
         return {"p": self.joint.graph, "q": self.q.graph}
 
     @property
+    def label_probabilities(self) -> Tensor:
+        """The probabilities p(label), [K]; no attribute of a model without classes."""
+        if self.labels is None:
+            raise AttributeError("without classes there is no law of labels")
+        return self.labels.probabilities
+
+    @property
     def encoder(self) -> nn.Module:
         """The conditional q(z | x)."""
         return self.q.nodes["z"].conditional

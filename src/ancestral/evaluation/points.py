@@ -104,6 +104,14 @@ class Points(Bench):
         del drawn, given, attempts
         return {}
 
+    def _of_labels(
+        self, drawn: Tensor | None, means: Tensor | None, given: Given | None, attempts: Attempts
+    ) -> dict[str, Figure | None]:
+        """Return what is measured of draws for labels and, under names of their own, of means."""
+        figures = dict(self.of_labels(drawn, given, attempts))
+        of_means = {} if means is None else self.of_labels(means, given, attempts)
+        return figures | {f"{name}_means": figure for name, figure in of_means.items()}
+
     def gaps(self, x: Tensor) -> int:
         """Return how many examples are not whole."""
         del x
@@ -139,7 +147,7 @@ class Points(Bench):
                 look = partial(self._look, model, drawn, given)
                 shown = attempts("samples to show", look)
             figures |= self._qualities(drawn, means, attempts, tell)
-            figures |= self.of_labels(drawn, given, attempts)
+            figures |= self._of_labels(drawn, means, given, attempts)
             if model.walks and drawn is not None:
                 tell("fewer evaluations", 0.9)
                 curve = self._by_evaluations(model, given, attempts)

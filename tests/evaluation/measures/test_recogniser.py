@@ -8,6 +8,7 @@ from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.images import Images
 from ancestral.evaluation.measures.recogniser import FEATURES, Recogniser
 from ancestral.recipes import fit
+from ancestral.training import Budget
 
 
 def images(classes: int = 3, n: int = 300) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,6 +63,18 @@ def test_agreement_and_features_of_models_that_are_given_labels(tmp_path: Path) 
     other = bench.of_labels(data.test.x, {LABEL: (labels + 1) % 10}, Attempts())
     assert other["label_agreement"] is not None
     assert other["label_agreement"].value < 0.05
+
+
+def test_means_of_a_vae_agree_with_their_labels_by_a_figure_of_their_own(tmp_path: Path) -> None:
+    settings = {"size": "tiny"}
+    run = fit("image-vae", "digits", settings=settings, budget=Budget(steps=2), out=tmp_path / "v")
+    bench = bench_of(run.data(), Setting(samples=100, references=100, radii=50, draws=1))
+    found = evaluate(run.model(), bench.data, bench=bench).figures
+    for name in ("label_agreement", "label_agreement_means"):
+        figure = found[name]
+        assert figure is not None
+        assert 0 <= figure.value < 0.5  # After two steps: near one of ten.
+        assert figure.floor is not None
 
 
 def test_models_without_labels_have_no_agreement(tmp_path: Path) -> None:
