@@ -8,6 +8,7 @@ import pytest
 from ancestral import GAN, KDE, VAE, GaussianMixture, ImageVAE, student_network
 from ancestral.classic import HMM, CategoricalEmissions, DiagonalGaussians, MarkovChain, NaiveBayes
 from ancestral.networks.dag import DAG
+from ancestral.recipes.table import RECIPES
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH, SPANISH = ROOT / "docs" / "en", ROOT / "docs" / "es"
@@ -40,6 +41,14 @@ def code(page: Path) -> list[tuple[str, str]]:
 def test_both_trees_have_the_same_pages() -> None:
     pages = [{path.relative_to(tree) for path in tree.rglob("*.md")} for tree in (ENGLISH, SPANISH)]
     assert pages[0] == pages[1]
+
+
+@pytest.mark.parametrize(
+    "page", [*PAIRS[0], ENGLISH / "models/index.md", SPANISH / "models/index.md"], ids=str
+)
+def test_every_model_is_named_and_has_a_page(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert [name for name in RECIPES if f"[`{name}`](" not in text] == []
 
 
 @pytest.mark.parametrize(("english", "spanish"), PAIRS, ids=lambda page: page.name)
