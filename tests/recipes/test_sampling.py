@@ -101,7 +101,7 @@ def test_masks_are_scored_given_their_images(run: Run, pairs: Path) -> None:
     found = score_rows(run, str(pairs))
     assert found.kind == "exact"
     torch.testing.assert_close(
-        found.surprise, torch.full((20,), -64 * np.log(0.9), dtype=torch.float64)
+        found.scores["surprise"], torch.full((20,), -64 * np.log(0.9), dtype=torch.float64)
     )
 
 
