@@ -111,12 +111,12 @@ def test_rows_impossible_without_pseudo_counts_are_no_figure(tmp_path: Path) -> 
 def test_rows_are_scored_under_the_states_of_the_run(states_csv: Path, tmp_path: Path) -> None:
     run = fit("bayes-net", str(states_csv), out=tmp_path / "net")
     lines = states_csv.read_text().splitlines()
-    whole = score_rows(run, str(states_csv)).surprise
+    whole = score_rows(run, str(states_csv)).scores["surprise"]
     # A part of the file that lacks states of its columns, which then have other places in it.
     chosen = [i for i, line in enumerate(lines[1:]) if line.startswith("yes")][:3]
     part = tmp_path / "part.csv"
     part.write_text("\n".join([lines[0], *(lines[1 + i] for i in chosen)]) + "\n")
-    assert score_rows(run, str(part)).surprise.tolist() == whole[chosen].tolist()
+    assert score_rows(run, str(part)).scores["surprise"].tolist() == whole[chosen].tolist()
     assert len(set(whole.tolist())) > 1
 
 
