@@ -66,6 +66,9 @@ def test_settings_reach_the_model(cli: Callable, tmp_path: Path, table: Path) ->
         "prior": "mixture",
         "components": 50,
         "frequencies": 0,
+        "conditional": False,
+        "free_nats": 0.0,
+        "warmup": 0.0,
     }
     assert record["options"]["batch_size"] == 32
     assert record["options"]["betas"] == [0.5, 0.9]

@@ -87,6 +87,7 @@ def test_every_exported_model_enters_the_suites() -> None:
     models += [build() for build in test_states.BUILDERS.values()]
     entered = {type(model) for model in (*models, *(build() for build in NOT_MODELS))}
     entered |= {autoregressive.Seq2Seq}  # Of pairs of sequences: tests/autoregressive/test_seq2seq.
+    entered |= {adversarial.Pix2Pix, adversarial.CycleGAN}  # In CASES with an image given.
     for package in PACKAGES:
         for name in package.__all__:
             exported = getattr(package, name)

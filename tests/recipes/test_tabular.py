@@ -206,7 +206,7 @@ def test_diffusion_gives_back_rows_in_the_words_of_the_table(table: Path, tmp_pa
         out=tmp_path / "run",
     )
     assert run.record.config.ordered == (False, False, True, True)
-    assert run.record.config.weighting == "bound"
+    assert run.record.config.weighting == "cross-entropy"
     data, model = run.data(), run.model()
     x = data.test.x
     bound = model.elbo(x, generator=Generator().manual_seed(0))

@@ -44,6 +44,7 @@ class ImageVAE(WithMeans, WithBound):
         ValueError: If an argument is out of its range.
 
     Example:
+        >>> import torch
         >>> model = ImageVAE(size=8, classes=10, levels=17, latent=8, width=8)
         >>> model.sample(3, given={"label": torch.tensor(7)}).shape
         torch.Size([3, 1, 8, 8])

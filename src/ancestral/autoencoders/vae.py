@@ -72,6 +72,7 @@ class VAE(WithMeans, WithBound):
         ValueError: If a width or decoder_std is not positive, or another count is negative.
 
     Example:
+        >>> import torch
         >>> model = VAE(2, latent=4, hidden=(32,))
         >>> model.sample(3).shape, model.elbo(torch.zeros(5, 2)).shape
         (torch.Size([3, 2]), torch.Size([5]))
