@@ -16,12 +16,26 @@ from ancestral.data.fields import Shape
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.settings import Size, at_least, chosen, require, shares
+from ancestral.training.options import Options
 
 GAME = ("loss", "regulariser", "penalty", "smoothing", "spectral", "augment", "updates")
 """The settings of the game, fields of ``RulesConfig`` and of ``GameRules``."""
 
 UNCLIPPED = 100.0
 """A norm that gradients reach where a game breaks down; with one, it is reported at every step."""
+
+IMAGE_GAME = Options(
+    batch_size=64,
+    learning_rate=2e-3,
+    betas=(0.5, 0.99),
+    weight_decay=0.0,
+    max_grad_norm=UNCLIPPED,
+    ema_decay=0.999,
+    validate_every=200,
+    channels_last=True,
+    large_products=True,
+)
+"""How networks of images play, by convolutions."""
 
 _PENALTIES: dict[Kind, float] = {"vectors": 0.02, "images": 0.5, "mixed": 1.0}
 _REGULARISERS: dict[GameLoss, Regulariser] = {"wasserstein": "gradient", "relativistic": "r1-r2"}

@@ -18,7 +18,7 @@ from ancestral.errors import ConfigError
 from ancestral.evaluation.chosen import Criterion
 from ancestral.networks.sampling import last_of
 from ancestral.networks.units import InDataUnits
-from ancestral.settings import unset
+from ancestral.settings import arguments, unset
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 from ancestral.training.order import global_randomness, seed_of
@@ -211,6 +211,16 @@ class Recipe:
         """Return the default settings of the training of a model of this size."""
         rates = {} if self.rate is None else {"learning_rate": self.rate(config)}
         return replace(self.options[kind], **rates)
+
+
+def sample_as_set(
+    model: Any,  # noqa: ANN401 - any whose sample takes the settings
+    n: int,
+    sampling: Config,
+    **how: Any,  # noqa: ANN401 - what is given, the generator
+) -> Tensor:
+    """Return n draws by a model whose ``sample`` takes the settings as arguments."""
+    return model.sample(n, **arguments(sampling), **how)
 
 
 def build_model(

@@ -20,7 +20,7 @@ from ancestral.data.dataset import Dataset
 from ancestral.data.fields import Shape
 from ancestral.data.model_units import symmetric
 from ancestral.errors import ConfigError
-from ancestral.recipes.adversarial_games import CHOSEN_AND_DRAWN, UNCLIPPED, GameConfig, check_game
+from ancestral.recipes.adversarial_games import CHOSEN_AND_DRAWN, IMAGE_GAME, GameConfig, check_game
 from ancestral.recipes.recipe import Recipe, count_labels
 from ancestral.settings import Size, at_least, chosen, require
 from ancestral.training.budget import Budget
@@ -208,20 +208,7 @@ def _check(config: GameConfig, data: Dataset, *, name: str) -> None:
         raise ConfigError(f"{name}: {error}") from error
 
 
-_OPTIONS = Options(
-    batch_size=64,
-    learning_rate=2e-3,
-    betas=(0.5, 0.99),
-    weight_decay=0.0,
-    max_grad_norm=UNCLIPPED,
-    ema_decay=0.999,
-    validate_every=200,
-    channels_last=True,
-    large_products=True,
-)
-
-
-def _recipe(name: str, options: Options = _OPTIONS, **own: Any) -> Recipe:  # noqa: ANN401
+def _recipe(name: str, options: Options = IMAGE_GAME, **own: Any) -> Recipe:  # noqa: ANN401
     """Return a recipe of images, given what is its own."""
     return Recipe(
         name=name,
@@ -252,7 +239,7 @@ RECIPES = (
     _recipe(
         "progan",
         summary="generative adversarial network that grows from small images to large; no density",
-        options=replace(_OPTIONS, learning_rate=1e-2, betas=(0.0, 0.99)),
+        options=replace(IMAGE_GAME, learning_rate=1e-2, betas=(0.0, 0.99)),
         config=ProGANConfig,
         build=_progan,
     ),

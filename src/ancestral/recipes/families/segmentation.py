@@ -14,9 +14,9 @@ from ancestral.data.transforms import States
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.nn import PlainUNet
-from ancestral.recipes.recipe import Recipe
+from ancestral.recipes.recipe import Recipe, sample_as_set
 from ancestral.segmentation import PixelLoss, Segmenter
-from ancestral.settings import Size, arguments, at_least, chosen, require, widths
+from ancestral.settings import Size, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -171,8 +171,6 @@ RECIPES = (
         },
         budget={"images": Budget(steps=1_000)},
         sampling=SegmentSampling,
-        draw=lambda model, n, sampling, given=None, generator=None: model.sample(
-            n, given=given, generator=generator, **arguments(sampling)
-        ),
+        draw=sample_as_set,
     ),
 )

@@ -15,11 +15,10 @@ from ancestral.data.model_units import symmetric
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
 from ancestral.nn import PlainUNet, Translator
-from ancestral.recipes.adversarial_games import UNCLIPPED, RulesConfig, check_game
-from ancestral.recipes.recipe import Recipe
-from ancestral.settings import Size, arguments, at_least, chosen, require, widths
+from ancestral.recipes.adversarial_games import IMAGE_GAME, RulesConfig, check_game
+from ancestral.recipes.recipe import Recipe, sample_as_set
+from ancestral.settings import Size, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
-from ancestral.training.options import Options
 
 _WIDTHS: dict[Size, tuple[int, ...]] = {
     "tiny": (16, 32, 64),
@@ -190,16 +189,8 @@ def _check(config: Any, data: Dataset, *, name: str) -> None:  # noqa: ANN401 - 
         )
 
 
-_OPTIONS = Options(
-    batch_size=16,
-    learning_rate=1e-3,
-    betas=(0.5, 0.99),
-    weight_decay=0.0,
-    max_grad_norm=UNCLIPPED,
-    ema_decay=0.99,
-    validate_every=100,
-    channels_last=True,
-    large_products=True,
+_OPTIONS = replace(
+    IMAGE_GAME, batch_size=16, learning_rate=1e-3, ema_decay=0.99, validate_every=100
 )
 
 RECIPES = (
@@ -233,8 +224,6 @@ RECIPES = (
         options={"images": replace(_OPTIONS, batch_size=8)},
         budget={"images": Budget(steps=3_000)},
         sampling=CycleGANSampling,
-        draw=lambda model, n, sampling, given=None, generator=None: model.sample(
-            n, given=given, generator=generator, **arguments(sampling)
-        ),
+        draw=sample_as_set,
     ),
 )
