@@ -22,7 +22,7 @@ def autoencoder(*, hidden: tuple[int, ...] = (), contracts: bool = False) -> AE:
 
 def our_steps(model: AE, x: Tensor, steps: int) -> Callable[[], object]:
     """Return a call that makes so many updates by the library's own loop."""
-    game = Game(model.players(), Options(batch_size=BATCH, large_products=True), seed=0)
+    game = Game(model.players(), Options(batch_size=BATCH), seed=0)
     reports = train(game, Rows(x), budget=Budget(steps=10**9))
     return lambda: [next(reports) for _ in range(steps)]
 

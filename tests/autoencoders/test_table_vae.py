@@ -15,13 +15,20 @@ GRID = torch.linspace(-12, 12, 4001, dtype=torch.float64)
 """Points of the trapezoid rule over the one latent: exact to many digits for smooth functions."""
 
 
-def model(*, latent: int = 1, hidden: tuple[int, ...] = (), components: int = 0) -> TableVAE:
+def model(
+    *,
+    latent: int = 1,
+    hidden: tuple[int, ...] = (),
+    components: int = 0,
+    classes: int = 0,
+    times: float = 2,
+) -> TableVAE:
     prior = GaussianMixturePrior(latent, components=components) if components else None
     torch.manual_seed(1)
-    found = TableVAE(SIZES, latent=latent, hidden=hidden, prior=prior).double()
+    found = TableVAE(SIZES, latent=latent, hidden=hidden, prior=prior, classes=classes).double()
     with torch.no_grad():  # So that z says much of x, and x of z.
         for parameter in found.parameters():
-            parameter.mul_(2)
+            parameter.mul_(times)
     return found
 
 
@@ -29,15 +36,17 @@ def prior(z: Tensor) -> Tensor:
     return -0.5 * (z**2 + math.log(2 * math.pi))
 
 
-def given_z(net: TableVAE, x: Tensor) -> Tensor:
+def given_z(net: TableVAE, x: Tensor, label: int | None = None) -> Tensor:
     """log p(x | z) of rows [N, D] at every point of the grid, [N, points]."""
-    return net.decoder(GRID[:, None]).log_prob(x[:, None, :])
+    parents = () if label is None else (torch.full((len(GRID),), label),)
+    return net.decoder(GRID[:, None], *parents).log_prob(x[:, None, :])
 
 
 @torch.no_grad()
-def log_prob(net: TableVAE, x: Tensor) -> Tensor:
-    """The exact log p(x) of a model of one latent, by quadrature."""
-    return (given_z(net, x) + prior(GRID)).logsumexp(dim=1) + (GRID[1] - GRID[0]).log()
+def log_prob(net: TableVAE, x: Tensor, label: int | None = None) -> Tensor:
+    """The exact log p(x) of a model of one latent, or that given the label, by quadrature."""
+    inside = given_z(net, x, label) + prior(GRID)
+    return inside.logsumexp(dim=1) + (GRID[1] - GRID[0]).log()
 
 
 @torch.no_grad()
@@ -60,6 +69,20 @@ def test_importance_weights_give_the_exact_log_probability_of_what_is_known(x: T
     net = model()
     found = net.estimate_log_prob(x, draws=20_000, generator=Generator().manual_seed(0))
     torch.testing.assert_close(found, log_prob(net, x), atol=0.05, rtol=0)
+
+
+@torch.no_grad()
+def test_a_label_that_is_not_given_is_summed_out() -> None:
+    net, noise = model(classes=3, times=1), Generator().manual_seed(0)
+    net.fit_labels(torch.tensor([1, 2, 5]))
+    each = torch.stack([log_prob(net, ALL, k) for k in range(3)])
+    for label, exact in enumerate(each):
+        given = {"label": torch.tensor(label)}
+        found = net.estimate_log_prob(ALL, given=given, draws=20_000, generator=noise)
+        torch.testing.assert_close(found, exact, atol=0.05, rtol=0)
+    exact = (each + torch.tensor([1, 2, 5]).double().div(8).log()[:, None]).logsumexp(dim=0)
+    found = net.estimate_log_prob(ALL, draws=20_000, generator=noise)
+    torch.testing.assert_close(found, exact, atol=0.05, rtol=0)
 
 
 @torch.no_grad()

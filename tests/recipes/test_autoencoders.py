@@ -12,6 +12,7 @@ from ancestral.data.dataset import Examples
 from ancestral.data.fields import Image, X
 from ancestral.errors import ConfigError
 from ancestral.recipes import plan
+from ancestral.recipes.sampling import Asked, draw_table, sample_run
 
 
 def black_and_white() -> Dataset:
@@ -62,6 +63,26 @@ def test_a_label_conditions_and_a_flow_is_a_prior(name: str, tmp_path: Path) -> 
     run = fit(name, "digits", settings=settings, budget=Budget(steps=3), out=tmp_path / "run")
     drawn = run.model().sample(5, given={"label": torch.tensor(3)})
     assert drawn.shape == (5, 1, 8, 8)
+
+
+def test_the_label_of_a_mixed_table_is_given_by_the_name_of_its_column(tmp_path: Path) -> None:
+    """The word says which two of four things it is, the label which of these."""
+    rows = [(f"{name}{i % 2}", name, i) for i, name in enumerate("ab" * 300)]
+    table = tmp_path / "known.csv"
+    table.write_text("\n".join(["thing,kind,number", *(f"{a},{b},{c % 7}" for a, b, c in rows)]))
+    settings = {"label": "kind", "conditional": True, "size": "tiny", "latent": 2}
+    budget = Budget(steps=300)
+    run = fit("vae", str(table), settings=settings, budget=budget, out=tmp_path / "run")
+    for name in "ab":
+        drawn, field = draw_table(run, Asked(n=200, given=[f"kind={name}"]))
+        frame = [field.columns[0].states[int(value)] for value in drawn[:, 0]]
+        assert sum(word.startswith(name) for word in frame) > 190
+        assert field.columns[-1].name == "kind"
+    assert torch.equal(
+        sample_run(run, 9, given={"kind": "b"}), sample_run(run, 9, given={"label": "b"})
+    )
+    with pytest.raises(ConfigError, match="takes the node label, got 'number'"):
+        sample_run(run, 9, given={"number": 3})
 
 
 def test_black_and_white_gets_a_bernoulli_and_its_samples_are_bits(tmp_path: Path) -> None:

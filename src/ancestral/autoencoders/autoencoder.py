@@ -7,6 +7,7 @@ from typing import TypeAlias, cast
 import torch
 from torch import Generator, Tensor, nn
 from torch.distributions import Distribution, MultivariateNormal
+from torch.nn import functional
 
 from ancestral.autoencoders.conditionals import full_precision
 from ancestral.capabilities import Batch, Given, Loss, Player
@@ -173,11 +174,12 @@ class AE(nn.Module):
             added = None if self.penalty is None else self.penalty(shown, z, generator)
         if self.training:
             cast(CodeLaw, self.p.nodes["z"].conditional).follow(z.detach())
-        error = (self.decode(z) - x).square().flatten(1).sum(1)
+        # One kernel there and one back: half of a small network's step was the error's gradient.
+        error = functional.mse_loss(self.decode(z), x, reduction="sum")
         if added is None:
-            return Loss(error.sum(), weight=len(x))
-        metrics = {"squared_error": error.detach().mean(), "penalty": added.detach().mean()}
-        return Loss((error + added).sum(), weight=len(x), metrics=metrics)
+            return Loss(error, weight=len(x))
+        metrics = {"squared_error": error.detach() / len(x), "penalty": added.detach().mean()}
+        return Loss(error + added.sum(), weight=len(x), metrics=metrics)
 
 
 def _eye(like: Tensor) -> Tensor:

@@ -176,10 +176,10 @@ class BernoulliDecoder(nn.Module):
 
 
 class CategoricalDecoder(nn.Module):
-    """p(x | z) of rows of cells: the columns are independent given z, each has its head.
+    """p(x | parents) of rows of cells: the columns are independent given these, each has its head.
 
     Args:
-        network: Maps z [*B, L] to logits [*B, all cells], one column after the other.
+        network: Maps the parents' values to logits [*B, all cells], one column after the other.
         sizes: Number of cells of each of the D columns.
 
     Example:
@@ -191,9 +191,9 @@ class CategoricalDecoder(nn.Module):
         super().__init__()
         self.network, self.sizes = network, tuple(sizes)
 
-    def forward(self, z: Tensor) -> Categoricals:
-        """Return p(x | z), batch shape [*B], event shape [D]."""
-        return Categoricals(full_precision(self.network(z)), self.sizes)
+    def forward(self, *parents: Tensor) -> Categoricals:
+        """Return p(x | parents), batch shape [*B], event shape [D]."""
+        return Categoricals(full_precision(self.network(*parents)), self.sizes)
 
 
 def full_precision(x: Tensor) -> Tensor:

@@ -17,7 +17,8 @@ class TableVAE(WithBound):
 
     The columns are independent given z, each a categorical of its cells, so that the bound is one
     on the probability of the row, in nats. A cell that is not known, -1, is summed out exactly: the
-    encoder does not see it, and the bound is on the probability of the others.
+    encoder does not see it, and the bound is on the probability of the others. Conditional on a
+    label, which is no column, where there are classes.
 
     Source: Kingma & Welling 2014, arXiv:1312.6114; a head for each column: Xu et al. 2019, Modeling
     Tabular Data using Conditional GAN, arXiv:1907.00503, sec. 4.5 (TVAE).
@@ -26,6 +27,7 @@ class TableVAE(WithBound):
         sizes: Number of cells of each of the D columns.
         latent: Dimension L of z, at least 1.
         hidden: Widths of the encoder's hidden layers; the decoder has them in reverse.
+        classes: Number K of labels, which are no column; 0 for an unconditional model.
         prior: The conditional p(z), called with nothing; Normal(0, I) if None.
 
     Raises:
@@ -44,15 +46,15 @@ class TableVAE(WithBound):
         *,
         latent: int = 16,
         hidden: Sequence[int] = (256, 256),
+        classes: int = 0,
         prior: nn.Module | None = None,
     ) -> None:
         cells = sum(sizes)
-        encoder = reader(cells, 2 * latent, hidden, before=OneHot(sizes))
-        decoder = CategoricalDecoder(reader(latent, cells, tuple(hidden)[::-1]), sizes)
-        nodes = row_nodes(
-            encoder, decoder, features=len(sizes), latent=latent, classes=0, prior=prior
-        )
-        super().__init__(*nodes)
+        encoder = reader(cells, 2 * latent, hidden, classes=classes, before=OneHot(sizes))
+        logits = reader(latent, cells, tuple(hidden)[::-1], classes=classes)
+        decoder = CategoricalDecoder(logits, sizes)
+        counts = {"features": len(sizes), "latent": latent, "classes": classes}
+        super().__init__(*row_nodes(encoder, decoder, prior=prior, **counts), classes=classes)
 
     def decode(self, z: Tensor, *, given: Given | None = None) -> Tensor:
         """Return the most probable cell of each column under p(x | z), int64 [B, D], z [B, L]."""

@@ -133,7 +133,9 @@ def _drawn(run: Run, asked: Asked) -> Examples:
     if means and not model.can(SamplesMeans):
         raise CapabilityError(f"{run.record.model} has no means of p(x | z); leave out --means")
     balance = getattr(how, "balance", None)
-    if run.record.data.kind == "mixed" and (asked.given or balance is not None):
+    labelled = LABEL in run.record.data.fields and LABEL in model.nodes
+    mixed = run.record.data.kind == "mixed" and not labelled
+    if mixed and (asked.given or balance is not None):
         given = _pairs(asked.given, run.record.data.columns)
         table_of(run, model)
         x = draw_rows(model, n or _USUAL, given, balance=balance, seed=asked.seed, device=device)
@@ -183,9 +185,9 @@ def given_for(
     Args:
         run: Whose names.
         model: Its model.
-        given: By the name of each field or node: a label or a state by name, or by its number from
-            0 where no name is a number; a file or a folder of images; a tensor, of states of their
-            numbers. Or texts NAME=VALUE.
+        given: By the name of each field or node, the label also by that of its column: a label or a
+            state by name, or by its number from 0 where no name is a number; a file or a folder of
+            images; a tensor, of states of their numbers. Or texts NAME=VALUE.
         device: Where to put them.
 
     Raises:
@@ -199,7 +201,8 @@ def given_for(
         if name != X and name in model.nodes
     }
     states = model.network.givens if isinstance(model.network, TakesStates) else {}
-    given = _pairs(given, states)
+    own = run.record.data.loading.label  # What the label's column is called.
+    given = {LABEL if name == own else name: value for name, value in _pairs(given, states).items()}
     if given and not fields and not states:
         return _without_fields(run, given)
     found = {}

@@ -1,6 +1,5 @@
 """Variational autoencoders of vectors, of mixed tables and of images."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Self
@@ -246,6 +245,12 @@ def _prior(config: RowsConfig) -> nn.Module | None:
     return FlowConditional(Composed(layers), (config.latent,))
 
 
+def _rows(config: VAEConfig | IWAEConfig, shape: Shape) -> nn.Module:
+    model = _vae(config, shape)
+    model.objective = config.objective
+    return model
+
+
 def _vae(config: RowsConfig, shape: Shape) -> Variational:
     own = {
         "latent": config.latent,
@@ -253,30 +258,12 @@ def _vae(config: RowsConfig, shape: Shape) -> Variational:
         "classes": len(shape.labels) if config.conditional else 0,
         "prior": _prior(config),
     }
+    if shape.kind == "tables":  # What the model sees of a mixed table is one of cells.
+        return TableVAE([len(states) for states in shape.states], **own)
     if shape.kind == "images" and shape.levels == 2:
         return BinaryVAE(shape.features, **own)
     how = {"decoder_std": config.decoder_std, "frequencies": config.frequencies}
     return VAE(shape.features, **how, **own)
-
-
-def _table_vae(config: RowsConfig, shape: Shape) -> Variational:
-    sizes = [len(states) for states in shape.states]
-    prior = _prior(config)
-    return TableVAE(sizes, latent=config.latent, hidden=config.hidden, prior=prior)
-
-
-_BUILD: dict[Kind, Callable[[RowsConfig, Shape], Variational]] = {
-    "vectors": _vae,
-    "images": _vae,
-    "tables": _table_vae,
-}
-"""By what the model sees: a mixed table is one of cells."""
-
-
-def _rows(config: VAEConfig | IWAEConfig, shape: Shape) -> nn.Module:
-    model = _BUILD[shape.kind](config, shape)
-    model.objective = config.objective
-    return model
 
 
 def _hierarchical(config: HierarchicalVAEConfig, shape: Shape) -> nn.Module:
