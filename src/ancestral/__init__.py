@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ancestral.adversarial import GAN
     from ancestral.autoencoders import VAE, ImageVAE
+    from ancestral.book import reproduce
     from ancestral.classic import (
         HMM,
         KDE,
@@ -130,6 +131,7 @@ __all__ = [
     "read_bif",
     "read_network",
     "register",
+    "reproduce",
     "resume",
     "sample",
     "sample_run",
@@ -143,6 +145,7 @@ __all__ = [
 _HOME = {
     "adversarial": ("GAN",),
     "autoencoders": ("VAE", "ImageVAE"),
+    "book": ("reproduce",),
     "classic": (
         "HMM",
         "KDE",

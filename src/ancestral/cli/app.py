@@ -104,6 +104,12 @@ _COMMANDS = (
         "student x4 --given x1=1 x3=0",
     ),
     (
+        "reproduce",
+        "reproduce:reproduce",
+        "Make numbers and figures of the book anew, beside what is printed.",
+        "FG-15 BN-02 --lang es",
+    ),
+    (
         "export",
         "export:export",
         "Write a run in another format, for other programs.",

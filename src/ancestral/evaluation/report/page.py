@@ -19,6 +19,8 @@ from ancestral.evaluation.report.entries import ModelEntry, Section
 from ancestral.networks.drawing import draw_dag
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from ancestral.data.dataset import Dataset
 
 COLORS = 8
@@ -66,29 +68,40 @@ def write_report(path: Path, *, title: str, sections: Sequence[Section]) -> Path
 
 def render_report(*, title: str, sections: Sequence[Section]) -> str:
     """Return the page of :func:`write_report` as text."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    rows = [table.figure_rows(section) for section in sections]
+    named = dict.fromkeys(row.name for group in rows for row in group)
+    kinds = dict.fromkeys(kind for group in rows for row in group for kind in row.kinds)
+    made_by = {"ancestral": version("ancestral"), "PyTorch": version("torch")}
+    return (
+        templates()
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            views=[_view(i, s, r) for i, (s, r) in enumerate(zip(sections, rows, strict=True), 1)],
+            definitions=[(name, definition_of(name)) for name in named if definition_of(name).text],
+            kinds=[(kind, KINDS[kind]) for kind in KINDS if kind in kinds],
+            made_by={**made_by, "Python": platform.python_version()},
+        )
+    )
+
+
+def templates(*packages: str) -> "Environment":
+    """Return the templates of reports, behind those of other packages, which escape what is put in.
+
+    ``drawn`` marks what is a picture already: our own charts escape what they show.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    environment = Environment(
-        loader=PackageLoader("ancestral.evaluation.report"),
+    found = Environment(
+        loader=ChoiceLoader([PackageLoader(p) for p in (*packages, "ancestral.evaluation.report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Our own charts escape what they show; everything else is escaped by the template.
-    environment.filters["drawn"] = Markup
-    rows = [table.figure_rows(section) for section in sections]
-    named = dict.fromkeys(row.name for group in rows for row in group)
-    kinds = dict.fromkeys(kind for group in rows for row in group for kind in row.kinds)
-    made_by = {"ancestral": version("ancestral"), "PyTorch": version("torch")}
-    return environment.get_template("report.html.j2").render(
-        title=title,
-        views=[_view(i, s, r) for i, (s, r) in enumerate(zip(sections, rows, strict=True), 1)],
-        definitions=[(name, definition_of(name)) for name in named if definition_of(name).text],
-        kinds=[(kind, KINDS[kind]) for kind in KINDS if kind in kinds],
-        made_by={**made_by, "Python": platform.python_version()},
-    )
+    found.filters["drawn"] = Markup
+    return found
 
 
 def colors_of(section: Section) -> dict[str, str]:

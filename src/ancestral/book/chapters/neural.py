@@ -1,0 +1,171 @@
+"""Chapter 1, second half: neural networks and their data."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from ancestral.book.entry import Entry, How
+from ancestral.classic import Classifier
+from ancestral.data import Dataset, load
+from ancestral.nn import MLP
+from ancestral.training.weights import count_parameters
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def memory(beta: float) -> float:
+    """Return the steps that Adam's mean remembers: all a gradient does to it, over the first."""
+    weight = nn.Parameter(torch.zeros((), dtype=torch.float64))
+    adam = torch.optim.Adam([weight], betas=(beta, 0.999))
+    means = []
+    for step in range(600):
+        weight.grad = torch.full_like(weight, float(step == 0))
+        adam.step()
+        means.append(adam.state[weight]["exp_avg"].item())
+    return sum(means) / means[0]
+
+
+def sizes() -> tuple[int, ...]:
+    """Return the parameters of each layer of the book's classifier, and of all of it."""
+    model = Classifier((1, 28, 28), 10, hidden=(4,))
+    layers = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    return (*map(count_parameters, layers), count_parameters(model))
+
+
+def dropout(how: How) -> float:
+    """Return what dropout with p = 0.2 makes of a 1 that it keeps."""
+    torch.manual_seed(how.noise.initial_seed())
+    return nn.Dropout(0.2)(torch.ones(5, 5, dtype=torch.float64)).max().item()
+
+
+def double_softmax() -> float:
+    """Return the loss of a certain and right answer that went through two softmaxes."""
+    certain = torch.eye(10, dtype=torch.float64)
+    return nn.functional.cross_entropy(certain, torch.arange(10)).item()
+
+
+@cache
+def garments() -> Dataset:
+    """Return Fashion-MNIST."""
+    return load("fashion-mnist")
+
+
+def draw_garment(how: How) -> "Figure":
+    """Draw figure 20."""
+    from ancestral.book.drawing import picture, sheet
+
+    data = garments()
+    figure, (axes,) = sheet(2.6, 2.8)
+    row = int(torch.randint(len(data.train), (), generator=how.noise))
+    label = data.labels[int(data.train.given["label"][row])]
+    picture(axes, data.train.x[row, 0], label)
+    return figure
+
+
+def draw_sizes(how: How) -> "Figure":
+    """Draw figure 21, the table of a network's parameters."""
+    from ancestral.book.drawing import sheet
+
+    first, second, whole = sizes()
+    figure, (axes,) = sheet(5.5, 1.9)
+    rows = [
+        [how.say("hidden layer, 784 to 4", "capa oculta, 784 a 4"), f"{first:,}"],
+        [how.say("output layer, 4 to 10", "capa de salida, 4 a 10"), f"{second:,}"],
+        [how.say("all", "todo"), f"{whole:,}"],
+    ]
+    columns = [how.say("layer", "capa"), how.say("parameters", "parámetros")]
+    table = axes.table(rows, colLabels=columns, loc="center", colWidths=[0.6, 0.3])
+    table.scale(1, 1.6)
+    axes.axis("off")
+    return figure
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "NN-04.a",
+        "Steps that Adam remembers at β₁ = 0.9",
+        "Pasos que recuerda Adam con β₁ = 0.9",
+        book=10,
+        within=1e-6,
+        find=lambda _: memory(0.9),
+    ),
+    Entry(
+        "NN-04.b",
+        "Steps that Adam remembers at β₁ = 0.5",
+        "Pasos que recuerda Adam con β₁ = 0.5",
+        book=2,
+        within=1e-6,
+        find=lambda _: memory(0.5),
+    ),
+    Entry(
+        "NN-13.a",
+        "Parameters of the classifier: hidden layer, output layer, all",
+        "Parámetros del clasificador: capa oculta, capa de salida, todos",
+        book=(3140, 50, 3190),
+        find=lambda _: sizes(),
+    ),
+    Entry(
+        "NN-13.b",
+        "Kilobytes of the classifier at 4 bytes a parameter",
+        "Kilobytes del clasificador con 4 bytes por parámetro",
+        book=12,
+        within=0.5,
+        errs="E-T08",
+        correct=12.76,
+        find=lambda _: sizes()[-1] * torch.float32.itemsize / 1e3,
+    ),
+    Entry(
+        "NN-13.c",
+        "Gigabytes of LLaMA 3.1-405B at 4 bytes a parameter",
+        "Gigabytes de LLaMA 3.1-405B con 4 bytes por parámetro",
+        book=1620,
+        find=lambda _: 405 * torch.float32.itemsize,
+    ),
+    Entry(
+        "NN-15",
+        "Least loss of the classifier whose softmax is taken twice",
+        "Menor pérdida del clasificador que toma dos veces la softmax",
+        book=0,
+        within=5e-5,
+        errs="E-C01",
+        correct=1.4612,
+        find=lambda _: double_softmax(),
+    ),
+    Entry(
+        "NN-18",
+        "What dropout with p = 0.2 makes of a 1 that stays",
+        "En qué convierte dropout con p = 0.2 un 1 que queda",
+        book=1.25,
+        find=dropout,
+    ),
+    Entry(
+        "DS-03",
+        "Fashion-MNIST: training images, classes, pixels",
+        "Fashion-MNIST: imágenes de entrenamiento, clases, píxeles",
+        book=(60_000, 10, 784),
+        find=lambda _: (
+            len(garments().train) + len(garments().validation),
+            len(garments().labels),
+            garments().event_shape.numel(),
+        ),
+    ),
+    Entry(
+        "EX-01",
+        "Shape of what an MLP from 64 to 8 makes of 256 rows",
+        "Forma de lo que un MLP de 64 a 8 hace de 256 filas",
+        book=(256, 8),
+        find=lambda _: tuple(MLP(64, 8, hidden=(32,))(torch.zeros(256, 64)).shape),
+    ),
+    Entry("FG-20", "A garment and its label", "Una prenda y su etiqueta", draw=draw_garment),
+    Entry(
+        "FG-21",
+        "Table of the classifier's parameters",
+        "Tabla de los parámetros del clasificador",
+        book=(3140, 50, 3190),
+        find=lambda _: sizes(),
+        draw=draw_sizes,
+    ),
+)
