@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ancestral.book.chapters import CHAPTERS
-from ancestral.book.entry import Entry
+from ancestral.book.drawing import png
+from ancestral.book.entry import Entry, How
 from ancestral.book.making import chosen, made, reproduce
-from ancestral.errors import ConfigError, RunError
+from ancestral.errors import ConfigError, DataError, RunError
 
 ENTRIES = chosen("all")
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -88,3 +89,20 @@ def test_a_folder_of_something_else_is_not_replaced(tmp_path: Path) -> None:
         reproduce("PR-13", out=tmp_path, overwrite=True)
     with pytest.raises(ConfigError, match="lang must be en or es, got 'fr'"):
         reproduce("PR-13", language="fr", out=tmp_path / "new")  # pyright: ignore
+
+
+def test_every_figure_of_the_book_is_made_or_its_absence_explained() -> None:
+    names = {entry.row for _, entry in ENTRIES}
+    assert [n for n in range(1, 81) if f"FG-{n:02}" not in names] == []
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for _, entry in ENTRIES if entry.slow], ids=lambda entry: entry.id
+)
+def test_what_trains_is_drawn_after_a_few_steps(entry: Entry) -> None:
+    assert entry.draw is not None
+    try:
+        figure = entry.draw(How.of(quick=True))
+    except DataError as error:
+        pytest.skip(error.line)
+    assert png(figure).startswith(b"\x89PNG")  # pyright: ignore

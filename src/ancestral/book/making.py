@@ -5,11 +5,12 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ancestral.book.chapters import CHAPTERS
+from ancestral.book.coverage import Coverage, coverage
 from ancestral.book.entry import Entry, Found, How, Language, Sampled, Verdict
 from ancestral.data.files import atomic_folder, check_free, free_name, make_above
 from ancestral.errors import AncestralError, ConfigError
@@ -71,11 +72,17 @@ class Reproduction:
         """Those that are neither as printed nor as corrected."""
         return tuple(o.entry.id for o in self.outcomes if o.verdict == "differs")
 
+    @property
+    def coverage(self) -> Coverage:
+        """How many rows of the book's list have a check, here or among the tests."""
+        return coverage(self.outcomes)
+
     def to_json(self) -> dict[str, Any]:
         """Return it for ``--json``."""
         return {
             "entries": [outcome.to_json() for outcome in self.outcomes],
             "counts": self.counts,
+            "coverage": asdict(self.coverage),
             "page": self.page and str(self.page),
         }
 

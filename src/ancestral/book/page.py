@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ancestral.book.chapters import CHAPTERS
+from ancestral.book.coverage import rows
 from ancestral.book.entry import Language, value_text
 from ancestral.evaluation.report import templates
 
@@ -41,7 +42,15 @@ _SPANISH = {
         "Esta página contiene todo lo que muestra; no carga ni ejecuta nada."
     ),
     "Made by": "Hecha con",
+    "Every row": "Cada fila",
+    "rows have a check that passes": "filas tienen una prueba que se cumple",
+    "of those in which there is something to check": "de aquellas en que hay algo que comprobar",
+    "of": "de",
+    "Where each row of the book is checked": "Dónde se comprueba cada fila del libro",
 }
+_MANY = 100
+"""Entries of a page that also lists where each row is checked."""
+
 _SENSE = {
     "equal": "within half a unit of the last printed digit",
     "within sampling error": "two draws of one number, at most four standard errors apart",
@@ -98,6 +107,8 @@ def write_page(folder: Path, found: "Reproduction", language: Language) -> None:
             language=language,
             word=named,
             groups=groups,
+            coverage=found.coverage,
+            rows=rows().values() if len(found.outcomes) > _MANY else (),
             counts=[(v, named(v), found.counts[v], senses[v]) for v in senses if v in found.counts],
             made_by=f"ancestral {version('ancestral')}, PyTorch {version('torch')}, "
             f"Python {platform.python_version()}",

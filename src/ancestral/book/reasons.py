@@ -20,3 +20,7 @@ T4 = (
     "a time on a T4 graphics card, which says nothing of another machine",
     "un tiempo en una tarjeta T4, que no dice nada de otra máquina",
 )
+PETS = (
+    "needs the photos of Oxford-IIIT Pet, which are not part of this library: `segment` fits them",
+    "necesita las fotos de Oxford-IIIT Pet, que no son parte de esta biblioteca: `segment` las usa",
+)

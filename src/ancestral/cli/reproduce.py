@@ -48,6 +48,11 @@ def reproduce(
     else:
         counts = ", ".join(f"{count} {verdict}" for verdict, count in found.counts.items())
         console.write(f"{len(asked)} entries: {counts}")
+        known = found.coverage
+        console.write(
+            f"rows of the book with a check that passes: {known.checked} of {known.rows}, "
+            f"{known.share:.1%} of those in which there is something to check"
+        )
         console.write(f"page: {found.page}")
     for name in found.differing:
         console.say(f"{name} differs from the book and from its correction")

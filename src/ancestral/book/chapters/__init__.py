@@ -10,6 +10,7 @@ from ancestral.book.chapters import (
     networks,
     neural,
     probability,
+    trained,
 )
 from ancestral.book.entry import Entry
 
@@ -29,7 +30,7 @@ CHAPTERS: tuple[Chapter, ...] = (
         1,
         "Overview, probability and neural networks",
         "Panorama, probabilidad y redes neuronales",
-        probability.ENTRIES + neural.ENTRIES,
+        probability.ENTRIES + neural.ENTRIES + trained.NEURAL,
     ),
     Chapter(
         2,
@@ -42,13 +43,13 @@ CHAPTERS: tuple[Chapter, ...] = (
         7,
         "Adversarial networks and image architectures",
         "Redes adversarias y arquitecturas de imágenes",
-        adversarial.ENTRIES,
+        adversarial.ENTRIES + trained.ADVERSARIAL,
     ),
     Chapter(
         9,
         "Autoencoders and variational autoencoders",
         "Autocodificadores y autocodificadores variacionales",
-        autoencoders.ENTRIES,
+        autoencoders.ENTRIES + trained.AUTOENCODERS,
     ),
 )
 

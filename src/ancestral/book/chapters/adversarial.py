@@ -15,6 +15,7 @@ from ancestral.adversarial import (
     saturating_loss,
 )
 from ancestral.book.chapters import convolution
+from ancestral.book.chapters.neural import memory
 from ancestral.book.entry import Entry, How
 from ancestral.book.reasons import OTHERS, OTHERS_DRAWING
 from ancestral.data import load
@@ -217,6 +218,14 @@ ENTRIES: tuple[Entry, ...] = (
         "Forma de las imágenes de una DCGAN",
         book=(3, 64, 64),
         find=lambda _: size_of(ImageGenerator(100, (3, 64, 64), width=4), 100),
+    ),
+    Entry(
+        "AR-02",
+        "Steps that Adam remembers at β₁ = 0.9 and at the β₁ = 0.5 of GANs",
+        "Pasos que recuerda Adam con β₁ = 0.9 y con el β₁ = 0.5 de las GAN",
+        book=(10, 2),
+        within=1e-6,
+        find=lambda _: (memory(0.9), memory(0.5)),
     ),
     Entry(
         "AR-05",

@@ -245,6 +245,13 @@ ENTRIES: tuple[Entry, ...] = (
         find=lambda _: millions(GPT),
     ),
     Entry("TR-13", "7 minutes of training", "7 minutos de entrenamiento", reason=T4),
+    Entry(
+        "EX-02",
+        "The tokenizer's example, there and back",
+        "El ejemplo del tokenizador, de ida y vuelta",
+        book="a b c d <UNK>",
+        find=lambda _: tokenizer().decode(tokenizer().encode(SENTENCE), skip_special=False),
+    ),
     Entry("EX-03", "First 40 tokens of a story", "Primeros 40 tokens de un cuento", reason=CORPUS),
     Entry(
         "EX-04",
