@@ -26,6 +26,7 @@ def world() -> BayesianNetwork:
 
 
 def test_a_pixel_is_black_exactly_inside() -> None:
+    # GP-12.
     z = torch.tensor([[5.0, 7.0, 3.0], [0.0, 2.0, 2.0], [2.5, 0.5, 11.0]], dtype=torch.float64)
     x = render_circles(z, side=12)
     for (r, h, k), image in zip(z.tolist(), x[:, 0], strict=True):
