@@ -237,7 +237,8 @@ def test_digits_are_reconstructed_and_recognised() -> None:
         z = model.encode(x[held], given={"label": y[held]}).mean
         rebuilt = model.decode(z, given={"label": y[held]})
     judge = LogisticRegression(max_iter=200, C=0.1).fit(x[seen].flatten(1), y[seen])
-    # VA-12, its rows five times as long. Chance is 0.1; the judge itself is right on about 0.93 of held-out digits.
+    # VA-12, its rows five times as long. Chance is 0.1; the judge itself is right on about 0.93 of
+    # held-out digits.
     assert judge.score(means.flatten(1), label) > 0.8
 
     class_means = torch.stack([x[seen][y[seen] == k].mean(0) for k in range(10)])

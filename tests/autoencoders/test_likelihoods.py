@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from ancestral.autoencoders.likelihoods import DiscretisedLogistic
+from ancestral.autoencoders.likelihoods import ContinuousBernoulliLevels, DiscretisedLogistic
 
 DOUBLE = torch.float64
 
@@ -99,3 +99,45 @@ def test_expand_keeps_the_distribution() -> None:
 def test_one_level_is_refused() -> None:
     with pytest.raises(ValueError, match="levels must be at least 2, got 1"):
         DiscretisedLogistic(torch.zeros(1), torch.zeros(()), levels=1)
+
+
+LOGITS = torch.tensor([-300, -20, -3, -0.011, -0.009, 0, 1e-4, 0.02, 0.7, 9, 500], dtype=DOUBLE)
+
+
+@pytest.mark.parametrize("levels", [2, 17, 256])
+def test_masses_of_a_continuous_bernoulli_are_its_shares_of_the_levels(levels: int) -> None:
+    logits = LOGITS[(LOGITS != 0) & (LOGITS.abs() < 100)]
+    edges = torch.linspace(0, 1, levels + 1, dtype=DOUBLE)[:, None]
+    expected = (torch.expm1(logits * edges) / torch.expm1(logits)).diff(dim=0)
+    pixel = ContinuousBernoulliLevels(logits, levels=levels)
+    found = pixel.log_prob(every_level(levels)).exp()
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=1e-11)
+
+
+def test_masses_of_a_continuous_bernoulli_sum_to_one_and_have_its_mean() -> None:
+    pixel, values = ContinuousBernoulliLevels(LOGITS, levels=17), every_level(17)
+    masses = pixel.log_prob(values).exp()
+    torch.testing.assert_close(masses.sum(0), torch.ones_like(LOGITS), rtol=0, atol=1e-11)
+    torch.testing.assert_close(pixel.mean, (values * masses).sum(0), rtol=0, atol=1e-8)
+
+
+def test_slopes_of_a_continuous_bernoulli_are_the_numerical_ones() -> None:
+    value = every_level(17).expand(-1, len(LOGITS))
+    logits = LOGITS.clone().requires_grad_()
+    # By hand, for none of the logits is smooth to finite differences where the series begins.
+    ContinuousBernoulliLevels(logits, levels=17).log_prob(value).sum().backward()
+    mean = ContinuousBernoulliLevels(LOGITS, levels=17).mean
+    torch.testing.assert_close(logits.grad, (16 / 17) * (value - mean).sum(0), rtol=1e-6, atol=1e-9)
+    single = LOGITS.float().requires_grad_()
+    ContinuousBernoulliLevels(single, levels=256).log_prob(torch.ones(())).sum().backward()
+    assert single.grad.isfinite().all()
+
+
+def test_draws_of_a_continuous_bernoulli_have_its_masses() -> None:
+    torch.manual_seed(0)
+    levels, n = 5, 40_000
+    pixel = ContinuousBernoulliLevels(LOGITS, levels=levels)
+    draws = (pixel.sample((n,)) * (levels - 1)).round().long()
+    frequencies = torch.stack([torch.bincount(d, minlength=levels) for d in draws.T], 1) / n
+    masses = pixel.log_prob(every_level(levels)).exp()
+    assert ((frequencies - masses).abs() <= 5 * (masses * (1 - masses) / n).sqrt() + 1e-9).all()

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file
 
 from ancestral import Budget, fit
-from ancestral.autoencoders import BinaryVAE
+from ancestral.autoencoders import BinaryVAE, ImportanceWeightedBound, WeighedBound
 from ancestral.data import Dataset, load
 from ancestral.data.dataset import Examples
 from ancestral.data.fields import Image, X
@@ -43,6 +43,41 @@ def test_beta_1_gives_the_weights_of_the_vae_bit_for_bit(tmp_path: Path) -> None
     plain, weighed = weights(tmp_path / "vae"), weights(tmp_path / "beta-vae")
     assert plain.keys() == weighed.keys()
     assert all(torch.equal(plain[name], weighed[name]) for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({"beta": 4.0, "warmup": 0.5, "free_nats": 1.0}, {"vae/kl"}),
+        ({"draws": 3, "likelihood": "continuous-bernoulli"}, set()),
+        ({"above": (3,)}, {"vae/kl_z", "vae/kl_z2"}),
+    ],
+)
+def test_an_image_vae_is_trained_as_the_others_are(
+    settings: dict, written: set[str], tmp_path: Path
+) -> None:
+    how = {"size": "tiny", "latent": 4, **settings}
+    run = fit("image-vae", "digits", settings=how, budget=Budget(steps=3), out=tmp_path / "run")
+    assert {name for name in run.metrics()[-1]["metrics"] if "/kl" in name} == written
+    objective = run.model().network.objective
+    if "draws" in settings:
+        assert isinstance(objective, ImportanceWeightedBound)
+        assert objective.draws == 3
+    else:
+        assert isinstance(objective, WeighedBound)
+        assert objective.beta == settings.get("beta", 1.0)
+    assert run.model().elbo(run.data().test.x[:4], given={"label": torch.tensor(1)}).shape == (4,)
+
+
+def test_the_mean_posterior_is_a_prior_of_rows_and_of_bits(tmp_path: Path) -> None:
+    how = {"size": "tiny", "prior": "posteriors", "components": 7, "latent": 2}
+    for name, data in (("rows", "moons"), ("bits", black_and_white())):
+        run = fit("vae", data, settings=how, budget=Budget(steps=3), out=tmp_path / name)
+        model = run.model()
+        assert model.network.p.nodes["z"].conditional.examples.shape[0] == 7
+        assert len(model.sample(5)) == 5
+    with pytest.raises(ConfigError, match="prior must be mixture, flow or normal where the label"):
+        plan("vae", "digits", settings={**how, "conditional": True})
 
 
 def test_the_pieces_of_the_bound_are_written(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ from ancestral.recipes.families.adversarial import GANConfig
 from ancestral.recipes.families.autoencoders import (
     BetaVAEConfig,
     HierarchicalVAEConfig,
-    ImageVAEConfig,
     IWAEConfig,
     VAEConfig,
 )
 from ancestral.recipes.families.density import GMMConfig, KDEConfig, NaiveBayesConfig
 from ancestral.recipes.families.discrete import BayesNetConfig
+from ancestral.recipes.families.image_autoencoders import ImageVAEConfig
 from ancestral.recipes.families.language import GPTConfig
 from ancestral.recipes.listing import EXAMPLES
 from ancestral.recipes.recipe import build_model, resolve
@@ -78,6 +78,12 @@ def test_the_parts_of_a_gpt_come_with_its_size() -> None:
         (lambda: HierarchicalVAEConfig(warmup=2.0), "warmup must be in [0, 1], got 2.0"),
         (lambda: IWAEConfig(draws=0), "draws must be at least 1, got 0"),
         (lambda: ImageVAEConfig(width=0), "width must be at least 1, got 0"),
+        (lambda: ImageVAEConfig(above=(3, 0)), "above must be one or more numbers of at"),
+        (lambda: ImageVAEConfig(draws=0), "draws must be at least 1, got 0"),
+        (
+            lambda: ImageVAEConfig(draws=2, beta=4.0),
+            "beta must be 1.0 with several draws, got 4.0",
+        ),
         (lambda: BayesNetConfig(structure="k2"), "structure must be hill-climb, chow-liu or a"),
         (lambda: BayesNetConfig(edges=(0, 1, 2)), "edges must be pairs of a parent and its child"),
         (lambda: BayesNetConfig(pseudo_count=-1), "pseudo_count must be at least 0, got -1"),

@@ -11,8 +11,17 @@ from ancestral.autoencoders.conditionals import (
 )
 from ancestral.autoencoders.corruption import GaussianNoise, Masking, SaltAndPepper
 from ancestral.autoencoders.hierarchical import HierarchicalVAE
-from ancestral.autoencoders.image_vae import CrossEntropyImageVAE, ImageVAE
-from ancestral.autoencoders.likelihoods import Bits, Categoricals, DiscretisedLogistic
+from ancestral.autoencoders.image_vae import (
+    ContinuousBernoulliImageVAE,
+    CrossEntropyImageVAE,
+    ImageVAE,
+)
+from ancestral.autoencoders.likelihoods import (
+    Bits,
+    Categoricals,
+    ContinuousBernoulliLevels,
+    DiscretisedLogistic,
+)
 from ancestral.autoencoders.networks import dense_networks, image_networks
 from ancestral.autoencoders.objectives import ImportanceWeightedBound, WeighedBound
 from ancestral.autoencoders.penalties import (
@@ -21,7 +30,7 @@ from ancestral.autoencoders.penalties import (
     Sparsity,
     squared_jacobian_norm,
 )
-from ancestral.autoencoders.priors import GaussianMixturePrior
+from ancestral.autoencoders.priors import GaussianMixturePrior, PosteriorMixture
 from ancestral.autoencoders.quantisers import FSQ, EMAQuantiser
 from ancestral.autoencoders.table_vae import TableVAE
 from ancestral.autoencoders.vae import VAE, BinaryVAE
@@ -38,6 +47,8 @@ __all__ = [
     "CategoricalDecoder",
     "Categoricals",
     "CodePrior",
+    "ContinuousBernoulliImageVAE",
+    "ContinuousBernoulliLevels",
     "Contraction",
     "CrossEntropyImageVAE",
     "DiagonalNormal",
@@ -52,6 +63,7 @@ __all__ = [
     "ImportanceWeightedBound",
     "KeepLargest",
     "Masking",
+    "PosteriorMixture",
     "SaltAndPepper",
     "Sparsity",
     "TableVAE",

@@ -2,13 +2,34 @@
 
 from collections.abc import Sequence
 
-from torch import nn
-
 from ancestral.autoencoders.conditionals import GaussianDecoder, GaussianEncoder
 from ancestral.autoencoders.vae import reader
 from ancestral.autoencoders.variational import WithBound, WithMeans
 from ancestral.networks.nodes import Node, StandardNormal
 from ancestral.nn.mlp import MLP
+
+
+def latent_layers(
+    latents: Sequence[int], *, hidden: Sequence[int]
+) -> tuple[list[Node], list[Node]]:
+    """Return the nodes of layers of latents z, z2, ... of p, and those of q but for z.
+
+    In p each layer depends on the one above it, in q on the one below; the highest is Normal(0, I).
+
+    Args:
+        latents: Dimensions of the layers, z first, one or more.
+        hidden: Widths of the networks between them.
+    """
+    names = ["z", *(f"z{layer}" for layer in range(2, len(latents) + 1))]
+    p, q = [], []
+    for i in range(1, len(latents)):
+        low, high = latents[i - 1], latents[i]
+        down = GaussianEncoder(MLP(high, 2 * low, hidden=hidden))
+        p.append(Node(names[i - 1], down, (names[i],), (low,)))
+        up = GaussianEncoder(MLP(low, 2 * high, hidden=hidden))
+        q.append(Node(names[i], up, (names[i - 1],), (high,)))
+    top = (latents[-1],)
+    return [*p, Node(names[-1], StandardNormal(top), (), top)], q
 
 
 class HierarchicalVAE(WithMeans, WithBound):
@@ -52,22 +73,10 @@ class HierarchicalVAE(WithMeans, WithBound):
         if not latents:
             raise ValueError("latents must be one or more numbers, got none")
         label = ("label",) if classes else ()
-        names = ["z", *(f"z{layer}" for layer in range(2, len(latents) + 1))]
-        shapes = [(count,) for count in latents]
         means = reader(latents[0], features, tuple(hidden)[::-1], classes=classes)
+        decoder = GaussianDecoder(means, features, std=decoder_std)
         encoder = GaussianEncoder(reader(features, 2 * latents[0], hidden, classes=classes))
-        p = [
-            Node("x", GaussianDecoder(means, features, std=decoder_std), ("z", *label), (features,))
-        ]
-        q = [Node("z", encoder, ("x", *label), shapes[0])]
-
-        def between(below: int, above: int) -> nn.Module:
-            return GaussianEncoder(MLP(below, 2 * above, hidden=tuple(hidden)[-1:]))
-
-        for i in range(1, len(latents)):
-            down = between(latents[i], latents[i - 1])
-            p.append(Node(names[i - 1], down, (names[i],), shapes[i - 1]))
-            up = between(latents[i - 1], latents[i])
-            q.append(Node(names[i], up, (names[i - 1],), shapes[i]))
-        p.append(Node(names[-1], StandardNormal(shapes[-1]), (), shapes[-1]))
+        above, below = latent_layers(latents, hidden=tuple(hidden)[-1:])
+        p = [Node("x", decoder, ("z", *label), (features,)), *above]
+        q = [Node("z", encoder, ("x", *label), (latents[0],)), *below]
         super().__init__(p, q, classes=classes)

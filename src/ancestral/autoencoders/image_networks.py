@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.distributions import Independent
 
 from ancestral.autoencoders.conditionals import full_precision
-from ancestral.autoencoders.likelihoods import DiscretisedLogistic
+from ancestral.autoencoders.likelihoods import ContinuousBernoulliLevels, DiscretisedLogistic
 from ancestral.nn.pyramid import ConvDecoder, ConvEncoder, Upsampling, halvings
 
 # In place: a convolution's gradient does not need its output, and a pass over memory is spared.
@@ -36,6 +36,25 @@ class DiscretisedLogisticDecoder(nn.Module):
         raw = (raw - 2 - _SMALLEST_LOG_SCALE).clamp(max=_WIDEST)
         log_scale = _SMALLEST_LOG_SCALE + nn.functional.softplus(raw)
         pixels = DiscretisedLogistic(0.5 + centre, log_scale, levels=self.levels)
+        return Independent(pixels, 3, validate_args=False)
+
+
+class ContinuousBernoulliDecoder(nn.Module):
+    """p(x | z, label): a continuous Bernoulli a pixel, its logit from a network.
+
+    Args:
+        network: Maps the parents' values to logits [*B, C, S, S].
+        levels: Number of grey levels, at least 2.
+    """
+
+    def __init__(self, network: nn.Module, *, levels: int) -> None:
+        super().__init__()
+        self.network, self.levels = network, levels
+
+    def forward(self, *parents: Tensor) -> Independent:
+        """Return p(x | parents), batch shape [*B], event shape [C, S, S]."""
+        logits = full_precision(self.network(*parents))
+        pixels = ContinuousBernoulliLevels(logits, levels=self.levels)
         return Independent(pixels, 3, validate_args=False)
 
 

@@ -1,5 +1,6 @@
 """What is recorded in steps: bits, grey levels by a discretised logistic, cells by a softmax."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,8 @@ from ancestral.networks.cells import offsets
 from ancestral.networks.sampling import draw
 
 _EMPTY = torch.Size()
+_NEARLY_EVEN = 1e-2
+"""Below such a logit the next term of a series in its square is below 1e-11."""
 
 
 class Bits(Bernoulli):
@@ -129,6 +132,89 @@ class DiscretisedLogistic(Distribution):
         x = self.loc + self.log_scale.exp() * (u.log() - torch.log1p(-u))
         top = self.levels - 1
         return (x * top).round().clamp(0, top) / top
+
+
+class ContinuousBernoulliLevels(Distribution):
+    """A continuous Bernoulli cut into grey levels: each has the mass of its share of [0, 1].
+
+    A value is ``level / (levels - 1)``, in [0, 1]. The density ``C exp(logit x)`` has on the share
+    [j / n, (j + 1) / n] of level j a mass proportional to ``exp(s j)``, ``s = logit / n``: with j
+    counted from the middle, its logarithm is ``s j - log(sinh(n s / 2) / sinh(s / 2))``.
+
+    Source: Loaiza-Ganem & Cunningham 2019, The continuous Bernoulli, arXiv:1907.06845, eq. 7.
+
+    Args:
+        logits: Of the continuous Bernoulli's parameter, [*B].
+        levels: Number n of grey levels, at least 2.
+
+    Raises:
+        ValueError: If levels < 2.
+
+    Example:
+        >>> pixel = ContinuousBernoulliLevels(torch.zeros(3), levels=17)
+        >>> pixel.log_prob(torch.tensor([0.0, 0.5, 1.0])).exp() * 17
+        tensor([1.0000, 1.0000, 1.0000])
+    """
+
+    has_rsample = False
+
+    def __init__(self, logits: Tensor, *, levels: int) -> None:
+        if levels < 2:
+            raise ValueError(f"levels must be at least 2, got {levels}")
+        self.logits, self.levels = logits, levels
+        super().__init__(logits.shape, validate_args=False)
+
+    @property
+    def arg_constraints(self) -> dict[str, constraints.Constraint]:
+        """The logit may be any real number."""
+        return {"logits": constraints.real}
+
+    @property
+    def support(self) -> constraints.Constraint:
+        """The grey levels, as numbers in [0, 1]."""
+        return constraints.unit_interval
+
+    @property
+    def mean(self) -> Tensor:
+        """The exact mean of the grey level, in [0, 1], [*B]."""
+        n = self.levels
+        near, far = self._parted()
+        # d/ds of the logarithm of the masses' sum, from the middle; near 0 a series.
+        away = 0.5 * (n / torch.tanh(far / 2) - 1 / torch.tanh(far / (2 * n)))
+        inside = self.logits * (n - 1 / n) / 12
+        middle = torch.where(near, inside, away.copysign(self.logits))
+        return 0.5 + middle / (n - 1)
+
+    def expand(self, batch_shape: _size, _instance: None = None) -> "ContinuousBernoulliLevels":
+        """Return the same distribution with a wider batch shape."""
+        return ContinuousBernoulliLevels(self.logits.expand(batch_shape), levels=self.levels)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Return the log-probability of the grey level ``value``, nats, [*sample, *B]."""
+        n = self.levels
+        near, far = self._parted()
+        away = 0.5 * far * (1 - 1 / n)
+        away = away + torch.log(-torch.expm1(-far)) - torch.log(-torch.expm1(-far / n))
+        inside = math.log(n) + self.logits.square() * (1 - 1 / n**2) / 24
+        return (value - 0.5) * ((1 - 1 / n) * self.logits) - torch.where(near, inside, away)
+
+    @torch.no_grad()
+    def sample(self, sample_shape: _size = _EMPTY) -> Tensor:
+        """Draw grey levels, [*sample_shape, *B]."""
+        shape = self._extended_shape(torch.Size(sample_shape))
+        near, far = self._parted()
+        u = torch.rand(shape, dtype=self.logits.dtype, device=self.logits.device)
+        # Of a falling density, then turned over where it rises.
+        x = torch.where(near, u, -torch.log1p(u * torch.expm1(-far)) / far)
+        level = (x * self.levels).floor().clamp(max=self.levels - 1)
+        top = self.levels - 1
+        return torch.where(self.logits > 0, top - level, level) / top
+
+    def _parted(self) -> tuple[Tensor, Tensor]:
+        """Return where the logit is nearly 0, and its size, 1 there so that slopes are finite."""
+        size = self.logits.abs()
+        near = size < _NEARLY_EVEN
+        return near, torch.where(near, 1.0, size)
 
 
 class Categoricals(Distribution):

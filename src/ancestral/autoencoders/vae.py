@@ -9,6 +9,7 @@ from ancestral.autoencoders.conditionals import (
     GaussianDecoder,
     GaussianEncoder,
 )
+from ancestral.autoencoders.priors import PosteriorMixture
 from ancestral.autoencoders.variational import WithBound, WithMeans
 from ancestral.networks.nodes import Node, StandardNormal
 from ancestral.nn.fourier import FourierFeatures
@@ -27,12 +28,15 @@ def row_nodes(
 ) -> tuple[list[Node], list[Node]]:
     """Return the nodes of p and of q of a VAE of rows; the prior is Normal(0, I) if None."""
     z, x, label = (latent,), (features,), ("label",) if classes else ()
+    posterior = GaussianEncoder(encoder)
+    if isinstance(prior, PosteriorMixture):
+        prior.read_by(posterior)
     above = StandardNormal(z) if prior is None else prior
     p = [
         Node("z", above, event_shape=z),
         Node("x", decoder, ("z", *label), event_shape=x),
     ]
-    return p, [Node("z", GaussianEncoder(encoder), ("x", *label), event_shape=z)]
+    return p, [Node("z", posterior, ("x", *label), event_shape=z)]
 
 
 def reader(

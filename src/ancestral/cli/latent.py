@@ -1,12 +1,17 @@
 """``interpolate``, ``grid``, ``shift``, ``encode`` and ``reconstruct``: the latents of a run."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from ancestral.cli.options import Common, Destination, Flag
 from ancestral.cli.written import deliver
+
+if TYPE_CHECKING:
+    from ancestral.data.answers import Answer
+    from ancestral.data.fields import Field
+    from ancestral.recipes import Run
 
 
 def interpolate(
@@ -36,20 +41,14 @@ def interpolate(
         Walk along the great circle, where draws of the prior live, not the straight line.
     """
     from ancestral.data.answers import walk_answer
-    from ancestral.recipes import Run
     from ancestral.recipes.paths import walk_run
 
-    common.apply()
-    to.check()
-    opened = Run.open(run)
-    to.check_samples(opened.record.data.field)
+    opened, field, place = _opened(run, to, common, "path.png")
     walk = walk_run(opened, a, b, steps=steps, spherical=slerp, device=common.device_or_default)
     method = "slerp" if slerp else "straight"
     facts = {"run": str(run), "from": a, "to": b, "steps": steps, "method": method}
-    field, place = opened.record.data.field, opened.folder / "path.png"
     answer = walk_answer(walk.x, walk.ends, field, facts, beside=place)
-    deliver(answer, {}, out=to.out, json=common.json)
-    return 0
+    return _delivered(answer, to, common)
 
 
 def grid(  # noqa: PLR0913 - a door: everything that can be asked for
@@ -82,19 +81,13 @@ def grid(  # noqa: PLR0913 - a door: everything that can be asked for
         Of each side.
     """
     from ancestral.data.answers import examples_answer
-    from ancestral.recipes import Run
     from ancestral.recipes.paths import grid_run
 
-    common.apply()
-    to.check()
-    opened = Run.open(run)
-    field, place = opened.record.data.field, opened.folder / "grid.png"
-    to.check_samples(field)
+    opened, field, place = _opened(run, to, common, "grid.png")
     x = grid_run(opened, (a, b, c, d), steps=steps, device=common.device_or_default)
     facts = {"run": str(run), "corners": [a, b, c, d], "steps": steps}
     answer = examples_answer(x, field, facts, beside=place)
-    deliver(answer, {}, out=to.out, json=common.json)
-    return 0
+    return _delivered(answer, to, common)
 
 
 def shift(
@@ -124,25 +117,14 @@ def shift(
         How far: 0 is the example as the model makes it, 1 the way between both means.
     """
     from ancestral.data.answers import walk_answer
-    from ancestral.recipes import Run
     from ancestral.recipes.paths import shift_run
 
-    common.apply()
-    to.check()
-    opened = Run.open(run)
-    field, place = opened.record.data.field, opened.folder / "shift.png"
-    to.check_samples(field)
+    opened, field, place = _opened(run, to, common, "shift.png")
     how = {"away": away, "strengths": _numbers(strengths), "device": common.device_or_default}
     found = shift_run(opened, a, toward, **how)
     facts = {"run": str(run), "example": a, "toward": toward, "away": away}
     facts |= {"strengths": how["strengths"]}
-    deliver(
-        walk_answer(found.x, found.ends, field, facts, beside=place),
-        {},
-        out=to.out,
-        json=common.json,
-    )
-    return 0
+    return _delivered(walk_answer(found.x, found.ends, field, facts, beside=place), to, common)
 
 
 def _numbers(text: str) -> list[float]:
@@ -191,13 +173,8 @@ def encode(
     table = torch.cat([*parts.values()], dim=1)
     facts = {"run": str(run), "data": data, "n": len(table), "latent": size}
     field = Vector.of_numbers(columns)
-    deliver(
-        examples_answer(table, field, facts, beside=run, key="latents"),
-        {},
-        out=to.out,
-        json=common.json,
-    )
-    return 0
+    answer = examples_answer(table, field, facts, beside=run, key="latents")
+    return _delivered(answer, to, common)
 
 
 def reconstruct(
@@ -218,16 +195,29 @@ def reconstruct(
         A name, a file or a folder.
     """
     from ancestral.data.answers import examples_answer
-    from ancestral.recipes import Run
     from ancestral.recipes.paths import reconstruct_run
+
+    opened, field, place = _opened(run, to, common, "reconstructions.png")
+    x = reconstruct_run(opened, data, device=common.device_or_default)
+    facts = {"run": str(run), "data": data, "n": len(x)}
+    answer = examples_answer(x, field, facts, beside=place)
+    return _delivered(answer, to, common)
+
+
+def _opened(
+    run: Path, to: Destination, common: Common, picture: str
+) -> tuple["Run", "Field", Path]:
+    """Check what is asked; return the run, what it models, and where a picture of that goes."""
+    from ancestral.recipes import Run
 
     common.apply()
     to.check()
     opened = Run.open(run)
-    field, place = opened.record.data.field, opened.folder / "reconstructions.png"
+    field = opened.record.data.field
     to.check_samples(field)
-    x = reconstruct_run(opened, data, device=common.device_or_default)
-    facts = {"run": str(run), "data": data, "n": len(x)}
-    answer = examples_answer(x, field, facts, beside=place)
+    return opened, field, opened.folder / picture
+
+
+def _delivered(answer: "Answer", to: Destination, common: Common) -> int:
     deliver(answer, {}, out=to.out, json=common.json)
     return 0

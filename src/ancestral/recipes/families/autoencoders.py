@@ -1,4 +1,4 @@
-"""Variational autoencoders of vectors, of mixed tables and of images."""
+"""Variational autoencoders of rows: vectors, mixed tables, and images that are laid out."""
 
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,20 +9,16 @@ from torch import nn
 from ancestral.autoencoders import (
     VAE,
     BinaryVAE,
-    CrossEntropyImageVAE,
     GaussianMixturePrior,
     HierarchicalVAE,
-    ImageVAE,
-    ImportanceWeightedBound,
+    PosteriorMixture,
     TableVAE,
-    WeighedBound,
 )
-from ancestral.autoencoders.objectives import Objective
 from ancestral.autoencoders.variational import Variational
 from ancestral.data.dataset import Dataset
 from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
-from ancestral.data.model_units import flat, grey, noiseless
+from ancestral.data.model_units import flat, noiseless
 from ancestral.data.transforms import Transform
 from ancestral.errors import ConfigError
 from ancestral.evaluation import chosen as figures
@@ -33,8 +29,9 @@ from ancestral.flows import (
     FlowConditional,
     autoregressive_orders,
 )
+from ancestral.recipes.objectives import check_objective, objective_of
 from ancestral.recipes.recipe import Recipe, count_labels
-from ancestral.settings import Size, arguments, at_least, chosen, require, widths
+from ancestral.settings import Size, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
 
@@ -43,7 +40,6 @@ _HIDDEN: dict[Size, tuple[int, ...]] = {
     "small": (128, 128, 128),
     "medium": (256, 256, 256),
 }
-_WIDTHS: dict[Size, int] = {"tiny": 8, "small": 16, "medium": 32}
 _HIDDEN_OF: dict[Kind, dict[Size, tuple[int, ...]]] = {
     "mixed": {"tiny": (64, 64), "small": (256, 256), "medium": (512, 512)}
 }
@@ -62,9 +58,9 @@ class RowsConfig:
         latent: Latent dimensions, at least 1; None: as many as columns, from 2 to 16.
         hidden: Widths of the encoder's layers, the decoder's in reverse; None: by ``size``.
         decoder_std: Fixed standard deviation of p(x | z) in standardised units; None: learned.
-        prior: Of the latents: ``mixture`` and ``flow`` are learned, ``normal`` is the book's
-            Normal(0, I).
-        components: Gaussians of the mixture, at least 1.
+        prior: Of the latents: ``mixture``, ``flow`` and ``posteriors`` (the mean posterior of
+            learned examples) are learned, ``normal`` is the book's Normal(0, I).
+        components: Gaussians of the mixture, or learned examples, at least 1.
         frequencies: Fourier features that the encoder sees beside x, at least 0.
         conditional: Give the class label to encoder and decoder where the data have labels.
     """
@@ -73,7 +69,7 @@ class RowsConfig:
     latent: int = chosen()
     hidden: tuple[int, ...] = chosen()
     decoder_std: float | None = chosen("learned")
-    prior: Literal["mixture", "normal", "flow"] = "mixture"
+    prior: Literal["mixture", "normal", "flow", "posteriors"] = "mixture"
     components: int = 50
     frequencies: int = 0
     conditional: bool = False
@@ -106,12 +102,7 @@ class VAEConfig(RowsConfig):
 
     def __post_init__(self) -> None:
         RowsConfig.__post_init__(self)
-        _check_training(self)
-
-    @property
-    def objective(self) -> Objective:
-        """What training raises."""
-        return WeighedBound(warmup=self.warmup, free_nats=self.free_nats)
+        check_objective(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,15 +114,6 @@ class BetaVAEConfig(VAEConfig):
     """
 
     beta: float = 4.0
-
-    def __post_init__(self) -> None:
-        VAEConfig.__post_init__(self)
-        at_least(self, beta=0)
-
-    @property
-    def objective(self) -> Objective:
-        """What training raises: a loss unless beta is 1."""
-        return WeighedBound(beta=self.beta, warmup=self.warmup, free_nats=self.free_nats)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,12 +128,7 @@ class IWAEConfig(RowsConfig):
 
     def __post_init__(self) -> None:
         RowsConfig.__post_init__(self)
-        at_least(self, draws=1)
-
-    @property
-    def objective(self) -> Objective:
-        """What training raises: a tighter bound."""
-        return ImportanceWeightedBound(self.draws)
+        check_objective(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +158,7 @@ class HierarchicalVAEConfig:
         for name in ("latents", "hidden"):
             require(self, name, widths(getattr(self, name)), "one or more numbers of at least 1")
         require(self, "decoder_std", self.decoder_std is None or self.decoder_std > 0, "above 0")
-        _check_training(self)
+        check_objective(self)
 
     def resolved(self, shape: Shape) -> Self:
         """Return the config with the latent dimensions and the widths."""
@@ -193,49 +170,13 @@ class HierarchicalVAEConfig:
         )
 
 
-def _check_training(config: VAEConfig | HierarchicalVAEConfig) -> None:
-    at_least(config, free_nats=0)
-    require(config, "warmup", 0 <= config.warmup <= 1, "in [0, 1]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageVAEConfig:
-    """A variational autoencoder of convolutions, for images.
-
-    Args:
-        size: Channels of the layers: tiny, small or medium.
-        latent: Latent dimensions, at least 1; None: 16 below 16 x 16 pixels, 64 above.
-        width: Channels at the finest resolution; None: by ``size``.
-        decoder: How the decoder doubles the side: ``transposed`` or ``resize``, both without
-            checkerboard, or ``book``, the book's networks.
-        likelihood: Of a pixel: ``logistic`` gives probabilities to grey levels; with the book's
-            ``cross-entropy`` there is a loss, no bound.
-        conditional: Give the class label to encoder and decoder where the data have labels.
-    """
-
-    size: Size = "small"
-    latent: int = chosen()
-    width: int = chosen()
-    decoder: Literal["transposed", "resize", "book"] = "transposed"
-    likelihood: Literal["logistic", "cross-entropy"] = "logistic"
-    conditional: bool = True
-
-    def __post_init__(self) -> None:
-        at_least(self, latent=1, width=1)
-
-    def resolved(self, shape: Shape) -> Self:
-        """Return the config with the latent dimensions and the width."""
-        return replace(
-            self,
-            latent=self.latent or (16 if shape.event_shape[-1] < 16 else 64),
-            width=self.width or _WIDTHS[self.size],
-        )
-
-
-def _prior(config: RowsConfig) -> nn.Module | None:
+def _prior(config: RowsConfig, shape: Shape) -> nn.Module | None:
     """Return the law of the latents; None: Normal(0, I)."""
+    count = config.components
     if config.prior == "mixture":
-        return GaussianMixturePrior(config.latent, components=config.components)
+        return GaussianMixturePrior(config.latent, components=count)
+    if config.prior == "posteriors":
+        return PosteriorMixture(shape.features, components=count, binary=_binary(shape))
     if config.prior == "normal":
         return None
     layers = [
@@ -247,7 +188,7 @@ def _prior(config: RowsConfig) -> nn.Module | None:
 
 def _rows(config: VAEConfig | IWAEConfig, shape: Shape) -> nn.Module:
     model = _vae(config, shape)
-    model.objective = config.objective
+    model.objective = objective_of(config)
     return model
 
 
@@ -256,11 +197,11 @@ def _vae(config: RowsConfig, shape: Shape) -> Variational:
         "latent": config.latent,
         "hidden": config.hidden,
         "classes": len(shape.labels) if config.conditional else 0,
-        "prior": _prior(config),
+        "prior": _prior(config, shape),
     }
     if shape.kind == "tables":  # What the model sees of a mixed table is one of cells.
         return TableVAE([len(states) for states in shape.states], **own)
-    if shape.kind == "images" and shape.levels == 2:
+    if _binary(shape):
         return BinaryVAE(shape.features, **own)
     how = {"decoder_std": config.decoder_std, "frequencies": config.frequencies}
     return VAE(shape.features, **how, **own)
@@ -274,41 +215,32 @@ def _hierarchical(config: HierarchicalVAEConfig, shape: Shape) -> nn.Module:
         decoder_std=config.decoder_std,
         classes=len(shape.labels) if config.conditional else 0,
     )
-    model.objective = WeighedBound(warmup=config.warmup, free_nats=config.free_nats)
+    model.objective = objective_of(config)
     return model
+
+
+def _binary(data: Dataset | Shape) -> bool:
+    """Return whether these are images in black and white."""
+    return data.kind == "images" and data.levels == 2
 
 
 def _units(data: Dataset) -> Transform:
     """Return the transform of rows: black and white stay zeros and ones, nothing is added."""
-    binary = data.kind == "images" and data.levels == 2
-    return noiseless(data) if binary else flat(data)
+    return noiseless(data) if _binary(data) else flat(data)
 
 
 def _check_rows(config: RowsConfig, data: Dataset) -> None:
     """Refuse settings of numbers where there are none: cells of mixed tables, black and white."""
     what = "mixed tables, whose columns are cells" if data.kind == "mixed" else ""
-    if data.kind == "images" and data.levels == 2:
+    if _binary(data):
         what = "images in black and white, whose pixels are 0 or 1"
     for name in ("decoder_std", "frequencies"):
         if what and getattr(config, name):
             raise ConfigError(f"{name} must be left out of {what}, got {getattr(config, name)}")
-
-
-def _image_vae(config: ImageVAEConfig, shape: Shape) -> nn.Module:
-    """Return a variational autoencoder of images, conditional where there are labels.
-
-    Raises:
-        ValueError: If the images are not square.
-    """
-    channels, height, width = shape.event_shape
-    if height != width:
-        raise ValueError(f"images must be square, got {height} x {width}; set size=32")
-    classes = len(shape.labels) if config.conditional else 0
-    own = arguments(config, "size", "likelihood", "conditional")
-    sizes = {"channels": channels, "size": height, "classes": classes, **own}
-    if config.likelihood == "cross-entropy":
-        return CrossEntropyImageVAE(**sizes)
-    return ImageVAE(levels=shape.levels, **sizes)
+    labels = config.conditional and data.labels
+    if config.prior == "posteriors" and (labels or data.kind == "mixed"):
+        where = "where the label is given" if labels else "of mixed tables, whose columns are cells"
+        raise ConfigError(f"prior must be mixture, flow or normal {where}, got posteriors")
 
 
 _row_recipe = partial(
@@ -357,26 +289,5 @@ RECIPES = (
         kinds=("vectors", "images"),
         transform=flat,
         check=None,
-    ),
-    Recipe(
-        name="image-vae",
-        paradigm="autoencoders",
-        summary="convolutional variational autoencoder, conditional on the label",
-        config=ImageVAEConfig,
-        build=_image_vae,
-        count=count_labels,
-        kinds=("images",),
-        transform=grey,
-        chosen_by=figures.ELBO,
-        options={
-            "images": Options(
-                batch_size=128,
-                ema_decay=0.999,
-                validate_every=200,
-                channels_last=True,
-                large_products=True,
-            )
-        },
-        budget={"images": Budget(steps=3_000)},
     ),
 )
