@@ -151,9 +151,9 @@ class ContinuousBernoulliLevels(Distribution):
         ValueError: If levels < 2.
 
     Example:
-        >>> pixel = ContinuousBernoulliLevels(torch.zeros(3), levels=17)
-        >>> pixel.log_prob(torch.tensor([0.0, 0.5, 1.0])).exp() * 17
-        tensor([1.0000, 1.0000, 1.0000])
+        >>> pixel = ContinuousBernoulliLevels(torch.zeros(3), levels=5)
+        >>> pixel.log_prob(torch.tensor([0.0, 0.5, 1.0])).exp()
+        tensor([0.2000, 0.2000, 0.2000])
     """
 
     has_rsample = False
