@@ -116,6 +116,7 @@ from ancestral.flows import (
     MeanFlow,
     RationalQuadratic,
     RectifiedFlow,
+    TableFlowMatching,
     TarFlow,
     TeacherPairs,
     autoregressive_orders,
@@ -302,6 +303,12 @@ def table_diffusion() -> nn.Module:
     scores = CellScores(STATES, ordered=[False, True, False])
     network = TimedMLP(scores.features, hidden=(32, 32))
     return TableDiffusion(network, scores, schedule=cosine_schedule(9))
+
+
+def table_flow_matching() -> nn.Module:
+    """Return a flow matching of rows of cells whose second column is in order."""
+    scores = CellScores(STATES, ordered=[False, True, False])
+    return TableFlowMatching(TimedMLP(scores.features, hidden=(32, 32)), scores)
 
 
 def teacher_pairs() -> TeacherPairs:
@@ -908,6 +915,7 @@ CASES = [
         FLOW,
         holds=Z_1,
     ),
+    Case("table-flow-matching", table_flow_matching, classes, "samples trains graph", 300),
     Case(
         "image-flow-matching",
         lambda: ImageFlowMatching(

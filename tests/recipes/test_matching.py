@@ -8,21 +8,21 @@ import torch
 from torch import Generator
 
 import ancestral
-from ancestral.data.columns import Vector
+from ancestral.data.columns import Column, Vector
 from ancestral.data.fields import Image, Shape, labelled
 from ancestral.errors import ConfigError
 from ancestral.flows import CNF, DistilledFlow, FlowMatching, ImageFlowMatching, RectifiedFlow
 from ancestral.recipes.families.matching import (
     CNFConfig,
     FlowMatchingConfig,
-    GuidedSampling,
     MeanFlowConfig,
     MeanFlowSampling,
-    SolverSampling,
 )
 from ancestral.recipes.listing import list_models
+from ancestral.recipes.solving import GuidedSampling, SolverSampling
 from ancestral.recipes.table import RECIPES
 
+PLANE_COLUMNS = Vector.of_numbers("ab").columns
 PLANE = Shape({"x": Vector.of_numbers("ab")})
 DIGITS = Shape(labelled(Image(channels=1, height=8, width=8, levels=17), "0123456789"))
 FEW = ancestral.Budget(steps=3)
@@ -68,6 +68,18 @@ def test_what_is_left_is_chosen_by_the_data() -> None:
     assert MeanFlowConfig().resolved(DIGITS).network == "dit"
     with pytest.raises(ConfigError, match="network must be mlp or dit: a unet takes one time"):
         MeanFlowConfig(network="unet").resolved(DIGITS)
+
+
+def test_paths_of_mixed_tables_are_single_and_not_coupled() -> None:
+    columns = (*PLANE_COLUMNS, Column(name="c", type="truth", states=("no", "yes")))
+    mixed = Shape({"x": Vector(columns=columns, mixed=True)})
+    found = FlowMatchingConfig().resolved(mixed)
+    assert (found.target, found.ordered, found.frequencies) == ("single", (True, True, False), 0)
+    assert found.resolved(mixed) == found
+    with pytest.raises(ConfigError, match="coupling must be left out of mixed tables, got opt"):
+        FlowMatchingConfig(coupling="optimal").resolved(mixed)
+    with pytest.raises(ConfigError, match="target must be left out of mixed tables, got aver"):
+        FlowMatchingConfig(target="averaged").resolved(mixed)
 
 
 def test_evaluations_are_counted() -> None:

@@ -228,8 +228,7 @@ class TableDiffusion(nn.Module):
 
     def _cross_entropy(self, x: Tensor, generator: Generator | None) -> Tensor:
         """Return that of the known cells at a level for each row, the mean over columns, [B]."""
-        numbers, others = self.scores.split(self._imagined(x, generator))
-        known = torch.cat(self.scores.split(x != UNKNOWN), dim=1)
+        numbers, others = self.scores.split(self.scores.imagined(x, generator))
         scores = self.scores.score(numbers)
         sigma = training_levels(self.gaussian, scores, generator, emphasis=self.emphasis)
         noise = torch.randn(
@@ -238,9 +237,7 @@ class TableDiffusion(nn.Module):
         z = NoiseLevel.preserving(sigma).mix(scores, noise)
         seen, categories = self.scores.one_hot(others).double(), self.scores.noise
         states = categories.draw(categories(seen, share_kept(sigma)), generator)
-        law = self.denoiser(z, states, sigma)
-        picked = law.gather(1, self.scores.at(numbers, others)).log()
-        return -(picked * known).mean(1).to(scores)
+        return self.scores.cross_entropy(self.denoiser(z, states, sigma), x)
 
     def _bound(self, x: Tensor, terms: int, generator: Generator | None) -> Tensor:
         """Return the bound by so many of its terms: of the known cells, the others imagined."""
@@ -248,18 +245,11 @@ class TableDiffusion(nn.Module):
         return free + chain_elbo(
             self.p,
             self.q,
-            self._imagined(x, generator).to(self.scores.scores),
+            self.scores.imagined(x, generator).to(self.scores.scores),
             times=terms,
             chances=term_chances(self.gaussian.kept.detach()),
             generator=generator,
         )
-
-    def _imagined(self, x: Tensor, generator: Generator | None) -> Tensor:
-        """Return the rows, a draw by the shares in place of each cell that is not known."""
-        unknown = x == UNKNOWN
-        if not bool(unknown.any()):
-            return x
-        return torch.where(unknown, self.scores.draw(len(x), generator), x)
 
 
 class _Beside:

@@ -125,10 +125,8 @@ class TableNoise(nn.Module):
 class TableDenoiser(nn.Module):
     """What a network says of a row of cells, given the row with noise.
 
-    By Bayes' rule each column with noise tells of its own cell, whose share is known: these laws
-    are what the network sees. What it says is how the laws given the whole row differ from them,
-    so that it begins at independent columns, and what is seen through little noise is for nothing
-    that has to be learned.
+    By Bayes' rule each column with noise tells of its own cell, whose share is known; the network
+    says how the laws given the whole row differ, so that it begins at independent columns.
 
     Args:
         network: Maps laws of cells [B, features] and time [B] to log-factors [B, features].
@@ -151,7 +149,7 @@ class TableDenoiser(nn.Module):
         of_numbers = scores.evidence(numbers, level.alpha, level.sigma).double()
         of_others = scores.noise(scores.one_hot(others).double(), share_kept(sigma)).log()
         seen = torch.cat((of_numbers, of_others), dim=1)
-        return scores.law(self.network(scores.law(seen).to(numbers), time_of(sigma)) + seen)
+        return scores.answered(self.network, seen, time_of(sigma))
 
 
 class TableDenoising(nn.Module):

@@ -37,10 +37,12 @@ class Bench(ABC):
 
     Attributes:
         likelihoods: Figures, of which a chart shows the first that each model gives.
+        distance: Figure that is taken by the number of evaluations of the network.
         whole: Whether a missing cell of a sample is a fault.
     """
 
     likelihoods: tuple[str, ...] = ("log_prob", "log_prob_iw", "elbo")
+    distance: str = "sliced_wasserstein"
     whole: bool = True
 
     def __init__(self, data: Dataset, setting: Setting) -> None:

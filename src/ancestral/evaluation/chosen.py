@@ -185,6 +185,8 @@ def _loss(judge: Judge, unit: str = "nats") -> Measure:
     if not isinstance(model.network, Trains):
         raise ValueError(f"{type(model.network).__name__} has no loss: it is not trained")
     (player,) = model.network.players()
+    if judge.data.kind == "mixed":  # Cells have no squared units.
+        unit = "nats"
     most, chunk = (_LOSS_IMAGES if judge.data.kind == "images" else _EXAMPLES), _CHUNK
     if judge.data.kind == "text":
         window = judge.data.validation.x.shape[1]

@@ -70,14 +70,14 @@ class Plane:
 
 def plane_of(section: "Section", colors: Mapping[str, str]) -> Plane | None:
     """Draw real data, then each model's samples and means over them; None below two numbers."""
-    data, columns = section.data, _numbers(section.data)
+    data, columns = section.data, numbers_of(section.data)
     if len(columns) < 2:
         return None
     flat = len(columns) == 2 == data.features
     names = (data.columns[0], data.columns[1])
     project, axes, note = (lambda x: x, names, "") if flat else _principal(data, columns)
-    real = project(thin(_whole(data.test.x, columns)))
-    box = charts.Box.around(project(_whole(data.train.x, columns)))
+    real = project(thin(whole_rows(data.test.x, columns)))
+    box = charts.Box.around(project(whole_rows(data.train.x, columns)))
     label = f"scatter of held-out examples of {data.name}"
     picture = charts.scatter(None, real, box=box, color=REAL_COLOR, axes=axes, label=label)
     panels = [Panel("real data", REAL_COLOR, picture, f"{len(real):,} held-out examples")]
@@ -98,7 +98,7 @@ def plane_of(section: "Section", colors: Mapping[str, str]) -> Plane | None:
 
 def marginals_of(section: "Section", colors: Mapping[str, str]) -> list[tuple[str, str]]:
     """Draw the histogram of each of the first columns: title and picture; 2-D data need none."""
-    data, columns = section.data, _numbers(section.data)
+    data, columns = section.data, numbers_of(section.data)
     if len(columns) == 2 == data.features:
         return []
     found = []
@@ -110,7 +110,9 @@ def marginals_of(section: "Section", colors: Mapping[str, str]) -> list[tuple[st
             if entry.evaluation.samples is not None
         ]
         label = f"histogram of {name}, real and generated"
-        found.append((name, charts.histogram(lines, _whole(data.test.x, [i])[:, i], label=label)))
+        found.append(
+            (name, charts.histogram(lines, whole_rows(data.test.x, [i])[:, i], label=label))
+        )
     return found
 
 
@@ -119,7 +121,7 @@ def nearest_rows(
 ) -> list[tuple[str, list[tuple[list[str], list[str]]]]]:
     """Return each model's first samples beside their nearest training rows, as texts."""
     field = section.data.field
-    if not _numbers(section.data):
+    if not numbers_of(section.data):
         return []
     found = []
     for entry in section.entries:
@@ -136,7 +138,7 @@ def density_of(model: InDataUnits, data: Dataset, *, seed: int) -> Density | Non
     Returns:
         It, a bound on it, or an estimate of it; None of a model that has none, or of other data.
     """
-    if len(_numbers(data)) != 2 or data.features != 2 or model.needs:
+    if len(numbers_of(data)) != 2 or data.features != 2 or model.needs:
         return None
     if not (model.can(HasDensity) or model.can(HasBound)):
         return None
@@ -164,13 +166,13 @@ def columns_of(data: Dataset) -> tuple[Column, ...]:
     return data.field.columns if isinstance(data.field, Vector) else ()
 
 
-def _numbers(data: Dataset) -> list[int]:
+def numbers_of(data: Dataset) -> list[int]:
     """Return the places of the columns that are quantities, and vary."""
     columns = enumerate(columns_of(data))
     return [i for i, column in columns if not (column.discrete or column.constant)]
 
 
-def _whole(x: Tensor, columns: list[int]) -> Tensor:
+def whole_rows(x: Tensor, columns: list[int]) -> Tensor:
     """Return the rows that have all of these columns."""
     return x[~x[:, columns].isnan().any(dim=1)]
 
@@ -181,7 +183,7 @@ def _text(cell: float | str) -> str:
 
 def _principal(data: Dataset, columns: list[int]) -> View:
     """Return the projection to two principal components of the standardised training split."""
-    x = _whole(data.train.x, columns)[:, columns].double()
+    x = whole_rows(data.train.x, columns)[:, columns].double()
     mean, std = x.mean(dim=0), x.std(dim=0)
     std = torch.where(std > 0, std, 1.0)
     values, vectors = torch.linalg.eigh(((x - mean) / std).T.cov())

@@ -177,8 +177,9 @@ class Points(Bench):
         """Return the distance to held-out data by evaluations; fewer wide examples are drawn."""
         n = min(_WIDE_DRAWS if self.wide else self.sizes.samples, self.sizes.samples)
         first = given and {name: value[:n] for name, value in given.items()}
-        whole = next(stage for stage in self.stages if "sliced_wasserstein" in stage.units)
-        stage = replace(whole, stand_in=whole.stand_in[:n])
+        name = self.distance
+        whole = next(stage for stage in self.stages if name in stage.units)
+        stage = replace(whole, stand_in=whole.stand_in[:n], units={name: whole.units[name]})
 
         def points(count: int) -> Tensor:
             return self.points(self._draw(model, n, first, evaluations=count))

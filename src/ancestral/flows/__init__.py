@@ -14,6 +14,7 @@ from ancestral.flows.planar import Planar
 from ancestral.flows.rectified import DistilledFlow, RectifiedFlow, TeacherPairs
 from ancestral.flows.residual import Residual
 from ancestral.flows.spline import RationalQuadratic
+from ancestral.flows.table import TableFlowMatching
 from ancestral.flows.tarflow import PatchFlow, TarFlow, draw_guided
 from ancestral.flows.transformed import Transformed
 
@@ -40,6 +41,7 @@ __all__ = [
     "RectifiedFlow",
     "Residual",
     "Scale",
+    "TableFlowMatching",
     "TarFlow",
     "TeacherPairs",
     "Transformed",

@@ -141,6 +141,31 @@ class CellScores(nn.Module):
         parts = (logits + self.log_shares).split(self.lengths + self.groups, dim=-1)
         return torch.cat([part.softmax(-1) for part in parts], dim=-1)
 
+    def answered(self, network: nn.Module, seen: Tensor, time: Tensor) -> Tensor:
+        """Return the laws of the cells given a whole row, float64 [B, features].
+
+        A network sees the laws by what each column tells of its own cell, and says how those given
+        the row differ from them: where it says nothing, columns are independent, and what little
+        noise shows need not be learned.
+
+        Args:
+            network: Maps laws [B, features] and time [B] to log-factors [B, features].
+            seen: Log-density of each column with noise given each of its cells, [B, features].
+            time: As the network takes it, [B].
+        """
+        return self.law(network(self.law(seen).to(self.scores), time) + seen)
+
+    def cross_entropy(self, law: Tensor, x: Tensor) -> Tensor:
+        """Return that of the known cells of rows, the mean over all D columns, nats, [B].
+
+        Args:
+            law: Of the cells, [B, features].
+            x: Rows of cells, int64 [B, D]; -1 where one is not known.
+        """
+        picked = law.gather(1, self.at(*self.split(x.clamp_min(0))))
+        unknown = torch.cat(self.split(x == UNKNOWN), dim=1)
+        return -picked.masked_fill(unknown, 1.0).log().mean(1).to(self.scores)
+
     @property
     def entropies(self) -> Tensor:
         """Entropies of the columns by their shares, nats, float64 [D]."""
@@ -150,9 +175,19 @@ class CellScores(nn.Module):
 
     def draw(self, n: int, generator: Generator | None) -> Tensor:
         """Draw rows of cells by the shares alone, int64 [n, D]."""
-        shares = self.log_shares.exp().expand(n, -1)
-        drawn = draw_each(shares, self.lengths + self.groups, generator)
-        return self.join(drawn[:, : len(self.lengths)], drawn[:, len(self.lengths) :])
+        return self.drawn(self.log_shares.exp().expand(n, -1), generator)
+
+    def drawn(self, law: Tensor, generator: Generator | None) -> Tensor:
+        """Draw a row of cells by each of the laws [B, features], int64 [B, D]."""
+        cells = draw_each(law, self.lengths + self.groups, generator)
+        return self.join(cells[:, : len(self.lengths)], cells[:, len(self.lengths) :])
+
+    def imagined(self, x: Tensor, generator: Generator | None) -> Tensor:
+        """Return rows [B, D] with a draw by the shares in place of each cell that is not known."""
+        unknown = x == UNKNOWN
+        if not bool(unknown.any()):
+            return x
+        return torch.where(unknown, self.draw(len(x), generator), x)
 
     def parts(self, cells: Tensor) -> tuple[Tensor, Tensor]:
         """Return of numbers of all cells [*B, features] those in order, and the others."""

@@ -1,7 +1,7 @@
 """The network of a velocity or a denoiser, by its settings: what flows and diffusion share."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from torch import nn
 
@@ -9,6 +9,7 @@ from ancestral.data.columns import Vector
 from ancestral.data.dataset import Dataset
 from ancestral.data.described import Kind
 from ancestral.data.fields import Shape
+from ancestral.data.model_units import flat
 from ancestral.errors import ConfigError
 from ancestral.networks.cell_scores import CellScores
 from ancestral.nn import DiT, TimedMLP, TimedUNet
@@ -160,6 +161,11 @@ def table_network(
     """
     scores = CellScores([len(states) for states in shape.states], ordered=ordered)
     return TimedMLP(scores.features, hidden=config.hidden), scores
+
+
+def count_cells(model: Any, data: Dataset) -> None:  # noqa: ANN401 - a model of rows of cells
+    """Count the shares of the cells of each column, and their scores, on the training split."""
+    model.scores.fit(flat(data)(data.train.x))
 
 
 def check_table(config: TimedNetworkConfig, data: Dataset) -> None:

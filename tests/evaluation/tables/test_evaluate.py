@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the models here keep the whole signature of their capabilities.
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from ancestral.evaluation import Evaluation, Figure, Setting, bench_of, evaluate
 from ancestral.evaluation.report import ModelEntry, Section, render_report
 from ancestral.evaluation.tables import Tables
 from ancestral.evaluation.tables.coding import texts
+from ancestral.evaluation.walks import EVALUATIONS
 from ancestral.networks.units import InDataUnits
 
 DAY = 86_400.0
@@ -248,6 +250,36 @@ def test_a_table_of_one_column() -> None:
     assert figure(found, "column_tv").value < 0.2
     page = render_report(title="one", sections=[_section(one, a=found)])
     assert "How columns depend" not in page
+
+
+def test_what_evaluations_are_worth_is_told_by_pairs_of_columns(data: Dataset) -> None:
+    rows, width = data.train.x, len(FIELD.columns)
+
+    def walk(
+        model: Sampler,
+        n: int,
+        *,
+        evaluations: int | None = None,
+        given: Given | None = None,
+        generator: Generator | None = None,
+    ) -> Iterator[Tensor]:
+        yield Sampler(rows, apart=True).sample(n, generator=generator)
+        yield Sampler(rows, apart=evaluations == 1).sample(n, generator=generator)
+
+    flat = Affine(torch.zeros(width), torch.ones(width))
+    model = InDataUnits(Sampler(rows), flat, walk=walk)
+    found = evaluate(model, data, bench=bench_of(data, SETTING))
+    (_, first), *others = found.by_evaluations
+    whole = figure(found, "pair_tv")
+    assert [count for count, _ in found.by_evaluations] == [*EVALUATIONS]
+    assert {each.floor for _, each in found.by_evaluations} == {whole.floor}
+    assert first.value > 1.3 * whole.value
+    for _, each in others:
+        assert each.value == pytest.approx(whole.value, rel=0.2)
+    page = render_report(title="steps", sections=[_section(data, steps=found)])
+    assert "Distance to held-out data (total variation of pairs), by how often" in page
+    assert page.count("states of draws from steps on their way") == 2
+    assert "price</text>" in page
 
 
 def test_facts_are_the_columns_and_their_types(bench: Tables) -> None:

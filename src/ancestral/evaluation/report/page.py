@@ -130,6 +130,7 @@ def _view(index: int, section: Section, rows: list[table.Row]) -> dict[str, obje
         "labels": codes.legend_of(section.data),
         "frames": walks.frames_of(section, colors),
         "by_evaluations": walks.curve_of(section, colors),
+        "distance": definition_of(bench_of(section.data).distance).title,
         "counts": [
             (entry, walks.said_of(entry.evaluation.by_evaluations))
             for entry in section.entries

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ancestral.data.dataset import Dataset
-from ancestral.evaluation import charts
+from ancestral.evaluation import charts, plane
 from ancestral.evaluation.figures import Figure
 from ancestral.evaluation.report.entries import Section
 from ancestral.networks.drawing import text_width
@@ -28,20 +28,22 @@ class Frames:
 def frames_of(section: Section, colors: Mapping[str, str]) -> list[Frames]:
     """Draw states of draws in the plane of the first two numbers, over held-out examples."""
     data, found = section.data, []
+    axes = plane.numbers_of(data)[:2]
     for entry in section.entries:
-        if (path := entry.evaluation.path) is None or path.ndim != 3 or path.shape[2] < 2:
+        if (path := entry.evaluation.path) is None or len(axes) < 2:
             continue
         color = colors[entry.name]
-        shown = [_frame(data, x[:, :2], color, entry.name) for x in path]
+        shown = [_frame(data, x, axes, color, entry.name) for x in path]
         found.append(Frames(entry.name, tuple(shown)))
     return found
 
 
-def _frame(data: Dataset, x: Tensor, color: str, name: str) -> str:
-    real = data.test.x[:1_000, :2]
+def _frame(data: Dataset, x: Tensor, axes: list[int], color: str, name: str) -> str:
+    real, x = (plane.whole_rows(rows, axes)[:, axes] for rows in (data.test.x[:1_000], x))
     box = charts.Box.around(torch.cat((real.double(), x.double())), margin=0.05)
     label = f"states of draws from {name} on their way from noise to data"
-    return charts.scatter(x, real, box=box, color=color, axes=data.columns[:2], label=label)
+    names = [data.columns[axis] for axis in axes]
+    return charts.scatter(x, real, box=box, color=color, axes=names, label=label)
 
 
 def curve_of(section: Section, colors: Mapping[str, str]) -> str:

@@ -49,6 +49,7 @@ class Tables(Points):
 
     def __init__(self, data: Dataset, setting: Setting) -> None:
         self.columns: tuple[Column, ...] = plane.columns_of(data)
+        self.distance = "pair_tv" if len(self.columns) > 1 else "column_tv"
         super().__init__(data, setting)
 
     def aim(self, target: str) -> None:

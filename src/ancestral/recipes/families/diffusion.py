@@ -31,6 +31,7 @@ from ancestral.recipes.timed_networks import (
     TABLE_TRAINING,
     TimedNetworkConfig,
     check_table,
+    count_cells,
     ordered_columns,
     table_network,
 )
@@ -267,7 +268,7 @@ def _latent_diffusion(
 def _count(model: Denoising | LatentDiffusion | TableDiffusion, data: Dataset) -> None:
     """Fit p(label) by counting, of latents the mean and deviation, and of cells the scores."""
     if isinstance(model, TableDiffusion):
-        model.scores.fit(_units(data)(data.train.x))
+        count_cells(model, data)
         return
     count_labels(model, data)
     if isinstance(model, LatentDiffusion):

@@ -17,12 +17,20 @@ from ancestral.flows.cnf import CNF
 from ancestral.flows.flow_matching import FlowMatching, ImageFlowMatching
 from ancestral.flows.mean_flow import MeanFlow
 from ancestral.flows.rectified import Couples, DistilledFlow, RectifiedFlow, TeacherPairs
-from ancestral.networks.ode import METHODS
+from ancestral.flows.table import TableFlowMatching
 from ancestral.networks.units import InDataUnits
 from ancestral.nn import TimedMLP
-from ancestral.nn.guidance import check_guidance
 from ancestral.recipes.recipe import Recipe, count_labels
-from ancestral.recipes.timed_networks import IMAGE_TRAINING, TimedNetworkConfig
+from ancestral.recipes.solving import GuidedSampling, SolverSampling
+from ancestral.recipes.timed_networks import (
+    IMAGE_TRAINING,
+    TABLE_TRAINING,
+    TimedNetworkConfig,
+    check_table,
+    count_cells,
+    ordered_columns,
+    table_network,
+)
 from ancestral.settings import Size, arguments, at_least, chosen, require, widths
 from ancestral.training.budget import Budget
 from ancestral.training.options import Options
@@ -45,22 +53,37 @@ class FlowMatchingConfig(TimedNetworkConfig):
         coupling: Of noise with examples: ``independent``, or ``optimal`` in each batch.
         dropped: Share of the labels that training hides, for guidance, in [0, 1).
         target: Velocity of a ``single`` path, or ``averaged`` over the batch; None: averaged of up
-            to eight columns that are coupled independently.
+            to eight columns of numbers that are coupled independently.
+        ordered: Of mixed tables, whether the cells of each column are in order and carried by their
+            scores; None: those of numbers without gaps.
     """
 
     path: Literal["straight", "preserving"] = "straight"
     coupling: Literal["independent", "optimal"] = "independent"
     dropped: float = 0.1
     target: Literal["averaged", "single"] = chosen()
+    ordered: tuple[bool, ...] | None = chosen("by column")
 
     def __post_init__(self) -> None:
         TimedNetworkConfig.__post_init__(self)
         require(self, "dropped", 0 <= self.dropped < 1, "in [0, 1)")
 
     def resolved(self, shape: Shape) -> Self:
-        """Return the config with the network and the target."""
-        usual = "single" if self.coupling == "optimal" else _target(shape)
-        return replace(super(FlowMatchingConfig, self).resolved(shape), target=self.target or usual)
+        """Return the config with the network, the target and the columns in order.
+
+        Raises:
+            ConfigError: If paths of mixed tables are to be coupled, or averaged.
+        """
+        cells = shape.kind == "mixed"
+        alone = not cells or self.coupling == "independent"
+        require(self, "coupling", alone, "left out of mixed tables")
+        require(self, "target", not cells or self.target != "averaged", "left out of mixed tables")
+        usual = "single" if self.coupling == "optimal" or cells else _target(shape)
+        return replace(
+            super(FlowMatchingConfig, self).resolved(shape),
+            target=self.target or usual,
+            ordered=ordered_columns(shape) if self.ordered is None else self.ordered,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,51 +187,6 @@ class CNFConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SolverSampling:
-    """How a differential equation is solved for a draw.
-
-    Args:
-        steps: Steps of equal length from noise to data, at least 1.
-        sampler: The solver: ``euler`` evaluates the network once a step, ``heun`` twice, ``rk4``
-            four times, ``dopri5`` six times; ``adaptive`` as often as it needs.
-    """
-
-    steps: int = 20
-    sampler: Literal["euler", "heun", "rk4", "dopri5", "adaptive"] = "heun"
-
-    def __post_init__(self) -> None:
-        at_least(self, steps=1)
-
-    def within(self, evaluations: int) -> Self:
-        """Return the settings of so many evaluations at most, by Euler where they are few."""
-        tableau = METHODS.get(self.sampler, METHODS["heun"])
-        if evaluations < tableau.evaluations:
-            return replace(self, steps=evaluations, sampler="euler")
-        sampler = self.sampler if self.sampler in METHODS else "heun"
-        return replace(self, steps=evaluations // tableau.evaluations, sampler=sampler)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GuidedSampling(SolverSampling):
-    """How a differential equation is solved for a draw, and how far the label guides it.
-
-    Args:
-        guidance: Scale of classifier-free guidance, at least 0: 0 is without, 1 with the label,
-            above 1 further away from what is likely without.
-    """
-
-    guidance: float = 1.0
-
-    def __post_init__(self) -> None:
-        SolverSampling.__post_init__(self)
-        at_least(self, guidance=0)
-
-    def check(self, config: TimedNetworkConfig, shape: Shape) -> None:
-        """Refuse guidance of a model that is given no label."""
-        check_guidance(self.guidance, labelled=config.classes(shape) > 0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MeanFlowSampling:
     """How MeanFlow draws.
 
@@ -236,6 +214,8 @@ def _walk(
 
 
 def _flow_matching(config: FlowMatchingConfig, shape: Shape) -> nn.Module:
+    if shape.kind == "tables":
+        return TableFlowMatching(*table_network(config, shape, config.ordered), path=config.path)
     kind = ImageFlowMatching if shape.kind == "images" else FlowMatching
     return kind(
         config.build(shape),
@@ -293,10 +273,17 @@ def _cnf(config: CNFConfig, shape: Shape) -> nn.Module:
     return CNF(network, (shape.features,), **arguments(config, "size", "hidden", "frequencies"))
 
 
+def _count(model: Any, data: Dataset) -> None:  # noqa: ANN401 - any of this family
+    """Fit p(label) by counting, or of mixed tables the scores of cells."""
+    (count_cells if data.kind == "mixed" else count_labels)(model, data)
+
+
 def _rate(config: TimedNetworkConfig) -> float:
     """Return the learning rate: targets that hardly vary bear a high one."""
     if config.network != "mlp":
         return IMAGE_TRAINING.learning_rate if config.network == "unet" else 1e-3
+    if getattr(config, "ordered", None) is not None:  # Of mixed tables.
+        return TABLE_TRAINING.learning_rate
     return 2e-3 if getattr(config, "target", "averaged") == "single" else 5e-3
 
 
@@ -320,11 +307,15 @@ _VECTORS = Options(
 )
 _TRAINING = {
     "paradigm": "flows",
-    "count": count_labels,
+    "count": _count,
     "transform": _units,
     "rate": _rate,
-    "options": {"vectors": _VECTORS, "images": IMAGE_TRAINING},
-    "budget": {"vectors": Budget(steps=10_000), "images": Budget(steps=5_000)},
+    "options": {"vectors": _VECTORS, "images": IMAGE_TRAINING, "mixed": TABLE_TRAINING},
+    "budget": {
+        "vectors": Budget(steps=10_000),
+        "images": Budget(steps=5_000),
+        "mixed": Budget(steps=10_000),
+    },
 }
 _FROM_TEACHER = {**_TRAINING, "chosen_by": figures.SQUARED_ERROR, "parts": {"teacher": Couples}}
 _FROM_TEACHER |= {"taught_by": ("teacher",), "follow": _follow}
@@ -355,6 +346,8 @@ RECIPES = (
         chosen_by=figures.SQUARED_ERROR,
         sampling=GuidedSampling,
         walk=_walk,
+        kinds=("vectors", "images", "mixed"),
+        check=check_table,
         **_TRAINING,
     ),
     Recipe(
