@@ -142,6 +142,8 @@ def value_text(value: Found | None) -> str:
         return f"{value.value:.{places}f} ± {value.se:.{places}f}"
     if isinstance(value, tuple):
         return ", ".join(map(value_text, value))
+    if abs(value) < 1e-12:  # Rounding.
+        return "0"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
     return f"{value:.6g}"

@@ -52,7 +52,7 @@ _MANY = 100
 """Entries of a page that also lists where each row is checked."""
 
 _SENSE = {
-    "equal": "within half a unit of the last printed digit",
+    "equal": "as near as the printed digits say, or an “about” of the book",
     "within sampling error": "two draws of one number, at most four standard errors apart",
     "the book errs": "what is found is the corrected value; the erratum is named",
     "drawn": "a figure without a number to compare",
@@ -60,7 +60,7 @@ _SENSE = {
     "differs": "neither as printed nor as corrected",
 }
 _SENTIDO = {
-    "equal": "a menos de media unidad de la última cifra impresa",
+    "equal": "tan cerca como dicen las cifras impresas, o un «cerca de» del libro",
     "within sampling error": "dos muestras de un número, a lo más a cuatro errores estándar",
     "the book errs": "lo que resulta es el valor corregido; se nombra la errata",
     "drawn": "una figura sin número que comparar",

@@ -101,8 +101,10 @@ def path(axes: "Axes", model: InDataUnits, title: str) -> None:
     """Draw the way between two points through the latents, 500 steps, over the data."""
     from ancestral.book.drawing import GREEN, INK, RED
 
-    points(axes, roll(POINTS).x, INK, title)
-    way = walk(model, roll(9)[0:1], roll(9)[8:9], 500)
+    some = roll(POINTS)
+    far = some.x.norm(dim=1)
+    way = walk(model, some[far.argmin()[None]], some[far.argmax()[None]], 500)
+    points(axes, some.x, INK, title)
     axes.plot(*way.T.numpy(), color=RED, linewidth=1.8)
     axes.plot(*way[[0, -1]].T.numpy(), "o", color=GREEN)
 
