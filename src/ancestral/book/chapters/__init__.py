@@ -48,7 +48,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     Chapter(
         9,
         "Autoencoders and variational autoencoders",
-        "Autocodificadores y autocodificadores variacionales",
+        "Autoencoderes y autoencoderes variacionales",
         autoencoders.ENTRIES + trained.AUTOENCODERS,
     ),
 )

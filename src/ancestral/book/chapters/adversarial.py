@@ -132,7 +132,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "GA-03",
         "Value of the game where the critic knows nothing, −ln 2",
-        "Valor del juego donde la discriminadora no sabe nada, −ln 2",
+        "Valor del juego donde el discriminador no sabe nada, −ln 2",
         book=-0.6931,
         within=5e-5,
         find=lambda _: game_value(torch.zeros(3).double(), torch.zeros(5).double()).item(),
@@ -158,7 +158,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "GA-09",
         "Parameters of the GAN of the swiss roll: generator, discriminator",
-        "Parámetros de la GAN del rollo suizo: generadora, discriminadora",
+        "Parámetros de la GAN del rollo suizo: generador, discriminador",
         book=(11_234, 10_753),
         find=lambda _: (count_parameters(gan().generator), count_parameters(gan().critic)),
     ),
@@ -188,7 +188,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "CV-07.a",
         "Side of 16 after a transposed K = 4, S = 2, P = 1 and K = 2, S = 2",
-        "Lado de 16 tras una traspuesta K = 4, S = 2, P = 1 y K = 2, S = 2",
+        "Lado de 16 tras una transpuesta K = 4, S = 2, P = 1 y K = 2, S = 2",
         book=(32, 32),
         find=lambda _: (
             transposed_size(16, 4, stride=2, padding=1),
@@ -198,7 +198,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "CV-07.b",
         "Error of the transpose where the kernel is not flipped",
-        "Error de la traspuesta si el núcleo no se invierte",
+        "Error de la transpuesta si el núcleo no se invierte",
         book=0,
         within=0.5,
         errs="E-M20",
@@ -252,7 +252,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "FG-53",
         "The generator's two losses; their slopes in the logit at the left end",
-        "Las dos pérdidas de la generadora; sus pendientes en el logit, a la izquierda",
+        "Las dos pérdidas del generador; sus pendientes en el logit, a la izquierda",
         book=(-UNSURE, -0.99966),
         within=5e-7,
         find=lambda _: slopes(UNSURE),
@@ -265,5 +265,5 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("FG-65", "Arithmetic of latents", "Aritmética de latentes", reason=OTHERS),
     Entry("FG-66", "Attention of a SAGAN", "Atención de una SAGAN", reason=OTHERS),
     Entry("FG-67", "ProGAN", "ProGAN", reason=OTHERS),
-    Entry("FG-68", "Autoencoder and U-Net", "Autocodificador y U-Net", reason=OTHERS_DRAWING),
+    Entry("FG-68", "Autoencoder and U-Net", "Autoencoder y U-Net", reason=OTHERS_DRAWING),
 )

@@ -110,14 +110,14 @@ ENTRIES: tuple[Entry, ...] = (
             (
                 "AE-02",
                 "Parameters of the autoencoder of the swiss roll: encoder, decoder",
-                "Parámetros del autocodificador del rollo suizo: codificador, decodificador",
+                "Parámetros del autoencoder del rollo suizo: codificador, decodificador",
                 (11_248, 11_234),
                 lambda: dense((2,), 16, ROLL),
             ),
             (
                 "AE-15.a",
                 "Parameters of the denoising autoencoder",
-                "Parámetros del autocodificador que quita ruido",
+                "Parámetros del autoencoder que quita ruido",
                 484_944,
                 lambda: sum(dense((1, 28, 28), 64, (256, 128))),
             ),

@@ -200,7 +200,7 @@ FIGURES: tuple[Entry, ...] = (
     Entry(
         "FG-60",
         "A transposed convolution as a stride of one half",
-        "Una convolución traspuesta como un paso de un medio",
+        "Una convolución transpuesta como un paso de un medio",
         draw=draw_transposed,
     ),
     Entry(

@@ -17,6 +17,7 @@ from ancestral.data.text import SPECIAL_NAMES, Tokenizer
 from ancestral.information import entropy
 from ancestral.nn import CausalSelfAttention, FeedForward, Sight
 from ancestral.nn.transformer import Block, GPTParts
+from ancestral.training import Budget, Game, Options, Rows, train
 from ancestral.training.weights import count_parameters
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SEQUENCES, BATCH, VOCABULARY = 719, 32, 60_198
 TEMPERATURES = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0)
 SENTENCE = "a b c d e"
+_TALE = "había una vez un río, y junto al río una casa, y en la casa una mesa."
+_PROTEIN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"
 
 
 @cache
@@ -73,6 +76,27 @@ def first_loss(how: How) -> float:
     with torch.no_grad():
         loss = model.players()[0].loss(Batch(x), None)
     return loss.total.item() / loss.weight
+
+
+def learned(how: How) -> int:  # noqa: ARG001 - every number is found alike
+    """Return how many of three sequences a small GPT learns to half the nats of chance."""
+    series = torch.bucketize(torch.arange(64.0).mul(0.4).sin(), torch.linspace(-1, 1, 12))
+    words = Tokenizer.train([_TALE], kind="word").encode(_TALE)
+    protein = Tokenizer.train([_PROTEIN], kind="character").encode(_PROTEIN)
+    found = 0
+    for tokens in (torch.tensor(words), series, torch.tensor(protein)):
+        torch.manual_seed(0)
+        states = int(tokens.max()) + 5
+        shape = GPTShape(window=len(tokens), width=32, layers=1, heads=2)
+        model = GPT(states, shape=shape, dropout=0.0)
+        game = Game(model.players(), Options(learning_rate=1e-2, schedule="constant"), seed=0)
+        x = torch.cat((torch.tensor([model.special.bos]), tokens))[None]
+        for _ in train(game, Rows(x), budget=Budget(steps=60)):
+            pass
+        with torch.no_grad():
+            surprise = -model.eval().log_prob(x).item() / len(tokens)
+        found += surprise < math.log(states) / 2
+    return found
 
 
 def gap_of_losses(how: How) -> float:
@@ -155,6 +179,13 @@ def _sizes() -> Value:
 
 
 ENTRIES: tuple[Entry, ...] = (
+    Entry(
+        "OV-04",
+        "Sequences that one model learns: of words, of a quantised series, of amino acids",
+        "Secuencias que aprende un mismo modelo: de palabras, de una serie, de aminoácidos",
+        book=3,
+        find=learned,
+    ),
     Entry(
         "LM-01",
         "Ids of <BOS>, <EOS>, <UNK> and <PAD> after five tokens",

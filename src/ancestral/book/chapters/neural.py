@@ -41,6 +41,14 @@ def dropout(how: How) -> float:
     return nn.Dropout(0.2)(torch.ones(5, 5, dtype=torch.float64)).max().item()
 
 
+def running_mean() -> float:
+    """Return what batch norm remembers of the mean after one batch of ones."""
+    norm = nn.BatchNorm2d(1)
+    norm(torch.ones(2, 1, 3, 3))
+    assert norm.running_mean is not None
+    return norm.running_mean.item()
+
+
 def double_softmax() -> float:
     """Return the loss of a certain and right answer that went through two softmaxes."""
     certain = torch.eye(10, dtype=torch.float64)
@@ -140,6 +148,16 @@ ENTRIES: tuple[Entry, ...] = (
         "En qué convierte dropout con p = 0.2 un 1 que queda",
         book=1.25,
         find=dropout,
+    ),
+    Entry(
+        "NN-19",
+        "Running mean after one batch of mean 1, if λ were PyTorch's momentum of 0.1",
+        "Media móvil tras un lote de media 1, si λ fuera el momentum 0.1 de PyTorch",
+        book=0.9,
+        within=1e-6,
+        errs="E-C17",
+        correct=0.1,
+        find=lambda _: running_mean(),
     ),
     Entry(
         "DS-03",

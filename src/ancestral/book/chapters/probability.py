@@ -235,7 +235,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry(
         "PR-11",
         "Eigenvalues of [[3, 1], [1, 1]]: is the ellipse only rotated?",
-        "Valores propios de [[3, 1], [1, 1]]: ¿la elipse solo rota?",
+        "Autovalores de [[3, 1], [1, 1]]: ¿la elipse solo rota?",
         book=(1, 3),
         errs="E-M08",
         correct=(2 - 2**0.5, 2 + 2**0.5),
