@@ -9,7 +9,7 @@ export TORCH_INDEX
 # One thread a process, two processes: the suite uses two cores.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-.PHONY: setup demo test variants check docs bench coverage ci clean lock help
+.PHONY: setup demo test variants check docs notebooks bench coverage ci clean lock help
 
 help:  ## Show the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ check: $(VENV)/.dev  ## Format, lint, types, layers
 
 docs: $(VENV)/.docs  ## Build the site, in English and Spanish, in docs/_build
 	$(BIN)/python scripts/build_docs.py
+
+notebooks: $(VENV)/.core  ## A Jupyter notebook of each chapter of the book, in docs/_build/notebooks
+	$(BIN)/python scripts/notebooks.py
 
 bench: $(VENV)/.test  ## Compare with the peers, interleaved; JSON lines
 	$(BIN)/python -m benchmarks
