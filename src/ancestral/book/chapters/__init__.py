@@ -7,6 +7,7 @@ from ancestral.book.chapters import (
     autoencoders,
     estimation,
     language,
+    layers,
     networks,
     neural,
     probability,
@@ -38,7 +39,9 @@ CHAPTERS: tuple[Chapter, ...] = (
         "Redes bayesianas, estimación e información",
         networks.ENTRIES + estimation.ENTRIES,
     ),
-    Chapter(3, "Language models and GPT", "Modelos de lenguaje y GPT", language.ENTRIES),
+    Chapter(
+        3, "Language models and GPT", "Modelos de lenguaje y GPT", language.ENTRIES + layers.ENTRIES
+    ),
     Chapter(
         7,
         "Adversarial networks and image architectures",

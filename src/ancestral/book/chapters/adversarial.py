@@ -130,11 +130,21 @@ def draw_digits(how: How) -> "Figure":  # noqa: ARG001 - every figure is drawn a
 
 ENTRIES: tuple[Entry, ...] = (
     Entry(
-        "GA-03",
+        "GA-03.a",
         "Value of the game where the critic knows nothing, −ln 2",
         "Valor del juego donde el discriminador no sabe nada, −ln 2",
         book=-0.6931,
         within=5e-5,
+        find=lambda _: game_value(torch.zeros(3).double(), torch.zeros(5).double()).item(),
+    ),
+    Entry(
+        "GA-03.b",
+        "The same with the second ½ of the printed formula",
+        "Lo mismo con el segundo ½ de la fórmula impresa",
+        book=-0.3466,
+        within=5e-5,
+        errs="E-M17",
+        correct=-0.6931,
         find=lambda _: game_value(torch.zeros(3).double(), torch.zeros(5).double()).item(),
     ),
     Entry(
@@ -204,6 +214,15 @@ ENTRIES: tuple[Entry, ...] = (
         errs="E-M20",
         correct=8,
         find=lambda _: flipped(),
+    ),
+    Entry(
+        "CV-07.c",
+        "Side of 4 after the listing's K = 3, S = 2, P = 1, output padding 1",
+        "Lado de 4 tras K = 3, S = 2, P = 1 y relleno de salida 1 del código",
+        book=7,
+        errs="E-C20",
+        correct=8,
+        find=lambda _: transposed_size(4, 3, stride=2, padding=1, output_padding=1),
     ),
     Entry(
         "CV-08",

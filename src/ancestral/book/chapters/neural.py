@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
+from torch.func import grad
 
 from ancestral.book.entry import Entry, How
 from ancestral.classic import Classifier
@@ -26,6 +27,45 @@ def memory(beta: float) -> float:
         adam.step()
         means.append(adam.state[weight]["exp_avg"].item())
     return sum(means) / means[0]
+
+
+def scale_of_ones() -> float:
+    """Return the root of Adam's second moment, unbiased, after ten gradients of 1."""
+    weight = nn.Parameter(torch.zeros((), dtype=torch.float64))
+    adam = torch.optim.Adam([weight])
+    for _ in range(10):
+        weight.grad = torch.ones_like(weight)
+        adam.step()
+    return (adam.state[weight]["exp_avg_sq"] / (1 - 0.999**10)).sqrt().item()
+
+
+def step_of(rate: float) -> float:
+    """Return the sign of the change of the loss in one step of gradient descent."""
+    weight = nn.Parameter(torch.ones((), dtype=torch.float64))
+    descent = torch.optim.SGD([weight], lr=rate)
+    before = weight.square()
+    before.backward()
+    descent.step()
+    return (weight.square() - before).sign().item()
+
+
+def error_on_sine() -> float:
+    """Return the greatest error of a network of 32 and 32 units on the sine, after 500 steps."""
+    torch.manual_seed(0)
+    x = torch.linspace(-torch.pi, torch.pi, 256)[:, None]
+    network = MLP(1, 1, hidden=(32, 32), activation=nn.Tanh)
+    adam = torch.optim.Adam(network.parameters(), lr=1e-2)
+    for _ in range(500):
+        adam.zero_grad()
+        (network(x) - x.sin()).square().mean().backward()
+        adam.step()
+    return (network(x) - x.sin()).abs().max().item()
+
+
+def steeper(x: float) -> float:
+    """Return the sign of the slope of tanh less that of the sigmoid."""
+    at = torch.tensor(x, dtype=torch.float64)
+    return (grad(torch.tanh)(at) - grad(torch.sigmoid)(at)).sign().item()
 
 
 def sizes() -> tuple[int, ...]:
@@ -107,6 +147,42 @@ ENTRIES: tuple[Entry, ...] = (
         book=2,
         within=1e-6,
         find=lambda _: memory(0.5),
+    ),
+    Entry(
+        "NN-04.c",
+        "Adam's √v̂ after equal gradients of 1: their standard deviation?",
+        "La √v̂ de Adam tras gradientes iguales a 1: ¿su desviación estándar?",
+        book=0,
+        within=1e-6,
+        errs="E-M32",
+        correct=1,
+        find=lambda _: scale_of_ones(),
+    ),
+    Entry(
+        "NN-02",
+        "Sign of the change of θ², from 1, in a step of rate 1.1: does any rate lower it?",
+        "Signo del cambio de θ², desde 1, en un paso de tasa 1.1: ¿toda tasa lo baja?",
+        book=-1,
+        errs="E-M09",
+        correct=1,
+        find=lambda _: step_of(1.1),
+    ),
+    Entry(
+        "NN-08",
+        "Greatest error of an MLP on the sine over [−π, π]",
+        "Mayor error de un MLP en el seno sobre [−π, π]",
+        book=0,
+        within=0.05,
+        find=lambda _: error_on_sine(),
+    ),
+    Entry(
+        "NN-17",
+        "Sign of tanh′ − σ′ at 3: are tanh's slopes larger near the extremes?",
+        "Signo de tanh′ − σ′ en 3: ¿tiene tanh más pendiente cerca de los extremos?",
+        book=1,
+        errs="E-M31",
+        correct=-1,
+        find=lambda _: steeper(3.0),
     ),
     Entry(
         "NN-13.a",

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 from torch.distributions import Categorical, MultivariateNormal, Normal
+from torch.func import grad
 
 from ancestral.book.entry import Entry, How
 from ancestral.book.reasons import OTHERS, OTHERS_DRAWING
@@ -31,6 +32,13 @@ def between(low: float, high: float) -> float:
 def within(errors: float) -> float:
     """Return the percentage of a Gaussian within so many standard deviations."""
     return 100 * (2 * Normal(0.0, 1.0).cdf(torch.tensor(errors, dtype=torch.float64)).item() - 1)
+
+
+def curvature(x: float) -> float:
+    """Return the sign of the second derivative of the standard Gaussian's density."""
+    law = Normal(0.0, 1.0, validate_args=False)
+    slope = grad(lambda at: law.log_prob(at).exp())
+    return grad(slope)(torch.tensor(x, dtype=torch.float64)).sign().item()
 
 
 def normal(shape: str) -> MultivariateNormal:
@@ -220,6 +228,25 @@ ENTRIES: tuple[Entry, ...] = (
         errs="E-M01",
         correct=99.73,
         find=lambda _: within(3),
+    ),
+    Entry(
+        "PR-08.d",
+        "p(x − μ) and p(μ − x) of N(1, 1) at x = 3: is that its symmetry?",
+        "p(x − μ) y p(μ − x) de N(1, 1) en x = 3: ¿es esa su simetría?",
+        book=(0.242, 0.242),
+        within=5e-5,
+        errs="E-M02",
+        correct=(0.242, 0.0044),
+        find=lambda _: tuple(Normal(1.0, 1.0).log_prob(torch.tensor([2.0, -2.0])).exp().tolist()),
+    ),
+    Entry(
+        "PR-08.e",
+        "Sign of the curvature of the density of N(0, 1) at 2: strictly concave?",
+        "Signo de la curvatura de la densidad de N(0, 1) en 2: ¿estrictamente cóncava?",
+        book=-1,
+        errs="E-M03",
+        correct=1,
+        find=lambda _: curvature(2.0),
     ),
     Entry(
         "PR-10",
