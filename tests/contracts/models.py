@@ -171,6 +171,12 @@ def classes(n: int, seed: int) -> Batch:
     return Batch(torch.where(strange, states(n, seed + 100).x, x))
 
 
+def labelled_classes(n: int, seed: int) -> Batch:
+    """The same, labelled by the first cell, [n, 3]."""
+    x = classes(n, seed).x
+    return Batch(x, {"label": (x[:, 0] > 0).long()})
+
+
 def bits(n: int, seed: int) -> Batch:
     """Rows of three bits, the second often the first, [n, 3]."""
     return Batch((states(n, seed).x % 2).double())
@@ -694,6 +700,14 @@ CASES = [
         300,
         table_density,
         holds={"z": (1,)},
+    ),
+    Case(
+        "table-vae-labels",
+        lambda: TableVAE(STATES, latent=2, hidden=(32,), classes=LABELS),
+        labelled_classes,
+        BOUND_ONLY,
+        300,
+        holds={**Z, **LABEL},
     ),
     Case("image-vae", lambda: ImageVAE(**SMALL, levels=17), bars, DEEP, holds={"z": (4,)}),
     Case(
