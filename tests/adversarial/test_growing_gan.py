@@ -14,7 +14,7 @@ from ancestral.adversarial import (
     Growth,
     PixelNorm,
 )
-from ancestral.capabilities import Batch, Changes
+from ancestral.capabilities import Batch, Changes, Grows
 from ancestral.training import Budget, Game, Options, Progress, Rows, train
 
 WGAN_GP = GameRules(loss="wasserstein", regulariser="gradient", penalty=10.0)
@@ -49,6 +49,16 @@ def test_the_schedule_rests_and_fades_in_turn_and_is_whole_from_the_middle() -> 
     assert levels == (0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 2)
     wanted = (1, 1, 0, 0.5, 1, 1, 0, 1, 1, 1, 1)
     assert alphas == pytest.approx(wanted, abs=1e-12)
+
+
+def test_it_is_grown_when_the_last_level_is_wholly_faded_in() -> None:
+    gan = growing_gan()  # 5 parts to the middle of training: 4, fade, 8, fade, 16.
+    assert isinstance(gan, Grows)
+    found = []
+    for share in (0.0, 0.25, 0.39, 0.41, 1.0):
+        gan.at(share)
+        found.append(gan.grown)
+    assert found == [False, False, False, True, True]
 
 
 @pytest.mark.parametrize("level", [1, 2])

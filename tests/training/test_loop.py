@@ -162,6 +162,17 @@ def test_higher_can_be_better() -> None:
     assert [report.best for report in reports if report.validation] == [True, True, False]
 
 
+def test_no_weights_from_before_a_model_has_settled_outlast_it() -> None:
+    figures, settled = iter([1.0, 2.0, 9.0, 5.0, 7.0]), iter([False, False, True, True, True])
+    validation = Validation(
+        run=lambda: {"v": next(figures)}, figure="v", settled=lambda: next(settled)
+    )
+    examples = Rows(X, {"label": torch.arange(N)})
+    reports = train(Duel().game(), examples, budget=Budget(steps=20), validation=validation)
+    kept = [report.best for report in reports if report.validation]
+    assert kept == [True, True, True, True, False]
+
+
 def test_a_figure_that_is_nan_is_never_best() -> None:
     validation = Validation(run=lambda: {"v": math.nan}, figure="v")
     examples = Rows(X, {"label": torch.arange(N)})

@@ -52,3 +52,14 @@ def test_many_equals_do_not_drift_from_the_best() -> None:
     for number, figure in enumerate([1.0, 1.06, 1.12, 1.18], start=1):
         progress = replace(progress, step=number).judged(figure, higher=False, tolerance=0.1)
     assert (progress.best, progress.best_step) == (1.0, 2)
+
+
+def test_weights_of_a_model_that_still_grows_set_no_figure_to_be_beaten() -> None:
+    young = Progress(step=10).judged(0.5, higher=False, settled=False)
+    assert (young.best, young.best_step, young.bad) == (None, 10, 0)
+    later = replace(young, step=20).judged(0.9, higher=False, settled=False)
+    assert later.best_step == 20  # Worse, and yet the one to go on with.
+    whole = replace(later, step=30).judged(2.0, higher=False)
+    assert (whole.best, whole.best_step) == (2.0, 30)
+    lost = replace(later, step=30).judged(float("nan"), higher=False, settled=False)
+    assert lost.best_step == 20

@@ -63,6 +63,11 @@ class GrowingGAN(DecodingNetworks):
         for network in self._players:
             network.growth.at(progress)
 
+    @property
+    def grown(self) -> bool:
+        """Whether the generator has its last form."""
+        return self._players[0].growth.whole
+
     def _read(self, x: Tensor) -> Tensor:
         return self._players[1].seen(x)
 

@@ -52,6 +52,11 @@ class Growth(nn.Module):
         self.level.fill_(level)
         self.alpha.fill_(min(1.0, parts - (2 * level - 1)) if level else 1.0)
 
+    @property
+    def whole(self) -> bool:
+        """Whether the last level is wholly faded in."""
+        return int(self.level) == self.levels and float(self.alpha) == 1.0
+
 
 def level_widths(size: int, width: int) -> tuple[int, ...]:
     """Return the channels of each level, from the smallest side to the whole one.

@@ -9,7 +9,15 @@ Every method here works in MODEL units: the data after the transform that a run 
 model in the user's units is :class:`ancestral.networks.units.InDataUnits`.
 """
 
-from ancestral.capabilities.games import Batch, Changes, Loss, LossFunction, Player, Trains
+from ancestral.capabilities.games import (
+    Batch,
+    Changes,
+    Grows,
+    Loss,
+    LossFunction,
+    Player,
+    Trains,
+)
 from ancestral.capabilities.language import (
     Attends,
     Infills,
@@ -47,6 +55,7 @@ __all__ = [
     "Encodes",
     "Fits",
     "Given",
+    "Grows",
     "HasBound",
     "HasDensity",
     "HasGraph",

@@ -87,3 +87,13 @@ class Changes(Protocol):
         buffers, so that a checkpoint holds it.
         """
         ...
+
+
+@runtime_checkable
+class Grows(Protocol):
+    """Is not whole from the start of its training: weights of before are not kept once it is."""
+
+    @property
+    def grown(self) -> bool:
+        """Whether the network has its last form."""
+        ...

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from ancestral.capabilities import Changes, Trains
+from ancestral.capabilities import Changes, Grows, Trains
 from ancestral.data.files import check_free, free_name
 from ancestral.data.memory import Data
 from ancestral.data.transforms import Transform
@@ -386,5 +386,6 @@ def _reports(
         figure=judge.choice.name,
         higher_is_better=judge.choice.higher_is_better,
         tolerance=judge.tolerance,
+        settled=lambda: not isinstance(net := judge.model.network, Grows) or net.grown,
     )
     return train(game, feed, budget=budget, validation=validation, state=progress, prepare=prepare)

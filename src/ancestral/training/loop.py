@@ -34,12 +34,15 @@ class Validation:
         higher_is_better: Which way it improves.
         tolerance: Figures that differ by less cannot be told apart: of weights whose figure is so
             near to the best, the latest are kept.
+        settled: Whether the model has its last form; until then the latest weights are kept,
+            whatever their figure, and none of them once it has.
     """
 
     run: Callable[[], Mapping[str, float]]
     figure: str
     higher_is_better: bool = False
     tolerance: float = 0.0
+    settled: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +131,7 @@ def train(
                 number_of_first(found[validation.figure], game.device),
                 higher=validation.higher_is_better,
                 tolerance=validation.tolerance,
+                settled=validation.settled(),
             )
             done = replace(done, seconds=_clock(game, budget, start, now.seconds))
         now = done

@@ -54,7 +54,9 @@ class Progress:
             return False
         return self.best is None or (figure > self.best if higher else figure < self.best)
 
-    def judged(self, figure: float, *, higher: bool, tolerance: float = 0.0) -> Self:
+    def judged(
+        self, figure: float, *, higher: bool, tolerance: float = 0.0, settled: bool = True
+    ) -> Self:
         """Return the progress after a validation at its step.
 
         Args:
@@ -62,7 +64,11 @@ class Progress:
             higher: Whether higher is better.
             tolerance: A figure this near to the best counts as equal to it, and of equals the
                 later is kept.
+            settled: Whether the model has its last form; before, the latest weights are kept and
+                set no figure to be beaten.
         """
+        if not settled and math.isfinite(figure):
+            return replace(self, best_step=self.step)
         if self.improves(figure, higher=higher):
             return replace(self, best=figure, best_step=self.step, bad=0)
         gap = math.inf if self.best is None else abs(figure - self.best)
