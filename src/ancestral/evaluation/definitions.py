@@ -185,6 +185,12 @@ DEFINITIONS: dict[str, Definition] = {
         "that they were drawn for. Its floor is its accuracy on held-out images. Above the floor "
         "the samples are more typical of their label than real images are.",
     ),
+    "label_coverage": Definition(
+        "coverage within a label",
+        "higher",
+        "Coverage of the held-out images of one label by the samples drawn for it: of the label "
+        "where it is the least share of its floor, which is of training images of that label.",
+    ),
     "column_tv": Definition(
         "total variation of columns",
         "lower",

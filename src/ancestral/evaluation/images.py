@@ -13,7 +13,7 @@ from ancestral.evaluation import galleries
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.drawing import device_of, generator_of
 from ancestral.evaluation.figures import Figure
-from ancestral.evaluation.measures import frechet
+from ancestral.evaluation.measures import frechet, precision_recall
 from ancestral.evaluation.measures.estimate import share_of
 from ancestral.evaluation.measures.recogniser import Recogniser
 from ancestral.evaluation.points import Points
@@ -110,7 +110,27 @@ class Images(Points):
             seen = self.recogniser.labels(self._pictures(self.points(drawn)))
             return Figure.of(share_of(seen == asked), "share", floor=self._accuracy)
 
-        return {"label_agreement": attempts("agreement with labels", found)}
+        within = attempts("coverage of labels", lambda: self._covered(self.points(drawn), asked))
+        agreement = attempts("agreement with labels", found)
+        return {"label_agreement": agreement, "label_coverage": within}
+
+    def _covered(self, made: Tensor, asked: Tensor) -> Figure:
+        """Return the coverage within the label where it is the least share of its floor."""
+        m, n, k = self.sizes.radii, self.sizes.samples, self.setting.k
+        test, train = (
+            examples.given[LABEL][order]
+            for examples, order in (
+                (self.data.test, self.orders[2][:m]),
+                (self.data.train, self.orders[0][:n]),
+            )
+        )
+        found = []
+        for label in asked.unique():
+            real, points = self.reference[:m][test == label], made[asked == label]
+            stand_in = self.train[:n][train == label][: len(points)]
+            ours, floor = (precision_recall(real, x, k=k)["coverage"] for x in (points, stand_in))
+            found.append(Figure.of(ours, "share", floor=floor.value))
+        return min(found, key=lambda figure: figure.value / (figure.floor or 1))
 
     @cached_property
     def _accuracy(self) -> float:

@@ -6,6 +6,7 @@ from ancestral.data.fields import LABEL
 from ancestral.evaluation import Setting, bench_of, evaluate
 from ancestral.evaluation.attempts import Attempts
 from ancestral.evaluation.images import Images
+from ancestral.evaluation.measures import precision_recall
 from ancestral.evaluation.measures.recogniser import FEATURES, Recogniser
 from ancestral.recipes import fit
 from ancestral.training import Budget
@@ -63,6 +64,27 @@ def test_agreement_and_features_of_models_that_are_given_labels(tmp_path: Path) 
     other = bench.of_labels(data.test.x, {LABEL: (labels + 1) % 10}, Attempts())
     assert other["label_agreement"] is not None
     assert other["label_agreement"].value < 0.05
+
+
+def test_the_label_that_is_covered_least_is_the_one_that_counts(tmp_path: Path) -> None:
+    data = fit("naive-bayes", "digits", out=tmp_path / "bayes").data()
+    bench = bench_of(data, Setting(samples=1_000, references=1_000, radii=300))
+    assert isinstance(bench, Images)
+    x, labels = data.train.x.clone(), data.train.given[LABEL]
+    whole = bench.of_labels(x, {LABEL: labels}, Attempts())["label_coverage"]
+    assert whole is not None
+    assert whole.floor is not None
+    assert whole.value > 0.9 * whole.floor  # Real images of each label.
+    x[labels == 3] = x[labels == 3][:1]  # One image of one label, again and again.
+    fallen = bench.of_labels(x, {LABEL: labels}, Attempts())["label_coverage"]
+    assert fallen is not None
+    assert fallen.floor is not None
+    assert fallen.value < 0.5 * fallen.floor
+    # Of the images of that label, by themselves.
+    order = bench.orders[2][:300]
+    real = bench.reference[:300][data.test.given[LABEL][order] == 3]
+    points = bench.points(x[labels == 3])
+    assert fallen.value == precision_recall(real, points)["coverage"].value
 
 
 def test_means_of_a_vae_agree_with_their_labels_by_a_figure_of_their_own(tmp_path: Path) -> None:
