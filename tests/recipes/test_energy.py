@@ -76,6 +76,7 @@ def test_every_training_is_chosen_by_what_says_something(
     assert isinstance(run.model().network, kind)
     wanted = {"loss": "loss", "sliced_wasserstein": "estimate"}[figure]
     assert run.record.result.best.kind == wanted
+    assert f"chosen by {figure}: " in (run.folder / "report.html").read_text()
     assert run.model(sampling={"steps": 2}).sample(5).shape == (5, 2)
 
 

@@ -11,6 +11,7 @@ from ancestral.data.dataset import Dataset, Loading, TextLoading
 from ancestral.data.recorded import modelled
 from ancestral.evaluation import Evaluation, Setting, bench_of
 from ancestral.evaluation.bench import Bench
+from ancestral.evaluation.chosen import Criterion
 from ancestral.evaluation.report import ModelEntry, Section, write_report
 from ancestral.networks.units import InDataUnits
 from ancestral.recipes.recipe import resolve
@@ -138,6 +139,13 @@ def _curves(run: Run) -> list[dict[str, Any]]:
     ]
 
 
+def _chosen_by(run: Run, choice: Criterion) -> str:
+    """Return the name of the figure that chose the weights: another where the model lacks it."""
+    other = choice.otherwise
+    measured = {name for row in run.metrics() for name in row.get("validation") or ()}
+    return other.name if other and other.name in measured else choice.name
+
+
 def _remarks(run: Run) -> list[str]:
     result, recipe = run.record.result, run.recipe
     notes = [] if run.record.tuning is None else [f"begun at {run.record.tuning.words}"]
@@ -147,7 +155,7 @@ def _remarks(run: Run) -> list[str]:
             kind = "averaged" if options.ema_decay > 0 else "raw"
             notes.append(
                 f"weights kept: {kind}, of step {result.best_step:,}, chosen by "
-                f"{recipe.chosen_by.name}: {value}"
+                f"{_chosen_by(run, recipe.chosen_by)}: {value}"
             )
         else:
             notes.append(f"{recipe.chosen_by.name}: {value}")
